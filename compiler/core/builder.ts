@@ -1,0 +1,177 @@
+import type { Origin } from './diagnostic.ts'
+import type { DType, Scalar } from './dtype.ts'
+import * as expr from './expr.ts'
+import type { BinaryOp, Expr, UnaryOp } from './expr.ts'
+import { createNode, type Value } from './graph.ts'
+import type { ArgreduceAttrs } from './ops/argreduce.ts'
+import type { ConvolutionAttrs } from './ops/convolution.ts'
+import type { CumulateAttrs } from './ops/cumulate.ts'
+import type { DotGeneralAttrs } from './ops/dot-general.ts'
+import type { GatherAttrs } from './ops/gather.ts'
+import type { AttrsOf, OpName } from './ops/index.ts'
+import type { ReduceKind } from './ops/reduce.ts'
+import type { ScatterAttrs } from './ops/scatter.ts'
+import type { WindowAxis } from './ops/window.ts'
+import { elementCount, sameShape, type Shape } from './shape.ts'
+import { scalarTensor, tensorOf, type Tensor } from './tensor.ts'
+
+/**
+ * Makes nodes of one origin. Methods that would change nothing return their operand. All throw a TypeError where an op
+ * does not take its operands.
+ */
+export class Builder {
+  readonly origin: Origin | undefined
+
+  constructor(origin: Origin | undefined) {
+    this.origin = origin
+  }
+
+  private one<O extends OpName>(op: O, operands: readonly Value[], attrs: AttrsOf<O>): Value {
+    return createNode(op, operands, attrs, this.origin).results[0]!
+  }
+
+  constant(value: Tensor): Value {
+    return this.one('constant', [], { value } as AttrsOf<'constant'>)
+  }
+
+  scalar(value: Scalar, dtype: DType): Value {
+    return this.constant(scalarTensor(dtype, value))
+  }
+
+  /** A vector constant, e.g. of i64 shape values. */
+  vector(values: readonly Scalar[], dtype: DType): Value {
+    return this.constant(tensorOf(dtype, [values.length], values))
+  }
+
+  /** A map whose body `body` builds from one `arg` for each operand. */
+  map(operands: readonly Value[], body: (...args: Expr[]) => Expr): Value {
+    const built = body(...operands.map((o, i) => expr.arg(i, o.type.dtype)))
+    if (built.kind === 'arg' && operands.length === 1) return operands[0]!
+    return this.one('map', operands, { expr: built })
+  }
+
+  unary(op: UnaryOp, x: Value): Value {
+    return this.map([x], (a) => expr.unary(op, a!))
+  }
+
+  /** Operands broadcast. */
+  binary(op: BinaryOp, a: Value, b: Value): Value {
+    return this.map([a, b], (x, y) => expr.binary(op, x!, y!))
+  }
+
+  select(cond: Value, a: Value, b: Value): Value {
+    return this.map([cond, a, b], (c, x, y) => expr.select(c!, x!, y!))
+  }
+
+  convert(x: Value, dtype: DType): Value {
+    return this.map([x], (a) => expr.convert(a!, dtype))
+  }
+
+  reduce(kind: ReduceKind, x: Value, axes: readonly number[], keepDims = false): Value {
+    if (axes.length === 0) return x
+    const result = this.one('reduce', [x], { kind, axes })
+    return keepDims ? this.reshape(result, x.type.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : result
+  }
+
+  argreduce(x: Value, attrs: ArgreduceAttrs): Value {
+    return this.one('argreduce', [x], attrs)
+  }
+
+  cumulate(x: Value, attrs: CumulateAttrs): Value {
+    return this.one('cumulate', [x], attrs)
+  }
+
+  reduceWindow(kind: ReduceKind, x: Value, window: readonly WindowAxis[]): Value {
+    return this.one('reduce_window', [x], { kind, window })
+  }
+
+  reshape(x: Value, shape: Shape): Value {
+    return sameShape(x.type.shape, shape) ? x : this.one('reshape', [x], { shape })
+  }
+
+  transpose(x: Value, perm: readonly number[]): Value {
+    return perm.every((p, i) => p === i) && perm.length === x.type.shape.length ? x : this.one('transpose', [x], { perm })
+  }
+
+  broadcastInDim(x: Value, shape: Shape, dims: readonly number[]): Value {
+    return sameShape(x.type.shape, shape) ? x : this.one('broadcast_in_dim', [x], { shape, dims })
+  }
+
+  /** Broadcasts by NumPy's rule: axes are aligned at the end. */
+  broadcast(x: Value, shape: Shape): Value {
+    const lead = shape.length - x.type.shape.length
+    return this.broadcastInDim(x, shape, x.type.shape.map((_, i) => i + lead))
+  }
+
+  slice(x: Value, start: readonly number[], shape: Shape, strides: readonly number[] = start.map(() => 1)): Value {
+    const whole = sameShape(x.type.shape, shape) && strides.every((s) => s === 1)
+    return whole ? x : this.one('slice', [x], { start, shape, strides })
+  }
+
+  /** Elements start, start + stride, … along one axis. */
+  sliceAxis(x: Value, axis: number, start: number, length: number, stride = 1): Value {
+    const at = (value: number, other: number): number[] => x.type.shape.map((_, i) => (i === axis ? value : other))
+    return this.slice(x, at(start, 0), x.type.shape.map((d, i) => (i === axis ? length : d)), at(stride, 1))
+  }
+
+  pad(x: Value, value: Value, low: readonly number[], high: readonly number[]): Value {
+    return [...low, ...high].every((n) => n === 0) ? x : this.one('pad', [x, value], { low, high })
+  }
+
+  concatenate(operands: readonly Value[], axis: number): Value {
+    return operands.length === 1 ? operands[0]! : this.one('concatenate', operands, { axis })
+  }
+
+  iota(dtype: DType, shape: Shape, axis: number): Value {
+    return this.one('iota', [], { type: { dtype, shape }, axis })
+  }
+
+  gather(x: Value, indices: Value, attrs: GatherAttrs): Value {
+    return this.one('gather', [x, indices], attrs)
+  }
+
+  /** Slices of `x` along `axis` at `indices`, whose axes take the place of `axis` (NumPy take). */
+  take(x: Value, indices: Value, axis: number): Value {
+    const rank = x.type.shape.length
+    const indexRank = indices.type.shape.length
+    const others = x.type.shape.map((_, i) => i).filter((i) => i !== axis)
+    return this.gather(x, indices, {
+      offsetDims: others.map((i) => (i < axis ? i : i - 1 + indexRank)),
+      collapsedSliceDims: rank > 0 ? [axis] : [],
+      operandBatchingDims: [],
+      startIndicesBatchingDims: [],
+      startIndexMap: [axis],
+      indexVectorDim: indexRank,
+      sliceSizes: x.type.shape.map((d, i) => (i === axis ? 1 : d)),
+    })
+  }
+
+  scatter(x: Value, indices: Value, updates: Value, attrs: ScatterAttrs): Value {
+    return this.one('scatter', [x, indices, updates], attrs)
+  }
+
+  dotGeneral(lhs: Value, rhs: Value, attrs: DotGeneralAttrs): Value {
+    return this.one('dot_general', [lhs, rhs], attrs)
+  }
+
+  convolution(x: Value, w: Value, attrs: ConvolutionAttrs): Value {
+    return this.one('convolution', [x, w], attrs)
+  }
+
+  /** Sorted values and the i32 indices they came from. */
+  sort(x: Value, axis: number, descending: boolean): [Value, Value] {
+    const { results } = createNode('sort', [x], { axis, descending }, this.origin)
+    return [results[0]!, results[1]!]
+  }
+
+  /** `x` filled with one value: a scalar broadcast to `shape`. */
+  full(value: Scalar, dtype: DType, shape: Shape): Value {
+    return this.broadcast(this.scalar(value, dtype), shape)
+  }
+
+  /** Mean over `axes`; floats only. */
+  mean(x: Value, axes: readonly number[], keepDims: boolean): Value {
+    const count = elementCount(axes.map((i) => x.type.shape[i]!))
+    return this.binary('div', this.reduce('add', x, axes, keepDims), this.scalar(count, x.type.dtype))
+  }
+}

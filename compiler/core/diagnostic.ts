@@ -1,0 +1,73 @@
+/** Where in the user's model a diagnostic points. */
+export interface Origin {
+  /** Node name, or a generated one such as `#12` when the model gives none. */
+  readonly node: string
+  /** Operator with its domain unless that is ai.onnx, e.g. `Conv` or `com.microsoft.Gelu`. */
+  readonly operator: string
+  readonly opset: number
+}
+
+/**
+ * Stable codes. The first digit tells the phase: A1 decoding, A2 importing operators, A3 budgets, A4 code generation,
+ * A5 command line and files, A6 internal.
+ */
+export const codes = {
+  A101: 'not-onnx',
+  A102: 'malformed-model',
+  A103: 'external-data',
+  A104: 'cyclic-graph',
+  A105: 'unbound-dimension',
+  A106: 'bad-binding',
+  A201: 'unsupported-operator',
+  A202: 'unsupported-type',
+  A203: 'unsupported-form',
+  A204: 'shape-mismatch',
+  A205: 'bad-attribute',
+  A206: 'not-constant',
+  A301: 'over-budget',
+  A401: 'unsupported-kernel',
+  A501: 'bad-argument',
+  A502: 'bad-file',
+  A601: 'internal',
+} as const
+
+export type Code = keyof typeof codes
+
+export interface Diagnostic {
+  readonly code: Code
+  readonly message: string
+  readonly origin?: Origin
+  readonly hint?: string
+}
+
+/** All diagnostics that one phase found. */
+export class CompileError extends Error {
+  readonly diagnostics: readonly Diagnostic[]
+  override readonly name = 'CompileError'
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(diagnostics.map(formatDiagnostic).join('\n'))
+    this.diagnostics = diagnostics
+  }
+}
+
+/** A `CompileError` with one diagnostic; throw it where nothing more can be found out. */
+export function fail(code: Code, message: string, details: { origin?: Origin; hint?: string } = {}): never {
+  throw new CompileError([{ code, message, ...details }])
+}
+
+export function formatDiagnostic(d: Diagnostic): string {
+  const place = d.origin ? `   ${d.origin.operator} "${d.origin.node}" (opset ${d.origin.opset})` : ''
+  const hint = d.hint ? `\n  hint: ${d.hint}` : ''
+  return `error ${d.code} ${codes[d.code]}${place}\n  ${d.message.replaceAll('\n', '\n  ')}${hint}`
+}
+
+/** Runs `body`; diagnostics without a place get `origin`. */
+export function locate<T>(origin: Origin, body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error
+    throw new CompileError(error.diagnostics.map((d) => (d.origin ? d : { ...d, origin })))
+  }
+}

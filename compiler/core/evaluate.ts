@@ -1,0 +1,67 @@
+import { fail } from './diagnostic.ts'
+import { elementCount } from './shape.ts'
+import { topological, type Graph, type Node, type Value } from './graph.ts'
+import { facetsOf } from './ops/index.ts'
+import { typeBytes, type Tensor } from './tensor.ts'
+
+/** The values of `roots`, given the values of inputs; everything else is evaluated, plainly and slowly. */
+export function evaluateValues(roots: readonly Value[], known: ReadonlyMap<Value, Tensor>): Tensor[] {
+  const values = new Map<Value, Tensor>(known)
+  for (const node of topological(roots)) {
+    if (node.results.every((r) => values.has(r))) continue
+    const operands = node.operands.map((o) => values.get(o)!)
+    const results = facetsOf(node.op).evaluate(operands, node.attrs)
+    node.results.forEach((r, i) => values.set(r, results[i]!))
+  }
+  return roots.map((r) => values.get(r)!)
+}
+
+/** The reference: outputs by name from inputs by name. */
+export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const known = new Map(
+    graph.inputs.map(({ name, value }) => [value, inputs[name] ?? fail('A501', `input ${name} is missing`)] as const),
+  )
+  const results = evaluateValues(
+    graph.outputs.map((port) => port.value),
+    known,
+  )
+  return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, results[i]!]))
+}
+
+/** Scalar operations that evaluating `node` takes, in round figures: what a budget counts. */
+export function workOf(node: Node): number {
+  const out = node.results.reduce((sum, r) => sum + elementCount(r.type.shape), 0)
+  switch (node.op) {
+    case 'dot_general':
+      return out * elementCount(node.attrs.lhsContract.map((i) => node.operands[0]!.type.shape[i]!))
+    case 'convolution': {
+      const kernel = node.operands[1]!.type.shape
+      return out * (elementCount(kernel) / Math.max(1, kernel[node.attrs.rhs.output]!))
+    }
+    case 'reduce_window':
+      return out * elementCount(node.attrs.window.map((w) => w.size))
+    default:
+      return Math.max(out, ...node.operands.map((o) => elementCount(o.type.shape)))
+  }
+}
+
+/** What constant evaluation may cost before it is given up. */
+export const foldLimits = { operations: 1 << 26, bytes: 1 << 28 }
+
+const folded = new WeakMap<Value, Tensor | null>()
+
+/** The value if it depends on constants alone and is cheap enough to evaluate, else undefined. Remembers what it found. */
+export function constantOf(value: Value): Tensor | undefined {
+  const known = folded.get(value)
+  if (known !== undefined) return known ?? undefined
+  for (const node of topological([value])) {
+    if (folded.has(node.results[0]!)) continue
+    const operands = node.operands.map((o) => folded.get(o) ?? null)
+    const bytes = node.results.reduce((sum, r) => sum + typeBytes(r.type), 0)
+    const cheap = workOf(node) <= foldLimits.operations && bytes <= foldLimits.bytes
+    const foldable = node.op !== 'input' && operands.every((o) => o !== null) && (node.op === 'constant' || cheap)
+    const results = foldable ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs) : node.results.map(() => null)
+    node.results.forEach((r, i) => folded.set(r, results[i]!))
+  }
+  return folded.get(value) ?? undefined
+}

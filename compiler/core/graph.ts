@@ -1,0 +1,126 @@
+import type { Origin } from './diagnostic.ts'
+import { facetsOf, type AttrsOf, type OpName } from './ops/index.ts'
+import type { TensorType } from './tensor.ts'
+
+/** A result of a node. Values are immutable and belong to any number of graphs. */
+export interface Value {
+  readonly node: Node
+  readonly index: number
+  readonly type: TensorType
+}
+
+export interface NodeOf<O extends OpName> {
+  readonly op: O
+  readonly operands: readonly Value[]
+  readonly attrs: AttrsOf<O>
+  readonly results: readonly Value[]
+  /** The node of the user's model that this one computes; undefined for graph inputs. */
+  readonly origin: Origin | undefined
+}
+
+/** A node of any op; testing `op` narrows `attrs`. */
+export type Node = { [O in OpName]: NodeOf<O> }[OpName]
+
+export interface Port {
+  readonly name: string
+  readonly value: Value
+}
+
+/** SSA: a graph is what its outputs reach. Inputs that nothing uses stay in its signature. */
+export interface Graph {
+  /** Values of `input` nodes. */
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+}
+
+/** A node and its results. Throws a TypeError where the op does not take these operands. */
+export function createNode<O extends OpName>(
+  op: O,
+  operands: readonly Value[],
+  attrs: AttrsOf<O>,
+  origin: Origin | undefined,
+): NodeOf<O> {
+  const types = facetsOf(op).type(
+    operands.map((o) => o.type),
+    attrs,
+  )
+  const results: Value[] = []
+  const node: NodeOf<O> = { op, operands, attrs, results, origin }
+  types.forEach((type, index) => results.push({ node: node as Node, index, type }))
+  return node
+}
+
+/** The nodes that `roots` depend on, operands before users, in an order that depends on the graph alone. */
+export function topological(roots: Iterable<Value>): Node[] {
+  const order: Node[] = []
+  const state = new Map<Node, 'open' | 'done'>()
+  // An explicit stack: graphs are deeper than the call stack.
+  const stack: Node[] = [...roots].map((v) => v.node).reverse()
+  while (stack.length > 0) {
+    const node = stack[stack.length - 1]!
+    const known = state.get(node)
+    if (known) {
+      stack.pop()
+      if (known === 'open') {
+        state.set(node, 'done')
+        order.push(node)
+      }
+      continue
+    }
+    state.set(node, 'open')
+    for (let i = node.operands.length - 1; i >= 0; i--) {
+      const operand = node.operands[i]!.node
+      if (!state.has(operand)) stack.push(operand)
+    }
+  }
+  return order
+}
+
+/** The graph's nodes, its unused inputs included. */
+export const nodesOf = (graph: Graph): Node[] => topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
+
+/** How many operands and outputs refer to each value. */
+export function countUses(graph: Graph): Map<Value, number> {
+  const uses = new Map<Value, number>()
+  const use = (value: Value): void => void uses.set(value, (uses.get(value) ?? 0) + 1)
+  for (const node of nodesOf(graph)) node.operands.forEach(use)
+  graph.outputs.forEach((port) => use(port.value))
+  return uses
+}
+
+/** Replacements for values of a graph. A replacement may use old values, but not the one it replaces. */
+export type Patch = ReadonlyMap<Value, Value>
+
+/** The graph with `patch` applied throughout, replacements included. */
+export function applyPatch(graph: Graph, patch: Patch): Graph {
+  if (patch.size === 0) return graph
+  const rebuilt = new Map<Value, Value>()
+  const resolve = (value: Value): Value => {
+    let target = value
+    for (let next = patch.get(target); next !== undefined; next = patch.get(target)) target = next
+    return target
+  }
+  const stack: Value[] = graph.outputs.map((port) => port.value)
+  while (stack.length > 0) {
+    const value = stack[stack.length - 1]!
+    const target = resolve(value)
+    if (rebuilt.has(target)) {
+      stack.pop()
+      continue
+    }
+    const { node } = target
+    const operands = node.operands.map(resolve)
+    const missing = operands.filter((o) => !rebuilt.has(o))
+    if (missing.length > 0) {
+      stack.push(...missing)
+      continue
+    }
+    stack.pop()
+    const after = operands.map((o) => rebuilt.get(o)!)
+    const unchanged = after.every((o, i) => o === node.operands[i])
+    const copy = unchanged ? node : createNode<OpName>(node.op, after, node.attrs, node.origin)
+    node.results.forEach((result, i) => rebuilt.set(result, copy.results[i]!))
+  }
+  const outputs = graph.outputs.map(({ name, value }) => ({ name, value: rebuilt.get(resolve(value))! }))
+  return { inputs: graph.inputs, outputs }
+}

@@ -1,0 +1,49 @@
+import { argreduce } from './argreduce.ts'
+import { broadcastInDim } from './broadcast-in-dim.ts'
+import { concatenate } from './concatenate.ts'
+import { constant } from './constant.ts'
+import { convolution } from './convolution.ts'
+import { cumulate } from './cumulate.ts'
+import { dotGeneral } from './dot-general.ts'
+import type { Facets } from './facets.ts'
+import { gather } from './gather.ts'
+import { input } from './input.ts'
+import { iota } from './iota.ts'
+import { map } from './map.ts'
+import { pad } from './pad.ts'
+import { reduce } from './reduce.ts'
+import { reduceWindow } from './reduce-window.ts'
+import { reshape } from './reshape.ts'
+import { scatter } from './scatter.ts'
+import { slice } from './slice.ts'
+import { sort } from './sort.ts'
+import { transpose } from './transpose.ts'
+
+/** Every core op by name. Names and semantics are StableHLO's where it has the op. */
+export const ops = {
+  input,
+  constant,
+  map,
+  reduce,
+  argreduce,
+  cumulate,
+  reduce_window: reduceWindow,
+  reshape,
+  transpose,
+  broadcast_in_dim: broadcastInDim,
+  slice,
+  pad,
+  concatenate,
+  iota,
+  gather,
+  scatter,
+  dot_general: dotGeneral,
+  convolution,
+  sort,
+}
+
+export type OpName = keyof typeof ops
+export type AttrsOf<O extends OpName> = O extends OpName ? ((typeof ops)[O] extends Facets<infer A> ? A : never) : never
+
+/** The facets of `op` for code that treats all ops alike; attributes must be the op's own. */
+export const facetsOf = (op: OpName): Facets<unknown> => ops[op] as Facets<unknown>

@@ -1,0 +1,54 @@
+import { parts, type Expr } from '../expr.ts'
+import { compileExpr } from '../scalar.ts'
+import { broadcastShapes, broadcastStrides, walk } from '../shape.ts'
+import { reader, writer, zeros, type TensorType } from '../tensor.ts'
+import { mixed, require, toResult, type Facets } from './facets.ts'
+
+export interface MapAttrs {
+  /** `arg(i)` stands for the element of operand i. */
+  readonly expr: Expr
+}
+
+function resultShape(operands: readonly TensorType[]): readonly number[] {
+  const shape = broadcastShapes(operands.map((o) => o.shape))
+  require(shape !== undefined, `shapes ${operands.map((o) => `[${o.shape.join(',')}]`).join(' and ')} do not broadcast`)
+  return shape
+}
+
+/** A scalar expression over every element of the operands, which broadcast by NumPy's rule. */
+export const map: Facets<MapAttrs> = {
+  type: (operands, { expr }) => {
+    for (const part of parts(expr)) {
+      if (part.kind !== 'arg') continue
+      const operand = operands[part.index]
+      require(operand !== undefined, `the expression names operand ${part.index} of ${operands.length}`)
+      require(operand.dtype === part.dtype, `operand ${part.index} is ${operand.dtype}, the expression wants ${part.dtype}`)
+    }
+    return [{ dtype: expr.dtype, shape: resultShape(operands) }]
+  },
+  evaluate: (operands, attrs) => {
+    const [type] = map.type(operands, attrs) as [TensorType]
+    const result = zeros(type.dtype, type.shape)
+    const write = writer(result)
+    const reads = operands.map(reader)
+    const f = compileExpr(attrs.expr)
+    const args = reads.map(() => 0 as number | bigint)
+    let at = 0
+    walk(
+      type.shape,
+      operands.map((o) => broadcastStrides(o.shape, type.shape)),
+      (offsets) => {
+        for (let i = 0; i < reads.length; i++) args[i] = reads[i]!(offsets[i]!)
+        write(at++, f(args))
+      },
+    )
+    return [result]
+  },
+  axes: (operands) => {
+    const shape = resultShape(operands)
+    return operands.map((o) => {
+      const lead = shape.length - o.shape.length
+      return o.shape.map((d, i) => (d === shape[i + lead] ? toResult(i + lead) : mixed))
+    })
+  },
+}

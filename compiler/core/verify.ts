@@ -1,0 +1,56 @@
+/**
+ * What holds for every graph between two phases:
+ * 1. each result's type is what the op's `type` facet derives from its operands and attributes;
+ * 2. operands are results of the node they name, and no node depends on itself;
+ * 3. dimensions are integers, not negative, and no tensor exceeds `maxElements`;
+ * 4. graph inputs are values of `input` nodes, every reachable `input` node is among them, and port names are unique;
+ * 5. a constant's data has as many elements as its shape.
+ */
+import { CompileError, type Diagnostic } from './diagnostic.ts'
+import { nodesOf, type Graph, type Node } from './graph.ts'
+import { facetsOf } from './ops/index.ts'
+import { elementCount } from './shape.ts'
+import { formatType, sameType } from './tensor.ts'
+
+/** 2^31: one wasm memory of 32-bit addresses holds no more bytes than twice that. */
+export const maxElements = 2 ** 31
+
+function checkNode(node: Node, position: ReadonlyMap<Node, number>): string[] {
+  const found: string[] = []
+  node.operands.forEach((o, i) => {
+    if (o.node.results[o.index] !== o) found.push(`operand ${i} is not a result of its node`)
+    if (position.get(o.node)! >= position.get(node)!) found.push(`operand ${i} does not come before its user`)
+  })
+  const types = facetsOf(node.op).type(
+    node.operands.map((o) => o.type),
+    node.attrs,
+  )
+  node.results.forEach((r, i) => {
+    if (!types[i] || !sameType(types[i], r.type)) found.push(`result ${i} is ${formatType(r.type)}`)
+    const { shape } = r.type
+    const legal = shape.every((d) => Number.isInteger(d) && d >= 0) && elementCount(shape) <= maxElements
+    if (!legal) found.push(`result ${i} has shape [${shape.join(',')}]`)
+  })
+  if (node.op === 'constant' && node.attrs.value.data.length !== elementCount(node.attrs.value.shape)) {
+    found.push('data and shape of the constant differ in size')
+  }
+  return found
+}
+
+/** Throws a CompileError (A601) that lists every broken invariant. */
+export function verify(graph: Graph): void {
+  const nodes = nodesOf(graph)
+  const position = new Map(nodes.map((node, i) => [node, i]))
+  const found: Diagnostic[] = []
+  const report = (message: string, origin: Node['origin']): void =>
+    void found.push({ code: 'A601', message, ...(origin && { origin }) })
+  const inputs = new Set(graph.inputs.map((port) => port.value.node))
+  for (const node of nodes) {
+    for (const message of checkNode(node, position)) report(`${node.op}: ${message}`, node.origin)
+    if ((node.op === 'input') !== inputs.has(node)) report(`${node.op} ${node.op === 'input' ? 'is not' : 'is'} a graph input`, node.origin)
+  }
+  for (const ports of [graph.inputs, graph.outputs]) {
+    if (new Set(ports.map((p) => p.name)).size !== ports.length) report('port names repeat', undefined)
+  }
+  if (found.length > 0) throw new CompileError(found)
+}

@@ -1,0 +1,53 @@
+import type { Builder } from '../core/builder.ts'
+import type { DType } from '../core/dtype.ts'
+import type { Value } from '../core/graph.ts'
+import type { Tensor } from '../core/tensor.ts'
+import type { GraphProto } from './decode.ts'
+
+/** One ONNX node while it is lowered to core ops. Every method that can fail throws a located CompileError. */
+export interface OpContext {
+  /** Makes core nodes that carry this ONNX node as their origin. */
+  readonly b: Builder
+  /** The model's opset for the node's domain: an operator's version differences are decided by it. */
+  readonly opset: number
+  /** Number of outputs the node names (an optional trailing output that is not named is not counted). */
+  readonly outputCount: number
+  /** Whether output i is named, i.e. wanted. */
+  wantsOutput(i: number): boolean
+  /** All inputs in order; an omitted optional input is undefined. */
+  readonly inputs: readonly (Value | undefined)[]
+  /** Input i, which must be there. */
+  input(i: number): Value
+  /** The value of input i, which must be computable at compile time (A206 otherwise). */
+  constant(i: number): Tensor
+  /** The same as JavaScript integers, flattened. `fallback` where the input is omitted. */
+  constantInts(i: number, fallback?: readonly number[]): number[]
+  /** Attributes by name; A205 where it has another type or is missing and no fallback is given. */
+  int(name: string, fallback?: number): number
+  float(name: string, fallback?: number): number
+  string(name: string, fallback?: string): string
+  ints(name: string, fallback?: readonly number[]): number[]
+  floats(name: string, fallback?: readonly number[]): number[]
+  strings(name: string, fallback?: readonly string[]): string[]
+  tensor(name: string): Tensor
+  /** The dtype an attribute such as Cast's `to` names (an ONNX TensorProto.DataType number). */
+  dtype(name: string, fallback?: DType): DType
+  graph(name: string): GraphProto
+  has(name: string): boolean
+  /** A205 `message` unless `condition`. */
+  check(condition: boolean, message: string): asserts condition
+  /** A203: the operator is known, but not this form of it. */
+  unsupported(message: string): never
+}
+
+/** How an ONNX operator becomes core ops: one result for each output the node may name, in order. */
+export interface Operator {
+  /** First opset whose semantics the lowering knows (default 1). */
+  readonly since?: number
+  /**
+   * `arithmetic` (default): f16 and bf16 operands are converted to f32 before `lower`, and its f32 results back.
+   * `storage`: the operator only moves elements, so any dtype passes through as it is.
+   */
+  readonly floats?: 'arithmetic' | 'storage'
+  readonly lower: (c: OpContext) => Value[]
+}

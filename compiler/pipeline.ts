@@ -1,5 +1,13 @@
-import type { ModuleSpec, Target } from './core/artefact.ts'
+import { abiVersion, targets, type ModuleSpec, type PortSpec, type Target } from './core/artefact.ts'
+import type { Graph } from './core/graph.ts'
 import type { Tensor } from './core/tensor.ts'
+import { importModel } from './onnx/import.ts'
+import { runPasses } from './passes/index.ts'
+import { schedule } from './schedule/lower/index.ts'
+import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
+import type { Program, ProgramPort } from './schedule/program.ts'
+import { version } from './version.ts'
+import { emitModule, loadBinaryen, pagesOf } from './wasm/emit.ts'
 
 export interface CompileOptions {
   /** Shapes of inputs by name, for inputs with symbolic dimensions. */
@@ -28,6 +36,8 @@ export interface Report {
   /** Bytes of constant data (packed weights) and of the memory shared by activations. */
   readonly weights: number
   readonly arena: number
+  /** Largest sum of bytes alive at one time: no arena can be smaller. */
+  readonly arenaLowerBound: number
   /** Whole memory of an instance: weights, arena and alignment, in wasm pages of 64 KiB. */
   readonly memory: number
   /** Multiply-accumulates of one run. */
@@ -41,4 +51,58 @@ export interface KernelReport {
   /** The ONNX nodes it computes. */
   readonly nodes: readonly string[]
   readonly macs: number
+}
+
+/** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
+export async function compile(model: Uint8Array, options: CompileOptions = {}): Promise<Compiled> {
+  options.onPhase?.('import')
+  const { graph, metadata } = importModel(model, options)
+  return compileGraph(graph, { ...options, metadata })
+}
+
+/** Compiles a core graph: the phases after the front end. */
+export async function compileGraph(
+  graph: Graph,
+  options: Pick<CompileOptions, 'targets' | 'onPhase'> & { readonly metadata?: Readonly<Record<string, string>> } = {},
+): Promise<Compiled> {
+  const phase = (name: string): void => options.onPhase?.(name)
+  phase('passes')
+  const optimized = runPasses(graph)
+  phase('schedule')
+  const program = schedule(optimized)
+  const plan = planMemory(program)
+  phase('emit')
+  const binaryen = await loadBinaryen()
+  const port = ({ name, dtype, shape, buffer }: ProgramPort): PortSpec => ({
+    name,
+    dtype,
+    shape,
+    address: plan.addresses.get(buffer)!,
+  })
+  const spec: ModuleSpec = {
+    abi: abiVersion,
+    attar: version,
+    inputs: program.inputs.map(port),
+    outputs: program.outputs.map(port),
+    metadata: options.metadata ?? {},
+  }
+  const wanted = options.targets ?? targets
+  const modules = Object.fromEntries(wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec)]))
+  return { modules, spec, report: reportOf(program, plan) }
+}
+
+function reportOf(program: Program, plan: MemoryPlan): Report {
+  const kernels = program.kernels.map((kernel): KernelReport => ({
+    kernel: kernel.kind === 'template' ? kernel.template : kernel.kind,
+    nodes: kernel.nodes,
+    macs: kernel.kind === 'template' ? kernel.macs : 0,
+  }))
+  return {
+    weights: plan.constants.length,
+    arena: plan.arenaBytes,
+    arenaLowerBound: plan.lowerBound,
+    memory: pagesOf(plan.totalBytes) * 65536,
+    macs: kernels.reduce((sum, k) => sum + k.macs, 0),
+    kernels,
+  }
 }

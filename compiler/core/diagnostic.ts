@@ -38,6 +38,8 @@ export interface Diagnostic {
   readonly message: string
   readonly origin?: Origin
   readonly hint?: string
+  /** Of A206: the graph inputs whose values would have to be known. */
+  readonly inputs?: readonly string[]
 }
 
 /** All diagnostics that one phase found. */
@@ -52,7 +54,7 @@ export class CompileError extends Error {
 }
 
 /** A `CompileError` with one diagnostic; throw it where nothing more can be found out. */
-export function fail(code: Code, message: string, details: { origin?: Origin; hint?: string } = {}): never {
+export function fail(code: Code, message: string, details: Omit<Diagnostic, 'code' | 'message'> = {}): never {
   throw new CompileError([{ code, message, ...details }])
 }
 

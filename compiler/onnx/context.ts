@@ -24,6 +24,8 @@ export interface OpContext {
   constantInts(i: number, fallback?: readonly number[]): number[]
   /** Attributes by name; A205 where it has another type or is missing and no fallback is given. */
   int(name: string, fallback?: number): number
+  /** An integer or a list of them, exactly. */
+  bigints(name: string): readonly bigint[]
   float(name: string, fallback?: number): number
   string(name: string, fallback?: string): string
   ints(name: string, fallback?: readonly number[]): number[]
@@ -34,6 +36,8 @@ export interface OpContext {
   dtype(name: string, fallback?: DType): DType
   graph(name: string): GraphProto
   has(name: string): boolean
+  /** The outputs of a subgraph. Its inputs become `inputs`; names from outside mean what they mean at this node. */
+  inline(graph: GraphProto, inputs: readonly Value[]): Value[]
   /** A205 `message` unless `condition`. */
   check(condition: boolean, message: string): asserts condition
   /** A203: the operator is known, but not this form of it. */

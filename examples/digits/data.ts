@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 export const SIDE = 28
 export const PIXELS = SIDE * SIDE
 export const CLASSES = 10
+/** Decides the split and everything random in training. */
+export const SEED = 2024
 
 /** `images` holds count × 28 × 28 pixels, 0 (paper) to 255 (ink); `labels` the digit each of them shows. */
 export interface Digits {

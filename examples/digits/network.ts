@@ -3,9 +3,12 @@ import '@tensorflow/tfjs-layers' // registers the gradients of tfjs-core's kerne
 import { PIXELS, SIDE } from './data.ts'
 
 /** Channels going into and out of each 3×3 convolution; the image has one. */
-export const CHANNELS = [1, 8, 16, 32]
+export const CHANNELS = [1, 8, 16, 16]
 export const BLOCKS = CHANNELS.length - 1
 export const EPSILON = 1e-5
+
+// What the last block leaves of an image: two poolings halve its sides twice.
+const FEATURES = CHANNELS[BLOCKS]! * (SIDE / 4) ** 2
 
 /** A float32 tensor outside of TensorFlow.js, row-major. */
 export interface Weight {
@@ -32,7 +35,7 @@ export function initialise(classes: number, seed: number): Parameters {
     parameters[`bn${block}.running_mean`] = tf.variable(tf.zeros([channels]), false)
     parameters[`bn${block}.running_var`] = tf.variable(tf.ones([channels]), false)
   }
-  parameters['fc.weight'] = normal([classes, CHANNELS[BLOCKS]!], CHANNELS[BLOCKS]!, 1, 0)
+  parameters['fc.weight'] = normal([classes, FEATURES], FEATURES, 1, 0)
   parameters['fc.bias'] = tf.variable(tf.zeros([classes]))
   return parameters
 }
@@ -56,8 +59,9 @@ export function logits(parameters: Parameters, images: Float32Array, training: b
       side /= 2
     }
   }
-  const pooled = tf.mean(tf.reshape(x, [CHANNELS[BLOCKS]!, batch, side * side]), 2)
-  return tf.add(tf.matMul(pooled, parameters['fc.weight']!, true, true), parameters['fc.bias']!)
+  const perImage = tf.transpose(tf.reshape(x, [CHANNELS[BLOCKS]!, batch, side * side]), [1, 0, 2])
+  const features = tf.reshape(perImage, [batch, FEATURES])
+  return tf.add(tf.matMul(features, parameters['fc.weight']!, false, true), parameters['fc.bias']!)
 }
 
 // x [in, batch, h, w], weight [out, in, 3, 3], padding 1 → [out, batch × h × w].
@@ -66,13 +70,8 @@ export function logits(parameters: Parameters, images: Float32Array, training: b
 function convolve(x: tf.Tensor, weight: tf.Tensor): tf.Tensor {
   const [channels, batch, h, w] = x.shape as [number, number, number, number]
   const planes = channels * batch
-  const padded = tf.pad(x, [
-    [0, 0],
-    [0, 0],
-    [1, 1],
-    [1, 1],
-  ])
-  const rows = tf.reshape(padded, [planes * (h + 2), w + 2])
+  const borders = [0, 0, 1, 1].map((width): [number, number] => [width, width])
+  const rows = tf.reshape(tf.pad(x, borders), [planes * (h + 2), w + 2])
   const across = tf.concat([0, 1, 2].map((dx) => tf.slice(rows, [0, dx], [planes * (h + 2), w])))
   const images = tf.reshape(across, [3 * planes, (h + 2) * w])
   const patches = tf.concat([0, 1, 2].map((dy) => tf.slice(images, [0, dy * w], [3 * planes, h * w])))

@@ -45,7 +45,6 @@ export function digitsModel(weights: Record<string, Weight>): proto.onnx.IModelP
     add('Relu', `relu${block}`, [], [])
     if (block < BLOCKS) add('MaxPool', `pool${block}`, [], [ints('kernel_shape', [2, 2]), ints('strides', [2, 2])])
   }
-  add('GlobalAveragePool', 'average', [], [])
   add('Flatten', 'flatten', [], [])
   add('Gemm', 'fc', ['fc.weight', 'fc.bias'], [int('transB', 1)], 'logits')
   add('Softmax', 'softmax', [], [int('axis', 1)], 'probabilities')

@@ -3,21 +3,22 @@ import { writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs-core'
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm'
 import * as ort from 'onnxruntime-web/wasm'
-import { CLASSES, loadDigits, PIXELS, randomIntegers, select, shuffle, SIDE, split } from './data.ts'
+import { CLASSES, loadDigits, PIXELS, randomIntegers, SEED, select, shuffle, SIDE, split } from './data.ts'
 import type { Digits } from './data.ts'
 import { initialise, logits, snapshot } from './network.ts'
 import type { Parameters } from './network.ts'
 import { digitsModel, encode, valueInfo } from './onnx.ts'
 import { writeNpz } from './npz.ts'
 
-const SEED = 2024
-const EPOCHS = 12
+const EPOCHS = 10
 const BATCH = 64
-const LEARNING_RATE = 0.1
+const LEARNING_RATE = 0.05
 const MOMENTUM = 0.9
-const MAX_SHIFT = 2
+const MAX_SHIFT = 1
 const SAMPLES = 300
 const FOLDER = 'examples/digits'
+
+const random = randomIntegers(SEED)
 
 /** Writes the digit into `out`, moved by (dx, dy) pixels; what leaves the frame is lost, what enters is paper. */
 function shifted(image: Uint8Array, dx: number, dy: number, out: Float32Array): void {
@@ -49,7 +50,6 @@ function accuracy(scores: Float32Array, labels: Uint8Array): number {
 
 /** One pass over the training digits in random order, each moved a little; returns the mean loss. */
 function trainEpoch(parameters: Parameters, digits: Digits, epoch: number, optimizer: tf.MomentumOptimizer): number {
-  const random = randomIntegers(SEED + epoch + 1)
   const order = Uint32Array.from(digits.labels, (_, i) => i)
   shuffle(order, random)
   const steps = Math.floor(order.length / BATCH)

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises'
+import { createServer, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import type { Job } from './engine.ts'
+
+/** Evaluated in the page that `withPage` serves; a promise of the job's result as JSON. */
+export const pageScript = `Promise.all([
+  import('/model.js'), import('/task.js'), fetch('/payload.json').then((response) => response.json()),
+]).then(([model, task, payload]) => task.default(model, payload)).then((result) => JSON.stringify(result))`
+
+/** Serves a job on the loopback interface while `use` runs with the address of a page of the same origin. */
+export async function withPage<T>(job: Job, use: (url: string) => Promise<T>): Promise<T> {
+  const model = (file: string) => readFile(join(job.directory, file))
+  const contents: Record<string, () => Promise<string | Uint8Array> | string> = {
+    '/': () => '<!doctype html><title>attar</title>',
+    '/task.js': () => job.script,
+    '/payload.json': () => JSON.stringify(job.payload),
+    '/model.js': () => model(`${job.name}.js`),
+    [`/${encodeURIComponent(job.name)}.wasm`]: () => model(`${job.name}.wasm`),
+    [`/${encodeURIComponent(job.name)}.relaxed.wasm`]: () => model(`${job.name}.relaxed.wasm`),
+  }
+  const server = createServer((request, response) => {
+    const content = contents[request.url ?? '']
+    const answer = content ? Promise.resolve(content()) : Promise.reject(new Error('no such file'))
+    answer.then(
+      (body) => send(response, 200, request.url!, body),
+      (error) => send(response, 404, '/', String(error)),
+    )
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  try {
+    const address = server.address()
+    if (!address || typeof address === 'string') throw new Error('no port')
+    return await use(`http://127.0.0.1:${address.port}/`)
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+const types: Record<string, string> = { js: 'text/javascript', json: 'application/json', wasm: 'application/wasm' }
+
+function send(response: ServerResponse, status: number, url: string, body: string | Uint8Array): void {
+  response.writeHead(status, {
+    'Content-Type': types[url.split('.').at(-1)!] ?? 'text/html',
+    // Cross-origin isolation gives performance.now its finer steps.
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Embedder-Policy': 'require-corp',
+  })
+  response.end(body)
+}

@@ -1,0 +1,97 @@
+import { fail } from '../core/diagnostic.ts'
+import { allocate, byteSize, fromBytes, type DType, type Scalar } from '../core/dtype.ts'
+import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
+import { bytesOf, tensor, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
+import { maxElements } from '../core/verify.ts'
+
+/** NumPy's array-protocol type strings; bfloat16 has none. */
+const descriptions: Readonly<Record<Exclude<DType, 'bf16'>, string>> = {
+  bool: '|b1',
+  i8: '|i1',
+  i16: '<i2',
+  i32: '<i4',
+  i64: '<i8',
+  u8: '|u1',
+  u16: '<u2',
+  u32: '<u4',
+  u64: '<u8',
+  f16: '<f2',
+  f32: '<f4',
+  f64: '<f8',
+}
+
+const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
+const headerLimit = 2 ** 16
+const rankLimit = 32
+
+/**
+ * The tensor in a `.npy` file, versions 1 to 3 (numpy.lib.format), C or Fortran order. A502 where the bytes are none, end
+ * early, or hold elements that attar does not have; `what` names the file.
+ */
+export function readNpy(bytes: Uint8Array, what = 'the file'): Tensor {
+  const bad = (message: string): never => fail('A502', `${what} is not a .npy file that attar can read: ${message}`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < 12 || !magic.every((byte, i) => bytes[i] === byte))
+    bad('it does not start with NumPy’s magic number')
+  const version = bytes[6]!
+  if (version < 1 || version > 3) bad(`version ${version}`)
+  const start = version === 1 ? 10 : 12
+  const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true)
+  if (length > headerLimit || start + length > bytes.length) bad(`its header has ${length} bytes`)
+  const header = new TextDecoder().decode(bytes.subarray(start, start + length))
+  const { dtype, fortran, shape } = readHeader(header, bad)
+  const count = elementCount(shape)
+  // Written so that an infinite count fails too.
+  if (!(count <= maxElements)) bad(`its shape is [${shape.join(',')}]; the limit is 2^31 elements`)
+  const body = bytes.subarray(start + length)
+  if (body.length !== count * byteSize(dtype)) {
+    bad(`${body.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
+  }
+  const data = fromBytes(dtype, body, count)
+  if (dtype === 'bool') for (let i = 0; i < count; i++) data[i] = data[i] === 0 ? 0 : 1
+  return fortran ? fromFortran(tensor(dtype, shape, data)) : tensor(dtype, shape, data)
+}
+
+/** The header is a Python dict with exactly these keys, in any order. */
+function readHeader(
+  text: string,
+  bad: (message: string) => never,
+): { dtype: DType; fortran: boolean; shape: number[] } {
+  const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1]
+  const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1]
+  const dims = /'shape':\s*\(([\d\s,]*)\)/.exec(text)?.[1]
+  if (order === undefined || dims === undefined) bad('its header has no order or no shape')
+  if (descr === undefined) bad('its elements are records')
+  const plain = (s: string): string => s.replace(/^[|<=]/, '').replace('?', 'b1')
+  const dtype = Object.entries(descriptions).find(([, d]) => plain(d) === plain(descr))?.[0] as DType | undefined
+  if (!dtype) bad(`its elements are of type '${descr}'`)
+  const shape = (dims.match(/\d+/g) ?? []).map(Number)
+  if (shape.length > rankLimit) bad(`its rank is ${shape.length}`)
+  return { dtype, fortran: order === 'True', shape }
+}
+
+/** Rearranges elements that are stored first dimension fastest. */
+function fromFortran({ dtype, shape, data }: Tensor): Tensor {
+  const result = allocate(dtype, data.length)
+  const target = result as { [i: number]: Scalar }
+  const strides = rowMajorStrides(shape.toReversed()).toReversed()
+  let i = 0
+  walk(shape, [strides], ([at]) => void (target[i++] = data[at!]!))
+  return tensor(dtype, shape, result)
+}
+
+/** The bytes of a `.npy` file, version 1.0. bf16 is written as f32, since NumPy does not have it. */
+export function writeNpy(t: Tensor): Uint8Array {
+  if (t.dtype === 'bf16') {
+    return writeNpy(tensorOf('f32', t.shape, toNumbers(t)))
+  }
+  const shape = t.shape.map((d) => `${d},`).join(' ')
+  const dict = `{'descr': '${descriptions[t.dtype]}', 'fortran_order': False, 'shape': (${shape}), }`
+  // Data start at a multiple of 64, so that they can be mapped; the header ends in a newline.
+  const start = Math.ceil((10 + dict.length + 1) / 64) * 64
+  const bytes = new Uint8Array(start + t.data.byteLength)
+  bytes.set([...magic, 1, 0, (start - 10) & 255, (start - 10) >> 8])
+  bytes.set(new TextEncoder().encode(`${dict.padEnd(start - 11)}\n`), 10)
+  bytes.set(bytesOf(t), start)
+  return bytes
+}

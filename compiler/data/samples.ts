@@ -1,0 +1,93 @@
+import { fail } from '../core/diagnostic.ts'
+import { integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
+import { elementCount, sameShape, type Shape } from '../core/shape.ts'
+import { formatType, reader, tensorOf, type Tensor, type TensorType } from '../core/tensor.ts'
+
+/** An input of a model. */
+export interface InputType extends TensorType {
+  readonly name: string
+}
+
+/**
+ * `t` as `dtype`: floats to floats (rounded), integers and booleans to integers that hold their values, so that NumPy's
+ * 64-bit defaults will do. A501 for anything else; `what` names the tensor.
+ */
+export function convert(t: Tensor, dtype: DType, what: string): Tensor {
+  if (t.dtype === dtype) return t
+  const read = reader(t)
+  const values = Array.from({ length: t.data.length }, (_, i) => read(i))
+  if (isFloat(t.dtype) && isFloat(dtype)) return tensorOf(dtype, t.shape, values)
+  if (isFloat(t.dtype) || isFloat(dtype)) fail('A501', `${what} is ${t.dtype}, the model takes ${dtype}`)
+  const { min, max } = integerRange(dtype)
+  const misfit = values.find((v) => v < min || v > max)
+  if (misfit !== undefined) fail('A501', `${what} has the value ${misfit}, which ${dtype} does not hold`)
+  return tensorOf(dtype, t.shape, values)
+}
+
+/** How many runs `t` feeds an input of `shape`: by an extra first dimension, or by more rows than the input's own. */
+function runsIn(t: Tensor, shape: Shape): number | undefined {
+  if (sameShape(t.shape, shape)) return 1
+  if (sameShape(t.shape.slice(1), shape)) return t.shape[0]!
+  const [rows, batch] = [t.shape[0] ?? 0, shape[0] ?? 0]
+  return batch > 0 && rows % batch === 0 && sameShape(t.shape.slice(1), shape.slice(1)) ? rows / batch : undefined
+}
+
+/**
+ * Arrays of a data set, cut into the inputs of single runs. An array has the input's own shape, for one run, or holds the
+ * runs one after another: n × shape, or rows in multiples of the input's first dimension. Arrays that are no inputs
+ * (labels) are left alone. A501 where an input is missing or an array doesn't fit.
+ */
+export function splitSamples(
+  arrays: Readonly<Record<string, Tensor>>,
+  inputs: readonly InputType[],
+): Record<string, Tensor>[] {
+  const columns = inputs.map((input) => {
+    const { name, dtype, shape } = input
+    const t = Object.hasOwn(arrays, name) ? arrays[name] : undefined
+    if (!t) fail('A501', `the data has no array "${name}"; it has ${Object.keys(arrays).join(', ') || 'none'}`)
+    const runs = runsIn(t, shape)
+    if (runs === undefined) fail('A501', `array "${name}" is ${formatType(t)}, the model takes ${formatType(input)}`)
+    return { name, shape, runs, data: convert(t, dtype, `array "${name}"`).data, dtype }
+  })
+  const [first] = columns
+  const other = columns.find((c) => c.runs !== first!.runs)
+  if (other) fail('A501', `array "${first!.name}" has data for ${first!.runs} runs, "${other.name}" for ${other.runs}`)
+  return Array.from({ length: first?.runs ?? 1 }, (_, run) => {
+    const cut = columns.map(({ name, dtype, shape, data }) => {
+      const size = elementCount(shape)
+      return [name, { dtype, shape, data: data.subarray(run * size, (run + 1) * size) }] as const
+    })
+    return Object.fromEntries(cut)
+  })
+}
+
+/** Uniform in [0, 1), 32 bits at a time; the same seed gives the same numbers everywhere (xorshift32, Marsaglia 2003). */
+function uniform(seed: number): () => number {
+  // Spreads small seeds over all bits; zero is xorshift's fixed point.
+  let state = Math.imul(seed + 1, 0x9e3779b1) || 1
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * Seeded inputs of one run for a model about which nothing is known: floats uniform in [-1, 1), bytes over their whole
+ * range, wider integers and booleans 0 or 1, since they are often indices.
+ */
+export function randomInputs(inputs: readonly InputType[], seed: number): Record<string, Tensor> {
+  const next = uniform(seed)
+  const draw = (dtype: DType): number => {
+    if (isFloat(dtype)) return 2 * next() - 1
+    if (dtype === 'u8') return Math.floor(256 * next())
+    if (dtype === 'i8') return Math.floor(256 * next()) - 128
+    return next() < 0.5 ? 0 : 1
+  }
+  const entries = inputs.map(({ name, dtype, shape }) => {
+    const values = Array.from({ length: elementCount(shape) }, () => draw(dtype))
+    return [name, tensorOf(dtype, shape, isBigInt(dtype) ? values.map(BigInt) : values)] as const
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,105 @@
+import { decode, type Field } from '@webassemblyjs/wasm-parser'
+import type { ModuleSpec } from '../core/artefact.ts'
+import { fail } from '../core/diagnostic.ts'
+import {
+  bodySizes,
+  codeSection,
+  customSection,
+  dataSection,
+  malformed,
+  readSections,
+  type Section,
+} from './sections.ts'
+import { readSpec, specSection } from './spec.ts'
+
+export { specSection } from './spec.ts'
+export type { Section } from './sections.ts'
+
+/** What stands in a module that attar wrote, in bytes. */
+export interface Inspection {
+  /** In file order. */
+  readonly sections: readonly Section[]
+  readonly codeBytes: number
+  readonly dataBytes: number
+  /** Size of each function's body, in the order of definition. */
+  readonly functions: readonly number[]
+  readonly imports: readonly { readonly module: string; readonly name: string }[]
+  readonly exports: readonly { readonly name: string; readonly kind: 'func' | 'table' | 'memory' | 'global' }[]
+  /** The memory's initial size in pages of 64 KiB. */
+  readonly memoryPages: number
+  readonly spec: ModuleSpec
+}
+
+/** Far above what the declarations of attar's modules need; bounds the tree that the parser builds. */
+const declarationLimit = 2 ** 18
+
+/**
+ * Reads back a module that attar wrote; work and memory grow with its declarations, not with its code and data.
+ * The function bodies are measured, not validated.
+ * @throws CompileError A502 for any other bytes.
+ */
+export function inspectModule(module: Uint8Array): Inspection {
+  const sections = readSections(module)
+  const functions = sections.filter((s) => s.id === codeSection).flatMap((s) => bodySizes(s.payload))
+  const fields = declarations(sections, functions.length)
+  const [memory] = fields.filter((field) => field.type === 'Memory')
+  if (!memory) fail('A502', 'the module defines no memory')
+  const memoryPages = memory.limits.min
+  const spec = sections.find((s) => s.id === customSection && s.name === specSection)
+  if (!spec)
+    fail('A502', `the module has no section "${specSection}"`, { hint: 'attar reads back only its own modules' })
+  return {
+    sections,
+    codeBytes: sizeOf(sections, codeSection),
+    dataBytes: sizeOf(sections, dataSection),
+    functions,
+    imports: fields
+      .filter((field) => field.type === 'ModuleImport')
+      .map(({ module: from, name }) => ({ module: from, name })),
+    exports: fields
+      .filter((field) => field.type === 'ModuleExport')
+      .map(({ name, descr }) => ({
+        name,
+        kind: descr.exportType.toLowerCase() as Inspection['exports'][number]['kind'],
+      })),
+    memoryPages,
+    spec: readSpec(spec.payload, memoryPages * 2 ** 16),
+  }
+}
+
+const sizeOf = (sections: readonly Section[], id: number): number =>
+  sections.filter((s) => s.id === id).reduce((sum, s) => sum + s.bytes, 0)
+
+/** Types, imports, functions, tables, memories, globals, exports. */
+const declarationSections = [1, 2, 3, 4, 5, 6, 7]
+
+/**
+ * The module's declarations. The parser trusts counts and lengths (it would follow them for gigabytes) and stops at
+ * SIMD opcodes, so it gets what the engine has validated: the declarations with `unreachable` for every function body.
+ */
+function declarations(sections: readonly Section[], functions: number): readonly Field[] {
+  const parts: number[][] = []
+  let bytes = 4 * functions
+  for (const { id, payload } of sections) {
+    if (!declarationSections.includes(id)) continue
+    bytes += payload.length
+    if (bytes > declarationLimit) break
+    parts.push(frame(id, payload))
+  }
+  if (bytes > declarationLimit) fail('A502', `the module's declarations exceed ${declarationLimit} bytes`)
+  const body = [0x03, 0x00, 0x00, 0x0b] // three bytes: no locals, unreachable, end
+  parts.push(frame(codeSection, [...leb(functions), ...Array.from({ length: functions }, () => body).flat()]))
+  const skeleton = Uint8Array.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, ...parts.flat()])
+  if (!WebAssembly.validate(skeleton)) malformed('the engine rejects its declarations')
+  try {
+    return decode(skeleton, { dump: false, ignoreCodeSection: true }).body[0].fields
+  } catch (error) {
+    fail('A502', `the module has declarations beyond WebAssembly 1.0 and SIMD: ${String(error)}`)
+  }
+}
+
+const frame = (id: number, payload: ArrayLike<number>): number[] => [id, ...leb(payload.length), ...Array.from(payload)]
+
+function leb(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)]
+}

@@ -1,0 +1,63 @@
+import { abiVersion, type ModuleSpec, type PortSpec } from '../core/artefact.ts'
+import { fail } from '../core/diagnostic.ts'
+import { byteSize, dtypes } from '../core/dtype.ts'
+import { elementCount } from '../core/shape.ts'
+
+/** The custom section that carries a module's `ModuleSpec` as JSON. */
+export const specSection = 'attar'
+
+const sizeLimit = 2 ** 24
+
+/**
+ * The specification in the payload of a module's custom section `attar`; `memory` is the module's size of it in bytes.
+ * @throws CompileError A502 unless it is one of this version's ABI and its tensors lie within the memory.
+ */
+export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
+  if (payload.length > sizeLimit) bad(`${payload.length} bytes of it`)
+  let spec: unknown
+  try {
+    spec = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  } catch (error) {
+    bad(String(error))
+  }
+  if (!isRecord(spec)) bad('no object')
+  if (spec.abi !== abiVersion) bad(`ABI ${JSON.stringify(spec.abi)}, this version reads ${abiVersion}`)
+  if (typeof spec.attar !== 'string') bad('no version')
+  const { attar, inputs, outputs, metadata } = spec
+  if (!isRecord(metadata) || !hasStrings(metadata)) bad('metadata that is no text')
+  checkPorts('inputs', inputs, memory)
+  checkPorts('outputs', outputs, memory)
+  return { abi: abiVersion, attar, inputs, outputs, metadata }
+}
+
+function checkPorts(kind: string, ports: unknown, memory: number): asserts ports is PortSpec[] {
+  if (!Array.isArray(ports) || !ports.every(isPort)) bad(`malformed ${kind}`)
+  if (new Set(ports.map((port) => port.name)).size < ports.length) bad(`${kind} of the same name`)
+  for (const { name, dtype, shape, address } of ports) {
+    const bytes = elementCount(shape) * byteSize(dtype)
+    // Written so that an infinite count fails too.
+    if (!(address + bytes <= memory)) bad(`"${name}" ends at byte ${address + bytes} of ${memory}`)
+    if (address % byteSize(dtype) !== 0) bad(`"${name}" stands at byte ${address}, unaligned for ${dtype}`)
+  }
+}
+
+function isPort(port: unknown): port is PortSpec {
+  if (!isRecord(port)) return false
+  const { name, dtype, shape, address } = port
+  return (
+    typeof name === 'string' &&
+    dtypes.some((known) => known === dtype) &&
+    Array.isArray(shape) &&
+    [...shape, address].every((n) => Number.isSafeInteger(n) && n >= 0)
+  )
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const hasStrings = (record: Record<string, unknown>): record is Record<string, string> =>
+  Object.values(record).every((value) => typeof value === 'string')
+
+function bad(what: string): never {
+  fail('A502', `the module's section "${specSection}" has ${what}`)
+}

@@ -1,0 +1,292 @@
+import onnxProto from 'onnx-proto'
+import protobuf from 'protobufjs/minimal.js'
+import { CompileError, fail } from '../core/diagnostic.ts'
+import type { DType } from '../core/dtype.ts'
+import type { Tensor } from '../core/tensor.ts'
+import {
+  dataTypeName,
+  dtypeOf,
+  readSparse,
+  readStored,
+  toBigInt,
+  type RawTensor,
+  type ReadExternal,
+} from './stored-tensor.ts'
+
+const { onnx } = onnxProto
+
+/** Opset versions by domain; ai.onnx is ''. */
+export type Opsets = ReadonlyMap<string, number>
+
+export interface ModelProto {
+  readonly opsets: Opsets
+  readonly graph: GraphProto
+  readonly functions: readonly FunctionProto[]
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** A tensor that is decoded when it is first asked for. */
+export type LazyTensor = () => Tensor
+
+export interface GraphProto {
+  readonly name: string
+  readonly nodes: readonly NodeProto[]
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  readonly initializers: ReadonlyMap<string, LazyTensor>
+}
+
+/** A function that the model brings along; nodes call it by domain and name. */
+export interface FunctionProto {
+  readonly name: string
+  readonly domain: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly nodes: readonly NodeProto[]
+  readonly opsets: Opsets
+}
+
+export interface ValueInfo {
+  readonly name: string
+  /** undefined where it is not a tensor of a dtype that attar has; `typeName` says what it is. */
+  readonly dtype: DType | undefined
+  readonly typeName: string
+  /** A string is a symbolic dimension, undefined an unknown one. No shape at all: unknown rank. */
+  readonly shape: readonly (number | string | undefined)[] | undefined
+}
+
+export interface NodeProto {
+  readonly name: string
+  readonly operator: string
+  /** '' is ai.onnx. */
+  readonly domain: string
+  /** '' is an omitted optional input. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: ReadonlyMap<string, Attribute>
+}
+
+export type Attribute =
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'int'; readonly value: bigint }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'tensor'; readonly value: LazyTensor }
+  | { readonly kind: 'graph'; readonly value: GraphProto }
+  | { readonly kind: 'floats'; readonly value: readonly number[] }
+  | { readonly kind: 'ints'; readonly value: readonly bigint[] }
+  | { readonly kind: 'strings'; readonly value: readonly string[] }
+  /** In a function: the attribute of the calling node that is named so. */
+  | { readonly kind: 'reference'; readonly value: string }
+  | { readonly kind: 'other'; readonly value: string }
+
+/**
+ * Bounds what decoding may allocate: a message of two bytes becomes an object of hundreds, an integer of one byte an object
+ * of forty. The budget admits any sensible model and a few hundred megabytes of memory.
+ */
+class BoundedReader extends protobuf.Reader {
+  private budget = 2 ** 26
+
+  private spend(units: number): void {
+    this.budget -= units
+    if (this.budget < 0) {
+      fail('A301', 'the model has too many parts', { hint: 'large tensors belong into raw_data, not into typed fields' })
+    }
+  }
+
+  /** Tags and lengths of messages. */
+  override uint32(): number {
+    this.spend(8)
+    return super.uint32()
+  }
+
+  /** Reads by way of `uint32`, but costs no more than an element. */
+  override int32(): number {
+    this.spend(-7)
+    return super.int32()
+  }
+
+  override int64(): ReturnType<protobuf.Reader['int64']> {
+    this.spend(8)
+    return super.int64()
+  }
+
+  override uint64(): ReturnType<protobuf.Reader['uint64']> {
+    this.spend(8)
+    return super.uint64()
+  }
+
+  override float(): number {
+    this.spend(1)
+    return super.float()
+  }
+
+  override double(): number {
+    this.spend(1)
+    return super.double()
+  }
+}
+
+function parse<T>(what: string, bytes: Uint8Array, decode: (reader: protobuf.Reader) => T): T {
+  try {
+    return decode(new BoundedReader(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
+  } catch (error) {
+    if (error instanceof CompileError) throw error
+    const text = new TextDecoder().decode(bytes.subarray(0, 40))
+    const hint = text.startsWith('version https://git-lfs')
+      ? 'this is a pointer of Git LFS; `git lfs pull` fetches the file itself'
+      : `it has ${bytes.length} bytes; is it complete?`
+    fail('A101', `not ${what}, or a damaged one: ${error instanceof Error ? error.message : String(error)}`, { hint })
+  }
+}
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+const normalDomain = (domain: string | null | undefined): string => (domain === 'ai.onnx' ? '' : (domain ?? ''))
+
+const maxDepth = 64
+
+class Converter {
+  private readonly files = new Map<string, Uint8Array>()
+  private readonly readExternal: ReadExternal | undefined
+  private depth = 0
+
+  constructor(readExternal: ReadExternal | undefined) {
+    this.readExternal =
+      readExternal &&
+      ((name) => {
+        const file = this.files.get(name) ?? readExternal(name)
+        this.files.set(name, file)
+        return file
+      })
+  }
+
+  model(model: onnxProto.onnx.ModelProto): ModelProto {
+    if (!model.graph) fail('A101', 'not an ONNX model: it has no graph')
+    return {
+      opsets: this.opsets(model.opsetImport),
+      graph: this.graph(model.graph),
+      functions: model.functions.map((f) => ({
+        name: f.name ?? '',
+        domain: normalDomain(f.domain),
+        inputs: f.input ?? [],
+        outputs: f.output ?? [],
+        nodes: (f.node ?? []).map((node, i) => this.node(node, i)),
+        opsets: this.opsets(f.opsetImport ?? []),
+      })),
+      metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key ?? '', value ?? ''])),
+    }
+  }
+
+  private opsets(list: readonly onnxProto.onnx.IOperatorSetIdProto[]): Opsets {
+    return new Map(list.map(({ domain, version }) => [normalDomain(domain), Number(toBigInt(version ?? 0))]))
+  }
+
+  private graph(graph: onnxProto.onnx.IGraphProto): GraphProto {
+    if (++this.depth > maxDepth) fail('A301', `graphs are nested more than ${maxDepth} deep`)
+    const initializers = new Map<string, LazyTensor>()
+    for (const raw of graph.initializer ?? []) initializers.set(raw.name ?? '', this.tensor(raw, `tensor "${raw.name}"`))
+    for (const raw of graph.sparseInitializer ?? []) {
+      const name = raw.values?.name ?? ''
+      initializers.set(name, once(() => readSparse(raw, `sparse tensor "${name}"`, this.readExternal)))
+    }
+    const nodes = (graph.node ?? []).map((node, i) => this.node(node, i))
+    this.depth--
+    return {
+      name: graph.name ?? '',
+      nodes,
+      inputs: (graph.input ?? []).map(valueInfo),
+      outputs: (graph.output ?? []).map(valueInfo),
+      initializers,
+    }
+  }
+
+  private tensor(raw: RawTensor, what: string): LazyTensor {
+    return once(() => readStored(raw, what, this.readExternal))
+  }
+
+  private node(node: onnxProto.onnx.INodeProto, index: number): NodeProto {
+    return {
+      name: node.name || `#${index}`,
+      operator: node.opType ?? '',
+      domain: normalDomain(node.domain),
+      inputs: node.input ?? [],
+      outputs: node.output ?? [],
+      attributes: new Map((node.attribute ?? []).map((a) => [a.name ?? '', this.attribute(a)])),
+    }
+  }
+
+  private attribute(a: onnxProto.onnx.IAttributeProto): Attribute {
+    if (a.refAttrName) return { kind: 'reference', value: a.refAttrName }
+    const types = onnx.AttributeProto.AttributeType
+    const what = `attribute "${a.name}"`
+    switch (a.type || inferredType(a)) {
+      case types.FLOAT:
+        return { kind: 'float', value: a.f ?? 0 }
+      case types.INT:
+        return { kind: 'int', value: toBigInt(a.i ?? 0) }
+      case types.STRING:
+        return { kind: 'string', value: text(a.s ?? new Uint8Array()) }
+      case types.TENSOR:
+        return { kind: 'tensor', value: this.tensor(a.t ?? {}, what) }
+      case types.SPARSE_TENSOR:
+        return { kind: 'tensor', value: once(() => readSparse(a.sparseTensor ?? {}, what, this.readExternal)) }
+      case types.GRAPH:
+        return { kind: 'graph', value: this.graph(a.g ?? {}) }
+      case types.FLOATS:
+        return { kind: 'floats', value: a.floats ?? [] }
+      case types.INTS:
+        return { kind: 'ints', value: (a.ints ?? []).map(toBigInt) }
+      case types.STRINGS:
+        return { kind: 'strings', value: (a.strings ?? []).map(text) }
+      default:
+        return { kind: 'other', value: types[a.type ?? 0] ?? `type ${a.type}` }
+    }
+  }
+}
+
+/** Models of IR version 1 do not say an attribute's type. */
+function inferredType(a: onnxProto.onnx.IAttributeProto): number {
+  const types = onnx.AttributeProto.AttributeType
+  if (a.t) return types.TENSOR
+  if (a.g) return types.GRAPH
+  if (a.ints?.length) return types.INTS
+  if (a.floats?.length) return types.FLOATS
+  if (a.strings?.length) return types.STRINGS
+  if (a.s?.length) return types.STRING
+  return a.f ? types.FLOAT : types.INT
+}
+
+function once(read: LazyTensor): LazyTensor {
+  let value: Tensor | undefined
+  return () => (value ??= read())
+}
+
+function valueInfo(info: onnxProto.onnx.IValueInfoProto): ValueInfo {
+  const tensor = info.type?.tensorType
+  // Absent fields read as null through the prototype.
+  const kind = Object.keys(info.type ?? {}).find((key) => key.endsWith('Type'))
+  const typeName = tensor ? dataTypeName(tensor.elemType ?? 0) : (kind?.slice(0, -'Type'.length) ?? 'unknown')
+  const shape = tensor?.shape?.dim?.map((d) => {
+    if (d.dimParam) return d.dimParam
+    // Exporters write -1 for a dimension they don't know. An absent dimValue reads as 0, so presence must be asked for.
+    const known = Object.hasOwn(d, 'dimValue') ? Number(toBigInt(d.dimValue ?? 0)) : -1
+    return known < 0 ? undefined : known
+  })
+  return { name: info.name ?? '', dtype: tensor ? dtypeOf(tensor.elemType ?? 0) : undefined, typeName, shape }
+}
+
+/**
+ * An ONNX model in plain types. Tensors, also those in files beside the model, are decoded when first used.
+ * A101 where the bytes are no model, A102 where it contradicts itself, A301 where it is beyond all bounds.
+ */
+export function decodeModel(bytes: Uint8Array, readExternal?: ReadExternal): ModelProto {
+  return parse('an ONNX model', bytes, (reader) => new Converter(readExternal).model(onnx.ModelProto.decode(reader)))
+}
+
+/** The tensor in a TensorProto file, such as ONNX test data has. A202 where it holds a sequence, map or optional. */
+export function decodeTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
+  return parse('an ONNX tensor', bytes, (reader) => {
+    const raw = onnx.TensorProto.decode(reader)
+    return { name: raw.name, tensor: readStored(raw, `tensor "${raw.name}"`, undefined) }
+  })
+}

@@ -1,0 +1,208 @@
+import { Builder } from '../core/builder.ts'
+import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
+import { nodesOf, type Graph, type Value } from '../core/graph.ts'
+import { elementCount } from '../core/shape.ts'
+import { formatType, type TensorType } from '../core/tensor.ts'
+import { maxElements } from '../core/verify.ts'
+import { bindInputs, type Bindings } from './bind.ts'
+import type { Operator } from './context.ts'
+import { decodeModel, type Attribute, type FunctionProto, type GraphProto, type LazyTensor, type ModelProto, type NodeProto, type Opsets } from './decode.ts'
+import { NodeContext } from './node-context.ts'
+import { operators } from './ops/index.ts'
+import { neededNodes } from './order.ts'
+import type { ReadExternal } from './stored-tensor.ts'
+
+export interface ImportOptions extends Bindings {
+  /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
+  readonly readExternal?: ReadExternal | undefined
+}
+
+/** Nodes lowered, those of inlined functions and subgraphs counted each time. */
+const maxNodes = 200_000
+/** Functions and subgraphs within one another. */
+const maxDepth = 64
+
+/**
+ * The core graph of an ONNX model, with every dimension a number, and the model's metadata. Throws one CompileError with
+ * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
+ */
+export function importModel(bytes: Uint8Array, options: ImportOptions = {}): { graph: Graph; metadata: Record<string, string> } {
+  const model = decodeModel(bytes, options.readExternal)
+  const { values, ports } = bindInputs(model.graph, options)
+  const importer = new Importer(model)
+  const scope = new Scope(undefined, values, model.graph.initializers)
+  const names = model.graph.outputs.map(({ name }) => name)
+  const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
+  importer.finish()
+  const graph = { inputs: ports, outputs: names.map((name, i) => ({ name, value: results[i]! })) }
+  for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  return { graph, metadata: { ...model.metadata } }
+}
+
+function checkSize(type: TensorType, origin: Origin | undefined): void {
+  if (elementCount(type.shape) > maxElements) {
+    fail('A301', `a result is ${formatType(type)}; the limit is 2^31 elements`, { ...(origin && { origin }) })
+  }
+}
+
+/** What names mean: in a graph, then in the graphs around it. undefined marks the result of a node that failed. */
+class Scope {
+  private readonly parent: Scope | undefined
+  private readonly values: Map<string, Value | undefined>
+  private readonly initializers: ReadonlyMap<string, LazyTensor>
+
+  constructor(
+    parent: Scope | undefined,
+    values: Map<string, Value | undefined>,
+    initializers: ReadonlyMap<string, LazyTensor>,
+  ) {
+    this.parent = parent
+    this.values = values
+    this.initializers = initializers
+  }
+
+  has(name: string): boolean {
+    return this.values.has(name) || this.initializers.has(name) || (this.parent?.has(name) ?? false)
+  }
+
+  get(name: string): Value | undefined {
+    const stored = this.values.has(name) ? undefined : this.initializers.get(name)
+    if (stored) this.values.set(name, new Builder(undefined).constant(stored()))
+    return this.values.has(name) ? this.values.get(name) : this.parent?.get(name)
+  }
+
+  set(name: string, value: Value | undefined): void {
+    this.values.set(name, value)
+  }
+}
+
+/** Where a list of nodes is lowered. */
+interface Place {
+  readonly scope: Scope
+  readonly opsets: Opsets
+  /** Prefix of node names: the nodes around. */
+  readonly path: string
+  readonly depth: number
+}
+
+/** A node cannot be lowered because of one that is already reported. */
+class Reported extends Error {}
+
+class Importer {
+  private readonly found: Diagnostic[] = []
+  private readonly unsupported = new Map<string, { origin: Origin; names: string[] }>()
+  private readonly functions: ReadonlyMap<string, FunctionProto>
+  private count = 0
+
+  constructor(model: ModelProto) {
+    this.functions = new Map(model.functions.map((f) => [`${f.domain}:${f.name}`, f]))
+  }
+
+  /** Throws what was found wrong. */
+  finish(): void {
+    const missing = [...this.unsupported].map(([operator, { origin, names }]): Diagnostic => {
+      const others = names.length > 1 ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})` : ''
+      return { code: 'A201', message: `attar does not have the operator ${operator}${others}`, origin }
+    })
+    if (missing.length + this.found.length > 0) throw new CompileError([...missing, ...this.found])
+  }
+
+  /** The values of `outputs`; undefined where a node on the way there failed. */
+  lowerNodes(nodes: readonly NodeProto[], outputs: readonly string[], place: Place): (Value | undefined)[] {
+    if (place.depth > maxDepth) fail('A301', `functions and subgraphs are nested more than ${maxDepth} deep`)
+    for (const node of neededNodes(nodes, outputs, (name) => place.scope.has(name))) {
+      if (++this.count > maxNodes) fail('A301', `the model has more than ${maxNodes} nodes`)
+      const results = this.lowerNode(node, place)
+      node.outputs.forEach((name, i) => name !== '' && place.scope.set(name, results?.[i]))
+    }
+    return outputs.map((name) => place.scope.get(name))
+  }
+
+  private lowerNode(node: NodeProto, place: Place): readonly Value[] | undefined {
+    const key = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`
+    const opset = place.opsets.get(node.domain) ?? 1
+    const origin = { node: place.path + node.name, operator: key, opset }
+    const operator = Object.hasOwn(operators, key) ? operators[key] : undefined
+    const own = this.functions.get(`${node.domain}:${node.operator}`)
+    if (!own && (!operator || opset < (operator.since ?? 1))) {
+      const entry = this.unsupported.get(`${key} (opset ${opset})`) ?? { origin, names: [] }
+      entry.names.push(origin.node)
+      this.unsupported.set(`${key} (opset ${opset})`, entry)
+      return undefined
+    }
+    try {
+      return locate(origin, () => {
+        const inputs = node.inputs.map((name) => (name === '' ? undefined : this.resolve(place.scope, name)))
+        if (!operator) return this.callFunction(own!, node, inputs, origin, place)
+        return this.apply(operator, node, inputs, origin, place)
+      })
+    } catch (error) {
+      if (error instanceof CompileError) this.found.push(...error.diagnostics)
+      else if (!(error instanceof Reported)) throw error
+      return undefined
+    }
+  }
+
+  private resolve(scope: Scope, name: string): Value {
+    const value = scope.get(name)
+    if (!value) throw new Reported()
+    return value
+  }
+
+  private apply(operator: Operator, node: NodeProto, inputs: (Value | undefined)[], origin: Origin, place: Place): readonly Value[] {
+    const inline = (graph: GraphProto, args: readonly Value[]): Value[] => this.inline(graph, args, origin, place)
+    try {
+      const context = new NodeContext(node, origin, inputs, operator.floats, inline)
+      const results = context.store(operator.lower(context))
+      node.outputs.forEach((name, i) => {
+        if (name !== '' && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
+      })
+      results.forEach((v) => checkSize(v.type, origin))
+      return results
+    } catch (error) {
+      // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.
+      if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+      const types = inputs.map((v) => (v ? formatType(v.type) : 'omitted')).join(', ')
+      fail('A204', `${error.message}\ninputs: ${types}`)
+    }
+  }
+
+  private inline(graph: GraphProto, args: readonly Value[], origin: Origin, place: Place): Value[] {
+    if (args.length !== graph.inputs.length) fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
+    const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
+    const scope = new Scope(place.scope, values, graph.initializers)
+    const inner = { ...place, scope, path: `${origin.node}/`, depth: place.depth + 1 }
+    const outputs = graph.outputs.map(({ name }) => name)
+    return this.lowerNodes(graph.nodes, outputs, inner).map((value) => {
+      if (!value) throw new Reported()
+      return value
+    })
+  }
+
+  private callFunction(f: FunctionProto, node: NodeProto, inputs: (Value | undefined)[], origin: Origin, place: Place): readonly Value[] {
+    // An input the caller omits is omitted wherever the function passes it on.
+    const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
+    const omitted = new Set(f.inputs.filter((name) => !given.has(name)))
+    const nodes = f.nodes.map((inner) => specialize(inner, node.attributes, omitted))
+    const scope = new Scope(undefined, given, new Map())
+    const inner = { scope, opsets: f.opsets, path: `${origin.node}/`, depth: place.depth + 1 }
+    const wanted = f.outputs.slice(0, node.outputs.length)
+    return this.lowerNodes(nodes, wanted, inner).map((value) => {
+      if (!value) throw new Reported()
+      return value
+    })
+  }
+}
+
+/** `node` of a function's body with the attributes of the calling node in place of references to them. */
+function specialize(node: NodeProto, given: ReadonlyMap<string, Attribute>, omitted: ReadonlySet<string>): NodeProto {
+  const attributes = new Map<string, Attribute>()
+  for (const [name, attribute] of node.attributes) {
+    const value = attribute.kind === 'reference' ? given.get(attribute.value) : attribute
+    if (value?.kind === 'graph') {
+      const nodes = value.value.nodes.map((inner) => specialize(inner, given, omitted))
+      attributes.set(name, { kind: 'graph', value: { ...value.value, nodes } })
+    } else if (value) attributes.set(name, value)
+  }
+  return { ...node, attributes, inputs: node.inputs.map((name) => (omitted.has(name) ? '' : name)) }
+}

@@ -1,0 +1,133 @@
+import { Builder } from '../core/builder.ts'
+import { fail, type Origin } from '../core/diagnostic.ts'
+import { isStorageOnly, type DType } from '../core/dtype.ts'
+import { constantOf } from '../core/evaluate.ts'
+import { topological, type Value } from '../core/graph.ts'
+import { toNumbers, type Tensor } from '../core/tensor.ts'
+import type { OpContext, Operator } from './context.ts'
+import type { Attribute, GraphProto, NodeProto } from './decode.ts'
+import { requireDType } from './stored-tensor.ts'
+
+type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
+
+type Inline = (graph: GraphProto, inputs: readonly Value[]) => Value[]
+
+/** The `OpContext` of one ONNX node. Diagnostics come without origin: who calls `lower` locates them. */
+export class NodeContext implements OpContext {
+  readonly b: Builder
+  readonly opset: number
+  readonly outputCount: number
+  readonly inputs: readonly (Value | undefined)[]
+  readonly inline: Inline
+  private readonly node: NodeProto
+  /** The storage-only dtype of the node's operands, if they were converted to f32. */
+  private readonly storage: DType | undefined
+
+  constructor(
+    node: NodeProto,
+    origin: Origin,
+    inputs: readonly (Value | undefined)[],
+    floats: Operator['floats'],
+    inline: Inline,
+  ) {
+    this.node = node
+    this.b = new Builder(origin)
+    this.opset = origin.opset
+    this.outputCount = node.outputs.findLastIndex((name) => name !== '') + 1
+    this.inline = inline
+    const narrow = floats === 'storage' ? undefined : inputs.find((v) => v && isStorageOnly(v.type.dtype))
+    this.storage = narrow?.type.dtype
+    this.inputs = narrow ? inputs.map((v) => v && (isStorageOnly(v.type.dtype) ? this.b.convert(v, 'f32') : v)) : inputs
+  }
+
+  /** Brings f32 results back to the dtype that the operands were stored in. */
+  store(results: readonly Value[]): readonly Value[] {
+    const { storage } = this
+    return storage ? results.map((v) => (v.type.dtype === 'f32' ? this.b.convert(v, storage) : v)) : results
+  }
+
+  wantsOutput(i: number): boolean {
+    return (this.node.outputs[i] ?? '') !== ''
+  }
+
+  input(i: number): Value {
+    return this.inputs[i] ?? fail('A102', `input ${i} is missing`)
+  }
+
+  constant(i: number): Tensor {
+    const value = this.input(i)
+    const known = constantOf(value)
+    if (known) return known
+    const sources = topological([value]).flatMap((node) => (node.op === 'input' ? [node.attrs.name] : []))
+    const what = `input ${i} "${this.node.inputs[i]}" must be known at compile time`
+    if (sources.length === 0) fail('A301', `${what}, but takes too long to evaluate`)
+    fail('A206', `${what}, but depends on ${sources.map((name) => `"${name}"`).join(', ')}`, {
+      hint: `bind ${sources.length > 1 ? 'these inputs' : 'this input'} to a value`,
+      inputs: sources,
+    })
+  }
+
+  constantInts(i: number, fallback?: readonly number[]): number[] {
+    return fallback && !this.inputs[i] ? [...fallback] : toNumbers(this.constant(i))
+  }
+
+  private attribute<K extends Attribute['kind']>(name: string, kind: K, fallback?: ValueOf<K>): ValueOf<K> {
+    const attribute = this.node.attributes.get(name)
+    if (!attribute) return fallback ?? fail('A205', `attribute "${name}" is missing`)
+    if (attribute.kind !== kind) fail('A205', `attribute "${name}" is of kind ${attribute.kind}, not ${kind}`)
+    return attribute.value as ValueOf<K>
+  }
+
+  int(name: string, fallback?: number): number {
+    return Number(this.attribute(name, 'int', fallback === undefined ? undefined : BigInt(fallback)))
+  }
+
+  bigints(name: string): readonly bigint[] {
+    const attribute = this.node.attributes.get(name)
+    return attribute?.kind === 'int' ? [attribute.value] : this.attribute(name, 'ints')
+  }
+
+  float(name: string, fallback?: number): number {
+    return this.attribute(name, 'float', fallback)
+  }
+
+  string(name: string, fallback?: string): string {
+    return this.attribute(name, 'string', fallback)
+  }
+
+  ints(name: string, fallback?: readonly number[]): number[] {
+    return this.attribute(name, 'ints', fallback?.map(BigInt)).map(Number)
+  }
+
+  floats(name: string, fallback?: readonly number[]): number[] {
+    return [...this.attribute(name, 'floats', fallback)]
+  }
+
+  strings(name: string, fallback?: readonly string[]): string[] {
+    return [...this.attribute(name, 'strings', fallback)]
+  }
+
+  tensor(name: string): Tensor {
+    return this.attribute(name, 'tensor')()
+  }
+
+  dtype(name: string, fallback?: DType): DType {
+    return fallback && !this.has(name) ? fallback : requireDType(this.int(name), `attribute "${name}"`)
+  }
+
+  graph(name: string): GraphProto {
+    return this.attribute(name, 'graph')
+  }
+
+  has(name: string): boolean {
+    return this.node.attributes.has(name)
+  }
+
+  check(condition: boolean, message: string): asserts condition {
+    if (!condition) fail('A205', message)
+  }
+
+  unsupported(message: string): never {
+    fail('A203', message)
+  }
+}

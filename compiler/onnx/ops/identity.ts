@@ -1,0 +1,3 @@
+import type { Operator } from '../context.ts'
+
+export const identity: Operator = { floats: 'storage', lower: (c) => [c.input(0)] }

@@ -1,0 +1,24 @@
+import type { Operator } from '../../context.ts'
+import { dequantizeLinear } from '../dequantize-linear.ts'
+import { rmsNormalization } from '../layer-normalization.ts'
+import { quantizeLinear } from '../quantize-linear.ts'
+import { fusedConv, fusedMatMul } from './fused.ts'
+import { geluOperators } from './gelu.ts'
+import { qGemm } from './q-gemm.ts'
+import { qlinearOperators } from './qlinear.ts'
+import { skipLayerNormalization, skipSimplifiedLayerNormalization } from './skip-layer-normalization.ts'
+
+/** Operators of onnxruntime's own that its exporters and quantizer put into models. */
+export const microsoftOperators: Readonly<Record<string, Operator>> = {
+  ...geluOperators,
+  ...qlinearOperators,
+  // Defined by onnxruntime in the standard domain.
+  SimplifiedLayerNormalization: rmsNormalization,
+  'com.microsoft.DequantizeLinear': dequantizeLinear,
+  'com.microsoft.FusedConv': fusedConv,
+  'com.microsoft.FusedMatMul': fusedMatMul,
+  'com.microsoft.QGemm': qGemm,
+  'com.microsoft.QuantizeLinear': quantizeLinear,
+  'com.microsoft.SkipLayerNormalization': skipLayerNormalization,
+  'com.microsoft.SkipSimplifiedLayerNormalization': skipSimplifiedLayerNormalization,
+}

@@ -1,0 +1,19 @@
+import type { Expr } from '../../core/expr.ts'
+import type { OpContext, Operator } from '../context.ts'
+import * as f from '../shared/formula.ts'
+
+const variadic = (combine: (a: Expr, b: Expr) => Expr, finish: (x: Expr, count: number) => Expr = (x) => x): Operator => ({
+  lower: (c: OpContext) => {
+    const operands = c.inputs.map((_, i) => c.input(i))
+    c.check(operands.length > 0, 'has no inputs')
+    return [c.b.map(operands, (...args) => finish(args.reduce(combine), args.length))]
+  },
+})
+
+/** Operators of any number of inputs, which broadcast. */
+export const variadicOperators: Readonly<Record<string, Operator>> = {
+  Max: variadic(f.max),
+  Mean: variadic(f.add, f.div),
+  Min: variadic(f.min),
+  Sum: variadic(f.add),
+}

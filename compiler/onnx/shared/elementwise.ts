@@ -1,0 +1,39 @@
+import type { Expr } from '../../core/expr.ts'
+import type { Value } from '../../core/graph.ts'
+import { elementCount, sameShape } from '../../core/shape.ts'
+import type { OpContext, Operator } from '../context.ts'
+import { normalizeAxis } from './axes.ts'
+
+/** An operator of one input whose every element is a formula of the input's. */
+export const elementwise = (formula: (x: Expr, c: OpContext) => Expr): Operator => ({
+  lower: (c) => [c.b.map([c.input(0)], (x) => formula(x, c))],
+})
+
+/** An operator of two inputs that broadcast. */
+export const broadcasting = (formula: (a: Expr, b: Expr, c: OpContext) => Expr): Operator => ({
+  lower: (c) => [c.b.map(broadcastOperands(c), (a, b) => formula(a, b, c))],
+})
+
+/**
+ * Inputs 0 and 1. Before opset 7 the second is broadcast only where attribute `broadcast` says so, and its axes then
+ * stand for those of the first from `axis` on (by default the last ones).
+ */
+export function broadcastOperands(c: OpContext): [Value, Value] {
+  const a = c.input(0)
+  const b = c.input(1)
+  if (c.opset >= 7) return [a, b]
+  const to = a.type.shape
+  const from = b.type.shape
+  if (c.int('broadcast', 0) === 0) {
+    c.check(
+      sameShape(from, to),
+      `shapes [${to.join(',')}] and [${from.join(',')}] differ and attribute broadcast is not set`,
+    )
+    return [a, b]
+  }
+  if (elementCount(from) === 1) return [a, c.b.reshape(b, [])]
+  const first = c.has('axis') ? normalizeAxis(c, c.int('axis'), to.length) : to.length - from.length
+  const after = to.length - from.length - first
+  c.check(first >= 0 && after >= 0, `[${from.join(',')}] does not lie in [${to.join(',')}] at axis ${first}`)
+  return [a, c.b.reshape(b, [...from, ...new Array<number>(after).fill(1)])]
+}

@@ -1,0 +1,144 @@
+import type { Builder } from '../../core/builder.ts'
+import { fail } from '../../core/diagnostic.ts'
+import { constantOf } from '../../core/evaluate.ts'
+import type { Value } from '../../core/graph.ts'
+import { toNumbers } from '../../core/tensor.ts'
+import type { OpContext } from '../context.ts'
+import { takeActivation, type Activation } from './activation.ts'
+import { range } from './axes.ts'
+import * as f from './formula.ts'
+
+/** Steps that are unrolled at most, both directions counted. */
+const maxSteps = 512
+
+/** What one direction of a recurrent layer computes with. */
+export interface Direction {
+  readonly b: Builder
+  readonly hidden: number
+  /** Recurrent weights [gates · hidden, hidden]. */
+  readonly weights: Value
+  /** Recurrent bias [gates · hidden]. */
+  readonly bias: Value | undefined
+  /** Peephole weights [3 · hidden] (LSTM). */
+  readonly peepholes: Value | undefined
+  /** One for each function that the operator names f, g, h; they clip their argument as attribute `clip` says. */
+  readonly activations: readonly Activation[]
+}
+
+/** From a gate's share of the input, biases included, and the states, all [batch, hidden], to the next states. */
+export type Step = (input: (gate: number) => Value, states: readonly Value[]) => Value[]
+
+export interface Cell {
+  readonly gates: number
+  /** Activations of one direction unless attribute `activations` names others. */
+  readonly activations: readonly string[]
+  /** Inputs with the initial states: the hidden state, and the cell state of an LSTM. */
+  readonly states: readonly number[]
+  /** Gates whose recurrent bias does not join the input; the last ones. */
+  readonly ownBias: number
+  readonly start: (d: Direction) => Step
+}
+
+/** Part i of `count` equal parts of the last axis. */
+export function part(b: Builder, x: Value, i: number, count: number): Value {
+  const last = x.type.shape.length - 1
+  const size = Math.floor(x.type.shape[last]! / count)
+  return b.sliceAxis(x, last, i * size, size)
+}
+
+/** x Wᵀ along the last axis of both. */
+export const project = (b: Builder, x: Value, weights: Value): Value =>
+  b.dotGeneral(x, weights, { lhsBatch: [], rhsBatch: [], lhsContract: [x.type.shape.length - 1], rhsContract: [1] })
+
+/** Direction d of a parameter whose first axis is directions. */
+const ofDirection = (b: Builder, v: Value, d: number): Value => b.reshape(b.sliceAxis(v, 0, d, 1), v.type.shape.slice(1))
+
+/** Activations by direction. */
+function activationsOf(c: OpContext, cell: Cell, directions: number): Activation[][] {
+  const names = c.strings('activations', [])
+  c.check(names.length === 0 || names.length === directions * cell.activations.length, `${names.length} activations`)
+  const alphas = c.floats('activation_alpha', [])
+  const betas = c.floats('activation_beta', [])
+  const limit = c.has('clip') ? c.float('clip') : Infinity
+  const clip = (activation: Activation): Activation =>
+    limit === Infinity ? activation : (x) => activation(f.clamp(x, -limit, limit))
+  return range(0, directions).map((d) =>
+    cell.activations.map((name, i) => clip(takeActivation(c, names[d * cell.activations.length + i] ?? name, alphas, betas))),
+  )
+}
+
+/**
+ * An unrolled recurrent layer: [Y, Y_h, and Y_c if there are two states]. The input's share of the gates of all steps is one
+ * product. Where a sequence is shorter than the input, its states stay and its outputs are 0; its reverse direction starts
+ * at its own end.
+ */
+export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
+  const { b } = c
+  const batchFirst = c.int('layout', 0) !== 0
+  const swap = (v: Value): Value => (batchFirst ? b.transpose(v, [1, 0, 2]) : v)
+  const x = swap(c.input(0))
+  const [steps = 0, batch = 0] = x.type.shape
+  const hidden = c.input(2).type.shape.at(-1) ?? 0
+  const { dtype } = x.type
+  const direction = c.string('direction', 'forward')
+  c.check(['forward', 'reverse', 'bidirectional'].includes(direction), `direction is "${direction}"`)
+  const directions = direction === 'bidirectional' ? 2 : 1
+  c.check(steps > 0, 'X has no steps')
+  if (steps * directions > maxSteps) fail('A301', `${steps} steps in ${directions} directions; the limit is ${maxSteps}`)
+  const lengths = sequenceLengths(c, steps, batch)
+  const activations = activationsOf(c, cell, directions)
+
+  const outputs: Value[] = []
+  const finals: Value[][] = cell.states.map(() => [])
+  for (const d of range(0, directions)) {
+    const bias = c.inputs[3] && ofDirection(b, c.inputs[3], d)
+    const recurrentBias = bias && part(b, bias, 1, 2)
+    const kept = (cell.gates - cell.ownBias) * hidden
+    const joining =
+      recurrentBias && b.pad(b.sliceAxis(recurrentBias, 0, 0, kept), b.scalar(0, dtype), [0], [cell.ownBias * hidden])
+    const product = project(b, x, ofDirection(b, c.input(1), d))
+    const inputs = bias ? b.map([product, b.binary('add', part(b, bias, 0, 2), joining!)], (p, s) => f.add(p, s)) : product
+    const step = cell.start({
+      b,
+      hidden,
+      weights: ofDirection(b, c.input(2), d),
+      bias: recurrentBias,
+      peepholes: c.inputs[7] && ofDirection(b, c.inputs[7], d),
+      activations: activations[d]!,
+    })
+    const order = range(0, steps)
+    if (direction === 'reverse' || d === 1) order.reverse()
+    let states = cell.states.map((i) => {
+      const initial = c.inputs[i]
+      return initial ? b.reshape(b.sliceAxis(swap(initial), 0, d, 1), [batch, hidden]) : b.full(0, dtype, [batch, hidden])
+    })
+    const hiddens: Value[] = []
+    for (const t of order) {
+      const gate = (i: number): Value =>
+        b.reshape(b.slice(inputs, [t, 0, i * hidden], [1, batch, hidden]), [batch, hidden])
+      const next = step(gate, states)
+      const whileActive = (v: Value, otherwise: Value): Value =>
+        lengths ? b.map([lengths, v, otherwise], (n, a, o) => f.select(f.gt(n, t), a, o)) : v
+      const before = states
+      states = next.map((v, i) => whileActive(v, before[i]!))
+      hiddens[t] = lengths ? b.map([lengths, states[0]!], (n, h) => f.select(f.gt(n, t), h, 0)) : states[0]!
+    }
+    outputs.push(
+      b.concatenate(
+        hiddens.map((h) => b.reshape(h, [1, 1, batch, hidden])),
+        0,
+      ),
+    )
+    states.forEach((v, i) => finals[i]!.push(b.reshape(v, [1, batch, hidden])))
+  }
+  const all = b.concatenate(outputs, 1)
+  return [batchFirst ? b.transpose(all, [2, 0, 1, 3]) : all, ...finals.map((list) => swap(b.concatenate(list, 0)))]
+}
+
+/** Input 4, lengths of the sequences, as [batch, 1]; undefined where they are known to be whole. */
+function sequenceLengths(c: OpContext, steps: number, batch: number): Value | undefined {
+  const lengths = c.inputs[4]
+  const known = lengths && constantOf(lengths)
+  if (!lengths || (known && toNumbers(known).every((n) => n >= steps))) return undefined
+  return c.b.reshape(lengths, [batch, 1])
+}

@@ -1,0 +1,91 @@
+import type { ModuleSpec, PortSpec } from '../core/artefact.ts'
+import { allocate, isBigInt, isStorageOnly, type DType } from '../core/dtype.ts'
+
+/** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
+export function declarations(spec: ModuleSpec): string {
+  return `// Types of a model that attar ${spec.attar} compiled.
+
+/** What \`run\` takes: row-major, of the length that the shape gives. */
+export interface Inputs {
+${members(spec.inputs, accepted)}
+}
+
+/** What \`run\` gives: row-major. */
+export interface Outputs {
+${members(spec.outputs, view)}
+}
+
+/** The inputs in the module's memory. */
+export interface InputViews {
+${members(spec.inputs, view)}
+}
+
+export interface Model {
+  /** Views of the inputs, for filling in place. Activations share their memory: write them before every run. */
+  readonly inputs: InputViews
+  /** Views of the outputs; they hold the results of the last run. */
+  readonly outputs: Outputs
+  /**
+   * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
+   * copies of them. An input that was written in place is passed as its own view; without \`inputs\` all of them are.
+   * Throws a TypeError for an unknown or missing name, a wrong length or kind of array.
+   */
+  run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
+}
+
+/** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
+export declare const spec: {
+  readonly abi: ${spec.abi}
+  readonly attar: ${literal(spec.attar)}
+  readonly inputs: ${ports(spec.inputs)}
+  readonly outputs: ${ports(spec.outputs)}
+  readonly metadata: {
+${Object.keys(spec.metadata)
+  .map((key) => `    readonly ${literal(key)}: string\n`)
+  .join('')}  }
+}
+
+/** Which module this engine runs best: the baseline, or the one that needs relaxed SIMD. */
+export declare const target: 'simd' | 'relaxed-simd'
+
+/**
+ * The model from either of its modules (or their bytes), at once.
+ * Browsers refuse more than 8 MB of it on a page's main thread; \`load\` has no such limit.
+ */
+export declare function instantiate(source: WebAssembly.Module | BufferSource): Model
+
+/**
+ * The model from a module, its bytes, a response with them, or the address of either.
+ * Without a source it reads the file beside this script that suits the engine.
+ */
+export declare function load(source?: Source | PromiseLike<Source>): Promise<Model>
+
+export type Source = WebAssembly.Module | BufferSource | Response | URL | string
+`
+}
+
+const literal = (text: string): string => JSON.stringify(text)
+
+const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
+
+function accepted(dtype: DType): string {
+  if (isStorageOnly(dtype)) return view(dtype)
+  const pixels = dtype === 'u8' ? ' | Uint8ClampedArray' : ''
+  return `${view(dtype)}${pixels} | readonly ${isBigInt(dtype) ? 'bigint' : 'number'}[]`
+}
+
+const members = (ports: readonly PortSpec[], type: (dtype: DType) => string): string =>
+  ports
+    .map(({ name, dtype, shape }) => {
+      const bits = isStorageOnly(dtype) ? ', as bits' : ''
+      return `  /** ${dtype}[${shape.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(dtype)}`
+    })
+    .join('\n')
+
+const ports = (list: readonly PortSpec[]): string => {
+  const entries = list.map(
+    ({ name, dtype, shape }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number },\n`,
+  )
+  return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
+}

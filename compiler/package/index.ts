@@ -1,0 +1,40 @@
+import { targets, type Target } from '../core/artefact.ts'
+import { fail } from '../core/diagnostic.ts'
+import { inspectModule, specSection } from '../inspect/index.ts'
+import type { Compiled } from '../pipeline.ts'
+import { declarations } from './declarations.ts'
+import { fileReport, type PackageReport } from './report.ts'
+import { moduleFile, script } from './script.ts'
+
+export { moduleFile } from './script.ts'
+export type { FileReport, PackageReport } from './report.ts'
+
+/**
+ * The files of a compiled model by name: `NAME.wasm`, `NAME.relaxed.wasm` (those of them that were compiled), `NAME.js`
+ * that runs either, `NAME.d.ts`, and `report.json`, a `PackageReport`. The same input gives the same bytes.
+ * @throws CompileError A501 if `name` can't stand in a file name.
+ */
+export function artefacts(compiled: Compiled, name: string): Record<string, Uint8Array | string> {
+  if (!/^(?!\.+$)[^\\/\p{C}\p{Zl}\p{Zp}]+$/u.test(name))
+    fail('A501', `${JSON.stringify(name)} can't stand in a file name`)
+  const { modules, spec, report: compilation } = compiled
+  const present = targets.filter((target) => modules[target])
+  if (present.length === 0) fail('A501', 'no module was compiled')
+
+  const files: [name: string, content: Uint8Array | string, target?: Target][] = [
+    ...present.map((target): [string, Uint8Array, Target] => [moduleFile(name, target), modules[target]!, target]),
+    [`${name}.js`, script(spec, name, present)],
+    [`${name}.d.ts`, declarations(spec)],
+  ]
+  for (const target of present) checkSpec(modules[target]!, JSON.stringify(spec))
+  const report: PackageReport = { attar: spec.attar, files: files.map((file) => fileReport(...file)), compilation }
+  return Object.fromEntries(
+    [...files, ['report.json', JSON.stringify(report, null, 2)]].map(([file, content]) => [file, content]),
+  )
+}
+
+/** The runtime refuses a module whose own specification differs from its script's, byte by byte. */
+function checkSpec(module: Uint8Array, spec: string): void {
+  const section = inspectModule(module).sections.find((s) => s.name === specSection)
+  if (new TextDecoder().decode(section?.payload) !== spec) fail('A601', 'the module carries another specification')
+}

@@ -1,0 +1,25 @@
+/**
+ * Replaces values that depend on constants alone by constants.
+ * Before: any graph. After: no node has only constant operands, except where its result would be larger than its
+ * operands by more than `growthLimit` (a broadcast of a constant stays a broadcast) or cost more than evaluation may.
+ */
+import { Builder } from '../core/builder.ts'
+import { constantOf } from '../core/evaluate.ts'
+import { applyPatch, nodesOf, type Graph, type Value } from '../core/graph.ts'
+import { typeBytes } from '../core/tensor.ts'
+
+const growthLimit = 1 << 14
+
+export function foldConstants(graph: Graph): Graph {
+  const patch = new Map<Value, Value>()
+  for (const node of nodesOf(graph)) {
+    if (node.op === 'constant' || node.op === 'input') continue
+    const before = node.operands.reduce((sum, o) => sum + typeBytes(o.type), 0)
+    for (const result of node.results) {
+      if (typeBytes(result.type) > before + growthLimit) continue
+      const value = constantOf(result)
+      if (value) patch.set(result, new Builder(node.origin).constant(value))
+    }
+  }
+  return applyPatch(graph, patch)
+}

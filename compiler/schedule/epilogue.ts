@@ -1,0 +1,98 @@
+import { arg, children, parts, substitute, type Expr } from '../core/expr.ts'
+import type { Access, Post } from './program.ts'
+
+/** A post expression cut to what a template's epilogue can do. */
+export interface Epilogue {
+  /** Arguments: 0 the sums, 1 the element at `aux`, 2 and 3 the parameters. */
+  readonly hole: Expr
+  /** A vector over the last axis, added before the hole. */
+  readonly bias: Access | undefined
+  readonly aux: Access | undefined
+  readonly parameters: readonly [number, number]
+}
+
+const isUnitStride = (a: Access, axis: number, extent: number): boolean =>
+  !a.indirect && (extent === 1 || a.strides[axis] === 1) && a.buffer.dtype === 'f32'
+
+/** Whether the access depends on the last axis alone. */
+const isVector = (a: Access): boolean => a.strides.slice(0, -1).every((s) => s === 0)
+
+function replace(e: Expr, old: Expr, by: Expr): Expr {
+  const memo = new Map<Expr, Expr>([[old, by]])
+  const visit = (x: Expr): Expr => {
+    const known = memo.get(x)
+    if (known) return known
+    const result = rebuild(x, visit)
+    memo.set(x, result)
+    return result
+  }
+  return visit(e)
+}
+
+function rebuild(e: Expr, visit: (x: Expr) => Expr): Expr {
+  switch (e.kind) {
+    case 'unary':
+    case 'convert':
+      return { ...e, x: visit(e.x) }
+    case 'binary':
+      return { ...e, a: visit(e.a), b: visit(e.b) }
+    case 'select':
+      return { ...e, cond: visit(e.cond), a: visit(e.a), b: visit(e.b) }
+    default:
+      return e
+  }
+}
+
+/** Finds acc + vector where the sums are used nowhere else: that vector can be the sums' start. */
+function takeBias(post: Post): { expr: Expr; bias: Access; index: number } | undefined {
+  const all = parts(post.expr)
+  const users = all.filter((e) => children(e).some((c) => c.kind === 'arg' && c.index === 0))
+  const [user] = users
+  if (users.length !== 1 || !user || user.kind !== 'binary' || user.op !== 'add') return undefined
+  const other = user.a.kind === 'arg' && user.a.index === 0 ? user.b : user.a
+  if (other.kind !== 'arg' || other.index === 0) return undefined
+  const bias = post.reads[other.index - 1]!
+  if (!isVector(bias)) return undefined
+  return { expr: replace(post.expr, user, arg(0, 'f32')), bias, index: other.index }
+}
+
+/**
+ * The epilogue of a template whose result has `extent` channels on the last axis; undefined where the post expression
+ * needs more than a bias, one more operand of unit stride and f32 arithmetic.
+ */
+export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
+  const rank = post.reads[0]?.strides.length ?? 0
+  const found = takeBias(post)
+  const bias = found && isUnitStride(found.bias, rank - 1, extent) ? found : undefined
+  const expr = bias?.expr ?? post.expr
+  const used = new Set<number>()
+  for (const e of parts(expr)) {
+    if (e.kind === 'arg' && e.index > 0) used.add(e.index)
+    if (e.dtype !== 'f32' && e.dtype !== 'bool') return undefined
+    if (e.kind === 'binary' && e.op === 'rem') return undefined
+  }
+  if (used.size > 1 || expr.dtype !== 'f32') return undefined
+  const [auxIndex] = used
+  const aux = auxIndex === undefined ? undefined : post.reads[auxIndex - 1]!
+  if (aux && !isUnitStride(aux, rank - 1, extent)) return undefined
+  const constants = [
+    ...new Set(parts(expr).flatMap((e) => (e.kind === 'const' && e.dtype === 'f32' && e.value !== 0 ? [Number(e.value)] : []))),
+  ].slice(0, 2)
+  const renumbered = substitute(expr, (i) => (i === 0 ? arg(0, 'f32') : arg(1, 'f32')))
+  const hole = withParameters(renumbered, constants)
+  return { hole, bias: bias?.bias, aux, parameters: [constants[0] ?? 0, constants[1] ?? 0] }
+}
+
+/** Constants that become parameters, so that sites that differ only in them share code. */
+function withParameters(e: Expr, constants: readonly number[]): Expr {
+  const memo = new Map<Expr, Expr>()
+  const visit = (x: Expr): Expr => {
+    const known = memo.get(x)
+    if (known) return known
+    const at = x.kind === 'const' && x.dtype === 'f32' ? constants.findIndex((c) => Object.is(c, x.value)) : -1
+    const result = at >= 0 ? arg(2 + at, 'f32') : rebuild(x, visit)
+    memo.set(x, result)
+    return result
+  }
+  return visit(e)
+}

@@ -1,0 +1,244 @@
+import { binary, convert } from '../../core/expr.ts'
+import type { NodeOf } from '../../core/graph.ts'
+import { accumulatorOf } from '../../core/ops/dot-general.ts'
+import type { WindowAxis } from '../../core/ops/window.ts'
+import { convolutionBorder } from '../border.ts'
+import { channelsLastForm, type ConvolutionForm } from '../convolution-form.ts'
+import { lazyPending, type Pending } from '../lazy.ts'
+import { pack } from '../pack.ts'
+import type { Access } from '../program.ts'
+import { originOf, type Scheduler } from '../scheduler.ts'
+import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
+import { address, pendingTemplate, type Placement } from './template.ts'
+
+type Convolution = NodeOf<'convolution'>
+
+export function convolution(s: Scheduler, node: Convolution): void {
+  const form = channelsLastForm(node)
+  if (!form) return direct(s, node)
+  const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
+  if (depthwise) depthwiseTemplate(s, node, form)
+  else implicitGemm(s, node, form)
+}
+
+/** The input with all its padding in memory, offset to the first tap of the first window. */
+function input(s: Scheduler, node: Convolution): Access {
+  const { window, lhs } = node.attrs
+  const x = node.operands[0]!
+  const axes = x.type.shape.map((_, i): WindowAxis => {
+    const spatial = lhs.spatial.indexOf(i)
+    return spatial < 0 ? { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 } : window[spatial]!
+  })
+  if (channelsLastForm(node) && window.every((w) => w.baseDilation === 1)) {
+    const access = s.forceBordered(x, convolutionBorder(window))
+    const first = window.reduce((sum, w, i) => sum - w.low * access.strides[i + 1]!, 0)
+    return { ...access, offset: access.offset + first }
+  }
+  const padded = axes.some((w) => w.low !== 0 || w.high !== 0 || w.baseDilation > 1)
+  return padded ? paddedCopy(s, s.readable(x), axes, 0) : s.force(x)
+}
+
+/** Strides of a channels-last access in bytes: image, row, pixel. */
+function strides(access: Access): { image: number; row: number; pixel: number } {
+  const rank = access.strides.length
+  return {
+    image: access.strides[0]! * 4,
+    row: rank === 4 ? access.strides[1]! * 4 : 0,
+    pixel: access.strides[rank - 2]! * 4,
+  }
+}
+
+function taps(node: Convolution, x: { row: number; pixel: number }) {
+  const { window } = node.attrs
+  const across = window[window.length - 1]!
+  const down = window.length === 2 ? window[0]! : undefined
+  return {
+    nextRow: (down?.stride ?? 0) * x.row,
+    nextPixel: across.stride * x.pixel,
+    tapDown: (down?.dilation ?? 0) * x.row,
+    tapAcross: across.dilation * x.pixel,
+  }
+}
+
+function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
+  const { rhs } = node.attrs
+  const x = input(s, node)
+  const w = s.force(node.operands[1]!)
+  const perGroup = form.channels / form.groups
+  const outputs = form.outputs / form.groups
+  const kernel = [form.kernelHeight, form.kernelWidth, perGroup]
+  const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
+  const weights = pack(
+    s,
+    {
+      access: w,
+      outer: { extents: [form.groups], strides: [outputs * w.strides[rhs.output]!] },
+      blocked: { extent: outputs, stride: w.strides[rhs.output]!, width: 8 },
+      inner: {
+        extents: kernel,
+        strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!, w.strides[rhs.input]!],
+      },
+    },
+    originOf(node),
+  )
+  const xs = strides(x)
+  const tap = taps(node, xs)
+  // Taps of a row that lie side by side in memory are one run.
+  const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
+  // Without border and stride the rows of pixels are one row.
+  const flat =
+    form.kernelHeight === 1 && form.kernelWidth === 1 && tap.nextRow === form.outWidth * tap.nextPixel
+  const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
+  const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+    const ys = strides(write)
+    const us = strides(aux)
+    const one = flat && ys.row === form.outWidth * ys.pixel && us.row === form.outWidth * us.pixel
+    const images = form.groups === 1 ? 1 : form.batch
+    const repeats = form.groups === 1 ? form.batch : form.groups
+    for (let n = 0; n < images; n++) {
+      s.emit({
+        kind: 'template',
+        template: 'f32_igemm_4x8',
+        args: [
+          address(x, (n * xs.image) / 4),
+          { buffer: weights, offset: 0 },
+          { buffer: bias, offset: biasOffset },
+          address(write, (n * ys.image) / 4),
+          address(aux, (n * us.image) / 4),
+          repeats,
+          one ? 1 : form.outHeight,
+          one ? form.outHeight * form.outWidth : form.outWidth,
+          outputs,
+          form.kernelHeight,
+          joined ? 1 : form.kernelWidth,
+          joined ? form.kernelWidth * perGroup : perGroup,
+          form.groups === 1 ? xs.image : perGroup * 4,
+          tap.nextRow,
+          tap.nextPixel,
+          tap.tapDown,
+          tap.tapAcross,
+          form.groups === 1 ? 0 : groupWeights * 4,
+          form.groups === 1 ? 0 : Math.ceil(outputs / 8) * 32,
+          form.groups === 1 ? ys.image : outputs * 4,
+          ys.row,
+          ys.pixel,
+          form.groups === 1 ? us.image : outputs * 4,
+          us.row,
+          us.pixel,
+          ...parameters,
+        ],
+        holes: { epilogue: hole },
+        reads: [x.buffer, weights, bias, aux.buffer],
+        writes: [write.buffer],
+        macs: (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
+        nodes,
+      })
+    }
+  }
+  const [result] = node.results
+  const site = { type: result!.type, channels: form.outputs, block: 8, groups: form.groups, call }
+  s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
+}
+
+function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
+  const { rhs } = node.attrs
+  const x = input(s, node)
+  const w = s.force(node.operands[1]!)
+  const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
+  const weights = pack(
+    s,
+    {
+      access: w,
+      outer: { extents: [], strides: [] },
+      blocked: { extent: form.channels, stride: w.strides[rhs.output]!, width: 4 },
+      inner: {
+        extents: [form.kernelHeight, form.kernelWidth],
+        strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!],
+      },
+    },
+    originOf(node),
+  )
+  const xs = strides(x)
+  const tap = taps(node, xs)
+  const three = form.kernelHeight === 3 && form.kernelWidth === 3
+  const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+    const ys = strides(write)
+    const us = strides(aux)
+    for (let n = 0; n < form.batch; n++) {
+      s.emit({
+        kind: 'template',
+        template: three ? 'f32_dwconv_3x3' : 'f32_dwconv',
+        args: [
+          address(x, (n * xs.image) / 4),
+          { buffer: weights, offset: 0 },
+          { buffer: bias, offset: biasOffset },
+          address(write, (n * ys.image) / 4),
+          address(aux, (n * us.image) / 4),
+          form.outHeight,
+          form.outWidth,
+          form.channels,
+          ...(three ? [] : [form.kernelHeight, form.kernelWidth]),
+          tap.nextRow,
+          tap.nextPixel,
+          tap.tapDown,
+          tap.tapAcross,
+          ys.row,
+          ys.pixel,
+          us.row,
+          us.pixel,
+          ...parameters,
+        ],
+        holes: { epilogue: hole },
+        reads: [x.buffer, weights, bias, aux.buffer],
+        writes: [write.buffer],
+        macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,
+        nodes,
+      })
+    }
+  }
+  const [result] = node.results
+  const site = { type: result!.type, channels: form.channels, block: 4, groups: 1, call }
+  s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
+}
+
+/** Any convolution as a loop nest: over the result's axes, then kernel positions and channels. */
+function direct(s: Scheduler, node: Convolution): void {
+  const { lhs, rhs, out, window, groups } = node.attrs
+  const [result] = node.results
+  const x = input(s, node)
+  const w = s.force(node.operands[1]!)
+  const { shape, dtype } = result!.type
+  const inputs = node.operands[1]!.type.shape[rhs.input]!
+  const perGroup = node.operands[1]!.type.shape[rhs.output]! / groups
+  // The feature axis of the result is split into group and output within the group.
+  const split = [...shape.slice(0, out.feature), groups, perGroup, ...shape.slice(out.feature + 1)]
+  const place = (axis: number): number => (axis > out.feature ? axis + 1 : axis)
+  const xStrides = split.map(() => 0)
+  const wStrides = split.map(() => 0)
+  xStrides[place(out.batch)] = x.strides[lhs.batch]!
+  xStrides[out.feature] = inputs * x.strides[lhs.feature]!
+  wStrides[out.feature] = perGroup * w.strides[rhs.output]!
+  wStrides[out.feature + 1] = w.strides[rhs.output]!
+  out.spatial.forEach((axis, i) => {
+    xStrides[place(axis)] = window[i]!.stride * x.strides[lhs.spatial[i]!]!
+  })
+  const tapsOfX = window.map((axis, i) => axis.dilation * x.strides[lhs.spatial[i]!]!)
+  const a: Access = { ...x, strides: [...xStrides, ...tapsOfX, x.strides[lhs.feature]!] }
+  const b: Access = { ...w, strides: [...wStrides, ...rhs.spatial.map((axis) => w.strides[axis]!), w.strides[rhs.input]!] }
+  const acc = accumulatorOf(dtype)
+  const product = binary('mul', convert(factor(0, x), acc), convert(factor(1, w), acc))
+  const pending = pendingProductSum(s, { dtype, shape: split }, [...window.map((axis) => axis.size), inputs], a, b, product)
+  const merge = (access: Access): Access => ({
+    ...access,
+    strides: split.map((_, i) =>
+      i === out.feature
+        ? perGroup * access.strides[out.feature]!
+        : access.strides[i > out.feature ? i - 1 : i]!,
+    ),
+  })
+  const merged: Pending = {
+    type: result!.type,
+    emit: (post, write, nodes) => pending.emit({ expr: post.expr, reads: post.reads.map(merge) }, merge(write), nodes),
+  }
+  s.define(result!, lazyPending(merged, originOf(node)))
+}

@@ -1,0 +1,193 @@
+import { binary, convert } from '../../core/expr.ts'
+import type { NodeOf } from '../../core/graph.ts'
+import { freeAxes } from '../../core/ops/dot-general.ts'
+import { elementCount } from '../../core/shape.ts'
+import { reshapeStrides } from '../access.ts'
+import { lazyPending, type Pending } from '../lazy.ts'
+import { pack } from '../pack.ts'
+import type { Access } from '../program.ts'
+import { originOf, type Scheduler } from '../scheduler.ts'
+import { factor, pendingProductSum } from './reduce.ts'
+import { address, pendingTemplate, type Placement } from './template.ts'
+
+type Dot = NodeOf<'dot_general'>
+
+/** One operand as batches of matrices: strides in elements, one for each of its batch, free and contracted axes. */
+interface Side {
+  readonly access: Access
+  readonly batch: readonly number[]
+  readonly free: readonly number[]
+  readonly contract: readonly number[]
+}
+
+/** A product of matrices as templates compute it: axes merged to one each. */
+interface Gemm {
+  readonly batches: number
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  readonly lhs: { readonly access: Access; readonly batch: number; readonly row: number }
+  readonly rhs: { readonly access: Access; readonly batch: number; readonly row: number; readonly column: number }
+}
+
+export function dotGeneral(s: Scheduler, node: Dot): void {
+  const [l, r] = node.operands
+  const [result] = node.results
+  const a = node.attrs
+  const lFree = freeAxes(l!.type.shape.length, a.lhsBatch, a.lhsContract)
+  const rFree = freeAxes(r!.type.shape.length, a.rhsBatch, a.rhsContract)
+  const sideOf = (access: Access, batch: readonly number[], free: readonly number[], contract: readonly number[]): Side => ({
+    access,
+    batch: batch.map((i) => access.strides[i]!),
+    free: free.map((i) => access.strides[i]!),
+    contract: contract.map((i) => access.strides[i]!),
+  })
+  const lhs = sideOf(s.force(l!), a.lhsBatch, lFree, a.lhsContract)
+  const rhs = sideOf(s.force(r!), a.rhsBatch, rFree, a.rhsContract)
+  const extents = {
+    batch: a.lhsBatch.map((i) => l!.type.shape[i]!),
+    lFree: lFree.map((i) => l!.type.shape[i]!),
+    rFree: rFree.map((i) => r!.type.shape[i]!),
+    contract: a.lhsContract.map((i) => l!.type.shape[i]!),
+  }
+  const gemm = result!.type.dtype === 'f32' ? asGemm(s, node, lhs, rhs, extents) : undefined
+  const pending = gemm ? gemmTemplate(s, node, gemm) : productNest(s, node, lhs, rhs, extents)
+  s.define(result!, lazyPending(pending, originOf(node)))
+}
+
+interface Extents {
+  readonly batch: readonly number[]
+  readonly lFree: readonly number[]
+  readonly rFree: readonly number[]
+  readonly contract: readonly number[]
+}
+
+function productNest(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Pending {
+  const { type } = node.results[0]!
+  const product = binary('mul', convert(factor(0, lhs.access), type.dtype), convert(factor(1, rhs.access), type.dtype))
+  const a = { ...lhs.access, strides: [...lhs.batch, ...lhs.free, ...e.rFree.map(() => 0), ...lhs.contract] }
+  const b = { ...rhs.access, strides: [...rhs.batch, ...e.lFree.map(() => 0), ...rhs.free, ...rhs.contract] }
+  return pendingProductSum(s, type, e.contract, a, b, product)
+}
+
+/** One stride for axes that are walked as one; undefined where they are not evenly spaced. */
+const mergeAxes = (strides: readonly number[], extents: readonly number[]): number | undefined =>
+  strides.length === 0 ? 0 : reshapeStrides(strides, extents, [elementCount(extents)])?.[0]
+
+/** The product in gemm form where the axes merge, copying an operand into row-major order where that makes them. */
+function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm | undefined {
+  const batches = elementCount(e.batch)
+  const M = elementCount(e.lFree)
+  const N = elementCount(e.rFree)
+  const K = elementCount(e.contract)
+  if (batches * M * N * K === 0 || N < 4) return undefined
+  const l = {
+    batch: mergeAxes(lhs.batch, e.batch),
+    row: mergeAxes(lhs.free, e.lFree),
+    column: mergeAxes(lhs.contract, e.contract),
+  }
+  const r = {
+    batch: mergeAxes(rhs.batch, e.batch),
+    row: mergeAxes(rhs.contract, e.contract),
+    column: mergeAxes(rhs.free, e.rFree),
+  }
+  if (r.batch === undefined || r.row === undefined || r.column === undefined) return undefined
+  const right = { access: rhs.access, batch: r.batch, row: r.row, column: r.column }
+  if (l.batch !== undefined && l.row !== undefined && (l.column === 1 || K === 1)) {
+    return { batches, M, N, K, lhs: { access: lhs.access, batch: l.batch, row: l.row }, rhs: right }
+  }
+  const copy = s.allocate({ dtype: 'f32', shape: [...e.batch, ...e.lFree, ...e.contract] })
+  s.materialize(
+    {
+      type: { dtype: 'f32', shape: [...e.batch, ...e.lFree, ...e.contract] },
+      expr: factor(0, lhs.access),
+      args: [{ ...lhs.access, strides: [...lhs.batch, ...lhs.free, ...lhs.contract] }],
+      nodes: originOf(node),
+    },
+    copy,
+  )
+  return { batches, M, N, K, lhs: { access: copy, batch: M * K, row: K }, rhs: right }
+}
+
+function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
+  const { type } = node.results[0]!
+  const weights = pack(
+    s,
+    {
+      access: g.rhs.access,
+      outer: { extents: [g.batches], strides: [g.rhs.batch] },
+      blocked: { extent: g.N, stride: g.rhs.column, width: 8 },
+      inner: { extents: [g.K], strides: [g.rhs.row] },
+    },
+    originOf(node),
+  )
+  const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
+  const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
+  const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+    const common = { holes: { epilogue: hole }, reads: [g.lhs.access.buffer, weights, bias, aux.buffer], writes: [write.buffer], nodes }
+    const [yBatch, yRow] = write.strides as [number, number]
+    const [uBatch, uRow] = aux.strides as [number, number]
+    if (g.M >= 3) {
+      s.emit({
+        ...common,
+        kind: 'template',
+        template: 'f32_igemm_4x8',
+        args: [
+          address(g.lhs.access),
+          { buffer: weights, offset: 0 },
+          { buffer: bias, offset: biasOffset },
+          address(write),
+          address(aux),
+          ...[g.batches, 1, g.M, g.N, 1, 1, g.K],
+          ...[g.lhs.batch * 4, 0, g.lhs.row * 4, 0, 0, batchWeights * 4, 0],
+          ...[yBatch * 4, 0, yRow * 4, uBatch * 4, 0, uRow * 4],
+          ...parameters,
+        ],
+        macs: g.batches * g.M * g.N * g.K,
+      })
+      return
+    }
+    for (let n = 0; n < g.batches; n++) {
+      s.emit({
+        ...common,
+        kind: 'template',
+        template: 'f32_gemv_1x32',
+        args: [
+          address(g.lhs.access, n * g.lhs.batch),
+          { buffer: weights, offset: n * batchWeights },
+          { buffer: bias, offset: biasOffset },
+          address(write, n * yBatch),
+          address(aux, n * uBatch),
+          ...[g.M, g.K, g.N, g.lhs.row * 4, yRow * 4, uRow * 4],
+          ...parameters,
+        ],
+        macs: g.M * g.N * g.K,
+      })
+    }
+  }
+  const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, call })
+  return mergedPending(s, node, inner, matrix.shape)
+}
+
+/** The gemm's result under the node's own axes; where an access does not merge to the gemm's, a copy stands between. */
+function mergedPending(s: Scheduler, node: Dot, inner: Pending, shape: readonly number[]): Pending {
+  const { type } = node.results[0]!
+  const merge = (access: Access): Access | undefined => {
+    const strides = access.indirect ? undefined : reshapeStrides(access.strides, type.shape, shape)
+    return strides && { ...access, strides }
+  }
+  return {
+    type,
+    emit: (post, write, nodes) => {
+      const reads = post.reads.map(merge)
+      const target = merge(write)
+      if (target && reads.every((r) => r !== undefined)) {
+        inner.emit({ expr: post.expr, reads }, target, nodes)
+        return
+      }
+      const temporary = s.allocate(type)
+      inner.emit({ expr: factor(0, temporary), reads: [] }, merge(temporary)!, nodes)
+      s.materialize({ type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [temporary, ...post.reads], nodes }, write)
+    },
+  }
+}

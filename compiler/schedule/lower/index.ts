@@ -1,0 +1,60 @@
+import { fail } from '../../core/diagnostic.ts'
+import type { Graph, Node, NodeOf } from '../../core/graph.ts'
+import type { OpName } from '../../core/ops/index.ts'
+import { ops } from '../../core/ops/index.ts'
+import { lazyAccess } from '../lazy.ts'
+import type { Program } from '../program.ts'
+import { scheduleWith, type Scheduler } from '../scheduler.ts'
+import { convolution } from './convolution.ts'
+import { dotGeneral } from './dot-general.ts'
+import { gather } from './gather.ts'
+import { map } from './map.ts'
+import { concatenate, constant, pad, scatter } from './place.ts'
+import { reduce, reduceWindow } from './reduce.ts'
+import { argreduce, cumulate } from './scan.ts'
+import { sort } from './sort.ts'
+import { broadcastInDim, reshape, slice, transpose } from './views.ts'
+
+type Rules = { readonly [O in OpName]: (s: Scheduler, node: NodeOf<O>) => void }
+
+/** How each core op becomes kernels; the type checker wants a rule for every one. */
+const rules: Rules = {
+  input: () => {},
+  constant,
+  map,
+  reduce,
+  argreduce,
+  cumulate,
+  reduce_window: reduceWindow,
+  reshape,
+  transpose,
+  broadcast_in_dim: broadcastInDim,
+  slice,
+  pad,
+  concatenate,
+  iota: (s, node) => {
+    const [value] = ops.iota.evaluate([], node.attrs)
+    s.define(node.results[0]!, lazyAccess(s.constantAccess(value!), node.results[0]!.type))
+  },
+  gather,
+  scatter,
+  dot_general: dotGeneral,
+  convolution,
+  sort,
+}
+
+function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
+  rules[node.op](s, node)
+}
+
+/** The kernels that compute `graph`, in order, and the buffers at its boundary. */
+export function schedule(graph: Graph): Program {
+  return scheduleWith(graph, (s: Scheduler, node: Node) => {
+    try {
+      lower(s, node)
+    } catch (error) {
+      if (error instanceof TypeError) fail('A401', error.message, node.origin && { origin: node.origin })
+      throw error
+    }
+  })
+}

@@ -1,0 +1,52 @@
+import type { NodeOf } from '../../core/graph.ts'
+import { elementCount } from '../../core/shape.ts'
+import { contiguous } from '../access.ts'
+import { lazyAccess } from '../lazy.ts'
+import type { TemplateName } from '../templates.generated.ts'
+import { originOf, type Scheduler } from '../scheduler.ts'
+
+const templates: Partial<Record<string, TemplateName>> = {
+  f32: 'f32_sort',
+  f64: 'f64_sort',
+  i32: 'i32_sort',
+  i64: 'i64_sort',
+  u8: 'u8_sort',
+}
+
+/** Rows are sorted by merging index lists, then the values are gathered. */
+export function sort(s: Scheduler, node: NodeOf<'sort'>): void {
+  const [x] = node.operands
+  const [values, indices] = node.results
+  const { axis, descending } = node.attrs
+  const { shape, dtype } = x!.type
+  const template = templates[dtype]
+  if (!template) throw new TypeError(`sorting ${dtype}`)
+  const from = s.forceContiguous(x!)
+  const length = shape[axis]!
+  const sorted = contiguous(s.newBuffer(dtype, elementCount(shape)), shape)
+  const order = contiguous(s.newBuffer('i32', elementCount(shape)), shape)
+  const scratch = s.newBuffer('i32', 2 * Math.max(1, length))
+  if (elementCount(shape) > 0) {
+    s.emit({
+      kind: 'template',
+      template,
+      args: [
+        { buffer: from.buffer, offset: from.offset },
+        { buffer: sorted.buffer, offset: 0 },
+        { buffer: order.buffer, offset: 0 },
+        { buffer: scratch, offset: 0 },
+        elementCount(shape.slice(0, axis)),
+        length,
+        elementCount(shape.slice(axis + 1)),
+        descending ? 1 : 0,
+      ],
+      holes: {},
+      reads: [from.buffer],
+      writes: [sorted.buffer, order.buffer, scratch],
+      macs: 0,
+      nodes: originOf(node),
+    })
+  }
+  s.define(values!, lazyAccess(sorted, values!.type))
+  s.define(indices!, lazyAccess(order, indices!.type))
+}

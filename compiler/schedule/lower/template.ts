@@ -1,0 +1,79 @@
+import { arg, type Expr } from '../../core/expr.ts'
+import type { TensorType } from '../../core/tensor.ts'
+import { planEpilogue, type Epilogue } from '../epilogue.ts'
+import { lazyAccess, type Pending } from '../lazy.ts'
+import type { Access, Buffer, Post, TemplateArgument } from '../program.ts'
+import type { Scheduler } from '../scheduler.ts'
+
+/** What a template call needs to know of where its result goes. Strides are in elements over the result's axes. */
+export interface Placement {
+  readonly write: Access
+  /** The epilogue's second operand, or the result again where it has none. */
+  readonly aux: Access
+  readonly bias: Buffer
+  /** Element of `bias` where the first channel's stands. */
+  readonly biasOffset: number
+  readonly hole: Expr
+  readonly parameters: readonly [number, number]
+}
+
+export interface TemplateSite {
+  readonly type: TensorType
+  /** Channels: the extent of the last axis, which must have unit stride where the result is written. */
+  readonly channels: number
+  /** Bias vectors are read in blocks of this many floats. */
+  readonly block: number
+  /** Groups whose biases are padded apart; 1 where channels are contiguous. */
+  readonly groups: number
+  readonly call: (placement: Placement, nodes: readonly string[]) => void
+}
+
+export const address = (access: Access, offset = 0): TemplateArgument => ({
+  buffer: access.buffer,
+  offset: access.offset + offset,
+})
+
+/** A pending kernel around a template: what its epilogue can't do becomes a nest behind it. */
+export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
+  const { type, channels } = site
+  const last = type.shape.length - 1
+  const writable = (write: Access): boolean =>
+    !write.indirect && (channels === 1 || write.strides[last] === 1) && write.buffer.dtype === 'f32'
+  return {
+    type,
+    emit: (post, write, nodes) => {
+      const epilogue = writable(write) ? planEpilogue(post, channels) : undefined
+      const bias = epilogue && biasBuffer(s, site, epilogue)
+      if (epilogue && bias) {
+        const { hole, aux, parameters } = epilogue
+        site.call({ write, aux: aux ?? write, ...bias, hole, parameters }, nodes)
+        return
+      }
+      const temporary = s.allocate(type)
+      const raw: Post = { expr: arg(0, 'f32'), reads: [] }
+      pendingTemplate(s, site).emit(raw, temporary, nodes)
+      const lazy = lazyAccess(temporary, type)
+      s.materialize({ type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [...lazy.args, ...post.reads], nodes }, write)
+    },
+  }
+}
+
+/** The bias as the template reads it: whole blocks of each group, zeros where there is none. */
+function biasBuffer(s: Scheduler, site: TemplateSite, { bias }: Epilogue): { bias: Buffer; biasOffset: number } | undefined {
+  const { channels, block, groups } = site
+  const perGroup = channels / groups
+  const padded = Math.ceil(perGroup / block) * block
+  const values = new Float32Array(groups * padded)
+  if (bias) {
+    if (!bias.buffer.data) {
+      // Read as it stands in memory: only where the padding between groups is empty.
+      return padded === perGroup || groups === 1 ? { bias: bias.buffer, biasOffset: bias.offset } : undefined
+    }
+    const data = new Float32Array(bias.buffer.data.buffer, bias.buffer.data.byteOffset, bias.buffer.length)
+    const stride = bias.strides[bias.strides.length - 1]!
+    for (let c = 0; c < channels; c++) {
+      values[Math.floor(c / perGroup) * padded + (c % perGroup)] = data[bias.offset + c * stride]!
+    }
+  }
+  return { bias: s.constantBuffer('f32', new Uint8Array(values.buffer)), biasOffset: 0 }
+}

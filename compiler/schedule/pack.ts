@@ -1,0 +1,73 @@
+import { arg } from '../core/expr.ts'
+import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Access, Buffer } from './program.ts'
+
+/** Where the elements of a packed block come from: the axes before the blocked one, then the blocked axis itself. */
+export interface PackSource {
+  readonly access: Access
+  /** Axes outside the blocks, e.g. groups. */
+  readonly outer: { readonly extents: readonly number[]; readonly strides: readonly number[] }
+  /** The axis cut into blocks of `width`. */
+  readonly blocked: { readonly extent: number; readonly stride: number; readonly width: number }
+  /** Axes inside a block, before the blocked elements. */
+  readonly inner: { readonly extents: readonly number[]; readonly strides: readonly number[] }
+}
+
+/** Elements of the packed form: [outer…][extent / width][inner…][width], the last block padded with zeros. */
+export const packedLength = ({ outer, blocked, inner }: PackSource): number =>
+  elementCount(outer.extents) * Math.ceil(blocked.extent / blocked.width) * elementCount(inner.extents) * blocked.width
+
+/** Packs at compile time where the source is constant, else by kernels at run time. */
+export function pack(s: Scheduler, source: PackSource, nodes: readonly string[]): Buffer {
+  return source.access.buffer.data ? packConstant(s, source) : packAtRunTime(s, source, nodes)
+}
+
+function packConstant(s: Scheduler, source: PackSource): Buffer {
+  const { access, outer, blocked, inner } = source
+  const bytes = access.buffer.data!
+  const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+  const packed = new Float32Array(packedLength(source))
+  const blocks = Math.ceil(blocked.extent / blocked.width)
+  const shape = [...outer.extents, blocks, ...inner.extents, blocked.width]
+  const strides = [...outer.strides, blocked.stride * blocked.width, ...inner.strides, blocked.stride]
+  let at = 0
+  walk(
+    shape,
+    [strides],
+    ([offset], index) => {
+      const inside = index[outer.extents.length]! * blocked.width + index[shape.length - 1]! < blocked.extent
+      packed[at++] = inside ? from[offset!]! : 0
+    },
+    [access.offset],
+  )
+  return s.constantBuffer('f32', new Uint8Array(packed.buffer))
+}
+
+/** The lanes beyond the last block's end stay as they are: nothing that is stored depends on them. */
+function packAtRunTime(s: Scheduler, source: PackSource, nodes: readonly string[]): Buffer {
+  const { access, outer, blocked, inner } = source
+  const buffer = s.newBuffer('f32', packedLength(source))
+  const { width } = blocked
+  const blocks = Math.ceil(blocked.extent / width)
+  const target = rowMajorStrides([...outer.extents, blocks, ...inner.extents, width])
+  const from = [...outer.strides, blocked.stride * width, ...inner.strides, blocked.stride]
+  const at = outer.extents.length
+  const copy = (firstBlock: number, count: number, lanes: number): void => {
+    if (count === 0 || lanes === 0) return
+    s.emit({
+      kind: 'nest',
+      extents: [...outer.extents, count, ...inner.extents, lanes],
+      reduced: 0,
+      body: arg(0, 'f32'),
+      reads: [{ buffer: access.buffer, offset: access.offset + firstBlock * from[at]!, strides: from }],
+      post: { expr: arg(0, 'f32'), reads: [] },
+      write: { buffer, offset: firstBlock * target[at]!, strides: target },
+      nodes,
+    })
+  }
+  const whole = Math.floor(blocked.extent / width)
+  copy(0, whole, width)
+  copy(whole, blocks - whole, blocked.extent % width)
+  return buffer
+}

@@ -1,0 +1,130 @@
+import { byteSize } from '../core/dtype.ts'
+import { readsOf, writesOf, type Buffer, type Program } from './program.ts'
+
+/** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
+const alignment = 16
+
+/** Kernels may read this far beyond a buffer's end. */
+export const readableTail = 32
+
+export interface MemoryPlan {
+  /** Byte address of each buffer. */
+  readonly addresses: ReadonlyMap<Buffer, number>
+  /** Initial contents from address 0: all constants. */
+  readonly constants: Uint8Array
+  /** Bytes shared by activations, behind the constants. */
+  readonly arenaBytes: number
+  /** Largest sum of bytes alive at one time: no arena is smaller. */
+  readonly lowerBound: number
+  /** Everything, the readable tail included. */
+  readonly totalBytes: number
+}
+
+const align = (n: number): number => Math.ceil(n / alignment) * alignment
+export const bufferBytes = (b: Buffer): number => b.length * byteSize(b.dtype)
+
+interface Life {
+  readonly buffer: Buffer
+  readonly bytes: number
+  first: number
+  last: number
+}
+
+/** When each arena buffer is first written and last read, in kernel numbers; inputs live from the start, outputs to the end. */
+function liveness(program: Program): Life[] {
+  const lives = new Map<Buffer, Life>()
+  const touch = (buffer: Buffer, at: number): void => {
+    if (buffer.data) return
+    const life = lives.get(buffer)
+    if (life) life.last = Math.max(life.last, at)
+    else lives.set(buffer, { buffer, bytes: align(bufferBytes(buffer)), first: at, last: at })
+  }
+  program.inputs.forEach((port) => touch(port.buffer, -1))
+  program.kernels.forEach((kernel, at) => {
+    for (const buffer of [...writesOf(kernel), ...readsOf(kernel)]) touch(buffer, at)
+  })
+  program.outputs.forEach((port) => touch(port.buffer, program.kernels.length))
+  return [...lives.values()]
+}
+
+/** Offsets by decreasing size, each at the lowest place free during its life (greedy by size, Pisarchyk & Lee 2020). */
+function placeArena(lives: readonly Life[]): { offsets: Map<Buffer, number>; bytes: number } {
+  const placed: { life: Life; offset: number }[] = []
+  const order = lives.map((life, i) => ({ life, i })).sort((a, b) => b.life.bytes - a.life.bytes || a.i - b.i)
+  for (const { life } of order) {
+    const neighbours = placed
+      .filter((p) => p.life.first <= life.last && life.first <= p.life.last)
+      .sort((a, b) => a.offset - b.offset)
+    let offset = 0
+    for (const n of neighbours) {
+      if (offset + life.bytes <= n.offset) break
+      offset = Math.max(offset, n.offset + n.life.bytes)
+    }
+    placed.push({ life, offset })
+  }
+  return {
+    offsets: new Map(placed.map((p) => [p.life.buffer, p.offset])),
+    bytes: placed.reduce((max, p) => Math.max(max, p.offset + p.life.bytes), 0),
+  }
+}
+
+function largestLiveSet(lives: readonly Life[], kernels: number): number {
+  const change = new Float64Array(kernels + 3)
+  for (const { first, last, bytes } of lives) {
+    change[first + 1]! += bytes
+    change[last + 2]! -= bytes
+  }
+  let live = 0
+  let most = 0
+  for (const delta of change) {
+    live += delta
+    most = Math.max(most, live)
+  }
+  return most
+}
+
+/** Text that is equal for equal bytes; a hash would do, but constants are compared once and exactly. */
+function contentKey(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return `${bytes.length}:${hash}`
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
+
+/** Addresses for the buffers of `program`: constants from 0, equal ones once, then one arena for all else. */
+export function planMemory(program: Program): MemoryPlan {
+  const addresses = new Map<Buffer, number>()
+  const constants: { address: number; data: Uint8Array }[] = []
+  const byContent = new Map<string, { address: number; data: Uint8Array }[]>()
+  let end = 0
+  const used = [
+    ...program.kernels.flatMap((k) => [...readsOf(k), ...writesOf(k)]),
+    ...program.outputs.map((port) => port.buffer),
+  ]
+  for (const buffer of used) {
+    if (!buffer.data || addresses.has(buffer)) continue
+    const key = contentKey(buffer.data)
+    const twins = byContent.get(key) ?? []
+    let constant = twins.find((t) => sameBytes(t.data, buffer.data!))
+    if (!constant) {
+      constant = { address: end, data: buffer.data }
+      byContent.set(key, [...twins, constant])
+      constants.push(constant)
+      end += align(buffer.data.length)
+    }
+    addresses.set(buffer, constant.address)
+  }
+  const lives = liveness(program)
+  const arena = placeArena(lives)
+  arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
+  const image = new Uint8Array(end)
+  for (const { address, data } of constants) image.set(data, address)
+  return {
+    addresses,
+    constants: image,
+    arenaBytes: arena.bytes,
+    lowerBound: largestLiveSet(lives, program.kernels.length),
+    totalBytes: end + arena.bytes + readableTail,
+  }
+}

@@ -1,0 +1,111 @@
+import type { DType } from '../core/dtype.ts'
+import type { Expr } from '../core/expr.ts'
+import type { ReduceKind } from '../core/ops/reduce.ts'
+import type { TemplateName } from './templates.generated.ts'
+
+/** A piece of memory; its address is the memory plan's business. */
+export interface Buffer {
+  readonly name: string
+  readonly dtype: DType
+  /** Elements, borders and channel padding included. */
+  readonly length: number
+  /** Constants: their bytes. Others live in the arena. */
+  readonly data?: Uint8Array
+}
+
+/** An element address that is affine in the loop indices, in elements of the buffer, plus loaded indices. */
+export interface Access {
+  readonly buffer: Buffer
+  readonly offset: number
+  /** One stride for each loop. */
+  readonly strides: readonly number[]
+  readonly indirect?: readonly Indirect[]
+}
+
+/** Adds scale × (an index loaded from memory). A read clamps the index to [0, limit]; a write skips what is outside. */
+export interface Indirect {
+  readonly index: Access
+  readonly scale: number
+  readonly limit: number
+}
+
+/** Applied to each finished element: arg 0 is the element, arg i reads[i − 1]. Accesses go over the output loops. */
+export interface Post {
+  readonly expr: Expr
+  readonly reads: readonly Access[]
+}
+
+/** A loop nest: for every index of the output loops, combine `body` over the reduced loops, apply `post`, write. */
+export interface NestKernel {
+  readonly kind: 'nest'
+  /** Extents, outermost first; the last `reduced` of them are combined over. */
+  readonly extents: readonly number[]
+  readonly reduced: number
+  readonly body: Expr
+  readonly reads: readonly Access[]
+  /** How the reduced loops combine; without reduced loops, an element written meets what stands there. */
+  readonly combine?: ReduceKind
+  readonly post: Post
+  readonly write: Access
+  /** Iterations must run in order, one at a time: several may write one element. */
+  readonly sequential?: boolean
+  readonly nodes: readonly string[]
+}
+
+/** A scan along the last loop: running combination, or the index of the best element. */
+export interface ScanKernel {
+  readonly kind: 'scan'
+  readonly mode:
+    | { readonly kind: 'cumulate'; readonly combine: ReduceKind; readonly exclusive: boolean }
+    | { readonly kind: 'argreduce'; readonly best: 'max' | 'min'; readonly last: boolean }
+  readonly extents: readonly number[]
+  readonly read: Access
+  readonly write: Access
+  readonly nodes: readonly string[]
+}
+
+/** An argument of a template: a number, or the address of an element. */
+export type TemplateArgument = number | { readonly buffer: Buffer; readonly offset: number }
+
+export interface TemplateKernel {
+  readonly kind: 'template'
+  readonly template: TemplateName
+  readonly args: readonly TemplateArgument[]
+  /** Expressions that fill the template's holes, by hole. */
+  readonly holes: Readonly<Record<string, Expr>>
+  readonly reads: readonly Buffer[]
+  readonly writes: readonly Buffer[]
+  readonly macs: number
+  readonly nodes: readonly string[]
+}
+
+export type Kernel = NestKernel | ScanKernel | TemplateKernel
+
+export interface ProgramPort {
+  readonly name: string
+  readonly buffer: Buffer
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
+/** Kernels in the order they run. */
+export interface Program {
+  readonly kernels: readonly Kernel[]
+  readonly inputs: readonly ProgramPort[]
+  readonly outputs: readonly ProgramPort[]
+}
+
+const accessBuffers = (a: Access): Buffer[] => [a.buffer, ...(a.indirect ?? []).map((i) => i.index.buffer)]
+
+/** Buffers that a kernel reads; a write that combines reads as well. */
+export function readsOf(kernel: Kernel): Buffer[] {
+  if (kernel.kind === 'template') return [...kernel.reads]
+  if (kernel.kind === 'scan') return accessBuffers(kernel.read)
+  const { reads, post, write, combine, reduced } = kernel
+  const indices = (write.indirect ?? []).map((i) => i.index.buffer)
+  const old = combine !== undefined && reduced === 0 ? [write.buffer] : []
+  return [...reads.flatMap(accessBuffers), ...post.reads.flatMap(accessBuffers), ...indices, ...old]
+}
+
+export const writesOf = (kernel: Kernel): readonly Buffer[] =>
+  kernel.kind === 'template' ? kernel.writes : [kernel.write.buffer]

@@ -1,0 +1,114 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join, relative, sep } from 'node:path'
+import { minimatch } from 'minimatch'
+import { readFile } from '../data/index.ts'
+import { decodeModel, decodeTensor, fail, type Tensor, type ValueInfo } from '../index.ts'
+import { defaultTolerance, type Tolerance } from './compare.ts'
+
+/** A folder with `model.onnx` and data for it: the layout of ONNX's own backend tests. */
+export interface CaseFolder {
+  /** Path below the folder that was searched, with forward slashes. */
+  readonly name: string
+  readonly folder: string
+}
+
+const setPattern = /^test_data_set_(\d+)$/
+
+/**
+ * The cases in `root` and below, by name. `filter` is a glob over their names; one without a slash goes for the last part.
+ * A502 where `root` cannot be read.
+ */
+export function findCases(root: string, filter?: string): CaseFolder[] {
+  const cases: CaseFolder[] = []
+  const visit = (folder: string): void => {
+    const entries = readdirSync(folder, { withFileTypes: true })
+    const names = entries.map((entry) => entry.name)
+    if (names.includes('model.onnx') && names.some((name) => setPattern.test(name))) {
+      const name = relative(root, folder).split(sep).join('/')
+      cases.push({ name: name === '' ? basename(folder) : name, folder })
+    }
+    for (const entry of entries) {
+      if (entry.isDirectory() && !setPattern.test(entry.name)) visit(join(folder, entry.name))
+    }
+  }
+  try {
+    visit(root)
+  } catch (error) {
+    fail('A502', `cannot search "${root}" for cases: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const wanted = filter === undefined ? cases : cases.filter((c) => minimatch(c.name, filter, { matchBase: true }))
+  return wanted.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** A case's `meta.json`; all of it may be missing. */
+export interface CaseMeta {
+  /** Sizes of symbolic dimensions. */
+  readonly dims: Readonly<Record<string, number>>
+  readonly tolerance: Tolerance
+  /** Outputs that the next data set takes as inputs, by output. */
+  readonly state: ReadonlyMap<string, string>
+}
+
+export interface Case {
+  readonly model: Uint8Array
+  /** Without those that the model has values for. */
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  readonly meta: CaseMeta
+  /** Folders of the data sets, in order. */
+  readonly sets: readonly string[]
+}
+
+/** A502 for files that cannot be read, A1xx for a model that cannot be decoded. */
+export function readCase(folder: string): Case {
+  const model = readFile(join(folder, 'model.onnx'))
+  const { graph } = decodeModel(model)
+  const sets = readdirSync(folder).filter((name) => setPattern.test(name))
+  const number = (name: string): number => Number(setPattern.exec(name)![1])
+  return {
+    model,
+    inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)),
+    outputs: graph.outputs,
+    meta: readMeta(join(folder, 'meta.json')),
+    sets: sets.sort((a, b) => number(a) - number(b)).map((name) => join(folder, name)),
+  }
+}
+
+function readMeta(path: string): CaseMeta {
+  const meta: unknown = existsSync(path) ? parse(path) : {}
+  const bad = (key: string): never => fail('A502', `"${path}": ${key} is not what it should be`)
+  if (!isRecord(meta)) return bad('the whole')
+  const { dims = {}, state = {}, atol = defaultTolerance.atol, rtol = defaultTolerance.rtol } = meta
+  if (!isRecord(dims) || !isRecord(state)) return bad('dims or state')
+  const sizes = Object.entries(dims).map(([name, d]) => [name, typeof d === 'number' ? d : bad('dims')] as const)
+  const chains = Object.entries(state).map(([from, to]) => [from, typeof to === 'string' ? to : bad('state')] as const)
+  const isTolerance = (v: unknown): v is number => typeof v === 'number' && v >= 0
+  if (!isTolerance(atol) || !isTolerance(rtol)) return bad('atol or rtol')
+  return { dims: Object.fromEntries(sizes), tolerance: { atol, rtol }, state: new Map(chains) }
+}
+
+function parse(path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(readFile(path)))
+  } catch (error) {
+    fail('A502', `"${path}" is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * The tensors of a data set by the names of `ports`, for which `input_0.pb`, `input_1.pb` … stand in order; a file may be
+ * missing. A202 where one holds no tensor or one of a type that attar does not have.
+ */
+export function readSet(folder: string, kind: 'input' | 'output', ports: readonly ValueInfo[]): Record<string, Tensor> {
+  const tensors = ports.flatMap(({ name, dtype, typeName }, i) => {
+    const file = join(folder, `${kind}_${i}.pb`)
+    if (!existsSync(file)) return []
+    // A sequence's bytes may pass for those of a tensor.
+    if (!dtype) fail('A202', `${kind} "${name}" is of type ${typeName}, which attar does not have`)
+    return [[name, decodeTensor(readFile(file)).tensor] as const]
+  })
+  return Object.fromEntries(tensors)
+}

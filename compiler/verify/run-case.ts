@@ -1,0 +1,118 @@
+import {
+  bytesOf,
+  CompileError,
+  codes,
+  formatType,
+  type Code,
+  type CompileOptions,
+  type Shape,
+  type Tensor,
+} from '../index.ts'
+import { readerBeside } from '../data/index.ts'
+import { join } from 'node:path'
+import { readCase, readSet, type Case, type CaseFolder } from './cases.ts'
+import { compare, merge, noDifference, type Comparison } from './compare.ts'
+import type { Engine, Runner } from './engine.ts'
+
+export interface CaseResult {
+  readonly case: string
+  readonly status: 'pass' | 'fail' | 'unsupported'
+  /** Over all outputs, data sets and modules; null where nothing was compared or a difference is infinite. */
+  readonly maxAbs: number | null
+  readonly maxRel: number | null
+  /** Inputs that were bound to their data, since the model cannot be compiled otherwise. */
+  readonly bound: readonly string[]
+  /** A diagnostic's code, `mismatch`, or `crash` for any other error. */
+  readonly code?: Code | 'mismatch' | 'crash'
+  readonly message?: string
+}
+
+/** What attar says it cannot do; any other diagnostic, on a model that is known to be good, is a failure. */
+const unsupportedCodes: readonly Code[] = ['A201', 'A202', 'A203', 'A206', 'A401']
+
+/** Compiles a case's model for its data, runs all data sets and compares. Never throws. */
+export async function runCase({ name, folder }: CaseFolder, engine: Engine): Promise<CaseResult> {
+  const bound = new Set<string>()
+  let comparison: Comparison | undefined
+  const result = (details: Pick<CaseResult, 'status' | 'code' | 'message'>): CaseResult => {
+    const finite = (value: number | undefined): number | null => (Number.isFinite(value) ? value! : null)
+    const { maxAbs, maxRel } = comparison ?? {}
+    return { case: name, maxAbs: finite(maxAbs), maxRel: finite(maxRel), bound: [...bound], ...details }
+  }
+  try {
+    const test = readCase(folder)
+    const compileFor = compiler(test, folder, engine, bound)
+    // A module's own results are carried on, not another's.
+    const carried = new Map<string, Record<string, Tensor>>()
+    for (const set of test.sets) {
+      const inputs = readSet(set, 'input', test.inputs)
+      const runners = await compileFor(inputs)
+      const expected = readSet(set, 'output', test.outputs)
+      for (const { variant, run } of runners) {
+        const outputs = await run({ ...inputs, ...carried.get(variant) })
+        for (const [output, value] of Object.entries(expected)) {
+          const difference = compare(outputs[output]!, value, test.meta.tolerance)
+          const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
+          const wrong = difference.wrong && where + difference.wrong
+          comparison = merge(comparison ?? noDifference, { ...difference, wrong })
+        }
+        const state = [...test.meta.state].map(([from, to]) => [to, outputs[from]!] as const)
+        carried.set(variant, Object.fromEntries(state))
+      }
+    }
+    if (comparison?.wrong) return result({ status: 'fail', code: 'mismatch', message: comparison.wrong })
+    return result({ status: 'pass' })
+  } catch (error) {
+    if (!(error instanceof CompileError)) {
+      return result({ status: 'fail', code: 'crash', message: error instanceof Error ? error.message : String(error) })
+    }
+    const { diagnostics } = error
+    const unsupported = diagnostics.every(({ code }) => unsupportedCodes.includes(code))
+    const message = diagnostics
+      .map(
+        ({ code, message, origin }) =>
+          `${code} ${codes[code]}${origin ? ` ${origin.operator} "${origin.node}"` : ''}: ${message.replaceAll('\n', ' ')}`,
+      )
+      .join('; ')
+    return result({ status: unsupported ? 'unsupported' : 'fail', code: diagnostics[0]!.code, message })
+  }
+}
+
+/**
+ * Compiles for given inputs, once for each distinct binding. What a lowering must know at compile time (A206) is bound to its
+ * data and added to `bound`.
+ */
+function compiler(
+  test: Case,
+  folder: string,
+  engine: Engine,
+  bound: Set<string>,
+): (inputs: Readonly<Record<string, Tensor>>) => Promise<readonly Runner[]> {
+  const known = new Map<string, readonly Runner[]>()
+  const symbols = new Set(test.inputs.flatMap(({ shape }) => shape ?? []))
+  const dims = Object.fromEntries(Object.entries(test.meta.dims).filter(([name]) => symbols.has(name)))
+  return async (inputs) => {
+    for (;;) {
+      const entries = Object.entries(inputs)
+      const key = entries.map(([n, t]) => (bound.has(n) ? Buffer.from(bytesOf(t)).toString('latin1') : formatType(t)))
+      const runners = known.get(JSON.stringify(key))
+      if (runners) return runners
+      const bind = Object.fromEntries(entries.filter(([name]) => bound.has(name)))
+      const free = entries.filter(([name]) => !bound.has(name))
+      const shapes: Record<string, Shape> = Object.fromEntries(free.map(([name, t]) => [name, t.shape]))
+      const options: CompileOptions = { shapes, dims, bind, readExternal: readerBeside(join(folder, 'model.onnx')) }
+      try {
+        known.set(JSON.stringify(key), await engine.prepare(test.model, options))
+      } catch (error) {
+        const missing = inputsToBind(error).filter((name) => !bound.has(name) && Object.hasOwn(inputs, name))
+        if (missing.length === 0) throw error
+        missing.forEach((name) => bound.add(name))
+      }
+    }
+  }
+}
+
+function inputsToBind(error: unknown): readonly string[] {
+  const diagnostics = error instanceof CompileError ? error.diagnostics : []
+  return diagnostics.every(({ code }) => code === 'A206') ? diagnostics.flatMap((d) => d.inputs ?? []) : []
+}

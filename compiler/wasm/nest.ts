@@ -1,0 +1,341 @@
+import { byteSize, type DType, type Scalar } from '../core/dtype.ts'
+import { formatExpr } from '../core/expr.ts'
+import { identityOf } from '../core/ops/reduce.ts'
+import { normalizeNest } from '../schedule/normalize-nest.ts'
+import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
+import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
+import { binaryCode, constantCode, emitScalar } from './scalar.ts'
+import { binaryVector, emitVector, lanes, loadContiguous, loadLanes, splatCode, splatScalar, storeVector } from './vector.ts'
+import { planVector, type VectorPlan } from './vector-plan.ts'
+
+/** A function to generate: equal keys are equal functions, which sites share; `args` are a site's own. */
+export interface FunctionRequest {
+  readonly key: string
+  readonly params: readonly WasmType[]
+  readonly args: readonly TemplateArgument[]
+  readonly build: (f: FunctionBuilder) => Code
+}
+
+/** A memory stream: a pointer that the loops move. */
+interface Stream {
+  readonly access: Access
+  readonly dtype: DType
+  readonly bytes: number
+  /** Parameter that holds the address of the current element. */
+  readonly pointer: number
+  /** Bytes per iteration of each loop. */
+  readonly strides: readonly number[]
+  readonly indices: readonly { readonly stream: Stream; readonly scale: number; readonly limit: number }[]
+}
+
+const describeAccess = (a: Access): unknown => [
+  a.buffer.dtype,
+  a.strides,
+  (a.indirect ?? []).map((i) => [describeAccess(i.index), i.scale, i.limit]),
+]
+
+/** The function of a nest, or undefined where it has nothing to do. Streams' base addresses are its parameters. */
+export function requestNest(original: NestKernel): FunctionRequest | undefined {
+  const outputs = original.extents.length - original.reduced
+  if (original.extents.slice(0, outputs).includes(0)) return undefined
+  const plan = planVector(normalizeNest(original))
+  const { kernel } = plan
+  const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
+  const flat = accesses.flatMap((a) => [a, ...(a.indirect ?? []).map((i) => i.index)])
+  const key = JSON.stringify([
+    'nest',
+    plan.axis,
+    kernel.extents,
+    kernel.reduced,
+    kernel.combine,
+    kernel.sequential,
+    formatExpr(kernel.body),
+    formatExpr(kernel.post.expr),
+    kernel.reads.length,
+    accesses.map(describeAccess),
+  ])
+  return {
+    key,
+    params: flat.map(() => 'i32'),
+    args: flat.map((a) => ({ buffer: a.buffer, offset: a.offset })),
+    build: (f) => new NestEmitter(f, plan).emit(),
+  }
+}
+
+class NestEmitter {
+  private readonly f: FunctionBuilder
+  private readonly plan: VectorPlan
+  private readonly kernel: NestKernel
+  private readonly outputs: number
+  private readonly reads: Stream[]
+  private readonly posts: Stream[]
+  private readonly write: Stream
+  private readonly all: Stream[] = []
+  private readonly prologue: Code[] = []
+  private readonly splats = new Map<string, number>()
+  /** Reads that do not move in the innermost loops, loaded before them. */
+  private cached = new Map<Stream, number>()
+
+  constructor(f: FunctionBuilder, plan: VectorPlan) {
+    this.f = f
+    this.plan = plan
+    this.kernel = plan.kernel
+    this.outputs = plan.kernel.extents.length - plan.kernel.reduced
+    let next = 0
+    const stream = (access: Access): Stream => {
+      const pointer = next++
+      const bytes = byteSize(access.buffer.dtype)
+      const indices = (access.indirect ?? []).map(({ index, scale, limit }) => ({
+        stream: stream(index),
+        scale: scale * bytes,
+        limit,
+      }))
+      const strides = plan.kernel.extents.map((_, i) => (access.strides[i] ?? 0) * bytes)
+      const made = { access, dtype: access.buffer.dtype, bytes, pointer, strides, indices }
+      this.all.push(made)
+      return made
+    }
+    this.reads = this.kernel.reads.map(stream)
+    this.posts = this.kernel.post.reads.map(stream)
+    this.write = stream(this.kernel.write)
+  }
+
+  emit(): Code {
+    const body = this.outer(0)
+    return this.f.m.block(null, [...this.prologue, ...body])
+  }
+
+  /** Whether loop `level` runs four iterations at a time. */
+  private isVector(level: number): boolean {
+    const { axis } = this.plan
+    return (axis === 'output' && level === this.outputs - 1) || (axis === 'reduced' && level === this.kernel.extents.length - 1)
+  }
+
+  /** How far a stream has moved after all of loop `level` and the loops in it. */
+  private moved(level: number, s: Stream): number {
+    const { extents } = this.kernel
+    if (level === extents.length) return 0
+    const extent = extents[level]!
+    if (!this.isVector(level)) return extent * s.strides[level]!
+    const rest = extent % lanes
+    return (extent - rest) * s.strides[level]! + (rest > 0 ? this.moved(level + 1, s) : 0)
+  }
+
+  /** `iterations` times `body`, after each of which the streams move to the next of `step` iterations of the loop. */
+  private loop(level: number, iterations: number, step: number, body: readonly Code[]): Code[] {
+    const { f } = this
+    if (iterations === 0) return []
+    const advance = this.all.flatMap((s) => f.advance(s.pointer, step * s.strides[level]! - this.moved(level + 1, s)))
+    if (iterations === 1) return [...body, ...advance]
+    const counter = f.newLocal('i32')
+    const label = `l${counter}`
+    const next = f.m.local.tee(counter, f.m.i32.sub(f.get(counter), f.i32(1)), f.type('i32'))
+    return [
+      f.set(counter, f.i32(iterations)),
+      f.m.loop(label, f.m.block(null, [...body, ...advance, f.m.br(label, next)])),
+    ]
+  }
+
+  private outer(level: number): Code[] {
+    if (level === this.outputs) return this.element(1)
+    const extent = this.kernel.extents[level]!
+    const hoisted = level === this.outputs - 1 && this.kernel.reduced === 0 ? this.hoist(this.reads, [level]) : []
+    if (!this.isVector(level)) return [...hoisted, ...this.loop(level, extent, 1, this.outer(level + 1))]
+    const rest = extent % lanes
+    const whole = extent - rest
+    const main = whole > 0 ? this.loop(level, whole / lanes, lanes, this.element(lanes)) : []
+    return [...hoisted, ...main, ...(rest > 0 ? this.element(rest) : [])]
+  }
+
+  /** Loads reads that stay put in all of `levels` into locals. */
+  private hoist(streams: readonly Stream[], levels: readonly number[]): Code[] {
+    const { f } = this
+    const vector = this.plan.axis !== 'none'
+    const still = streams.filter((s) => s.indices.length === 0 && levels.every((l) => s.strides[l] === 0))
+    return still.map((s) => {
+      const local = f.newLocal(vector ? 'v128' : wasmTypeOf(s.dtype))
+      const code = f.set(local, this.load(s, lanes, vector))
+      this.cached.set(s, local)
+      return code
+    })
+  }
+
+  /** One element of the output, or `count` of them side by side. */
+  private element(count: number): Code[] {
+    const { kernel, f } = this
+    if (kernel.reduced === 0) {
+      const { statements, value } = this.evaluate(kernel.body, this.reads, count, this.plan.axis !== 'none')
+      return [...statements, ...this.finish(value, count)]
+    }
+    const vector = this.plan.axis !== 'none'
+    const dtype = kernel.body.dtype
+    const acc = f.newLocal(vector ? 'v128' : wasmTypeOf(dtype))
+    const identity = identityOf(kernel.combine!, dtype)
+    const start = vector ? this.splat(identity, dtype) : constantCode(f, identity, dtype)
+    const before = this.cached
+    this.cached = new Map(before)
+    const levels = kernel.extents.map((_, i) => i).slice(this.outputs)
+    const hoisted = this.plan.axis === 'reduced' ? this.hoist(this.reads, levels) : []
+    const loops = levels.some((l) => kernel.extents[l] === 0) ? [] : this.inner(this.outputs, acc, count)
+    this.cached = before
+    const code = [f.set(acc, start), ...hoisted, ...loops]
+    if (this.plan.axis !== 'reduced') return [...code, ...this.finish(f.get(acc), count)]
+    return [...code, ...this.finish(this.horizontal(acc, dtype), 1)]
+  }
+
+  private inner(level: number, acc: number, count: number): Code[] {
+    const { kernel } = this
+    if (level === kernel.extents.length) return this.accumulate(acc, count)
+    const extent = kernel.extents[level]!
+    if (!this.isVector(level)) return this.loop(level, extent, 1, this.inner(level + 1, acc, count))
+    const rest = extent % lanes
+    const whole = extent - rest
+    const main = whole > 0 ? this.loop(level, whole / lanes, lanes, this.accumulate(acc, lanes)) : []
+    return [...main, ...(rest > 0 ? this.accumulate(acc, rest) : [])]
+  }
+
+  /** acc = combine(acc, body); lanes beyond `count` of a reduced vector keep the identity. */
+  private accumulate(acc: number, count: number): Code[] {
+    const { f, kernel } = this
+    const { dtype } = kernel.body
+    const combine = kernel.combine!
+    const vector = this.plan.axis !== 'none'
+    const { statements, value } = this.evaluate(kernel.body, this.reads, count, vector)
+    if (!vector) return [...statements, f.set(acc, binaryCode(f, combine, dtype, f.get(acc), value))]
+    const masked =
+      this.plan.axis === 'reduced' && count < lanes
+        ? f.m.v128.bitselect(value, this.splat(identityOf(combine, dtype), dtype), this.laneMask(count))
+        : value
+    return [...statements, f.set(acc, binaryVector(f, combine, dtype, f.get(acc), masked))]
+  }
+
+  private laneMask(count: number): Code {
+    return this.f.m.v128.const(Array.from({ length: 16 }, (_, byte) => (byte < count * 4 ? 255 : 0)))
+  }
+
+  /** The lanes of `acc` combined to a scalar. */
+  private horizontal(acc: number, dtype: DType): Code {
+    const { f } = this
+    const { m } = f
+    const combine = this.kernel.combine!
+    const rotated = (bytes: number): Code =>
+      m.i8x16.shuffle(f.get(acc), f.get(acc), Array.from({ length: 16 }, (_, i) => (i + bytes) % 16))
+    const half = f.set(acc, binaryVector(f, combine, dtype, f.get(acc), rotated(8)))
+    const whole = binaryVector(f, combine, dtype, f.get(acc), rotated(4))
+    const first = dtype === 'f32' ? m.f32x4.extract_lane(whole, 0) : m.i32x4.extract_lane(whole, 0)
+    const scalar = dtype === 'bool' ? m.i32.and(first, f.i32(1)) : first
+    return m.block(null, [half, scalar], f.type(wasmTypeOf(dtype)))
+  }
+
+  /** Applies the post expression to a finished element and stores it. */
+  private finish(value: Code, count: number): Code[] {
+    const { f, kernel } = this
+    const vector = this.plan.axis === 'output'
+    const { expr } = kernel.post
+    if (expr.kind === 'arg' && expr.index === 0) return this.store(value, count, vector)
+    const type = vector ? 'v128' : wasmTypeOf(kernel.body.dtype)
+    const element = f.newLocal(type)
+    const argument = (i: number): Code => (i === 0 ? f.get(element) : this.read(this.posts[i - 1]!, count, vector))
+    const { statements, value: result } = vector
+      ? emitVector(f, expr, argument, (v, d) => this.splat(v, d))
+      : emitScalar(f, expr, argument)
+    return [f.set(element, value), ...statements, ...this.store(result, count, vector)]
+  }
+
+  private store(value: Code, count: number, vector: boolean): Code[] {
+    const { f, write, kernel } = this
+    if (vector) return storeVector(f, write.dtype, () => f.get(write.pointer), value, count, write.strides[this.outputs - 1]!)
+    const combines = kernel.combine !== undefined && kernel.reduced === 0
+    const stored = (pointer: () => Code): Code => {
+      const result = combines
+        ? binaryCode(f, kernel.combine!, write.dtype, f.loadScalar(write.dtype, pointer()), value)
+        : value
+      return f.storeScalar(write.dtype, pointer(), result)
+    }
+    if (write.indices.length === 0) return [stored(() => f.get(write.pointer))]
+    const address = f.newLocal('i32')
+    const inside = f.newLocal('i32')
+    const code: Code[] = [f.set(address, f.get(write.pointer)), f.set(inside, f.i32(1))]
+    for (const { stream, scale, limit } of write.indices) {
+      const index = f.newLocal('i32')
+      code.push(
+        f.set(index, this.indexCode(stream, 0)),
+        f.set(inside, f.m.i32.and(f.get(inside), f.m.i32.le_u(f.get(index), f.i32(limit)))),
+        f.set(address, f.m.i32.add(f.get(address), f.m.i32.mul(f.get(index), f.i32(scale)))),
+      )
+    }
+    return [...code, f.m.if(f.get(inside), stored(() => f.get(address)))]
+  }
+
+  private evaluate(expr: NestKernel['body'], streams: readonly Stream[], count: number, vector: boolean) {
+    const argument = (i: number): Code => this.read(streams[i]!, count, vector)
+    return vector
+      ? emitVector(this.f, expr, argument, (v, d) => this.splat(v, d))
+      : emitScalar(this.f, expr, argument)
+  }
+
+  private read(s: Stream, count: number, vector: boolean): Code {
+    const local = this.cached.get(s)
+    return local === undefined ? this.load(s, count, vector) : this.f.get(local)
+  }
+
+  private load(s: Stream, count: number, vector: boolean): Code {
+    const { f } = this
+    if (!vector) return f.loadScalar(s.dtype, this.address(s, 0))
+    const level = this.plan.axis === 'output' ? this.outputs - 1 : this.kernel.extents.length - 1
+    const stride = s.strides[level]!
+    const apart = s.indices.some((i) => i.stream.strides[level] !== 0)
+    if (apart) return loadLanes(f, s.dtype, count, (lane) => [this.address(s, lane), lane * stride])
+    if (stride === 0) return splatScalar(f, f.loadScalar(s.dtype, this.address(s, 0)), s.dtype)
+    if (stride === s.bytes) return loadContiguous(f, s.dtype, this.address(s, 0))
+    // A negative offset does not fit a load's immediate: it goes into the address.
+    return loadLanes(f, s.dtype, count, (lane) =>
+      stride >= 0 ? [this.address(s, 0), lane * stride] : [f.m.i32.add(this.address(s, 0), f.i32(lane * stride)), 0],
+    )
+  }
+
+  /** Address of the stream's element; `lane` counts iterations of the vector loop, for loaded indices that move with it. */
+  private address(s: Stream, lane: number): Code {
+    const { f } = this
+    const level = this.plan.axis === 'output' ? this.outputs - 1 : this.kernel.extents.length - 1
+    return s.indices.reduce((sum, { stream, scale, limit }) => {
+      const index = this.indexCode(stream, lane * (stream.strides[level] ?? 0))
+      return f.m.i32.add(sum, f.m.i32.mul(this.clamp(index, limit), f.i32(scale)))
+    }, f.get(s.pointer))
+  }
+
+  private indexCode(s: Stream, offset: number): Code {
+    const { f } = this
+    const pointer = offset < 0 ? f.m.i32.add(f.get(s.pointer), f.i32(offset)) : f.get(s.pointer)
+    const value = f.loadScalar(s.dtype, pointer, Math.max(0, offset))
+    return wasmTypeOf(s.dtype) === 'i64' ? f.m.i32.wrap(value) : value
+  }
+
+  private clamp(index: Code, limit: number): Code {
+    const { f } = this
+    const local = f.newLocal('i32')
+    const low = f.m.select(f.m.i32.lt_s(f.get(local), f.i32(0)), f.i32(0), f.get(local))
+    return f.m.block(
+      null,
+      [
+        f.set(local, index),
+        f.set(local, low),
+        f.m.select(f.m.i32.gt_s(f.get(local), f.i32(limit)), f.i32(limit), f.get(local)),
+      ],
+      f.type('i32'),
+    )
+  }
+
+  /** A constant in all lanes, put into a local once. */
+  private splat(value: Scalar, dtype: DType): Code {
+    const { f } = this
+    const key = `${dtype} ${Object.is(value, -0) ? '-0' : value}`
+    let local = this.splats.get(key)
+    if (local === undefined) {
+      local = f.newLocal('v128')
+      this.prologue.push(f.set(local, splatCode(f, value, dtype)))
+      this.splats.set(key, local)
+    }
+    return f.get(local)
+  }
+}

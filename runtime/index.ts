@@ -1,0 +1,183 @@
+/** What ships to the user: loads a module that attar compiled and runs it. Imports nothing. */
+
+/** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
+const abi = 1
+
+const arrays: Record<DType, ViewConstructor> = {
+  bool: Uint8Array,
+  i8: Int8Array,
+  i16: Int16Array,
+  i32: Int32Array,
+  i64: BigInt64Array,
+  u8: Uint8Array,
+  u16: Uint16Array,
+  u32: Uint32Array,
+  u64: BigUint64Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  f32: Float32Array,
+  f64: Float64Array,
+}
+
+type DType = 'bool' | `${'i' | 'u'}${8 | 16 | 32 | 64}` | 'f16' | 'bf16' | 'f32' | 'f64'
+export type View =
+  | (Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array)
+  | (BigInt64Array | BigUint64Array | Float32Array | Float64Array)
+type ViewConstructor = new (buffer: ArrayBuffer, address: number, length: number) => View
+type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint>
+
+/** A tensor in the module's memory: row-major, contiguous, from byte `address`. */
+export interface Port {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly address: number
+}
+
+export interface Spec {
+  readonly abi: number
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+}
+
+export type Target = 'simd' | 'relaxed-simd'
+export type Source = WebAssembly.Module | BufferSource | Response | URL | string
+
+export interface Model {
+  /** Views of the inputs in the module's memory, for filling in place. Activations share it: write before every run. */
+  readonly inputs: Readonly<Record<string, View>>
+  /** Views of the outputs in the module's memory; they hold the results of the last run. */
+  readonly outputs: Readonly<Record<string, View>>
+  /**
+   * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
+   * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for f16 and
+   * bf16, which pass as bits. An input written in place is passed as its own view; without `inputs` all of them are.
+   * @throws TypeError for an unknown or missing name, a wrong length or kind of array.
+   */
+  run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, View>>
+}
+
+/**
+ * A module `(func (param v128) (result v128))` of i32x4.relaxed_dot_i8x16_i7x16_add_s, opcode 0xfd 0x113, on its
+ * parameter thrice. V8 before 11.4 has the opcode behind a flag with another result; the global's initial value
+ * `0 + 0` is an extended constant expression, which V8 accepts from 11.4 on and all others did before relaxed SIMD.
+ */
+const probe = new Uint8Array([
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
+  ...[0x01, 0x06, 0x01, 0x60, 0x01, 0x7b, 0x01, 0x7b], // types: v128 -> v128
+  ...[0x03, 0x02, 0x01, 0x00], // functions: one of type 0
+  ...[0x06, 0x09, 0x01, 0x7f, 0x00, 0x41, 0x00, 0x41, 0x00, 0x6a, 0x0b], // globals: i32 = 0 + 0
+  ...[0x0a, 0x0d, 0x01, 0x0b, 0x00, 0x20, 0x00, 0x20, 0x00, 0x20, 0x00, 0xfd, 0x93, 0x02, 0x0b], // code
+])
+
+/** Which of a model's modules runs fastest on this engine. */
+export const target: Target = WebAssembly.validate(probe) ? 'relaxed-simd' : 'simd'
+
+function refuse(message: string): never {
+  throw new TypeError(`attar: ${message}`)
+}
+
+/** Refuses a module that `spec` does not describe, such as one that a cache kept from an earlier compilation. */
+function check(module: WebAssembly.Module, spec: Spec): void {
+  if (spec.abi !== abi) refuse(`the model has ABI ${spec.abi}, this runtime ${abi}`)
+  const [section] = WebAssembly.Module.customSections(module, 'attar')
+  if (new TextDecoder().decode(section) !== JSON.stringify(spec)) {
+    refuse('the .wasm and the .js are not of the same compilation')
+  }
+}
+
+function bind(instance: WebAssembly.Instance, spec: Spec): Model {
+  const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
+  const views = (ports: readonly Port[]): Readonly<Record<string, View>> =>
+    Object.freeze(
+      // fromEntries defines even `__proto__` as a property of its own.
+      Object.fromEntries(
+        ports.map(({ name, dtype, shape, address }) => [
+          name,
+          new arrays[dtype](
+            memory.buffer,
+            address,
+            shape.reduce((count, d) => count * d, 1),
+          ),
+        ]),
+      ),
+    )
+  const inputs = views(spec.inputs)
+  const outputs = views(spec.outputs)
+
+  return {
+    inputs,
+    outputs,
+    run(values, options) {
+      if (values) {
+        for (const name in values) {
+          if (!Object.hasOwn(inputs, name))
+            refuse(`no input "${name}", the model has "${Object.keys(inputs).join('", "')}"`)
+        }
+        for (const { name, dtype, shape } of spec.inputs) {
+          const view = inputs[name]!
+          const value = Object.hasOwn(values, name) ? values[name] : undefined
+          if (value === view) continue
+          if (
+            value?.length !== view.length ||
+            (ArrayBuffer.isView(value) ? kind(value) !== kind(view) : dtype.endsWith('f16'))
+          ) {
+            const given = value && `${kind(value) ?? 'array'} of ${value.length}`
+            refuse(`input "${name}" (${dtype}[${shape}]) takes a ${kind(view)} of ${view.length}, got ${given}`)
+          }
+          view.set(value as ArrayLike<never>)
+        }
+      }
+      run()
+      return options?.copy
+        ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()]))
+        : outputs
+    },
+  }
+}
+
+/** `Float32Array` and so on, for arrays of other realms too; canvas pixels count as plain bytes. */
+const kind = (array: object): string | undefined =>
+  (array as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]?.replace('Clamped', '')
+
+async function compile(source: Source): Promise<WebAssembly.Module> {
+  let wasm: Exclude<Source, URL | string>
+  if (typeof source === 'string' || source instanceof URL) {
+    // Node's fetch knows no file:. An import() of node: would break bundlers that build for browsers.
+    const files = /^file:/.test(`${source}`) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
+    wasm = files ? await files.readFile(new URL(source)) : await fetch(source)
+  } else wasm = source
+  if (wasm instanceof Response) {
+    if (!wasm.ok) throw new Error(`attar: ${wasm.url}: ${wasm.status}`)
+    if (wasm.headers.get('content-type') === 'application/wasm') return WebAssembly.compileStreaming(wasm)
+    wasm = await wasm.arrayBuffer()
+  }
+  return wasm instanceof WebAssembly.Module ? wasm : WebAssembly.compile(wasm)
+}
+
+/**
+ * A model from its module, at once. Browsers refuse more than 8 MB here on a page's main thread: use `load`.
+ * @throws TypeError if the module isn't the one that `spec` describes.
+ */
+export function instantiate(source: WebAssembly.Module | BufferSource, spec: Spec): Model {
+  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source)
+  check(module, spec)
+  return bind(new WebAssembly.Instance(module), spec)
+}
+
+/**
+ * A model from a module, its bytes, a response with them, or the address of either; else from the file that `locate`
+ * names for this engine's target, or where that can't be had, for the baseline.
+ */
+export async function load(
+  spec: Spec,
+  source: Source | PromiseLike<Source> | undefined,
+  locate: (target: Target) => URL,
+): Promise<Model> {
+  const given = await source
+  const module = await (given === undefined
+    ? compile(locate(target)).catch(() => compile(locate('simd')))
+    : compile(given))
+  check(module, spec)
+  return bind(await WebAssembly.instantiate(module), spec)
+}

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
+import { convert, randomInputs, splitSamples } from '../../compiler/data/index.ts'
+
+const x = { name: 'x', dtype: 'f32', shape: [2, 3] } as const
+
+describe('splitSamples', () => {
+  const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+
+  it('takes one run, runs along a new dimension, and runs along the batch', () => {
+    for (const [shape, runs] of [
+      [[2, 3], 1],
+      [[2, 2, 3], 2],
+      [[6, 3], 3],
+    ] as const) {
+      const t = tensorOf('f32', shape, range(6 * runs))
+      const samples = splitSamples({ x: t, labels: tensorOf('i32', [1], [7]) }, [x])
+      expect(samples.map((s) => s.x!.shape)).toEqual(Array.from({ length: runs }, () => [2, 3]))
+      expect(samples.flatMap((s) => toNumbers(s.x!))).toEqual(range(6 * runs))
+    }
+  })
+
+  it('gives one run to a model without inputs', () => {
+    expect(splitSamples({}, [])).toEqual([{}])
+  })
+
+  it('refuses what does not fit', () => {
+    const t = (...shape: number[]) => tensorOf('f32', shape, range(shape.reduce((n, d) => n * d, 1)))
+    expect(() => splitSamples({ y: t(2, 3) }, [x])).toThrow(/A501[^]*no array "x"/)
+    expect(() => splitSamples({ x: t(5, 3) }, [x])).toThrow(/A501[^]*f32\[5,3\]/)
+    expect(() => splitSamples({ x: t(2, 3), z: t(4) }, [x, { name: 'z', dtype: 'f32', shape: [] }])).toThrow(
+      /1 runs, "z" for 4/,
+    )
+  })
+})
+
+describe('convert', () => {
+  it('rounds floats and keeps integers', () => {
+    expect(toNumbers(convert(tensorOf('f64', [1], [0.1]), 'f32', 'x'))).toEqual([Math.fround(0.1)])
+    expect(convert(tensorOf('i64', [2], [-1n, 7n]), 'i8', 'x')).toEqual(tensorOf('i8', [2], [-1, 7]))
+    expect(convert(tensorOf('i32', [1], [3]), 'i64', 'x')).toEqual(tensorOf('i64', [1], [3n]))
+  })
+
+  it('refuses lossy conversions', () => {
+    expect(() => convert(tensorOf('i64', [1], [300n]), 'u8', 'x')).toThrow(/x has the value 300/)
+    expect(() => convert(tensorOf('f32', [1], [1]), 'i32', 'x')).toThrow(CompileError)
+    expect(() => convert(tensorOf('i32', [1], [1]), 'f32', 'x')).toThrow(CompileError)
+  })
+})
+
+describe('randomInputs', () => {
+  it('depends on the seed alone and stays in range', () => {
+    const inputs = [
+      x,
+      { name: 'ids', dtype: 'i64', shape: [50] },
+      { name: 'bytes', dtype: 'i8', shape: [200] },
+    ] as const
+    const a = randomInputs(inputs, 1)
+    expect(randomInputs(inputs, 1)).toEqual(a)
+    expect(randomInputs(inputs, 2)).not.toEqual(a)
+    expect(toNumbers(a.x!).every((v) => v >= -1 && v < 1)).toBe(true)
+    expect(new Set(toNumbers(a.ids!))).toEqual(new Set([0, 1]))
+    expect(Math.min(...toNumbers(a.bytes!))).toBeLessThan(-100)
+    expect(Math.max(...toNumbers(a.bytes!))).toBeGreaterThan(100)
+  })
+})

@@ -1,0 +1,65 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { engines, runModel, scriptOf, type ModelScript } from '../../compiler/bench/engines/index.ts'
+import { artefacts } from '../../compiler/package/index.ts'
+import { compiled, inputs, outputs } from '../package/fixture.ts'
+
+const known = await engines()
+/** These come from npm, or as with Chromium from `npm test` itself; the others from the operating system. */
+const required = ['node', 'node (current)', 'chromium', 'workerd', 'deno']
+/** One for each way to read a file. */
+const fallingBack = ['node (current)', 'chromium', 'deno']
+
+/** A browser's cold start on a busy machine. */
+const limit = { timeout: 60_000 }
+
+let both: string
+let baseline: string
+
+async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'attar-engines-'))
+  for (const [file, content] of Object.entries(artefacts(compiled(targets), 'digits'))) {
+    await writeFile(join(folder, file), content)
+  }
+  return folder
+}
+
+beforeAll(async () => {
+  both = await write(['simd', 'relaxed-simd'])
+  baseline = await write(['simd', 'relaxed-simd'])
+  await rm(join(baseline, 'digits.relaxed.wasm'))
+})
+afterAll(async () => {
+  for (const folder of [both, baseline]) await rm(folder, { recursive: true })
+})
+
+describe.each(known)('$name', (engine) => {
+  it.runIf(engine.absent)('is absent', () => {
+    console.log(`${engine.name}: skipped, ${engine.absent}`)
+    expect(required).not.toContain(engine.name)
+  })
+
+  it.skipIf(engine.absent)('runs the artefacts', limit, async () => {
+    const run = await runModel(engine, both, 'digits', inputs())
+    console.log(`${engine.name}: ${run.version}, ran ${run.picked}`)
+    // The output `relaxed` is written by the module: it tells which one has really run.
+    expect(run.outputs).toEqual(outputs(run.picked))
+  })
+
+  it.runIf(fallingBack.includes(engine.name))(
+    'runs the baseline where the other module is missing',
+    limit,
+    async () => {
+      const run = await runModel(engine, baseline, 'digits', inputs())
+      expect(run.outputs).toEqual(outputs('simd'))
+    },
+  )
+
+  it.runIf(required.includes(engine.name))('reports an error of the job', limit, async () => {
+    const task = async (script: ModelScript) => (await script.load()).run({ z: new Float32Array(1) })
+    const job = { directory: both, name: 'digits', script: scriptOf(task), payload: null }
+    await expect(engine.run(job)).rejects.toThrow('no input "z"')
+  })
+})

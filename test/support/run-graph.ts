@@ -1,0 +1,74 @@
+import { expect } from 'vitest'
+import type { ModuleSpec } from '../../compiler/core/artefact.ts'
+import { fromBytes, isBigInt, isFloat, type DType } from '../../compiler/core/dtype.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import { createNode, type Graph, type Value } from '../../compiler/core/graph.ts'
+import { elementCount } from '../../compiler/core/shape.ts'
+import { bytesOf, reader, tensorOf, writer, zeros, type Tensor } from '../../compiler/core/tensor.ts'
+import { compileGraph } from '../../compiler/pipeline.ts'
+import type { Random } from './random.ts'
+
+export function inputOf(name: string, dtype: DType, shape: readonly number[]): Value {
+  return createNode('input', [], { name, type: { dtype, shape } }, undefined).results[0]!
+}
+
+export function graphOf(inputs: readonly Value[], outputs: readonly Value[]): Graph {
+  return {
+    inputs: inputs.map((value) => ({ name: value.node.op === 'input' ? value.node.attrs.name : '', value })),
+    outputs: outputs.map((value, i) => ({ name: `y${i}`, value })),
+  }
+}
+
+/** Runs a module without imports on tensors; memory beyond the inputs is filled with NaN first when `poison` is set. */
+export function runModule(wasm: Uint8Array, spec: ModuleSpec, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm as BufferSource), {})
+  const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
+  const all = new Uint8Array(memory.buffer)
+  for (const port of spec.inputs) all.set(bytesOf(inputs[port.name]!), port.address)
+  run()
+  return Object.fromEntries(
+    spec.outputs.map(({ name, dtype, shape, address }) => [
+      name,
+      { dtype, shape, data: fromBytes(dtype, all.subarray(address), elementCount(shape)) },
+    ]),
+  )
+}
+
+/** Values that bring out mistakes: small, of both signs, with zeros. Integers stay far from overflow unless `wild`. */
+export function randomTensor(random: Random, dtype: DType, shape: readonly number[]): Tensor {
+  const result = zeros(dtype, shape)
+  const write = writer(result)
+  for (let i = 0; i < result.data.length; i++) {
+    if (dtype === 'bool') write(i, random.int(2))
+    else if (isFloat(dtype)) write(i, Math.fround((random.float() - 0.5) * 4))
+    else write(i, isBigInt(dtype) ? BigInt(random.int(9)) : random.int(9))
+  }
+  return result
+}
+
+/** Expects equal types and elements within absolute + relative tolerance; integers and booleans exactly. */
+export function expectClose(actual: Tensor, expected: Tensor, tolerance = 1e-4): void {
+  expect([actual.dtype, ...actual.shape]).toEqual([expected.dtype, ...expected.shape])
+  const a = reader(actual)
+  const b = reader(expected)
+  for (let i = 0; i < expected.data.length; i++) {
+    const x = a(i)
+    const y = b(i)
+    if (Object.is(x, y) || x === y) continue
+    const close = isFloat(expected.dtype) && Math.abs(Number(x) - Number(y)) <= tolerance * (1 + Math.abs(Number(y)))
+    if (!close) expect.fail(`element ${i} is ${x}, not ${y}`)
+  }
+}
+
+/** Compiles the graph, runs its baseline module on random inputs and expects what the evaluator gives. */
+export async function expectCompiledEqualsEvaluated(graph: Graph, random: Random, tolerance?: number): Promise<void> {
+  const inputs = Object.fromEntries(
+    graph.inputs.map(({ name, value }) => [name, randomTensor(random, value.type.dtype, value.type.shape)]),
+  )
+  const expected = evaluate(graph, inputs)
+  const { modules, spec } = await compileGraph(graph, { targets: ['simd'] })
+  const actual = runModule(modules.simd!, spec, inputs)
+  for (const [name, value] of Object.entries(expected)) expectClose(actual[name]!, value, tolerance)
+}
+
+export { tensorOf }

@@ -31,7 +31,7 @@ export interface Inspection {
 }
 
 /** Far above what the declarations of attar's modules need; bounds the tree that the parser builds. */
-const declarationLimit = 2 ** 18
+const declarationLimit = 2 ** 16
 
 /**
  * Reads back a module that attar wrote; work and memory grow with its declarations, not with its code and data.

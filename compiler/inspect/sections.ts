@@ -76,7 +76,7 @@ export function readSections(module: Uint8Array): Section[] {
   return sections
 }
 
-const functionLimit = 2 ** 16
+const functionLimit = 2 ** 14
 
 /** Sizes of the function bodies in a code section's payload. */
 export function bodySizes(code: Uint8Array): number[] {

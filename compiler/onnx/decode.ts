@@ -81,10 +81,10 @@ export type Attribute =
 
 /**
  * Bounds what decoding may allocate: a message of two bytes becomes an object of hundreds, an integer of one byte an object
- * of forty. The budget admits any sensible model and a few hundred megabytes of memory.
+ * of forty. The budget admits half a million messages or thirty million numbers outside of raw data.
  */
 class BoundedReader extends protobuf.Reader {
-  private budget = 2 ** 26
+  private budget = 2 ** 25
 
   private spend(units: number): void {
     this.budget -= units
@@ -93,15 +93,20 @@ class BoundedReader extends protobuf.Reader {
     }
   }
 
-  /** Tags and lengths of messages. */
+  /** Tags, and lengths of messages. */
   override uint32(): number {
-    this.spend(8)
+    this.spend(32)
     return super.uint32()
   }
 
-  /** Reads by way of `uint32`, but costs no more than an element. */
+  /** Like `int32`, reads by way of `uint32`, but costs less than a message. */
+  override bytes(): Uint8Array {
+    this.spend(-32)
+    return super.bytes()
+  }
+
   override int32(): number {
-    this.spend(-7)
+    this.spend(1 - 32)
     return super.int32()
   }
 

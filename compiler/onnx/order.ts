@@ -50,7 +50,10 @@ export function neededNodes(
       const node = stack.at(-1)!
       if (!state.has(node)) {
         state.set(node, 'open')
-        readsOf(node).forEach((read) => enter(read, describe(node)))
+        // The first read is to come first, so it is pushed last.
+        readsOf(node)
+          .reverse()
+          .forEach((read) => enter(read, describe(node)))
         continue
       }
       stack.pop()

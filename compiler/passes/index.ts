@@ -1,5 +1,12 @@
 import type { Graph } from '../core/graph.ts'
+import { channelsLast } from './channels-last.ts'
+import { composeViews } from './compose-views.ts'
+import { foldAffine } from './fold-affine.ts'
 import { foldConstants } from './fold-constants.ts'
+import { foldPadding } from './fold-padding.ts'
+import { fuseMaps } from './fuse-maps.ts'
+import { mergeIdentical } from './merge-identical.ts'
+import { sinkTransposes } from './sink-transposes.ts'
 
 /** A rewrite of the whole graph. */
 export interface Pass {
@@ -7,8 +14,24 @@ export interface Pass {
   readonly run: (graph: Graph) => Graph
 }
 
-/** In the order they run. */
-export const passes: readonly Pass[] = [{ name: 'fold-constants', run: foldConstants }]
+/** In the order they run. Views are composed and maps fused again once transposes have moved. */
+export const passes: readonly Pass[] = [
+  { name: 'fold-constants', run: foldConstants },
+  { name: 'compose-views', run: composeViews },
+  { name: 'merge-identical', run: mergeIdentical },
+  { name: 'fold-padding', run: foldPadding },
+  { name: 'fuse-maps', run: fuseMaps },
+  { name: 'fold-affine', run: foldAffine },
+  { name: 'channels-last', run: channelsLast },
+  { name: 'sink-transposes', run: sinkTransposes },
+  { name: 'fold-constants-again', run: foldConstants },
+  { name: 'compose-views-again', run: composeViews },
+  { name: 'fold-padding-again', run: foldPadding },
+  { name: 'fuse-maps-again', run: fuseMaps },
+  { name: 'fold-affine-again', run: foldAffine },
+  { name: 'fold-constants-last', run: foldConstants },
+  { name: 'merge-identical-last', run: mergeIdentical },
+]
 
 export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)

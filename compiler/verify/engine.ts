@@ -11,7 +11,6 @@ export interface Runner {
 export interface Engine {
   /** One runner for each variant of the compiled model. Throws the CompileError of what the model cannot be. */
   prepare(model: Uint8Array, options: CompileOptions): Promise<readonly Runner[]>
-  close(): void
 }
 
 /** The front end alone: the imported graph under the reference evaluator, without passes and code generation. */
@@ -20,5 +19,4 @@ export const referenceEngine: Engine = {
     const { graph } = importModel(model, options)
     return [{ variant: 'reference', run: async (inputs) => evaluate(graph, inputs) }]
   },
-  close: () => {},
 }

@@ -6,6 +6,9 @@ import { engines, runModel, scriptOf, type ModelScript } from '../../compiler/be
 import { artefacts } from '../../compiler/package/index.ts'
 import { compiled, inputs, outputs } from '../package/fixture.ts'
 
+/** Needs escaping in addresses. */
+const name = "it's #1 (100%)"
+
 const known = await engines()
 /** These come from npm, or as with Chromium from `npm test` itself; the others from the operating system. */
 const required = ['node', 'node (current)', 'chromium', 'workerd', 'deno']
@@ -20,7 +23,7 @@ let baseline: string
 
 async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'attar-engines-'))
-  for (const [file, content] of Object.entries(artefacts(compiled(targets), 'digits'))) {
+  for (const [file, content] of Object.entries(artefacts(compiled(targets), name))) {
     await writeFile(join(folder, file), content)
   }
   return folder
@@ -29,7 +32,7 @@ async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<str
 beforeAll(async () => {
   both = await write(['simd', 'relaxed-simd'])
   baseline = await write(['simd', 'relaxed-simd'])
-  await rm(join(baseline, 'digits.relaxed.wasm'))
+  await rm(join(baseline, `${name}.relaxed.wasm`))
 })
 afterAll(async () => {
   for (const folder of [both, baseline]) await rm(folder, { recursive: true })
@@ -42,7 +45,7 @@ describe.each(known)('$name', (engine) => {
   })
 
   it.skipIf(engine.absent)('runs the artefacts', limit, async () => {
-    const run = await runModel(engine, both, 'digits', inputs())
+    const run = await runModel(engine, both, name, inputs())
     console.log(`${engine.name}: ${run.version}, ran ${run.picked}`)
     // The output `relaxed` is written by the module: it tells which one has really run.
     expect(run.outputs).toEqual(outputs(run.picked))
@@ -52,14 +55,14 @@ describe.each(known)('$name', (engine) => {
     'runs the baseline where the other module is missing',
     limit,
     async () => {
-      const run = await runModel(engine, baseline, 'digits', inputs())
+      const run = await runModel(engine, baseline, name, inputs())
       expect(run.outputs).toEqual(outputs('simd'))
     },
   )
 
   it.runIf(required.includes(engine.name))('reports an error of the job', limit, async () => {
     const task = async (script: ModelScript) => (await script.load()).run({ z: new Float32Array(1) })
-    const job = { directory: both, name: 'digits', script: scriptOf(task), payload: null }
+    const job = { directory: both, name, script: scriptOf(task), payload: null }
     await expect(engine.run(job)).rejects.toThrow('no input "z"')
   })
 })

@@ -26,7 +26,8 @@ function outcome(testCase: SuiteCase): string | undefined {
   try {
     return runCase(testCase)
   } catch (error) {
-    if (error instanceof CompileError) return error.diagnostics.map((d) => `${d.code} ${d.message.split('\n')[0]}`).join('; ')
+    if (error instanceof CompileError)
+      return error.diagnostics.map((d) => `${d.code} ${d.message.split('\n')[0]}`).join('; ')
     return error instanceof Error ? `${error.stack}` : String(error)
   }
 }
@@ -42,7 +43,8 @@ for (const testCase of listCases(values.root ?? suiteRoot)) {
   const took = performance.now() - start
   if (wrong) count.failed++
   else count.passed++
-  if (wrong || values.passed || took > 3000) console.log(`${wrong ? 'FAIL' : 'pass'} ${testCase.name} ${operator} ${took.toFixed(0)} ms ${wrong ?? ''}`)
+  if (wrong || values.passed || took > 3000)
+    console.log(`${wrong ? 'FAIL' : 'pass'} ${testCase.name} ${operator} ${took.toFixed(0)} ms ${wrong ?? ''}`)
 }
 const sum = { passed: 0, failed: 0 }
 for (const [operator, { passed, failed }] of [...counts].sort()) {

@@ -30,7 +30,11 @@ export function listCases(root = suiteRoot): SuiteCase[] {
 }
 
 /** Tensors by name; files stand for the ports in order. Older data has bf16 as the u16 of its bits. */
-export function readTensors(folder: string, kind: 'input' | 'output', ports: readonly ValueInfo[]): Record<string, Tensor> {
+export function readTensors(
+  folder: string,
+  kind: 'input' | 'output',
+  ports: readonly ValueInfo[],
+): Record<string, Tensor> {
   const found: [string, Tensor][] = []
   ports.forEach(({ name, dtype }, i) => {
     const file = join(folder, `${kind}_${i}.pb`)
@@ -52,7 +56,10 @@ export function difference(actual: Tensor, expected: Tensor): string | undefined
   }
   const a = toNumbers(actual)
   const b = toNumbers(expected)
-  const at = b.findIndex((value, i) => !Object.is(a[i], value) && a[i] !== value && !(Math.abs(a[i]! - value) <= 1e-4 + 1e-3 * Math.abs(value)))
+  const at = b.findIndex(
+    (value, i) =>
+      !Object.is(a[i], value) && a[i] !== value && !(Math.abs(a[i]! - value) <= 1e-4 + 1e-3 * Math.abs(value)),
+  )
   return at < 0 ? undefined : `${a[at]} at ${at}, expected ${b[at]}`
 }
 

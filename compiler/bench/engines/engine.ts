@@ -23,10 +23,7 @@ export interface Job {
   readonly payload: unknown
 }
 
-/**
- * What runs inside the engine. Its result must be representable in JSON.
- * In workerd no clock advances while it computes: time it from outside.
- */
+/** What runs inside the engine. Its result must be representable in JSON. */
 export type Task<P> = (model: ModelScript, payload: P) => Promise<unknown>
 
 /** A model's `NAME.js`. `load()` without a source works on every engine, also where modules are bound statically. */

@@ -50,6 +50,7 @@ export function asinh(x: number): number {
 
 /** Inverse hyperbolic cosine; NaN below 1. */
 export function acosh(x: number): number {
+  if (x < 1) return NaN
   if (x > LARGE) return log(x) + LN2
   if (x > 2) return log(2 * x - 1 / (x + Math.sqrt(x * x - 1)))
   const t = x - 1

@@ -1,6 +1,7 @@
 import type { Operator } from '../context.ts'
 import { activationOperators } from './activations.ts'
 import { argMax, argMin } from './arg-reduce.ts'
+import { attention } from './attention.ts'
 import { averagePool } from './average-pool.ts'
 import { batchNormalization } from './batch-normalization.ts'
 import { binaryOperators } from './binary.ts'
@@ -57,6 +58,7 @@ import { reduceOperators } from './reduce.ts'
 import { reshape } from './reshape.ts'
 import { resize, upsample } from './resize.ts'
 import { reverseSequence } from './reverse-sequence.ts'
+import { rotaryEmbedding } from './rotary-embedding.ts'
 import { scatterElements, scatterNd } from './scatter.ts'
 import { sequenceOperators } from './sequence.ts'
 import { shape, size } from './shape.ts'
@@ -86,6 +88,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...variadicOperators,
   ArgMax: argMax,
   ArgMin: argMin,
+  Attention: attention,
   AveragePool: averagePool,
   BatchNormalization: batchNormalization,
   BitShift: bitShift,
@@ -154,6 +157,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Size: size,
   Slice: slice,
   RNN: rnn,
+  RotaryEmbedding: rotaryEmbedding,
   SoftmaxCrossEntropyLoss: softmaxCrossEntropyLoss,
   SpaceToDepth: spaceToDepth,
   Split: split,

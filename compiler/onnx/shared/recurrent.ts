@@ -21,7 +21,7 @@ export interface Direction {
   readonly bias: Value | undefined
   /** Peephole weights [3 · hidden] (LSTM). */
   readonly peepholes: Value | undefined
-  /** One for each function that the operator names f, g, h; they clip their argument as attribute `clip` says. */
+  /** One for each function that the operator names f, g, h; attribute `clip` is in them. */
   readonly activations: readonly Activation[]
 }
 
@@ -53,7 +53,7 @@ export const project = (b: Builder, x: Value, weights: Value): Value =>
 /** Direction d of a parameter whose first axis is directions. */
 const ofDirection = (b: Builder, v: Value, d: number): Value => b.reshape(b.sliceAxis(v, 0, d, 1), v.type.shape.slice(1))
 
-/** Activations by direction. */
+/** Activations by direction. As in onnxruntime, that of the cell state (LSTM's h) does not clip. */
 function activationsOf(c: OpContext, cell: Cell, directions: number): Activation[][] {
   const names = c.strings('activations', [])
   c.check(names.length === 0 || names.length === directions * cell.activations.length, `${names.length} activations`)
@@ -63,7 +63,10 @@ function activationsOf(c: OpContext, cell: Cell, directions: number): Activation
   const clip = (activation: Activation): Activation =>
     limit === Infinity ? activation : (x) => activation(f.clamp(x, -limit, limit))
   return range(0, directions).map((d) =>
-    cell.activations.map((name, i) => clip(takeActivation(c, names[d * cell.activations.length + i] ?? name, alphas, betas))),
+    cell.activations.map((name, i) => {
+      const activation = takeActivation(c, names[d * cell.activations.length + i] ?? name, alphas, betas)
+      return i < 2 ? clip(activation) : activation
+    }),
   )
 }
 

@@ -1,0 +1,141 @@
+/**
+ * Folds scales and shifts per output channel behind a convolution or matrix product (batch normalization, mostly) into
+ * its constant weights and one bias.
+ * Before: maps are fused (`fuse-maps`). After: where the result of a product with constant weights goes to one map that
+ * scales it by constants, the weights are scaled and the map adds at most one vector before anything else.
+ */
+import { Builder } from '../core/builder.ts'
+import { arg, binary, children, parts, type Expr } from '../core/expr.ts'
+import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { freeAxes } from '../core/ops/dot-general.ts'
+import { elementCount, type Shape } from '../core/shape.ts'
+import { tensorOf, toNumbers } from '../core/tensor.ts'
+
+/** A product whose weights can take a scale: the axis of its channels in the result and in the weights. */
+interface Product {
+  readonly node: NodeOf<'convolution'> | NodeOf<'dot_general'>
+  readonly resultAxis: number
+  readonly weightAxis: number
+  readonly channels: number
+}
+
+function productOf(node: Node): Product | undefined {
+  if (node.op !== 'convolution' && node.op !== 'dot_general') return undefined
+  const weights = node.operands[1]!
+  if (weights.node.op !== 'constant' || node.results[0]!.type.dtype !== 'f32') return undefined
+  const rank = node.results[0]!.type.shape.length
+  if (node.op === 'convolution') {
+    const weightAxis = node.attrs.rhs.output
+    return { node, resultAxis: node.attrs.out.feature, weightAxis, channels: weights.type.shape[weightAxis]! }
+  }
+  const free = freeAxes(weights.type.shape.length, node.attrs.rhsBatch, node.attrs.rhsContract)
+  if (free.length !== 1) return undefined
+  return { node, resultAxis: rank - 1, weightAxis: free[0]!, channels: weights.type.shape[free[0]!]! }
+}
+
+/** The values of a constant for each channel, if it varies along the channels' axis alone. */
+function perChannel(e: Expr, operands: readonly Value[], rank: number, product: Product): number[] | undefined {
+  if (e.kind === 'const' && e.dtype === 'f32') return new Array<number>(product.channels).fill(Number(e.value))
+  if (e.kind !== 'arg') return undefined
+  const { node, type } = operands[e.index]!
+  if (node.op !== 'constant') return undefined
+  const axis = product.resultAxis - (rank - type.shape.length)
+  if (!type.shape.every((d, i) => d === 1 || (i === axis && d === product.channels))) return undefined
+  const values = toNumbers(node.attrs.value)
+  return values.length === 1 ? new Array<number>(product.channels).fill(values[0]!) : values
+}
+
+interface Affine {
+  /** The part of the expression that is scale × sum + shift. */
+  readonly top: Expr
+  readonly scale: readonly number[]
+  readonly shift: readonly number[]
+  readonly steps: number
+}
+
+/** The longest run of additions and multiplications by constants that starts at `sum`. */
+function affineOf(expr: Expr, sum: Expr, values: (e: Expr) => number[] | undefined): Affine | undefined {
+  const all = parts(expr)
+  const usersOf = (e: Expr): Expr[] => all.filter((u) => children(u).includes(e))
+  let top = sum
+  let scale: number[] | undefined
+  let shift: number[] | undefined
+  let steps = 0
+  for (;;) {
+    const users = usersOf(top)
+    const [user] = users
+    if (users.length !== 1 || user?.kind !== 'binary' || user.a === user.b) break
+    const left = user.a === top
+    const v = values(left ? user.b : user.a)
+    if (!v) break
+    scale ??= v.map(() => 1)
+    shift ??= v.map(() => 0)
+    if (user.op === 'add') shift = shift.map((s, i) => s + v[i]!)
+    else if (user.op === 'mul') [scale, shift] = [scale.map((s, i) => s * v[i]!), shift.map((s, i) => s * v[i]!)]
+    else if (user.op === 'sub' && left) shift = shift.map((s, i) => s - v[i]!)
+    else if (user.op === 'div' && left) [scale, shift] = [scale.map((s, i) => s / v[i]!), shift.map((s, i) => s / v[i]!)]
+    else if (user.op === 'sub') [scale, shift] = [scale.map((s) => -s), shift.map((s, i) => v[i]! - s)]
+    else break
+    top = user
+    steps++
+  }
+  return scale && shift ? { top, scale, shift, steps } : undefined
+}
+
+function replacePart(e: Expr, old: Expr, by: Expr): Expr {
+  if (e === old) return by
+  switch (e.kind) {
+    case 'unary':
+    case 'convert':
+      return { ...e, x: replacePart(e.x, old, by) }
+    case 'binary':
+      return { ...e, a: replacePart(e.a, old, by), b: replacePart(e.b, old, by) }
+    case 'select':
+      return { ...e, cond: replacePart(e.cond, old, by), a: replacePart(e.a, old, by), b: replacePart(e.b, old, by) }
+    default:
+      return e
+  }
+}
+
+const along = (axis: number, rank: number, length: number): Shape => Array.from({ length: rank }, (_, i) => (i === axis ? length : 1))
+
+function fold(map: NodeOf<'map'>, index: number, product: Product): Value | undefined {
+  const { shape } = map.results[0]!.type
+  const value = map.operands[index]!
+  if (value.type.shape.length !== shape.length || elementCount(value.type.shape) !== elementCount(shape)) return undefined
+  const sums = parts(map.attrs.expr).filter((e) => e.kind === 'arg' && e.index === index)
+  const [sum] = sums
+  if (sums.length !== 1 || !sum) return undefined
+  const affine = affineOf(map.attrs.expr, sum, (e) => perChannel(e, map.operands, shape.length, product))
+  if (!affine || (affine.scale.every((s) => s === 1) && affine.steps < 2)) return undefined
+  const { channels, node, weightAxis, resultAxis } = product
+  const b = new Builder(node.origin)
+  const vector = (values: readonly number[], axis: number, rank: number): Value =>
+    b.constant(tensorOf('f32', along(axis, rank, channels), values))
+  const weights = node.operands[1]!
+  const scaled = b.binary('mul', weights, vector(affine.scale, weightAxis, weights.type.shape.length))
+  const [x] = node.operands
+  const folded = node.op === 'convolution' ? b.convolution(x!, scaled, node.attrs) : b.dotGeneral(x!, scaled, node.attrs)
+  const shifted = affine.shift.some((s) => s !== 0)
+  const bias = arg(map.operands.length, 'f32')
+  const expr = replacePart(map.attrs.expr, affine.top, shifted ? binary('add', sum, bias) : sum)
+  const operands = map.operands.map((o, i) => (i === index ? folded : o))
+  if (shifted) operands.push(vector(affine.shift, resultAxis, shape.length))
+  return new Builder(map.origin).map(operands, () => expr)
+}
+
+export function foldAffine(graph: Graph): Graph {
+  const uses = countUses(graph)
+  const patch = new Map<Value, Value>()
+  for (const node of nodesOf(graph)) {
+    if (node.op !== 'map') continue
+    for (const [i, operand] of node.operands.entries()) {
+      const product = uses.get(operand) === 1 ? productOf(operand.node) : undefined
+      const folded = product && fold(node, i, product)
+      if (!folded) continue
+      patch.set(node.results[0]!, folded)
+      break
+    }
+  }
+  return applyPatch(graph, patch)
+}

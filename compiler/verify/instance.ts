@@ -1,0 +1,33 @@
+import { fail, instantiate, type ModuleSpec, type Tensor } from '../index.ts'
+
+/** What runs compiled modules, one at a time, in this process or another. */
+export interface Instance {
+  load(module: Uint8Array, spec: ModuleSpec): Promise<void>
+  /** Outputs by name. Inputs that the module does not have are left alone. */
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+}
+
+/** Runs modules in this process by the runtime that ships to the user. */
+export function localInstance(): Instance {
+  let loaded: { model: ReturnType<typeof instantiate>; spec: ModuleSpec } | undefined
+  return {
+    load: async (module, spec) => {
+      loaded = { model: instantiate(new Uint8Array(module), spec), spec }
+    },
+    run: async (inputs) => {
+      if (!loaded) throw new Error('no module is loaded')
+      const { model, spec } = loaded
+      const values = Object.fromEntries(spec.inputs.map(({ name }) => [name, valueOf(inputs, name)] as const))
+      // The memory starts zeroed; what a user's later runs see is what the run before has left.
+      model.run(values)
+      const results = model.run(values, { copy: true })
+      const tensors = spec.outputs.map(
+        ({ name, dtype, shape }) => [name, { dtype, shape, data: results[name]! }] as const,
+      )
+      return Object.fromEntries(tensors)
+    },
+  }
+}
+
+const valueOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
+  inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)

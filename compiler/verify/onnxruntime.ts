@@ -1,0 +1,95 @@
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
+import { decodeModel, fail, type CompileOptions, type DType, type Tensor } from '../index.ts'
+
+const ortTypes: Readonly<Record<Exclude<DType, 'bf16'>, OrtTensor.Type>> = {
+  bool: 'bool',
+  i8: 'int8',
+  i16: 'int16',
+  i32: 'int32',
+  i64: 'int64',
+  u8: 'uint8',
+  u16: 'uint16',
+  u32: 'uint32',
+  u64: 'uint64',
+  f16: 'float16',
+  f32: 'float32',
+  f64: 'float64',
+}
+
+/** onnxruntime-web on a model: outputs by name from inputs by name, none of which may be missing. */
+export interface Reference {
+  readonly inputs: readonly string[]
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  close(): Promise<void>
+}
+
+/**
+ * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. A501 where the
+ * package is not installed, A502 where it cannot run the model.
+ */
+export async function openReference(
+  model: Uint8Array,
+  readExternal: NonNullable<CompileOptions['readExternal']>,
+): Promise<Reference> {
+  const ort = await import('onnxruntime-web/wasm').catch(() =>
+    fail('A501', 'the reference, onnxruntime-web, is not installed', {
+      hint: 'npm install --save-dev onnxruntime-web',
+    }),
+  )
+  ort.env.wasm.numThreads = 1
+  ort.env.logLevel = 'fatal'
+  let session: InferenceSession
+  try {
+    session = await ort.InferenceSession.create(new Uint8Array(model), {
+      executionProviders: ['wasm'],
+      graphOptimizationLevel: 'disabled',
+      externalData: externalFiles(model, readExternal),
+    })
+  } catch (error) {
+    fail('A502', `onnxruntime-web cannot load the model: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return {
+    inputs: session.inputNames,
+    run: async (inputs) => {
+      const feeds = session.inputNames.map((name) => {
+        const t = Object.hasOwn(inputs, name) ? inputs[name] : undefined
+        if (!t)
+          fail('A501', `the model's input "${name}" has no value`, {
+            hint: `bind it as it was when compiled: --bind ${name}=file.npy`,
+          })
+        if (t.dtype === 'bf16') fail('A202', `onnxruntime-web does not take bf16, the type of input "${name}"`)
+        return [name, new ort.Tensor(ortTypes[t.dtype], t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
+      })
+      const results = await session
+        .run(Object.fromEntries(feeds))
+        .catch((error: unknown) =>
+          fail(
+            'A502',
+            `onnxruntime-web cannot run the model: ${error instanceof Error ? error.message : String(error)}`,
+          ),
+        )
+      return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(name, t)] as const))
+    },
+    close: () => session.release(),
+  }
+}
+
+function fromOrt(name: string, { type, dims, data }: OrtTensor): Tensor {
+  const dtype = Object.entries(ortTypes).find(([, t]) => t === type)?.[0] as DType | undefined
+  if (!dtype || Array.isArray(data)) fail('A202', `output "${name}" is of type ${type}, which attar does not have`)
+  // Where the engine has Float16Array, that is what float16 comes as.
+  const bits = dtype === 'f16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
+  return { dtype, shape: dims, data: bits as Tensor['data'] }
+}
+
+/** The files that hold tensors of the model: what decoding them reads. */
+function externalFiles(model: Uint8Array, read: (name: string) => Uint8Array): { path: string; data: Uint8Array }[] {
+  const files = new Map<string, Uint8Array>()
+  const record = (name: string): Uint8Array => {
+    const data = read(name)
+    files.set(name, data)
+    return data
+  }
+  for (const tensor of decodeModel(model, record).graph.initializers.values()) tensor()
+  return [...files].map(([path, data]) => ({ path, data }))
+}

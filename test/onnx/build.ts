@@ -1,0 +1,104 @@
+import onnxProto, { type onnx as types } from 'onnx-proto'
+import type { DType } from '../../compiler/core/dtype.ts'
+import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
+
+const { onnx } = onnxProto
+
+/** TensorProto.DataType of each dtype. */
+export const dataTypes: Readonly<Record<DType, number>> = {
+  f32: 1,
+  u8: 2,
+  i8: 3,
+  u16: 4,
+  i16: 5,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  u32: 12,
+  u64: 13,
+  bf16: 16,
+}
+
+/** A number is an int attribute; floats are marked. */
+export type AttributeValue =
+  | number
+  | readonly number[]
+  | string
+  | { float: number }
+  | { floats: readonly number[] }
+  | { tensor: types.ITensorProto }
+  | { graph: types.IGraphProto }
+  | { reference: string }
+
+export interface NodeText {
+  readonly name?: string
+  readonly domain?: string
+  readonly attributes?: Readonly<Record<string, AttributeValue>>
+}
+
+export function attribute(name: string, value: AttributeValue): types.IAttributeProto {
+  const kinds = onnx.AttributeProto.AttributeType
+  if (typeof value === 'number') return { name, type: kinds.INT, i: value }
+  if (typeof value === 'string') return { name, type: kinds.STRING, s: new TextEncoder().encode(value) }
+  if ('float' in value) return { name, type: kinds.FLOAT, f: value.float }
+  if ('floats' in value) return { name, type: kinds.FLOATS, floats: [...value.floats] }
+  if ('tensor' in value) return { name, type: kinds.TENSOR, t: value.tensor }
+  if ('graph' in value) return { name, type: kinds.GRAPH, g: value.graph }
+  if ('reference' in value) return { name, refAttrName: value.reference, type: kinds.INT }
+  return { name, type: kinds.INTS, ints: [...value] }
+}
+
+const names = (list: string): string[] => (list.trim() === '' ? [] : list.split(',').map((name) => name.trim()))
+
+/** A node from `y, z = Split(x, sizes)`; a name may be empty. */
+export function node(text: string, { name, domain, attributes = {} }: NodeText = {}): types.INodeProto {
+  const [, outputs = '', opType = '', inputs = ''] = /^(.*)=\s*(\w+)\((.*)\)$/.exec(text)!
+  return {
+    ...(name !== undefined && { name }),
+    ...(domain !== undefined && { domain }),
+    opType,
+    input: names(inputs),
+    output: names(outputs),
+    attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+  }
+}
+
+/** A port from `x f32[2,batch,?]`, `x f32` of unknown rank, or `x` without a type. */
+export function port(text: string): types.IValueInfoProto {
+  const [, name = '', dtype, dims] = /^(\w+)(?: (\w+)(?:\[(.*)\])?)?$/.exec(text)!
+  if (dtype === undefined) return { name }
+  const dim = (d: string): types.TensorShapeProto.IDimension =>
+    d === '?' ? {} : /^-?\d+$/.test(d) ? { dimValue: Number(d) } : { dimParam: d }
+  const shape = dims === undefined ? {} : { shape: { dim: names(dims).map(dim) } }
+  return { name, type: { tensorType: { elemType: dataTypes[dtype as DType], ...shape } } }
+}
+
+export const stored = (name: string, tensor: Tensor): types.ITensorProto => ({
+  name,
+  dims: [...tensor.shape],
+  dataType: dataTypes[tensor.dtype],
+  rawData: bytesOf(tensor),
+})
+
+export interface GraphText {
+  readonly inputs?: readonly string[]
+  readonly outputs: readonly string[]
+  readonly nodes: readonly (string | types.INodeProto)[]
+  readonly initializers?: readonly types.ITensorProto[]
+}
+
+export const graph = ({ inputs = [], outputs, nodes, initializers = [] }: GraphText): types.IGraphProto => ({
+  name: 'g',
+  input: inputs.map(port),
+  output: outputs.map(port),
+  node: nodes.map((n) => (typeof n === 'string' ? node(n) : n)),
+  initializer: [...initializers],
+})
+
+/** The bytes of a model; opset 17 of ai.onnx unless `rest` says otherwise. */
+export function model(text: GraphText, rest: types.IModelProto = {}): Uint8Array {
+  const opsetImport = rest.opsetImport ?? [{ domain: '', version: 17 }]
+  return onnx.ModelProto.encode({ irVersion: 8, graph: graph(text), ...rest, opsetImport }).finish()
+}

@@ -21,7 +21,14 @@ export { printGraph } from './core/print.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
 export { bytesOf, formatType, reader, sameType, tensorOf, type Tensor, type TensorType } from './core/tensor.ts'
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
-export { decodeModel, decodeTensor, type ModelProto, type NodeProto, type ValueInfo } from './onnx/decode.ts'
+export {
+  decodeModel,
+  decodeTensor,
+  type LazyTensor,
+  type ModelProto,
+  type NodeProto,
+  type ValueInfo,
+} from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { artefacts, moduleFile } from './package/index.ts'
 export type { Compiled, CompileOptions, KernelReport, Report } from './pipeline.ts'

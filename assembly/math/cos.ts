@@ -1,4 +1,4 @@
-import * as scalar from './scalar'
+import { shiftedSin as scalarSin } from './scalar'
 import { shiftedSin } from './trig'
 
 /** Cosine of x radians; accuracy as in `shiftedSin`. */
@@ -8,5 +8,5 @@ export function f32x4_cos(x: v128): v128 {
 
 /** Cosine of x radians; accuracy as in `shiftedSin`. */
 export function f64_cos(x: f64): f64 {
-  return scalar.shiftedSin(x, 1)
+  return scalarSin(x, 1)
 }

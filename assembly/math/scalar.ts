@@ -104,11 +104,11 @@ export function bounded(x: f64): f64 {
   return abs(x) < 4503599627370496 ? x : x - x
 }
 
-/** x - n·pi/2 with pi/2 in two parts of 33 bits and a rest (Cody & Waite): exact products up to n = 2^20. */
+/** x - n·pi/2 with pi/2 in three parts of 22 bits and a rest (Cody & Waite): exact products up to n = 2^31. */
 // @ts-ignore: decorator
 @inline
 export function reduce(x: f64, n: f64): f64 {
-  return x - n * 1.5707963267341256 - n * 6.077100506303966e-11 - n * 2.0222662487959506e-21
+  return x - n * 1.570796012878418 - n * 3.139164164167596e-7 - n * 6.223371969669989e-14 - n * 2.0222662487959506e-21
 }
 
 /** sin r for |r| < 0.79. Coefficients: fdlibm k_sin.c. */
@@ -140,7 +140,7 @@ export function cosKernel(r: f64): f64 {
 }
 
 /**
- * sin(x + quarters·pi/2), at most 2 ulp off for |x| <= 2^20. Beyond, the absolute error is about |x|·2^-53, and
+ * sin(x + quarters·pi/2), at most 2 ulp off for |x| <= 2^31. Beyond, the absolute error is about |x|·2^-53, and
  * from 2^52 on x counts as 0.
  */
 // @ts-ignore: decorator

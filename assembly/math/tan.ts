@@ -29,12 +29,12 @@ export function f32x4_tan(x: v128): v128 {
   return result
 }
 
-/** Tangent of x radians, at most 3 ulp off for |x| <= 2^20; beyond, as sine and cosine. */
+/** Tangent of x radians, at most 3 ulp off for |x| <= 2^31; beyond, as sine and cosine. */
 export function f64_tan(x: f64): f64 {
   const y = bounded(x)
   const n = nearest(y * 0.6366197723675814)
   const r = reduce(y, n)
   const s = sinKernel(r)
   const c = cosKernel(r)
-  return x == 0 ? x : <i64>n & 1 ? -c / s : s / c
+  return x == 0 ? x : (<i64>n) & 1 ? -c / s : s / c
 }

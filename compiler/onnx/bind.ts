@@ -34,26 +34,33 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
   const known = new Map<string, number>()
   const settle = (dim: string, size: number, where: string): void => {
     const before = known.get(dim)
-    if (before !== undefined && before !== size) report('A106', `${where} makes dimension "${dim}" ${size}, but it is ${before}`)
+    if (before !== undefined && before !== size)
+      report('A106', `${where} makes dimension "${dim}" ${size}, but it is ${before}`)
     else known.set(dim, size)
   }
   const symbols = new Set(inputs.flatMap(({ shape }) => shape ?? []).filter((d) => typeof d === 'string'))
   for (const [dim, size] of Object.entries(dims)) {
-    if (!symbols.has(dim)) report('A106', `no input has a dimension "${dim}"; there are ${[...symbols].join(', ') || 'none'}`)
+    if (!symbols.has(dim))
+      report('A106', `no input has a dimension "${dim}"; there are ${[...symbols].join(', ') || 'none'}`)
     else if (!Number.isInteger(size) || size < 0) report('A106', `dimension "${dim}" cannot be ${size}`)
     else settle(dim, size, `the binding of "${dim}"`)
   }
 
   const given = new Map<string, Shape>()
   const names = inputs.map(({ name }) => name)
-  for (const [name, shape] of [...Object.entries(shapes), ...Object.entries(bind).map(([n, t]) => [n, t.shape] as const)]) {
+  for (const [name, shape] of [
+    ...Object.entries(shapes),
+    ...Object.entries(bind).map(([n, t]) => [n, t.shape] as const),
+  ]) {
     const info = inputs.find((input) => input.name === name)
     if (!info) {
       report('A106', `the model has no input "${name}"; it has ${names.map((n) => `"${n}"`).join(', ') || 'none'}`)
       continue
     }
     const legal = shape.every((d) => Number.isInteger(d) && d >= 0)
-    const fits = !info.shape || (info.shape.length === shape.length && info.shape.every((d, i) => typeof d !== 'number' || d === shape[i]))
+    const fits =
+      !info.shape ||
+      (info.shape.length === shape.length && info.shape.every((d, i) => typeof d !== 'number' || d === shape[i]))
     if (!legal || !fits) report('A106', `shape [${shape.join(',')}] does not fit input ${format(info)}`)
     else info.shape?.forEach((d, i) => typeof d === 'string' && settle(d, shape[i]!, `the shape of "${name}"`))
     given.set(name, shape)
@@ -69,7 +76,8 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     const value = Object.hasOwn(bind, name) ? bind[name] : undefined
     if (!dtype) report('A202', `input "${name}" is of type ${info.typeName}, which attar does not have`)
     else if (!shape?.every((d) => d !== undefined)) unbound.push(info)
-    else if (elementCount(shape) > maxElements) report('A301', `input ${formatType({ dtype, shape })} "${name}" has more than 2^31 elements`)
+    else if (elementCount(shape) > maxElements)
+      report('A301', `input ${formatType({ dtype, shape })} "${name}" has more than 2^31 elements`)
     else if (value) {
       if (value.dtype !== dtype) report('A106', `the value for input ${format(info)} is ${value.dtype}`)
       values.set(name, b.constant(value))
@@ -81,11 +89,15 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     }
   }
   if (unbound.length > 0) {
-    const missing = new Set(unbound.flatMap(({ shape }) => shape ?? []).filter((d) => typeof d === 'string' && !known.has(d)))
+    const missing = new Set(
+      unbound.flatMap(({ shape }) => shape ?? []).filter((d) => typeof d === 'string' && !known.has(d)),
+    )
     const whole = unbound.filter(({ shape }) => !shape || shape.includes(undefined))
     const flags = [
       ...[...missing].map((dim) => `--dim ${dim}=1`),
-      ...whole.map(({ name, shape }) => `--shape ${name}=${shape?.map((d) => (typeof d === 'number' ? d : 1)).join(',') ?? '1,…'}`),
+      ...whole.map(
+        ({ name, shape }) => `--shape ${name}=${shape?.map((d) => (typeof d === 'number' ? d : 1)).join(',') ?? '1,…'}`,
+      ),
     ]
     report('A105', `dimensions are not bound: ${unbound.map(format).join(', ')}`, `for example ${flags.join(' ')}`)
   }

@@ -89,7 +89,9 @@ class BoundedReader extends protobuf.Reader {
   private spend(units: number): void {
     this.budget -= units
     if (this.budget < 0) {
-      fail('A301', 'the model has too many parts', { hint: 'large tensors belong into raw_data, not into typed fields' })
+      fail('A301', 'the model has too many parts', {
+        hint: 'large tensors belong into raw_data, not into typed fields',
+      })
     }
   }
 
@@ -189,10 +191,14 @@ class Converter {
   private graph(graph: onnxProto.onnx.IGraphProto): GraphProto {
     if (++this.depth > maxDepth) fail('A301', `graphs are nested more than ${maxDepth} deep`)
     const initializers = new Map<string, LazyTensor>()
-    for (const raw of graph.initializer ?? []) initializers.set(raw.name ?? '', this.tensor(raw, `tensor "${raw.name}"`))
+    for (const raw of graph.initializer ?? [])
+      initializers.set(raw.name ?? '', this.tensor(raw, `tensor "${raw.name}"`))
     for (const raw of graph.sparseInitializer ?? []) {
       const name = raw.values?.name ?? ''
-      initializers.set(name, once(() => readSparse(raw, `sparse tensor "${name}"`, this.readExternal)))
+      initializers.set(
+        name,
+        once(() => readSparse(raw, `sparse tensor "${name}"`, this.readExternal)),
+      )
     }
     const nodes = (graph.node ?? []).map((node, i) => this.node(node, i))
     this.depth--

@@ -6,7 +6,16 @@ import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
 import type { Operator } from './context.ts'
-import { decodeModel, type Attribute, type FunctionProto, type GraphProto, type LazyTensor, type ModelProto, type NodeProto, type Opsets } from './decode.ts'
+import {
+  decodeModel,
+  type Attribute,
+  type FunctionProto,
+  type GraphProto,
+  type LazyTensor,
+  type ModelProto,
+  type NodeProto,
+  type Opsets,
+} from './decode.ts'
 import { NodeContext } from './node-context.ts'
 import { operators } from './ops/index.ts'
 import { neededNodes } from './order.ts'
@@ -26,7 +35,10 @@ const maxDepth = 64
  * The core graph of an ONNX model, with every dimension a number, and the model's metadata. Throws one CompileError with
  * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
  */
-export function importModel(bytes: Uint8Array, options: ImportOptions = {}): { graph: Graph; metadata: Record<string, string> } {
+export function importModel(
+  bytes: Uint8Array,
+  options: ImportOptions = {},
+): { graph: Graph; metadata: Record<string, string> } {
   const model = decodeModel(bytes, options.readExternal)
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
@@ -40,8 +52,10 @@ export function importModel(bytes: Uint8Array, options: ImportOptions = {}): { g
 }
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
+  const details = origin ? { origin } : {}
+  if (!type.shape.every((d) => Number.isInteger(d) && d >= 0)) fail('A204', `a result is ${formatType(type)}`, details)
   if (elementCount(type.shape) > maxElements) {
-    fail('A301', `a result is ${formatType(type)}; the limit is 2^31 elements`, { ...(origin && { origin }) })
+    fail('A301', `a result is ${formatType(type)}; the limit is 2^31 elements`, details)
   }
 }
 
@@ -101,7 +115,10 @@ class Importer {
   /** Throws what was found wrong. */
   finish(): void {
     const missing = [...this.unsupported].map(([operator, { origin, names }]): Diagnostic => {
-      const others = names.length > 1 ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})` : ''
+      const others =
+        names.length > 1
+          ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
+          : ''
       return { code: 'A201', message: `attar does not have the operator ${operator}${others}`, origin }
     })
     if (missing.length + this.found.length > 0) throw new CompileError([...missing, ...this.found])
@@ -149,7 +166,13 @@ class Importer {
     return value
   }
 
-  private apply(operator: Operator, node: NodeProto, inputs: (Value | undefined)[], origin: Origin, place: Place): readonly Value[] {
+  private apply(
+    operator: Operator,
+    node: NodeProto,
+    inputs: (Value | undefined)[],
+    origin: Origin,
+    place: Place,
+  ): readonly Value[] {
     const inline = (graph: GraphProto, args: readonly Value[]): Value[] => this.inline(graph, args, origin, place)
     try {
       const context = new NodeContext(node, origin, inputs, operator.floats, inline)
@@ -168,7 +191,8 @@ class Importer {
   }
 
   private inline(graph: GraphProto, args: readonly Value[], origin: Origin, place: Place): Value[] {
-    if (args.length !== graph.inputs.length) fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
+    if (args.length !== graph.inputs.length)
+      fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
     const scope = new Scope(place.scope, values, graph.initializers)
     const inner = { ...place, scope, path: `${origin.node}/`, depth: place.depth + 1 }
@@ -179,7 +203,13 @@ class Importer {
     })
   }
 
-  private callFunction(f: FunctionProto, node: NodeProto, inputs: (Value | undefined)[], origin: Origin, place: Place): readonly Value[] {
+  private callFunction(
+    f: FunctionProto,
+    node: NodeProto,
+    inputs: (Value | undefined)[],
+    origin: Origin,
+    place: Place,
+  ): readonly Value[] {
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))

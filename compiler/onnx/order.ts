@@ -31,7 +31,8 @@ export function neededNodes(
   for (const node of nodes) {
     for (const name of node.outputs) {
       if (name === '') continue
-      if (producers.has(name)) fail('A102', `${describe(node)} and ${describe(producers.get(name)!)} both define "${name}"`)
+      if (producers.has(name))
+        fail('A102', `${describe(node)} and ${describe(producers.get(name)!)} both define "${name}"`)
       producers.set(name, node)
     }
   }

@@ -91,7 +91,8 @@ function shapeOf(dims: readonly Wide[], what: string): number[] {
   if (dims.length > maxRank) fail('A301', `${what} has rank ${dims.length}; the limit is ${maxRank}`)
   const shape = dims.map((d) => Number(toBigInt(d)))
   if (shape.some((d) => d < 0)) fail('A102', `${what} has shape [${shape.join(',')}]`)
-  if (elementCount(shape) > maxElements) fail('A301', `${what} has shape [${shape.join(',')}]; the limit is 2^31 elements`)
+  if (elementCount(shape) > maxElements)
+    fail('A301', `${what} has shape [${shape.join(',')}]; the limit is 2^31 elements`)
   return shape
 }
 
@@ -172,7 +173,8 @@ export function readStored(raw: RawTensor, what: string, readExternal: ReadExter
   const stored = external ? externalBytes(raw, what, bytes, readExternal) : (raw.rawData ?? new Uint8Array())
   const field = typedField(raw, dtype)
   if (external || stored.length > 0) {
-    if (stored.length !== bytes) fail('A102', `${what}: ${stored.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
+    if (stored.length !== bytes)
+      fail('A102', `${what}: ${stored.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
   } else if (field.length !== count) {
     fail('A102', `${what}: ${field.length} elements do not fill ${dtype}[${shape.join(',')}]`)
   }
@@ -188,7 +190,8 @@ export function readSparse(raw: RawSparseTensor, what: string, readExternal: Rea
   const values = readStored(raw.values, what, readExternal)
   const indices = readStored(raw.indices, what, readExternal)
   const count = elementCount(shape)
-  if (count > sparseLimit) fail('A301', `${what} has ${count} elements; the limit for a sparse tensor is ${sparseLimit}`)
+  if (count > sparseLimit)
+    fail('A301', `${what} has ${count} elements; the limit for a sparse tensor is ${sparseLimit}`)
   const strides = indices.shape.length === 2 ? rowMajorStrides(shape) : [1]
   if (indices.dtype !== 'i64' || indices.data.length !== values.data.length * strides.length) {
     fail('A102', `${what}: ${indices.data.length} ${indices.dtype} indices for ${values.data.length} values`)

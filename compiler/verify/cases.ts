@@ -108,7 +108,9 @@ export function readSet(folder: string, kind: 'input' | 'output', ports: readonl
     if (!existsSync(file)) return []
     // A sequence's bytes may pass for those of a tensor.
     if (!dtype) fail('A202', `${kind} "${name}" is of type ${typeName}, which attar does not have`)
-    return [[name, decodeTensor(readFile(file)).tensor] as const]
+    const { tensor } = decodeTensor(readFile(file))
+    // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
+    return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor] as const]
   })
   return Object.fromEntries(tensors)
 }

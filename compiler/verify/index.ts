@@ -1,6 +1,7 @@
 export { findCases, type CaseFolder } from './cases.ts'
 export { defaultTolerance, type Tolerance } from './compare.ts'
 export { referenceEngine, type Engine, type Runner } from './engine.ts'
+export { localInstance } from './instance.ts'
 export { moduleEngine, modulePlaces, type Places } from './module-engine.ts'
 export { openReference, type Reference } from './onnxruntime.ts'
 export { runCase, type CaseResult } from './run-case.ts'

@@ -17,10 +17,8 @@ export function localInstance(): Instance {
     run: async (inputs) => {
       if (!loaded) throw new Error('no module is loaded')
       const { model, spec } = loaded
-      const values = Object.fromEntries(spec.inputs.map(({ name }) => [name, valueOf(inputs, name)] as const))
-      // The memory starts zeroed; what a user's later runs see is what the run before has left.
-      model.run(values)
-      const results = model.run(values, { copy: true })
+      const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
+      const results = model.run(Object.fromEntries(values), { copy: true })
       const tensors = spec.outputs.map(
         ({ name, dtype, shape }) => [name, { dtype, shape, data: results[name]! }] as const,
       )
@@ -29,5 +27,5 @@ export function localInstance(): Instance {
   }
 }
 
-const valueOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
+const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
   inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)

@@ -140,7 +140,26 @@ describe('elementary functions', () => {
   })
 
   it('has the special values of IEEE 754', () => {
-    const points = [0, -0, 1, -1, Infinity, -Infinity, NaN, 2, -2, 5e-324, -5e-324, 1e-310, 1e308, -1e308, 1e9, -1e9, 710, -710]
+    const points = [
+      0,
+      -0,
+      1,
+      -1,
+      Infinity,
+      -Infinity,
+      NaN,
+      2,
+      -2,
+      5e-324,
+      -5e-324,
+      1e-310,
+      1e308,
+      -1e308,
+      1e9,
+      -1e9,
+      710,
+      -710,
+    ]
     for (const name of Object.keys(ranges) as Unary[]) {
       for (const x of [...points, -745.2, -745.1, 709.78, 709.79, 88.5]) {
         const expected = Math[name](x)

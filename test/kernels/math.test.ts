@@ -69,11 +69,8 @@ function runner(instance: WebAssembly.Instance) {
     const kernel = instance.exports[name]
     if (typeof kernel !== 'function') throw new Error(`no kernel ${name}`)
     const Lane = name.startsWith('f32') ? Float32Array : Float64Array
-    const [x, y, z] = [0, 1, 2].map((i) => new Lane(buffer, base + i * chunk * 8, chunk)) as [
-      InstanceType<typeof Lane>,
-      InstanceType<typeof Lane>,
-      InstanceType<typeof Lane>,
-    ]
+    const lanes = (i: number) => new Lane(buffer, base + i * chunk * 8, chunk)
+    const [x, y, z] = [lanes(0), lanes(1), lanes(2)]
     return Array.from({ length: Math.ceil(xs.length / chunk) }, (_, i) => {
       const part = xs.slice(i * chunk, (i + 1) * chunk)
       x.set(part)
@@ -157,7 +154,7 @@ const f32: Record<Name, [ulp: number, ...Range[]]> = {
 }
 
 const tiny = logarithmic(1e-300, 1)
-const moderate = [even(-4, 4), tiny, logarithmic(1, 2 ** 20)]
+const moderate = [even(-4, 4), tiny, logarithmic(1, 2 ** 31)]
 
 const f64: typeof f32 = {
   exp: [2, even(-745, 709.7), even(-1, 1), tiny],
@@ -181,12 +178,16 @@ const names = Object.keys(f32) as Name[]
 const specials = [0, -0, 1, -1, 2, -2, Infinity, -Infinity, NaN, 0.5, -0.5, 1e9, -1e9, 1e30, -1e30, 1e-30, -1e-30]
 const powPoints = [0, -0, 1, -1, Infinity, -Infinity, NaN, 2, -2, 3, 0.5, -0.5, -3, 1e38, -1e38, 1e-45, 2 ** 24 + 2]
 
-describe.each(['simd', 'simd,relaxed-simd'])('kernels of elementary functions (%s)', (features) => {
+describe('kernels of elementary functions', () => {
   let bytes: Uint8Array<ArrayBuffer>
   let run: ReturnType<typeof runner>
   beforeAll(async () => {
-    bytes = await assemble(features)
+    bytes = await assemble('simd')
     run = runner((await WebAssembly.instantiate(bytes)).instance)
+  }, 60000)
+
+  it('are the same with relaxed SIMD', async () => {
+    expect(await assemble('simd,relaxed-simd')).toEqual(bytes)
   }, 60000)
 
   it('are pure code: no imports, tables, globals, start function or data', () => {
@@ -196,13 +197,13 @@ describe.each(['simd', 'simd,relaxed-simd'])('kernels of elementary functions (%
 
   it.each(names)('f32x4_%s', (name) => {
     const [limit, ...ranges] = f32[name]
-    const xs = points(ranges, 20000).map(Math.fround)
+    const xs = points(ranges, 10000).map(Math.fround)
     expect(worstError(run(`f32x4_${name}`, xs), xs.map(math[name]), ulp32)).toBeLessThanOrEqual(limit)
   })
 
   it.each(names)('f64_%s', (name) => {
     const [limit, ...ranges] = f64[name]
-    const xs = points(ranges, 5000)
+    const xs = points(ranges, 3000)
     expect(worstError(run(`f64_${name}`, xs), xs.map(math[name]), ulp64)).toBeLessThanOrEqual(limit)
   })
 
@@ -226,14 +227,14 @@ describe.each(['simd', 'simd,relaxed-simd'])('kernels of elementary functions (%
   })
 
   it('sin and cos stay within -1..1 whatever the argument', () => {
-    const xs = points([logarithmic(1e6, 3e38)], 20000).map(Math.fround)
+    const xs = points([logarithmic(1e6, 3e38)], 5000).map(Math.fround)
     for (const name of ['f32x4_sin', 'f32x4_cos', 'f64_sin', 'f64_cos']) {
       expect(run(name, xs).every((y) => Math.abs(y) <= 1)).toBe(true)
     }
   })
 
   it('tanh and erf stay within -1..1, and cos(0) and exp(0) are 1', () => {
-    const xs = points([even(-12, 12), even(-4.2, 4.2)], 40000)
+    const xs = points([even(-12, 12), even(-4.2, 4.2)], 10000)
     for (const name of ['f32x4_tanh', 'f32x4_erf', 'f64_tanh', 'f64_erf']) {
       expect(run(name, xs).every((y) => Math.abs(y) <= 1)).toBe(true)
     }
@@ -242,8 +243,8 @@ describe.each(['simd', 'simd,relaxed-simd'])('kernels of elementary functions (%
 
   it('pow is accurate', () => {
     const near = (random: () => number) => 1 + even(-0.005, 0.005)(random)
-    const xs = [...points([positive(1e-38, 3e38)], 20000), ...points([near], 20000)]
-    const ys = [...points([even(-1, 1)], 20000), ...points([even(-17000, 17000)], 20000)]
+    const xs = [...points([positive(1e-38, 3e38)], 5000), ...points([near], 5000)]
+    const ys = [...points([even(-1, 1)], 5000), ...points([even(-17000, 17000)], 5000)]
     const [fx, fy] = [xs.map(Math.fround), ys.map(Math.fround)]
     const expected = fx.map((x, i) => math.pow(x, fy[i] ?? NaN)).map((y) => (y < 2 ** 128 ? y : Math.fround(y)))
     expect(worstError(run('f32x4_pow', fx, fy), expected, ulp32)).toBeLessThanOrEqual(1)

@@ -28,6 +28,7 @@ export type AttributeValue =
   | string
   | { float: number }
   | { floats: readonly number[] }
+  | { strings: readonly string[] }
   | { tensor: types.ITensorProto }
   | { graph: types.IGraphProto }
   | { reference: string }
@@ -44,6 +45,9 @@ export function attribute(name: string, value: AttributeValue): types.IAttribute
   if (typeof value === 'string') return { name, type: kinds.STRING, s: new TextEncoder().encode(value) }
   if ('float' in value) return { name, type: kinds.FLOAT, f: value.float }
   if ('floats' in value) return { name, type: kinds.FLOATS, floats: [...value.floats] }
+  if ('strings' in value) {
+    return { name, type: kinds.STRINGS, strings: value.strings.map((text) => new TextEncoder().encode(text)) }
+  }
   if ('tensor' in value) return { name, type: kinds.TENSOR, t: value.tensor }
   if ('graph' in value) return { name, type: kinds.GRAPH, g: value.graph }
   if ('reference' in value) return { name, refAttrName: value.reference, type: kinds.INT }

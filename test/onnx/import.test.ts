@@ -170,6 +170,10 @@ describe('graphs', () => {
     ])
     const chain = ['a = ConstantOfShape(n)', 'b = Add(a, a)', 'y = ReduceSum(b)']
     expect(codesOf(model({ outputs: ['y'], nodes: chain, initializers: [huge] }))).toEqual(['A301'])
+    const negative = stored('negative', i64([2], [-1, 3]))
+    expect(
+      codesOf(model({ outputs: ['y'], nodes: ['y = ConstantOfShape(negative)'], initializers: [negative] })),
+    ).toEqual(['A204'])
     const sizes = stored('sizes', i64([1], [2 ** 31 - 1]))
     const resize = node('y = Resize(x, , , sizes)', { attributes: { mode: 'linear' } })
     expect(codesOf(model({ inputs: ['x f32[1]'], outputs: ['y'], nodes: [resize], initializers: [sizes] }))).toEqual([

@@ -9,7 +9,7 @@ import * as f from '../shared/formula.ts'
 function mish(x: Expr): Expr {
   const t = f.exp(f.min(x, 20))
   const n = f.mul(t, f.add(t, 2))
-  return f.div(f.mul(x, n), f.add(n, 2))
+  return f.mul(x, f.div(n, f.add(n, 2)))
 }
 
 function gelu(x: Expr, c: OpContext): Expr {

@@ -29,13 +29,12 @@ export function averagePoolOf(c: OpContext, x: Value): Value {
   const { axes, declaredHigh } = poolWindows(c, x)
   const sum = c.b.reduceWindow('add', x, withoutPooling(axes))
   const positions = sum.type.shape.slice(2)
-  if (elementCount(positions) > maxDivisors) fail('A301', `pooling to [${positions.join(',')}]; the limit is ${maxDivisors} elements`)
+  if (elementCount(positions) > maxDivisors)
+    fail('A301', `pooling to [${positions.join(',')}]; the limit is ${maxDivisors} elements`)
   const included = c.int('count_include_pad', 0) !== 0
   const divisors = axes.map((w, i) => {
     const length = x.type.shape[i + 2]!
-    return included
-      ? counts(positions[i]!, w, -w.low, length + declaredHigh[i]!)
-      : counts(positions[i]!, w, 0, length)
+    return included ? counts(positions[i]!, w, -w.low, length + declaredHigh[i]!) : counts(positions[i]!, w, 0, length)
   })
   // No larger than needed: an axis of equal counts has one element.
   const shape = divisors.map((list) => list.length)

@@ -16,7 +16,12 @@ export const batchNormalization: Operator = {
     const { dtype, shape } = x.type
     const rank = shape.length
     const epsilon = c.float('epsilon', 1e-5)
-    const [scale, bias, oldMean, oldVariance] = [1, 2, 3, 4].map((i) => b.convert(c.input(i), dtype)) as [Value, Value, Value, Value]
+    const [scale, bias, oldMean, oldVariance] = [1, 2, 3, 4].map((i) => b.convert(c.input(i), dtype)) as [
+      Value,
+      Value,
+      Value,
+      Value,
+    ]
     // Before opset 9, spatial = 0 means parameters for every element of an image, in its shape. Rank 1 is one channel.
     const aligned = rank <= 1 || (c.opset < 9 && c.int('spatial', 1) === 0)
     const broadcastable = (v: Value): Value => (aligned ? v : alongAxis(c, v, 1, rank))
@@ -30,11 +35,18 @@ export const batchNormalization: Operator = {
       return [normalize(oldMean, oldVariance)]
     }
     const momentum = c.float('momentum', 0.9)
-    const batch = moments(b, x, range(0, rank).filter((axis) => axis !== 1))
+    const batch = moments(
+      b,
+      x,
+      range(0, rank).filter((axis) => axis !== 1),
+    )
     const mean = b.reshape(batch.mean, oldMean.type.shape)
     const variance = b.reshape(batch.variance, oldVariance.type.shape)
     const running = (old: Value, current: Value, like: Value): Value =>
-      b.convert(b.map([old, current], (o, n) => f.add(f.mul(o, momentum), f.mul(n, 1 - momentum))), like.type.dtype)
+      b.convert(
+        b.map([old, current], (o, n) => f.add(f.mul(o, momentum), f.mul(n, 1 - momentum))),
+        like.type.dtype,
+      )
     return [normalize(mean, variance), running(oldMean, mean, c.input(3)), running(oldVariance, variance, c.input(4))]
   },
 }

@@ -21,7 +21,10 @@ function transposedWindows(c: OpContext, lengths: readonly number[], sizes: read
   const declared = c.ints('output_shape', [])
   // Some exporters give the whole shape, batch and channel included.
   const wanted = declared.length === count + 2 ? declared.slice(2) : declared
-  c.check(wanted.length === 0 || wanted.length === count, `output_shape has ${declared.length} entries for ${count} spatial axes`)
+  c.check(
+    wanted.length === 0 || wanted.length === count,
+    `output_shape has ${declared.length} entries for ${count} spatial axes`,
+  )
   return lengths.map((length, i) => {
     const stride = strides[i]!
     const reach = (sizes[i]! - 1) * dilations[i]!
@@ -36,7 +39,14 @@ function transposedWindows(c: OpContext, lengths: readonly number[], sizes: read
       cut = auto === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2)
     }
     const low = reach - cut
-    return { size: sizes[i]!, stride: 1, dilation: dilations[i]!, low, high: out + reach - spread - low, baseDilation: stride }
+    return {
+      size: sizes[i]!,
+      stride: 1,
+      dilation: dilations[i]!,
+      low,
+      high: out + reach - spread - low,
+      baseDilation: stride,
+    }
   })
 }
 

@@ -25,17 +25,26 @@ export const det: Operator = {
       const pivotRow = b.reshape(largest, [...batch, 1, 1])
       const rows = b.iota('i32', [n, 1], 0)
       // The pivot's row changes places with the first.
-      const pivots = b.reduce('add', b.map([rows, pivotRow, rest], (r, p, e) => f.select(f.eq(r, p), e, 0)), [rowAxis], true)
+      const pivots = b.reduce(
+        'add',
+        b.map([rows, pivotRow, rest], (r, p, e) => f.select(f.eq(r, p), e, 0)),
+        [rowAxis],
+        true,
+      )
       const first = b.sliceAxis(rest, rowAxis, 0, 1)
       const swapped = b.map([rows, pivotRow, first, rest], (r, p, top, e) => f.select(f.eq(r, p), top, e))
       const pivot = b.sliceAxis(pivots, columnAxis, 0, 1)
       const flat = (v: Value): Value => b.reshape(v, batch)
-      result = b.map([result, flat(pivot), flat(pivotRow)], (d, p, row) => f.mul(d, f.select(f.eq(row, 0), p, f.neg(p))))
+      result = b.map([result, flat(pivot), flat(pivotRow)], (d, p, row) =>
+        f.mul(d, f.select(f.eq(row, 0), p, f.neg(p))),
+      )
       if (n === 1) break
       const tail = (v: Value, axes: readonly number[]): Value =>
         axes.reduce((t, axis) => b.sliceAxis(t, axis, 1, t.type.shape[axis]! - 1), v)
       const below = tail(swapped, [rowAxis])
-      const factor = b.map([b.sliceAxis(below, columnAxis, 0, 1), pivot], (e, p) => f.select(f.eq(p, 0), 0, f.div(e, p)))
+      const factor = b.map([b.sliceAxis(below, columnAxis, 0, 1), pivot], (e, p) =>
+        f.select(f.eq(p, 0), 0, f.div(e, p)),
+      )
       rest = b.map([tail(below, [columnAxis]), factor, tail(pivots, [columnAxis])], (e, k, p) => f.sub(e, f.mul(k, p)))
     }
     return [result]

@@ -26,7 +26,13 @@ function distinct(c: OpContext, { value, labels }: Labelled, lengths: ReadonlyMa
   const { b } = c
   const wide = labels.map((label, i) => value.type.shape[i] !== 1 || lengths.get(label) === 1)
   const { shape } = value.type
-  const kept = { value: b.reshape(value, shape.filter((_, i) => wide[i])), labels: labels.filter((_, i) => wide[i]) }
+  const kept = {
+    value: b.reshape(
+      value,
+      shape.filter((_, i) => wide[i]),
+    ),
+    labels: labels.filter((_, i) => wide[i]),
+  }
   const second = kept.labels.findIndex((label, i) => kept.labels.indexOf(label) < i)
   if (second < 0) return kept
   const first = kept.labels.indexOf(kept.labels[second]!)
@@ -53,12 +59,22 @@ function multiply(c: OpContext, left: Labelled, right: Labelled, needed: Readonl
   const shared = l.labels.filter((label) => r.labels.includes(label))
   const batch = shared.filter((label) => needed.has(label))
   const contracted = shared.filter((label) => !needed.has(label))
-  const labels = [...batch, ...l.labels.filter((x) => !shared.includes(x)), ...r.labels.filter((x) => !shared.includes(x))]
+  const labels = [
+    ...batch,
+    ...l.labels.filter((x) => !shared.includes(x)),
+    ...r.labels.filter((x) => !shared.includes(x)),
+  ]
   if (contracted.length === 0) {
     const aligned = [l, r].map((t) => {
       const present = labels.filter((label) => t.labels.includes(label))
-      const ordered = b.transpose(t.value, present.map((label) => t.labels.indexOf(label)))
-      return b.reshape(ordered, labels.map((label) => (t.labels.includes(label) ? t.value.type.shape[t.labels.indexOf(label)]! : 1)))
+      const ordered = b.transpose(
+        t.value,
+        present.map((label) => t.labels.indexOf(label)),
+      )
+      return b.reshape(
+        ordered,
+        labels.map((label) => (t.labels.includes(label) ? t.value.type.shape[t.labels.indexOf(label)]! : 1)),
+      )
     })
     return { value: b.binary('mul', aligned[0]!, aligned[1]!), labels }
   }
@@ -86,7 +102,10 @@ export const einsum: Operator = {
     const terms = left.split(',')
     const legal = [...terms, right ?? ''].every((term) => /^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(term))
     c.check(legal && terms.length === c.inputs.length, `equation "${equation}" for ${c.inputs.length} operands`)
-    const named = terms.map((term, i): Labelled => ({ value: c.input(i), labels: labelsOf(c, term, c.input(i).type.shape.length) }))
+    const named = terms.map((term, i): Labelled => ({
+      value: c.input(i),
+      labels: labelsOf(c, term, c.input(i).type.shape.length),
+    }))
     const lengths = new Map<string, number>()
     for (const { value, labels } of named) {
       labels.forEach((label, i) => {
@@ -106,7 +125,10 @@ export const einsum: Operator = {
     )
     const summed = sumAway(c, result, new Set(output))
     // A label that only axes of length 1 had was dropped from none of them, so every label of the output is here.
-    const ordered = b.transpose(summed.value, output.map((label) => summed.labels.indexOf(label)))
+    const ordered = b.transpose(
+      summed.value,
+      output.map((label) => summed.labels.indexOf(label)),
+    )
     const { dtype } = c.input(0).type
     return [accumulatorOf(dtype) === dtype ? ordered : b.convert(ordered, dtype)]
   },

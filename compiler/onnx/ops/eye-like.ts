@@ -10,6 +10,10 @@ export const eyeLike: Operator = {
     const { dtype, shape } = c.input(0).type
     c.check(shape.length === 2, `[${shape.join(',')}] is no matrix`)
     const k = diagonalOffset(c.int('k', 0), shape)
-    return [c.b.map(matrixIndices(c.b, shape), (row, column) => convert(f.eq(f.add(row!, k), column!), c.dtype('dtype', dtype)))]
+    return [
+      c.b.map(matrixIndices(c.b, shape), (row, column) =>
+        convert(f.eq(f.add(row!, k), column!), c.dtype('dtype', dtype)),
+      ),
+    ]
   },
 }

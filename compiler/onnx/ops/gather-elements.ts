@@ -13,7 +13,11 @@ export const gatherElements: Operator = {
     c.check(indices.type.shape.length === shape.length, 'data and indices differ in rank')
     const others = range(0, shape.length).filter((i) => i !== axis)
     // Other axes may be shorter in the indices than in the data.
-    const part = c.b.slice(x, shape.map(() => 0), shape.map((d, i) => (i === axis ? d : indices.type.shape[i]!)))
+    const part = c.b.slice(
+      x,
+      shape.map(() => 0),
+      shape.map((d, i) => (i === axis ? d : indices.type.shape[i]!)),
+    )
     return [
       c.b.gather(part, indices, {
         offsetDims: [],

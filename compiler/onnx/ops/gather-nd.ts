@@ -11,7 +11,10 @@ export const gatherNd: Operator = {
     const indexShape = c.input(1).type.shape
     const batch = c.int('batch_dims', 0)
     const end = batch + (indexShape.at(-1) ?? 0)
-    c.check(indexShape.length > batch && end <= shape.length, `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`)
+    c.check(
+      indexShape.length > batch && end <= shape.length,
+      `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`,
+    )
     const indexVectorDim = indexShape.length - 1
     return [
       c.b.gather(x, wrapIndexVectors(c, c.input(1), shape.slice(batch, end)), {

@@ -1,5 +1,5 @@
 import { isFloat } from '../../core/dtype.ts'
-import type { Expr } from "../../core/expr.ts"
+import type { Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import * as f from '../shared/formula.ts'
 

@@ -11,7 +11,10 @@ export const groupNormalization: Operator = {
     const { shape } = x.type
     const [batch = 0, channels = 0, ...spatial] = shape
     const groups = c.int('num_groups')
-    c.check(shape.length >= 2 && groups >= 1 && channels % groups === 0, `${channels} channels do not divide into ${groups} groups`)
+    c.check(
+      shape.length >= 2 && groups >= 1 && channels % groups === 0,
+      `${channels} channels do not divide into ${groups} groups`,
+    )
     const grouped = c.b.reshape(x, [batch, groups, channels / groups, ...spatial])
     const { centered, variance } = moments(c.b, grouped, range(2, shape.length + 1))
     const inverse = inverseDeviation(c.b, variance, c.float('epsilon', 1e-5))

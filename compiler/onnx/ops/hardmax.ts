@@ -13,8 +13,16 @@ export const hardmax: Operator = {
     const end = c.opset >= 13 ? axis + 1 : shape.length
     const flat = [...shape.slice(0, axis), elementCount(shape.slice(axis, end)), ...shape.slice(end)]
     const best = b.argreduce(b.reshape(c.input(0), flat), { kind: 'max', axis, last: false })
-    const kept = b.reshape(best, flat.map((d, i) => (i === axis ? 1 : d)))
+    const kept = b.reshape(
+      best,
+      flat.map((d, i) => (i === axis ? 1 : d)),
+    )
     const position = b.iota('i32', [flat[axis]!, ...range(axis + 1, flat.length).map(() => 1)], 0)
-    return [b.reshape(b.map([kept, position], (i, p) => convert(f.eq(i!, p!), dtype)), shape)]
+    return [
+      b.reshape(
+        b.map([kept, position], (i, p) => convert(f.eq(i!, p!), dtype)),
+        shape,
+      ),
+    ]
   },
 }

@@ -18,7 +18,13 @@ export const convInteger: Operator = {
  * saturate(round((sum - offset + bias) · multiplier) + zero): the i32 sum, then all in f32. What does not depend on the sum
  * is put together first.
  */
-export function requantize(c: OpContext, p: IntegerProduct, bias: Value | undefined, multiplier: Value, zero: Value): Value {
+export function requantize(
+  c: OpContext,
+  p: IntegerProduct,
+  bias: Value | undefined,
+  multiplier: Value,
+  zero: Value,
+): Value {
   const { b } = c
   const { dtype } = zero.type
   const shift = nonzero(zero)
@@ -54,7 +60,12 @@ export const qLinearMatMul: Operator = {
     const [aRank, bRank] = [c.input(0).type.shape.length, c.input(3).type.shape.length]
     const perRow = (v: Value): Value => parameter(c, v, aRank - 2, aRank)
     const product = integerMatmul(c, c.input(0), c.input(2), c.input(3), c.input(5))
-    const multiplier = multiplierOf(c, perRow(c.input(1)), parameter(c, c.input(4), bRank - 1, bRank), perRow(c.input(6)))
+    const multiplier = multiplierOf(
+      c,
+      perRow(c.input(1)),
+      parameter(c, c.input(4), bRank - 1, bRank),
+      perRow(c.input(6)),
+    )
     return [requantize(c, product, undefined, multiplier, perRow(c.input(7)))]
   },
 }

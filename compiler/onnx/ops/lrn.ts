@@ -19,7 +19,9 @@ export const lrn: Operator = {
     c.check(size >= 1 && x.type.shape.length >= 2, `size is ${size}`)
     const [alpha, beta, bias] = [c.float('alpha', 1e-4), c.float('beta', 0.75), c.float('bias', 1)]
     const window = x.type.shape.map((_, axis) =>
-      axis === 1 ? { ...trivialWindow, size, low: Math.floor((size - 1) / 2), high: Math.ceil((size - 1) / 2) } : trivialWindow,
+      axis === 1
+        ? { ...trivialWindow, size, low: Math.floor((size - 1) / 2), high: Math.ceil((size - 1) / 2) }
+        : trivialWindow,
     )
     const sum = c.b.reduceWindow('add', c.b.map([x], f.square), window)
     return [c.b.map([x, sum], (e, s) => f.div(e, power(f.add(f.mul(s, alpha / size), bias), beta)))]

@@ -53,7 +53,10 @@ function flatIndices(c: OpContext, x: Value, axes: readonly WindowAxis[], shape:
       const coordinate = f.sub(f.add(f.mul(at[i]!, w.stride), f.mul(offset, w.dilation)), w.low)
       return f.mul(coordinate, strides[i]!)
     })
-    return convert([image, ...parts].reduce((sum, part) => f.add(sum, part)), 'i64')
+    return convert(
+      [image, ...parts].reduce((sum, part) => f.add(sum, part)),
+      'i64',
+    )
   })
 }
 

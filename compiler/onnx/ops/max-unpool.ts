@@ -15,11 +15,17 @@ export const maxUnpool: Operator = {
     const { dtype, shape } = x.type
     const lengths = spatialLengths(c, x)
     const sizes = c.ints('kernel_shape')
-    c.check(sizes.length === lengths.length, `kernel_shape has ${sizes.length} entries for ${lengths.length} spatial axes`)
+    c.check(
+      sizes.length === lengths.length,
+      `kernel_shape has ${sizes.length} entries for ${lengths.length} spatial axes`,
+    )
     const strides = perAxis(c, 'strides', sizes.length, 1, 1)
     const pads = perAxis(c, 'pads', 2 * sizes.length, 0, 0)
     const unpooled = lengths.map((d, i) => (d - 1) * strides[i]! + sizes[i]! - pads[i]! - pads[i + sizes.length]!)
-    c.check(unpooled.every((d) => d >= 0), `the result would have shape [${unpooled.join(',')}]`)
+    c.check(
+      unpooled.every((d) => d >= 0),
+      `the result would have shape [${unpooled.join(',')}]`,
+    )
     const inferred = [...shape.slice(0, 2), ...unpooled]
     const count = elementCount(shape)
     const flat = b.scatter(
@@ -43,6 +49,13 @@ export const maxUnpool: Operator = {
       `output_shape [${wanted.join(',')}] is smaller than [${inferred.join(',')}]`,
     )
     const none = range(0, inferred.length).map(() => 0)
-    return [b.pad(result, b.scalar(0, dtype), none, wanted.map((d, i) => d - inferred[i]!))]
+    return [
+      b.pad(
+        result,
+        b.scalar(0, dtype),
+        none,
+        wanted.map((d, i) => d - inferred[i]!),
+      ),
+    ]
   },
 }

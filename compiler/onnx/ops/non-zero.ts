@@ -10,7 +10,9 @@ export const nonZero: Operator = {
     const read = reader(x)
     const found: number[] = []
     for (let i = 0; i < x.data.length; i++) if (Number(read(i)) !== 0) found.push(i)
-    const coordinates = rowMajorStrides(x.shape).flatMap((stride, axis) => found.map((i) => Math.floor(i / stride) % x.shape[axis]!))
+    const coordinates = rowMajorStrides(x.shape).flatMap((stride, axis) =>
+      found.map((i) => Math.floor(i / stride) % x.shape[axis]!),
+    )
     return [c.b.constant(tensorOf('i64', [x.shape.length, found.length], coordinates))]
   },
 }

@@ -44,8 +44,15 @@ export const pad: Operator = {
     const x = c.input(0)
     const { low, high } = padsOf(c, x.type.shape.length)
     const kept = x.type.shape.map((d, i) => d + Math.min(0, low[i]!) + Math.min(0, high[i]!))
-    c.check(kept.every((d) => d >= 0), `pads [${[...low, ...high].join(',')}] remove more than [${x.type.shape.join(',')}]`)
-    const inner = b.slice(x, low.map((n) => Math.max(0, -n)), kept)
+    c.check(
+      kept.every((d) => d >= 0),
+      `pads [${[...low, ...high].join(',')}] remove more than [${x.type.shape.join(',')}]`,
+    )
+    const inner = b.slice(
+      x,
+      low.map((n) => Math.max(0, -n)),
+      kept,
+    )
     const before = low.map((n) => Math.max(0, n))
     const after = high.map((n) => Math.max(0, n))
     const mode = c.string('mode', 'constant')
@@ -56,8 +63,14 @@ export const pad: Operator = {
     kept.forEach((d, axis) => {
       if (before[axis] === 0 && after[axis] === 0) return
       c.check(d > 0, `axis ${axis} has nothing to extend`)
-      if (before[axis]! + after[axis]! > maxExtension) fail('A301', `mode ${mode} by more than ${maxExtension} elements`)
-      result = takeFixed(b, result, range(-before[axis]!, d + after[axis]!).map((i) => extend(i, d)), axis)
+      if (before[axis]! + after[axis]! > maxExtension)
+        fail('A301', `mode ${mode} by more than ${maxExtension} elements`)
+      result = takeFixed(
+        b,
+        result,
+        range(-before[axis]!, d + after[axis]!).map((i) => extend(i, d)),
+        axis,
+      )
     })
     return [result]
   },

@@ -41,11 +41,23 @@ const reduceLogSumExp: Operator = {
     const x = b.map([c.input(0)], inFloat)
     const most = b.reduce('max', x, axes, true)
     const shift = b.map([most], (m) => f.select(f.lt(f.abs(m), Infinity), m, 0))
-    const total = b.reduce('add', b.map([x, shift], (a, m) => f.exp(f.sub(a, m))), axes, true)
+    const total = b.reduce(
+      'add',
+      b.map([x, shift], (a, m) => f.exp(f.sub(a, m))),
+      axes,
+      true,
+    )
     const { dtype } = c.input(0).type
     const result: Value = b.map([total, shift], (t, m) => convert(f.add(f.log(t), m), dtype))
     const kept = c.int('keepdims', 1) !== 0
-    return [kept ? result : b.reshape(result, result.type.shape.filter((_, i) => !axes.includes(i)))]
+    return [
+      kept
+        ? result
+        : b.reshape(
+            result,
+            result.type.shape.filter((_, i) => !axes.includes(i)),
+          ),
+    ]
   },
 }
 

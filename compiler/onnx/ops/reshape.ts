@@ -16,7 +16,10 @@ export const reshape: Operator = {
       c.check(rest > 0 && total % rest === 0, `[${x.type.shape.join(',')}] does not reshape to [${given.join(',')}]`)
       shape[free] = total / rest
     }
-    c.check(shape.every((d) => d >= 0), `shape [${given.join(',')}]`)
+    c.check(
+      shape.every((d) => d >= 0),
+      `shape [${given.join(',')}]`,
+    )
     return [c.b.reshape(x, shape)]
   },
 }

@@ -10,8 +10,14 @@ function axesOf(c: OpContext, shape: readonly number[], crops: boolean): ResizeA
   const sizes = c.constantInts(3, [])
   const given = scales.length > 0 ? scales : sizes
   c.check(given.length === axes.length, `${given.length} scales or sizes for ${axes.length} axes`)
-  c.check(!crops || roi.length === 2 * axes.length, `a region of interest of ${roi.length} numbers`)
-  c.check(given.every((n) => n > 0 || (given === sizes && n === 0)), `scales or sizes [${given.join(',')}]`)
+  c.check(
+    !crops || (roi.length === 2 * axes.length && roi.every(Number.isFinite)),
+    `region of interest [${roi.join(',')}]`,
+  )
+  c.check(
+    given.every((n) => (n > 0 && Number.isFinite(n)) || (given === sizes && n === 0)),
+    `scales or sizes [${given.join(',')}]`,
+  )
   const policy = c.string('keep_aspect_ratio_policy', 'stretch')
   const ratios = sizes.map((size, i) => size / shape[axes[i]!]!)
   c.check(['stretch', 'not_larger', 'not_smaller'].includes(policy), `keep_aspect_ratio_policy "${policy}"`)
@@ -20,9 +26,16 @@ function axesOf(c: OpContext, shape: readonly number[], crops: boolean): ResizeA
     const from = shape[axis]!
     const region: readonly [number, number] = crops ? [roi[i]!, roi[i + axes.length]!] : [0, 1]
     const extent = crops ? region[1] - region[0] : 1
-    const axisBy = (scale: number, exact: number): ResizeAxis => ({ axis, from, to: Math.max(0, Math.floor(exact)), scale, exact, roi: region })
-    if (given === scales) return axisBy(scales[i]!, from * extent * scales[i]!)
-    return policy === 'stretch' ? axisBy(ratios[i]!, sizes[i]!) : axisBy(common, Math.floor(from * common + 0.5))
+    const exact = given === scales ? from * extent * scales[i]! : policy === 'stretch' ? sizes[i]! : from * common
+    const scale = given === scales ? scales[i]! : Math.fround(policy === 'stretch' ? ratios[i]! : common)
+    return {
+      axis,
+      from,
+      to: Math.floor(given === sizes && policy !== 'stretch' ? exact + 0.5 : Math.max(0, exact)),
+      scale,
+      exact,
+      roi: region,
+    }
   })
 }
 
@@ -55,7 +68,10 @@ export const resize: Operator = {
 /** The operator Upsample and the first version of Resize: positions are i / scale, rounded down. */
 function resizeByScales(c: OpContext, scales: readonly number[]): ReturnType<typeof lowerResize> {
   const { shape } = c.input(0).type
-  c.check(scales.length === shape.length && scales.every((s) => s > 0), `scales [${scales.join(',')}] of [${shape.join(',')}]`)
+  c.check(
+    scales.length === shape.length && scales.every((s) => s > 0),
+    `scales [${scales.join(',')}] of [${shape.join(',')}]`,
+  )
   const axes = scales.map((scale, axis): ResizeAxis => {
     const from = shape[axis]!
     return { axis, from, to: Math.floor(from * scale), scale, exact: from * scale, roi: [0, 1] }

@@ -17,7 +17,9 @@ export const reverseSequence: Operator = {
     const { shape } = sequences.type
     const lengths = c.input(1)
     const step = b.iota(lengths.type.dtype, [shape[1]!], 0)
-    const from = b.map([b.reshape(lengths, [shape[0]!, 1]), step], (n, t) => f.select(f.lt(t!, n!), f.sub(f.sub(n!, t!), 1), t!))
+    const from = b.map([b.reshape(lengths, [shape[0]!, 1]), step], (n, t) =>
+      f.select(f.lt(t!, n!), f.sub(f.sub(n!, t!), 1), t!),
+    )
     const reversed = b.gather(sequences, from, {
       offsetDims: range(2, rank),
       collapsedSliceDims: [1],

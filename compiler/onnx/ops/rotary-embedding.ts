@@ -37,7 +37,13 @@ export const rotaryEmbedding: Operator = {
     ]
     const pairs = [...x.type.shape.slice(0, 3), half, 1]
     const joined = interleaved
-      ? b.reshape(b.concatenate(turned.map((v) => b.reshape(v, pairs)), 4), [...x.type.shape.slice(0, 3), rotated])
+      ? b.reshape(
+          b.concatenate(
+            turned.map((v) => b.reshape(v, pairs)),
+            4,
+          ),
+          [...x.type.shape.slice(0, 3), rotated],
+        )
       : b.concatenate(turned, 3)
     const result = rotated === size ? joined : b.concatenate([joined, b.sliceAxis(x, 3, rotated, size - rotated)], 3)
     return [b.reshape(result, shape)]

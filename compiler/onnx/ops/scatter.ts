@@ -3,7 +3,13 @@ import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
 import { wrapIndexVectors, wrapIndices } from '../shared/indices.ts'
 
-const kinds: Readonly<Record<string, ScatterAttrs['kind']>> = { none: 'set', add: 'add', mul: 'mul', max: 'max', min: 'min' }
+const kinds: Readonly<Record<string, ScatterAttrs['kind']>> = {
+  none: 'set',
+  add: 'add',
+  mul: 'mul',
+  max: 'max',
+  min: 'min',
+}
 
 function kindOf(c: OpContext): ScatterAttrs['kind'] {
   const reduction = c.string('reduction', 'none')
@@ -21,7 +27,10 @@ export const scatterElements: Operator = {
     const { dtype, shape } = indices.type
     // Index vectors that name every axis, since indices and data may differ in length along the others.
     const coordinates = range(0, rank).map((i) => (i === axis ? indices : b.iota(dtype, shape, i)))
-    const vectors = b.concatenate(coordinates.map((v) => b.reshape(v, [...shape, 1])), rank)
+    const vectors = b.concatenate(
+      coordinates.map((v) => b.reshape(v, [...shape, 1])),
+      rank,
+    )
     return [
       b.scatter(x, vectors, c.input(2), {
         kind: kindOf(c),
@@ -43,7 +52,10 @@ export const scatterNd: Operator = {
     const { shape } = x.type
     const indexShape = c.input(1).type.shape
     const depth = indexShape.at(-1) ?? 0
-    c.check(indexShape.length > 0 && depth <= shape.length, `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`)
+    c.check(
+      indexShape.length > 0 && depth <= shape.length,
+      `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`,
+    )
     const indexVectorDim = indexShape.length - 1
     return [
       c.b.scatter(x, wrapIndexVectors(c, c.input(1), shape.slice(0, depth)), c.input(2), {

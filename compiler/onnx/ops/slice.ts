@@ -12,18 +12,26 @@ export const slice: Operator = {
     const ends = byInput ? c.constantInts(2) : c.ints('ends')
     const all = range(0, starts.length)
     const axes = (byInput ? c.constantInts(3, all) : c.ints('axes', all)).map((a) => normalizeAxis(c, a, shape.length))
-    const steps = byInput ? c.constantInts(4, all.map(() => 1)) : all.map(() => 1)
+    const steps = byInput
+      ? c.constantInts(
+          4,
+          all.map(() => 1),
+        )
+      : all.map(() => 1)
     const same = [ends, axes, steps].every((list) => list.length === starts.length)
-    c.check(same && !steps.includes(0), `starts [${starts.join(',')}], ends [${ends.join(',')}], axes [${axes.join(',')}], steps [${steps.join(',')}]`)
+    c.check(
+      same && !steps.includes(0),
+      `starts [${starts.join(',')}], ends [${ends.join(',')}], axes [${axes.join(',')}], steps [${steps.join(',')}]`,
+    )
     const result = { start: shape.map(() => 0), shape: [...shape], strides: shape.map(() => 1) }
     axes.forEach((axis, i) => {
       const d = shape[axis]!
       const step = steps[i]!
-      // Going down, a slice may end before the first element.
+      // Downwards the start is at least the first element, but the end may lie before it.
       const [low, high] = step > 0 ? [0, d] : [-1, d - 1]
-      const clamp = (at: number): number => Math.max(low, Math.min(high, at < 0 ? at + d : at))
-      const start = clamp(starts[i]!)
-      const count = Math.max(0, Math.ceil((clamp(ends[i]!) - start) / step))
+      const place = (at: number, least: number): number => Math.max(least, Math.min(high, at < 0 ? at + d : at))
+      const start = place(starts[i]!, 0)
+      const count = Math.max(0, Math.ceil((place(ends[i]!, low) - start) / step))
       result.start[axis] = count === 0 ? 0 : start
       result.shape[axis] = count
       // A step longer than the axis takes one element.

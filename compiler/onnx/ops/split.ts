@@ -3,10 +3,14 @@ import { normalizeAxis, range } from '../shared/axes.ts'
 
 /** Lengths of the parts. Equal parts had to divide the axis before opset 18; since then the last may be shorter. */
 function partsOf(c: OpContext, length: number): number[] {
-  const given = c.opset >= 13 ? c.constantInts(1, []) : c.opset >= 2 || !c.inputs[1] ? c.ints('split', []) : c.constantInts(1)
+  const given =
+    c.opset >= 13 ? c.constantInts(1, []) : c.opset >= 2 || !c.inputs[1] ? c.ints('split', []) : c.constantInts(1)
   if (given.length > 0) return given
   const count = c.outputCount
-  c.check(c.int('num_outputs', count) === count, `num_outputs is ${c.int('num_outputs', count)}, but there are ${count}`)
+  c.check(
+    c.int('num_outputs', count) === count,
+    `num_outputs is ${c.int('num_outputs', count)}, but there are ${count}`,
+  )
   const part = Math.ceil(length / count)
   c.check(c.opset >= 18 || part * count === length, `${length} elements do not split into ${count} equal parts`)
   return range(0, count).map((i) => Math.max(0, Math.min(part, length - i * part)))

@@ -11,8 +11,16 @@ export const squeeze: Operator = {
     const { shape } = c.input(0).type
     const ones = range(0, shape.length).filter((i) => shape[i] === 1)
     const axes = normalizeAxes(c, axesOf(c, ones), shape.length)
-    c.check(axes.every((i) => shape[i] === 1), `axes [${axes.join(',')}] of [${shape.join(',')}] are not all 1`)
-    return [c.b.reshape(c.input(0), shape.filter((_, i) => !axes.includes(i)))]
+    c.check(
+      axes.every((i) => shape[i] === 1),
+      `axes [${axes.join(',')}] of [${shape.join(',')}] are not all 1`,
+    )
+    return [
+      c.b.reshape(
+        c.input(0),
+        shape.filter((_, i) => !axes.includes(i)),
+      ),
+    ]
   },
 }
 

@@ -15,10 +15,18 @@ export const tile: Operator = {
     const x = c.input(0)
     const { shape } = x.type
     const repeats = repeatsOf(c, shape.length)
-    c.check(repeats.length === shape.length && repeats.every((r) => r >= 0), `repeats [${repeats.join(',')}] for rank ${shape.length}`)
+    c.check(
+      repeats.length === shape.length && repeats.every((r) => r >= 0),
+      `repeats [${repeats.join(',')}] for rank ${shape.length}`,
+    )
     // An axis of d elements repeated r times is r × d, broadcast along its first.
     const wide = shape.flatMap((d, i) => (repeats[i] === 1 ? [d] : [repeats[i]!, d]))
     const dims = shape.map((_, i) => i + repeats.slice(0, i + 1).filter((r) => r !== 1).length)
-    return [b.reshape(b.broadcastInDim(x, wide, dims), shape.map((d, i) => d * repeats[i]!))]
+    return [
+      b.reshape(
+        b.broadcastInDim(x, wide, dims),
+        shape.map((d, i) => d * repeats[i]!),
+      ),
+    ]
   },
 }

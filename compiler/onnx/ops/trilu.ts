@@ -10,6 +10,8 @@ export const trilu: Operator = {
     c.check(shape.length >= 2, `[${shape.join(',')}] is no matrix`)
     const k = diagonalOffset(c.constantInts(1, [0])[0]!, shape)
     const inside = c.int('upper', 1) !== 0 ? f.le : f.ge
-    return [c.b.map([x, ...matrixIndices(c.b, shape)], (a, row, column) => f.select(inside(f.add(row!, k), column!), a!, 0))]
+    return [
+      c.b.map([x, ...matrixIndices(c.b, shape)], (a, row, column) => f.select(inside(f.add(row!, k), column!), a!, 0)),
+    ]
   },
 }

@@ -8,7 +8,11 @@ import { takeFixed } from '../shared/indices.ts'
 function sliceOrder(x: Tensor, axis: number): (i: number, j: number) => number {
   const strides = rowMajorStrides(x.shape)
   const offsets: number[] = []
-  walk(x.shape.map((d, i) => (i === axis ? 1 : d)), [strides], ([offset]) => void offsets.push(offset!))
+  walk(
+    x.shape.map((d, i) => (i === axis ? 1 : d)),
+    [strides],
+    ([offset]) => void offsets.push(offset!),
+  )
   const read = reader(x)
   return (i, j) => {
     for (const offset of offsets) {
@@ -45,7 +49,10 @@ export const unique: Operator = {
       takeFixed(b, b.constant(x), firsts, axis),
       b.vector(firsts, 'i64'),
       b.vector(inverse, 'i64'),
-      b.vector(groups.map((g) => g.length), 'i64'),
+      b.vector(
+        groups.map((g) => g.length),
+        'i64',
+      ),
     ]
   },
 }

@@ -2,7 +2,10 @@ import type { Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import * as f from '../shared/formula.ts'
 
-const variadic = (combine: (a: Expr, b: Expr) => Expr, finish: (x: Expr, count: number) => Expr = (x) => x): Operator => ({
+const variadic = (
+  combine: (a: Expr, b: Expr) => Expr,
+  finish: (x: Expr, count: number) => Expr = (x) => x,
+): Operator => ({
   lower: (c: OpContext) => {
     const operands = c.inputs.map((_, i) => c.input(i))
     c.check(operands.length > 0, 'has no inputs')

@@ -51,7 +51,8 @@ export const project = (b: Builder, x: Value, weights: Value): Value =>
   b.dotGeneral(x, weights, { lhsBatch: [], rhsBatch: [], lhsContract: [x.type.shape.length - 1], rhsContract: [1] })
 
 /** Direction d of a parameter whose first axis is directions. */
-const ofDirection = (b: Builder, v: Value, d: number): Value => b.reshape(b.sliceAxis(v, 0, d, 1), v.type.shape.slice(1))
+const ofDirection = (b: Builder, v: Value, d: number): Value =>
+  b.reshape(b.sliceAxis(v, 0, d, 1), v.type.shape.slice(1))
 
 /** Activations by direction. As in onnxruntime, that of the cell state (LSTM's h) does not clip. */
 function activationsOf(c: OpContext, cell: Cell, directions: number): Activation[][] {
@@ -87,7 +88,8 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
   c.check(['forward', 'reverse', 'bidirectional'].includes(direction), `direction is "${direction}"`)
   const directions = direction === 'bidirectional' ? 2 : 1
   c.check(steps > 0, 'X has no steps')
-  if (steps * directions > maxSteps) fail('A301', `${steps} steps in ${directions} directions; the limit is ${maxSteps}`)
+  if (steps * directions > maxSteps)
+    fail('A301', `${steps} steps in ${directions} directions; the limit is ${maxSteps}`)
   const lengths = sequenceLengths(c, steps, batch)
   const activations = activationsOf(c, cell, directions)
 
@@ -100,7 +102,9 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
     const joining =
       recurrentBias && b.pad(b.sliceAxis(recurrentBias, 0, 0, kept), b.scalar(0, dtype), [0], [cell.ownBias * hidden])
     const product = project(b, x, ofDirection(b, c.input(1), d))
-    const inputs = bias ? b.map([product, b.binary('add', part(b, bias, 0, 2), joining!)], (p, s) => f.add(p, s)) : product
+    const inputs = bias
+      ? b.map([product, b.binary('add', part(b, bias, 0, 2), joining!)], (p, s) => f.add(p, s))
+      : product
     const step = cell.start({
       b,
       hidden,
@@ -113,7 +117,9 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
     if (direction === 'reverse' || d === 1) order.reverse()
     let states = cell.states.map((i) => {
       const initial = c.inputs[i]
-      return initial ? b.reshape(b.sliceAxis(swap(initial), 0, d, 1), [batch, hidden]) : b.full(0, dtype, [batch, hidden])
+      return initial
+        ? b.reshape(b.sliceAxis(swap(initial), 0, d, 1), [batch, hidden])
+        : b.full(0, dtype, [batch, hidden])
     })
     const hiddens: Value[] = []
     for (const t of order) {

@@ -32,27 +32,33 @@ export interface ResizeMode {
   readonly extrapolation: number | undefined
 }
 
-/** Position in the input of element `i` of the output. */
+const f32 = Math.fround
+
+/**
+ * Position in the input of element `i` of the output. In f32 step by step, as implementations do it: which neighbour is
+ * nearest may hang on the last bit.
+ */
 function coordinate(c: OpContext, mode: string, { from, to, scale, exact, roi }: ResizeAxis): (i: number) => number {
+  const centre = (i: number): number => f32(f32((i + 0.5) / scale) - 0.5)
   switch (mode) {
     case 'half_pixel':
-      return (i) => (i + 0.5) / scale - 0.5
+      return centre
     case 'half_pixel_symmetric': {
-      const offset = (from / 2) * (1 - to / exact)
-      return (i) => offset + (i + 0.5) / scale - 0.5
+      const offset = f32((from / 2) * f32(1 - f32(to / exact)))
+      return (i) => f32(offset + centre(i))
     }
     case 'pytorch_half_pixel':
-      return (i) => (to > 1 ? (i + 0.5) / scale - 0.5 : 0)
+      return (i) => (to > 1 ? centre(i) : 0)
     case 'align_corners':
-      return (i) => (to > 1 ? (i * (from - 1)) / (exact - 1) : 0)
+      return (i) => (to > 1 ? f32((i * (from - 1)) / f32(exact - 1)) : 0)
     case 'asymmetric':
-      return (i) => i / scale
+      return (i) => f32(i / scale)
     case 'tf_half_pixel_for_nn':
-      return (i) => (i + 0.5) / scale
+      return (i) => f32((i + 0.5) / scale)
     case 'tf_crop_and_resize': {
       const [start, end] = roi
-      const step = to > 1 ? ((end - start) * (from - 1)) / (to - 1) : 0
-      return (i) => (to > 1 ? start : 0.5 * (start + end)) * (from - 1) + i * step
+      const step = to > 1 ? f32(((end - start) * (from - 1)) / (to - 1)) : 0
+      return (i) => f32(f32((to > 1 ? start : 0.5 * (start + end)) * (from - 1)) + f32(i * step))
     }
     default:
       return c.unsupported(`coordinate_transformation_mode "${mode}"`)
@@ -122,7 +128,8 @@ function nearest(b: Builder, x: Value, places: readonly number[], { axis, from, 
 const limits = { length: 2 ** 24, weights: 2 ** 22, matrix: 2 ** 24 }
 
 function limit(n: number, most: number, { from, to }: ResizeAxis): void {
-  if (n > most) fail('A301', `an axis of ${from} elements becomes ${to}; that takes ${n} weights or indices, more than ${most}`)
+  if (n > most)
+    fail('A301', `an axis of ${from} elements becomes ${to}; that takes ${n} weights or indices, more than ${most}`)
 }
 
 /** Weighted sums along one axis: of few taps by gathers, of many by a product with the matrix of weights. */
@@ -199,7 +206,11 @@ export function resize(c: OpContext, x: Value, axes: readonly ResizeAxis[], mode
   const { extrapolation } = mode
   if (extrapolation === undefined || outside.length === 0) return b.convert(result, dtype)
   const filled = b.map([result, ...outside], (value, ...masks) =>
-    f.select(masks.reduce((a, m) => f.or(a, m)), extrapolation, value!),
+    f.select(
+      masks.reduce((a, m) => f.or(a, m)),
+      extrapolation,
+      value!,
+    ),
   )
   return b.convert(filled, dtype)
 }

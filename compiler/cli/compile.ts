@@ -1,0 +1,69 @@
+import { Option } from 'commander'
+import type { Compiled, Target } from '../index.ts'
+import { formatCount, formatTable, toJson } from './format.ts'
+import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
+import type { AddCommand } from './program.ts'
+import type { PartSize } from './sizes.ts'
+
+interface Options extends ShapeOptions {
+  output: string
+  name: string
+  target: Target | 'both'
+  json?: boolean
+}
+
+export const addCompile: AddCommand = (program, terminal) => {
+  const command = program
+    .command('compile')
+    .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
+    .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
+    .requiredOption('-o, --output <folder>', 'folder for the artefacts')
+    .option('--name <name>', 'name of the files', 'model')
+  addShapeOptions(command)
+    .addOption(
+      new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
+    )
+    .option('--json', 'print the report as JSON')
+    .action(async (path: string, options: Options) => {
+      const { readFile, writeFiles } = await import('../data/index.ts')
+      const { artefacts, compile } = await import('../index.ts')
+      const { partSizes } = await import('./sizes.ts')
+      const { name, target } = options
+      terminal.status('reading')
+      const compiled = await compile(readFile(path), {
+        ...(await importOptions(path, options)),
+        ...(target !== 'both' && { targets: [target] }),
+        onPhase: terminal.status,
+      })
+      terminal.status('packaging')
+      const files = artefacts(compiled, name)
+      const parts = await partSizes(files)
+      writeFiles(options.output, files)
+      if (options.json) {
+        const { report, spec } = compiled
+        terminal.out(toJson({ output: options.output, files: Object.keys(files), parts, spec, report }))
+      } else terminal.out(describe(compiled, parts))
+    })
+}
+
+function describe({ report }: Compiled, parts: readonly PartSize[]): string {
+  const sizes = parts.map(({ part, raw, gzip, brotli }) => [part, ...[raw, gzip, brotli].map(formatCount)])
+  const memory = [
+    [
+      'memory',
+      formatCount(report.memory),
+      `bytes: weights ${formatCount(report.weights)}, activations ${formatCount(report.arena)}`,
+    ],
+    ['kernels', formatCount(report.kernels.length), kinds(report.kernels.map(({ kernel }) => kernel))],
+    ['MACs', formatCount(report.macs)],
+  ]
+  return [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])].join('\n')
+}
+
+/** e.g. `12 nest, 9 f32_igemm_4x8` */
+function kinds(kernels: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const kernel of kernels) counts.set(kernel, (counts.get(kernel) ?? 0) + 1)
+  const sorted = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+  return sorted.map(([kernel, count]) => `${count} ${kernel}`).join(', ')
+}

@@ -1,0 +1,185 @@
+import {
+  CompileError,
+  decodeModel,
+  elementCount,
+  formatDiagnostic,
+  formatType,
+  importModel,
+  nodesOf,
+  workOf,
+  type Diagnostic,
+  type ImportOptions,
+  type LazyTensor,
+  type Node,
+  type NodeProto,
+  type TensorType,
+  type ValueInfo,
+} from '../index.ts'
+import { formatCount, formatTable } from './format.ts'
+
+/** An ONNX node and what attar makes of it. */
+export interface Layer {
+  readonly node: string
+  readonly operator: string
+  readonly inputs: readonly Operand[]
+  readonly outputs: readonly Operand[]
+  readonly attributes: Readonly<Record<string, string>>
+  /** Elements of the weights that it reads. */
+  readonly parameters: number
+  /** Multiply-accumulates of a run; null where the model can't be imported. */
+  readonly macs: number | null
+  /** The core operations it became, e.g. `convolution f32[1,8,28,28]`. */
+  readonly core: readonly string[]
+}
+
+export interface Operand {
+  readonly name: string
+  /** e.g. `f32[1,3,224,224]`, where it is known. */
+  readonly type?: string
+}
+
+export interface ModelDescription {
+  readonly opsets: Readonly<Record<string, number>>
+  readonly inputs: readonly Operand[]
+  readonly outputs: readonly Operand[]
+  readonly layers: readonly Layer[]
+  readonly parameters: number
+  readonly macs: number | null
+  /** Why the model can't be imported, so that shapes and MACs are not known. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** A model's nodes in its own order. Throws the CompileError of a file that can't be decoded. */
+export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescription {
+  const model = decodeModel(bytes, options.readExternal)
+  const { graph } = model
+  const { core, diagnostics } = importedNodes(bytes, options)
+  const types = new Map<string, string>()
+  const weights = new Map([...graph.initializers].map(([name, read]) => [name, typeIfReadable(read)] as const))
+  for (const [name, type] of weights) types.set(name, type ? formatType(type) : 'unreadable')
+  const parameters = (names: Iterable<string>): number =>
+    [...names].reduce((sum, name) => sum + elementCount(weights.get(name)?.shape ?? [0]), 0)
+  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
+  for (const info of inputs) types.set(info.name, declared(info))
+  for (const node of graph.nodes) {
+    // The last result that a node's lowering made is what it outputs; a node that makes none passes its operand on.
+    const last = core.get(node.name)?.at(-1)?.results[0]
+    const [output] = node.outputs
+    if (last && output !== undefined && node.outputs.length === 1) types.set(output, formatType(last.type))
+  }
+  for (const info of graph.outputs) if (!types.has(info.name)) types.set(info.name, declared(info))
+  const operand = (name: string): Operand => {
+    const type = types.get(name)
+    return type === undefined ? { name } : { name, type }
+  }
+  const imported = diagnostics.length === 0
+  const layers = graph.nodes.map((node): Layer => {
+    const nodes = core.get(node.name) ?? []
+    return {
+      node: node.name,
+      operator: node.domain === '' ? node.operator : `${node.domain}.${node.operator}`,
+      inputs: node.inputs.map(operand),
+      outputs: node.outputs.map(operand),
+      attributes: attributesOf(node),
+      parameters: parameters(node.inputs),
+      macs: imported ? nodes.reduce((sum, n) => sum + macsOf(n), 0) : null,
+      core: nodes.map((n) => `${n.op} ${n.results.map((r) => formatType(r.type)).join(', ')}`),
+    }
+  })
+  return {
+    opsets: Object.fromEntries([...model.opsets].map(([domain, version]) => [domain || 'ai.onnx', version])),
+    inputs: inputs.map(({ name }) => operand(name)),
+    outputs: graph.outputs.map(({ name }) => operand(name)),
+    layers,
+    parameters: parameters(weights.keys()),
+    macs: imported ? layers.reduce((sum, { macs }) => sum + macs!, 0) : null,
+    diagnostics,
+  }
+}
+
+/** The core nodes that each ONNX node became, those of its subgraphs and function body included. */
+function importedNodes(
+  bytes: Uint8Array,
+  options: ImportOptions,
+): { core: Map<string, Node[]>; diagnostics: readonly Diagnostic[] } {
+  const core = new Map<string, Node[]>()
+  try {
+    for (const node of nodesOf(importModel(bytes, options).graph)) {
+      if (!node.origin || node.op === 'constant') continue
+      const name = node.origin.node.split('/')
+      // Names may have slashes of their own, so all beginnings are candidates.
+      for (let parts = name.length; parts > 0; parts--) {
+        const key = name.slice(0, parts).join('/')
+        const known = core.get(key)
+        if (known) known.push(node)
+        else core.set(key, [node])
+      }
+    }
+    return { core, diagnostics: [] }
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error
+    return { core, diagnostics: error.diagnostics }
+  }
+}
+
+/** What a file beside the model lacks is among the importer's diagnostics. */
+function typeIfReadable(read: LazyTensor): TensorType | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof CompileError) return undefined
+    throw error
+  }
+}
+
+const macsOf = (node: Node): number => (node.op === 'convolution' || node.op === 'dot_general' ? workOf(node) : 0)
+
+const declared = ({ typeName, dtype, shape }: ValueInfo): string =>
+  `${dtype ?? typeName}[${shape ? shape.map((d) => d ?? '?').join(',') : '…'}]`
+
+function attributesOf(node: NodeProto): Record<string, string> {
+  const entries = [...node.attributes].map(([name, { kind, value }]) => {
+    if (kind === 'tensor') return [name, formatType(value())] as const
+    if (kind === 'graph') return [name, `graph of ${value.nodes.length} nodes`] as const
+    return [name, Array.isArray(value) ? `[${value.join(', ')}]` : String(value)] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+const count = (n: number | null): string => (n === null ? '?' : n === 0 ? '-' : formatCount(n))
+
+const formatOperand = ({ name, type }: Operand): string =>
+  name === '' ? '(omitted)' : `${name}${type === undefined ? '' : ` ${type}`}`
+
+export function describeLayers(model: ModelDescription): string {
+  const rows = model.layers.map(({ node, operator, outputs, parameters, macs }) => {
+    const result = outputs.map(({ type }) => type ?? '?').join(', ')
+    return [node, operator, result, count(parameters), count(macs)]
+  })
+  const header = ['node', 'operator', 'result', 'parameters', 'MACs']
+  const total = [`${model.layers.length} nodes`, '', '', count(model.parameters), count(model.macs)]
+  const facts = [
+    [
+      'opset',
+      Object.entries(model.opsets)
+        .map(([domain, version]) => `${domain} ${version}`)
+        .join(', '),
+    ],
+    ...model.inputs.map((input) => ['input', formatOperand(input)]),
+    ...model.outputs.map((output) => ['output', formatOperand(output)]),
+  ]
+  const table = formatTable([header, ...rows, total], [1, 2])
+  return [formatTable(facts, [1]), table, ...model.diagnostics.map(formatDiagnostic)].join('\n\n')
+}
+
+export function describeNode({ node, operator, inputs, outputs, attributes, parameters, macs, core }: Layer): string {
+  const facts = [
+    ...inputs.map((operand) => ['input', formatOperand(operand)]),
+    ...outputs.map((operand) => ['output', formatOperand(operand)]),
+    ...Object.entries(attributes).map(([name, value]) => ['attribute', `${name} = ${value}`]),
+    ['parameters', count(parameters)],
+    ['MACs', count(macs)],
+    ...core.map((operation) => ['core', operation]),
+  ]
+  return `${operator} "${node}"\n${formatTable(facts, [1])}`
+}

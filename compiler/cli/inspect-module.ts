@@ -1,0 +1,62 @@
+import { formatType, inspectModule, type ModuleSpec, type PortSpec } from '../index.ts'
+import { formatCount, formatTable } from './format.ts'
+
+/** A module's bytes. */
+export interface ModuleDescription {
+  readonly bytes: number
+  /** In file order, with their headers; 8 bytes stand before them. */
+  readonly sections: readonly { readonly name: string; readonly bytes: number }[]
+  /** Bytes of each function's body. */
+  readonly functions: readonly number[]
+  readonly imports: readonly { readonly module: string; readonly name: string }[]
+  readonly exports: readonly { readonly name: string; readonly kind: string }[]
+  /** The instance's memory. */
+  readonly memoryBytes: number
+  readonly spec: ModuleSpec
+}
+
+export function inspectionOf(module: Uint8Array): ModuleDescription {
+  const { sections, functions, imports, exports, memoryPages, spec } = inspectModule(module)
+  return {
+    bytes: module.length,
+    sections: sections.map(({ name, bytes }) => ({ name, bytes })),
+    functions,
+    imports,
+    exports,
+    memoryBytes: memoryPages * 2 ** 16,
+    spec,
+  }
+}
+
+const largestShown = 10
+
+export function describeModule(m: ModuleDescription): string {
+  const share = (bytes: number): string => `${((100 * bytes) / m.bytes).toFixed(1)} %`
+  const row = (name: string, bytes: number): string[] => [name, formatCount(bytes), share(bytes)]
+  const sections = [
+    ['section', 'bytes', ''],
+    ['(magic number, version)', '8', share(8)],
+    ...m.sections.map(({ name, bytes }) => row(name, bytes)),
+    row('whole module', m.bytes),
+  ]
+  const largest = [...m.functions.entries()].sort(([, a], [, b]) => b - a).slice(0, largestShown)
+  const title = m.functions.length > largestShown ? `largest of ${m.functions.length} functions` : 'function'
+  const functions = [[title, 'bytes', ''], ...largest.map(([i, bytes]) => row(`#${i}`, bytes))]
+  const port =
+    (kind: string) =>
+    (p: PortSpec): string[] => [kind, p.name, formatType(p), `at ${p.address}`]
+  const { spec } = m
+  const names = (list: readonly { readonly name: string }[]): string =>
+    list.map(({ name }) => name).join(', ') || 'none'
+  const facts = [
+    ['memory', `${formatCount(m.memoryBytes)} bytes`],
+    ['imports', names(m.imports)],
+    ['exports', names(m.exports)],
+    ['attar', `${spec.attar}, ABI ${spec.abi}`],
+    ...Object.entries(spec.metadata).map(([key, value]) => [`metadata ${key}`, value]),
+  ]
+  const ports = [...spec.inputs.map(port('input')), ...spec.outputs.map(port('output'))]
+  return [formatTable(sections), formatTable(functions), formatTable(ports, [1, 2, 3]), formatTable(facts, [1])].join(
+    '\n\n',
+  )
+}

@@ -1,0 +1,40 @@
+import { toJson } from './format.ts'
+import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
+import type { AddCommand } from './program.ts'
+
+interface Options extends ShapeOptions {
+  node?: string
+  json?: boolean
+}
+
+export const addInspect: AddCommand = (program, terminal) => {
+  const command = program
+    .command('inspect')
+    .description('Show what is inside: of a model layer by layer, of a compiled module byte by byte.')
+    .argument('<file>', 'an ONNX model, or a module (.wasm) that attar compiled')
+    .option('--node <name>', 'of a model, show this node: operands, attributes, core operations')
+  addShapeOptions(command)
+    .option('--json', 'print one JSON object')
+    .action(async (path: string, options: Options) => {
+      const { readFile } = await import('../data/index.ts')
+      const bytes = readFile(path)
+      const isModule = bytes[0] === 0 && new TextDecoder().decode(bytes.subarray(1, 4)) === 'asm'
+      if (isModule) {
+        const { describeModule, inspectionOf } = await import('./inspect-module.ts')
+        const inspection = inspectionOf(bytes)
+        terminal.out(options.json ? toJson(inspection) : describeModule(inspection))
+        return
+      }
+      const { describeLayers, describeNode, layersOf } = await import('./inspect-model.ts')
+      const model = layersOf(bytes, await importOptions(path, options))
+      if (options.node !== undefined) {
+        const { fail } = await import('../index.ts')
+        const layer = model.layers.find(({ node }) => node === options.node)
+        if (!layer)
+          return fail('A501', `the model has no node "${options.node}"`, {
+            hint: '`attar inspect` without --node lists them',
+          })
+        terminal.out(options.json ? toJson(layer) : describeNode(layer))
+      } else terminal.out(options.json ? toJson(model) : describeLayers(model))
+    })
+}

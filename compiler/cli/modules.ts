@@ -1,0 +1,32 @@
+import { readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { readFile } from '../data/index.ts'
+import { fail, inspectModule, moduleFile, targets, type ModuleSpec, type Target } from '../index.ts'
+
+/**
+ * The modules of one compiled model: in a folder with one model, or those of the model whose module `path` is. A501 where
+ * it is not clear which model is meant, A502 where its modules are not of one compilation.
+ */
+export function readModules(path: string): { modules: Partial<Record<Target, Uint8Array>>; spec: ModuleSpec } {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory()
+  const folder = isFolder ? path : dirname(path)
+  const files = isFolder ? readdirSync(path).filter((file) => file.endsWith('.wasm')) : [basename(path)]
+  const names = [...new Set(files.map((file) => file.replace(/(\.relaxed)?\.wasm$/, '')))]
+  const [name] = names
+  if (name === undefined || names.length > 1) {
+    fail(
+      'A501',
+      `"${path}" holds ${names.length} compiled models${names.length > 1 ? `: name one of ${files.join(', ')}` : ''}`,
+    )
+  }
+  const present = targets.filter((target) =>
+    statSync(join(folder, moduleFile(name, target)), { throwIfNoEntry: false }),
+  )
+  const read = present.map((target) => [target, readFile(join(folder, moduleFile(name, target)))] as const)
+  const specs = read.map(([, bytes]) => inspectModule(bytes).spec)
+  if (!specs[0]) fail('A502', `cannot read "${path}": there is no such module`)
+  if (specs.some((spec) => JSON.stringify(spec) !== JSON.stringify(specs[0]))) {
+    fail('A502', `the modules of "${name}" in "${folder}" are not of the same compilation`)
+  }
+  return { modules: Object.fromEntries(read), spec: specs[0] }
+}

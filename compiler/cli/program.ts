@@ -1,0 +1,57 @@
+import { Command, CommanderError } from 'commander'
+import type { CompileError } from '../index.ts'
+import { version } from '../version.ts'
+import { addCompile } from './compile.ts'
+import { addInspect } from './inspect.ts'
+import { addRun } from './run.ts'
+import { toJson } from './format.ts'
+import type { Terminal } from './terminal.ts'
+import { addVerify } from './verify.ts'
+
+/** What a command's action gives: the exit code. */
+export type ExitCode = 0 | 1 | 2
+
+/** Adds a command to the program; `done` takes its exit code. */
+export type AddCommand = (program: Command, terminal: Terminal, done: (code: ExitCode) => void) => void
+
+const exitCodes = `
+Exit codes:
+  0  it went well
+  1  a comparison failed (verify)
+  2  a usage error or a diagnostic: nothing was written`
+
+/** The command line without the program's name; never throws. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let exitCode: ExitCode = 0
+  const write = (print: (text: string) => void) => (text: string) => print(text.replace(/\n$/, ''))
+  const program = new Command('attar')
+    .description('Compiles ONNX models ahead of time to small, fast, self-contained WebAssembly.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: write(terminal.out), writeErr: write(terminal.err) })
+    .showHelpAfterError('(--help shows the usage)')
+    .addHelpText('after', exitCodes)
+  for (const add of [addCompile, addRun, addVerify, addInspect]) add(program, terminal, (code) => (exitCode = code))
+  for (const command of program.commands) command.addHelpText('after', exitCodes)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    const json = program.commands.some((command) => command.opts<{ json?: boolean }>().json)
+    await report(error, json, terminal)
+    return 2
+  }
+}
+
+/** Diagnostics for people on stderr; with `--json` for programs on stdout. */
+async function report(error: unknown, json: boolean, terminal: Terminal): Promise<void> {
+  const { CompileError, formatDiagnostic } = await import('../index.ts')
+  const internal = (): CompileError => {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    return new CompileError([{ code: 'A601', message, hint: 'this is a defect of attar: please report it' }])
+  }
+  const { diagnostics } = error instanceof CompileError ? error : internal()
+  if (json) terminal.out(toJson({ diagnostics }))
+  else diagnostics.forEach((diagnostic) => terminal.err(formatDiagnostic(diagnostic)))
+}

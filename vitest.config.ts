@@ -1,0 +1,14 @@
+import { availableParallelism } from 'node:os'
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Each file in a process of its own: modules under test may fill memory.
+    pool: 'forks',
+    maxWorkers: availableParallelism(),
+    // For machines many times slower or busier than one's own; tests take seconds.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})

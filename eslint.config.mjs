@@ -26,6 +26,17 @@ export default defineConfig(
     rules: {
       eqeqeq: 'error',
       'prefer-const': 'error',
+      // `const { x: _, ...rest } = value` is how to leave a member out.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
     },
   },
   {
@@ -53,8 +64,8 @@ export default defineConfig(
       'no-restricted-syntax': [
         'error',
         {
-          // The same as Math.pow, but exact enough to be folded where both sides are literals.
-          selector: "BinaryExpression[operator='**']:not([left.type='Literal'][right.type='Literal'])",
+          // The same as Math.pow; powers of two are exact everywhere.
+          selector: "BinaryExpression[operator='**']:not([left.raw=/^2n?$/])",
           message: 'Engines differ in it; use compiler/core/math.ts.',
         },
       ],

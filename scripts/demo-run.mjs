@@ -31,5 +31,15 @@ for (let round = 0; round < rounds; round++) {
 }
 const latency = times.sort((a, b) => a - b)[times.length >> 1]
 const instance = model.inputs.image.buffer.byteLength
-const result = { target, right, digits: images.length, cold, latency, runs: times.length, instance, before, peak: peak() }
+const result = {
+  target,
+  right,
+  digits: images.length,
+  cold,
+  latency,
+  runs: times.length,
+  instance,
+  before,
+  peak: peak(),
+}
 console.log(JSON.stringify(result))

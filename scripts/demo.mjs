@@ -19,11 +19,17 @@ const median = (key) => results.map((result) => result[key]).sort((a, b) => a - 
 const { target, right, digits, runs, instance } = results[0]
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`
 const why = target === 'simd' ? 'this engine has no relaxed SIMD' : 'this engine has relaxed SIMD'
-console.log(`\nRun in ${processes} fresh processes of Node ${process.version}, one thread, module ${target} (${why}); medians:\n`)
+console.log(
+  `\nRun in ${processes} fresh processes of Node ${process.version}, one thread, module ${target} (${why}); medians:\n`,
+)
 console.log(
   formatTable(
     [
-      ['accuracy', `${((100 * right) / digits).toFixed(2)} %`, `${right} of ${digits} digits that it was not trained on`],
+      [
+        'accuracy',
+        `${((100 * right) / digits).toFixed(2)} %`,
+        `${right} of ${digits} digits that it was not trained on`,
+      ],
       ['cold start', `${median('cold').toFixed(2)} ms`, 'from the bytes in memory to the first result'],
       ['latency', `${median('latency').toFixed(4)} ms`, `median of ${formatCount(runs)} runs, one digit each`],
       ['memory', megabytes(instance), 'of an instance, weights included; it never grows'],

@@ -47,7 +47,11 @@ async function provide() {
     run('apt-get', ['update', '-qq'], { env, ...minutes(2) })
     for (const { packages } of wanted) {
       console.log(`installing: ${packages.join(', ')}`)
-      run('apt-get', ['install', '-y', '-qq', ...packages], { env, stdio: ['ignore', 'ignore', 'inherit'], ...minutes(5) })
+      run('apt-get', ['install', '-y', '-qq', ...packages], {
+        env,
+        stdio: ['ignore', 'ignore', 'inherit'],
+        ...minutes(5),
+      })
     }
   }
   if (!(await extras[0].there())) run('node', ['node_modules/playwright/cli.js', 'install', 'chromium'], minutes(5))
@@ -78,9 +82,13 @@ rmSync(results, { force: true })
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
 const ok = run('node', ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...args])
 if (existsSync(results)) {
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(results, 'utf8'))
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(results, 'utf8'),
+  )
   // A file that fails before its tests are known counts as one.
-  const broken = testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((t) => t.status === 'failed'))
+  const broken = testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((t) => t.status === 'failed'),
+  )
   totals.passed += numPassedTests
   totals.failed += numFailedTests + broken.length
   totals.skipped += numPendingTests + numTodoTests

@@ -35,7 +35,8 @@ function runsIn(t: Tensor, shape: Shape): number | undefined {
 /**
  * Arrays of a data set, cut into the inputs of single runs. An array has the input's own shape, for one run, or holds the
  * runs one after another: n × shape, or rows in multiples of the input's first dimension. Arrays that are no inputs
- * (labels) are left alone. A501 where an input is missing or an array doesn't fit.
+ * (labels) are left alone. The only input of a model may go by another name if one array alone fits it. A501 where an input
+ * is missing or an array doesn't fit.
  */
 export function splitSamples(
   arrays: Readonly<Record<string, Tensor>>,
@@ -43,7 +44,9 @@ export function splitSamples(
 ): Record<string, Tensor>[] {
   const columns = inputs.map((input) => {
     const { name, dtype, shape } = input
-    const t = Object.hasOwn(arrays, name) ? arrays[name] : undefined
+    const fitting = Object.values(arrays).filter((t) => runsIn(t, shape) !== undefined)
+    const only = inputs.length === 1 && fitting.length === 1 ? fitting[0] : undefined
+    const t = Object.hasOwn(arrays, name) ? arrays[name] : only
     if (!t) fail('A501', `the data has no array "${name}"; it has ${Object.keys(arrays).join(', ') || 'none'}`)
     const runs = runsIn(t, shape)
     if (runs === undefined) fail('A501', `array "${name}" is ${formatType(t)}, the model takes ${formatType(input)}`)

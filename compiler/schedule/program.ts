@@ -43,8 +43,10 @@ export interface NestKernel {
   readonly reduced: number
   readonly body: Expr
   readonly reads: readonly Access[]
-  /** How the reduced loops combine; without reduced loops, an element written meets what stands there. */
+  /** How the reduced loops combine. */
   readonly combine?: ReduceKind
+  /** How an element written combines with what stands there; it replaces that unless given. */
+  readonly accumulate?: ReduceKind
   readonly post: Post
   readonly write: Access
   /** Iterations must run in order, one at a time: several may write one element. */
@@ -101,9 +103,9 @@ const accessBuffers = (a: Access): Buffer[] => [a.buffer, ...(a.indirect ?? []).
 export function readsOf(kernel: Kernel): Buffer[] {
   if (kernel.kind === 'template') return [...kernel.reads]
   if (kernel.kind === 'scan') return accessBuffers(kernel.read)
-  const { reads, post, write, combine, reduced } = kernel
+  const { reads, post, write, accumulate } = kernel
   const indices = (write.indirect ?? []).map((i) => i.index.buffer)
-  const old = combine !== undefined && reduced === 0 ? [write.buffer] : []
+  const old = accumulate !== undefined ? [write.buffer] : []
   return [...reads.flatMap(accessBuffers), ...post.reads.flatMap(accessBuffers), ...indices, ...old]
 }
 

@@ -48,6 +48,7 @@ export function requestNest(original: NestKernel): FunctionRequest | undefined {
     kernel.extents,
     kernel.reduced,
     kernel.combine,
+    kernel.accumulate,
     kernel.sequential,
     formatExpr(kernel.body),
     formatExpr(kernel.post.expr),
@@ -245,10 +246,10 @@ class NestEmitter {
   private store(value: Code, count: number, vector: boolean): Code[] {
     const { f, write, kernel } = this
     if (vector) return storeVector(f, write.dtype, () => f.get(write.pointer), value, count, write.strides[this.outputs - 1]!)
-    const combines = kernel.combine !== undefined && kernel.reduced === 0
+    const { accumulate } = kernel
     const stored = (pointer: () => Code): Code => {
-      const result = combines
-        ? binaryCode(f, kernel.combine!, write.dtype, f.loadScalar(write.dtype, pointer()), value)
+      const result = accumulate
+        ? binaryCode(f, accumulate, write.dtype, f.loadScalar(write.dtype, pointer()), value)
         : value
       return f.storeScalar(write.dtype, pointer(), result)
     }

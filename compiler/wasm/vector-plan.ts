@@ -24,7 +24,7 @@ const utilisation = (extent: number): number => extent / (Math.ceil(extent / lan
 export function planVector(kernel: NestKernel): VectorPlan {
   const { extents, reduced, reads, post, write, body, sequential } = kernel
   const outputs = extents.length - reduced
-  const scatters = write.indirect !== undefined || (kernel.combine !== undefined && reduced === 0)
+  const scatters = write.indirect !== undefined || kernel.accumulate !== undefined
   if (sequential || scatters || !isVectorizable(body) || !isVectorizable(post.expr)) return { kernel, axis: 'none' }
   const scalarCost = lanes * (reads.length + 1)
   let best: { cost: number; loop: number; axis: VectorPlan['axis'] } = { cost: scalarCost, loop: -1, axis: 'none' }

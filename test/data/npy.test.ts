@@ -37,6 +37,14 @@ describe('npy', () => {
     expect(readNpy(empty)).toEqual({ dtype: 'u8', shape: [0, 3], data: new Uint8Array() })
   })
 
+  it('reads from a Buffer that shares its memory', () => {
+    const t = tensorOf('f32', [2], [1.5, -2])
+    const file = writeNpy(t)
+    const pool = Buffer.alloc(file.length + 64)
+    pool.set(file, 64)
+    expect(readNpy(pool.subarray(64))).toEqual(t)
+  })
+
   it('rearranges Fortran order', () => {
     const t = npy("{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3), }", [0, 0, 3, 0, 1, 0, 4, 0, 2, 0, 5, 0])
     expect(readNpy(t)).toEqual({ dtype: 'i16', shape: [2, 3], data: Int16Array.of(0, 1, 2, 3, 4, 5) })

@@ -21,6 +21,13 @@ describe('splitSamples', () => {
     }
   })
 
+  it('lets the only input go by another name, if that is clear', () => {
+    const features = tensorOf('f32', [2, 2, 3], range(12))
+    const labels = tensorOf('i64', [2], [0n, 1n])
+    expect(splitSamples({ features, labels }, [x])).toHaveLength(2)
+    expect(() => splitSamples({ features, others: features }, [x])).toThrow(/no array "x"/)
+  })
+
   it('gives one run to a model without inputs', () => {
     expect(splitSamples({}, [])).toEqual([{}])
   })

@@ -56,6 +56,8 @@ describe('compiled equals evaluated', () => {
     [[2, 16], [1]],
     [[3, 0], [1]],
     [[1, 64], [1]],
+    [[4, 1], [1]],
+    [[1, 1], [0]],
   ])('reduce %j over %j', async (shape, axes) => {
     const x = inputOf('x', 'f32', shape)
     const shifted = b.binary('add', x, b.scalar(1, 'f32'))

@@ -19,13 +19,15 @@ export function graphOf(inputs: readonly Value[], outputs: readonly Value[]): Gr
   }
 }
 
-/** Runs a module without imports on tensors; memory beyond the inputs is filled with NaN first when `poison` is set. */
+/** Runs a module on tensors, in memory that is not zeroed any more: what counts is the run after another. */
 export function runModule(wasm: Uint8Array, spec: ModuleSpec, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm as BufferSource), {})
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
   const all = new Uint8Array(memory.buffer)
-  for (const port of spec.inputs) all.set(bytesOf(inputs[port.name]!), port.address)
-  run()
+  for (let i = 0; i < 2; i++) {
+    for (const port of spec.inputs) all.set(bytesOf(inputs[port.name]!), port.address)
+    run()
+  }
   return Object.fromEntries(
     spec.outputs.map(({ name, dtype, shape, address }) => [
       name,

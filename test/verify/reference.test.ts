@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { defaultTolerance, openReference, verifyModel, type Runner } from '../../compiler/verify/index.ts'
-import { model } from '../onnx/build.ts'
+import { model, stored } from '../onnx/build.ts'
 
 const noFiles = (): never => {
   throw new Error('there are none')
@@ -34,6 +34,20 @@ describe('onnxruntime-web as the reference', () => {
     } finally {
       await reference.close()
     }
+  })
+
+  it('reads weights from files beside the model', async () => {
+    const w = { ...stored('w', f32(3, 5)), dataLocation: 1, externalData: [{ key: 'location', value: 'w.bin' }] }
+    const { rawData, ...external } = w
+    const graph = {
+      inputs: ['x f32[1,2]'],
+      outputs: ['y f32[1,2]'],
+      nodes: ['y = Add(x, w)'],
+      initializers: [external],
+    }
+    const reference = await openReference(model(graph), (name) => (name === 'w.bin' ? rawData! : noFiles()))
+    expect(await reference.run({ x: f32(1, 1) })).toEqual({ y: f32(4, 6) })
+    await reference.close()
   })
 
   it('says what it cannot load', async () => {

@@ -12,7 +12,7 @@ export const gatherNd: Operator = {
     const batch = c.int('batch_dims', 0)
     const end = batch + (indexShape.at(-1) ?? 0)
     c.check(
-      indexShape.length > batch && end <= shape.length,
+      batch >= 0 && indexShape.length > batch && end <= shape.length,
       `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`,
     )
     const indexVectorDim = indexShape.length - 1

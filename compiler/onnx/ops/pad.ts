@@ -16,7 +16,7 @@ const extensions: Readonly<Record<string, (i: number, d: number) => number>> = {
 }
 
 /** The places of elements are listed one by one. */
-const maxExtension = 2 ** 24
+const maxExtension = 2 ** 20
 
 /** Padding of every axis; negative padding removes elements. */
 function padsOf(c: OpContext, rank: number): { low: number[]; high: number[] } {

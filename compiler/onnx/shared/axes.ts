@@ -14,9 +14,12 @@ export function normalizeAxes(c: OpContext, axes: readonly number[], rank: numbe
   return result
 }
 
-/** first, first + 1, … below `end`. */
-export const range = (first: number, end: number): number[] =>
-  Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i)
+/** first, first + 1, … below `end`; a RangeError for more than any list of axes or places can sensibly have. */
+export function range(first: number, end: number): number[] {
+  const length = Math.max(0, end - first)
+  if (length > 2 ** 24) throw new RangeError(`a list from ${first} to ${end}`)
+  return Array.from({ length }, (_, i) => first + i)
+}
 
 /** A vector that broadcasts along `axis` of a tensor of this rank. */
 export const alongAxis = (c: OpContext, vector: Value, axis: number, rank: number): Value =>

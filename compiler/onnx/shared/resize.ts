@@ -95,7 +95,7 @@ function taps(at: number, mode: ResizeMode, axis: ResizeAxis): { place: number; 
   const shrink = shrinkOf(mode, axis)
   const reach = reachOf(mode, axis)
   const left = Math.ceil(at) - 1
-  const places = range(left - reach + 1, left + reach + 1)
+  const places = range(1 - reach, reach + 1).map((k) => left + k)
   const raw = places.map((place) => {
     const outside = place < 0 || place >= axis.from
     return mode.excludeOutside && outside ? 0 : kernel((place - at) * shrink)
@@ -125,7 +125,7 @@ function nearest(b: Builder, x: Value, places: readonly number[], { axis, from, 
 }
 
 /** Lengths, weights and elements of a dense weight matrix, beyond which a resize is refused. */
-const limits = { length: 2 ** 24, weights: 2 ** 22, matrix: 2 ** 24 }
+const limits = { length: 2 ** 20, weights: 2 ** 21, matrix: 2 ** 24 }
 
 function limit(n: number, most: number, { from, to }: ResizeAxis): void {
   if (n > most)

@@ -83,7 +83,7 @@ export function scatter(s: Scheduler, node: NodeOf<'scatter'>): void {
     reduced: 0,
     body: lazy.expr,
     reads: lazy.args as readonly Access[],
-    ...(a.kind !== 'set' && { combine: a.kind }),
+    ...(a.kind !== 'set' && { accumulate: a.kind }),
     post: { expr: arg(0, x!.type.dtype), reads: [] },
     write: {
       buffer: whole.buffer,

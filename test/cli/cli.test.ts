@@ -1,0 +1,278 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { main } from '../../compiler/cli/program.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { readNpz, writeNpy, writeNpz } from '../../compiler/data/index.ts'
+import { model, stored } from '../onnx/build.ts'
+import { writeCase } from '../verify/case-folder.ts'
+
+const f32 = (shape: number[], ...values: number[]) => tensorOf('f32', shape, values)
+
+const dense = model({
+  inputs: ['x f32[batch,2]'],
+  outputs: ['y f32[batch,3]'],
+  nodes: ['t = MatMul(x, w)', 'y = Relu(t)'],
+  initializers: [stored('w', f32([2, 3], 1, -1, 2, 0, 3, -2))],
+})
+
+let folder: string
+const at = (...parts: string[]): string => join(folder, ...parts)
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'attar-'))
+  writeFileSync(at('dense.onnx'), dense)
+  writeFileSync(at('x.npy'), writeNpy(f32([1, 2], 1, 2)))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let out: string[]
+let err: string[]
+beforeEach(() => {
+  out = []
+  err = []
+})
+
+function attar(...args: string[]): Promise<number> {
+  return main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
+}
+
+const json = (): unknown => JSON.parse(out.join('\n'))
+
+describe('usage', () => {
+  it('shows help with the exit codes', async () => {
+    for (const args of [
+      ['--help'],
+      ['compile', '--help'],
+      ['run', '--help'],
+      ['verify', '--help'],
+      ['inspect', '--help'],
+    ]) {
+      out = []
+      expect(await attar(...args)).toBe(0)
+      expect(out.join('\n')).toContain('Exit codes:')
+    }
+    expect(await attar('--version')).toBe(0)
+  })
+
+  it('exits with 2 for what it does not understand', async () => {
+    const wrong = [
+      ['unknown'],
+      ['compile'],
+      ['compile', at('dense.onnx')],
+      ['compile', at('dense.onnx'), '-o', at('no'), '--shape', 'x'],
+      ['compile', at('dense.onnx'), '-o', at('no'), '--dim', 'batch=-1'],
+      ['compile', at('dense.onnx'), '-o', at('no'), '--target', 'avx'],
+      ['verify'],
+      ['verify', at('dense.onnx')],
+      ['verify', at('dense.onnx'), at('no'), '--cases', folder],
+      ['verify', at('dense.onnx'), at('no'), '--samples', '1.5'],
+    ]
+    for (const args of wrong) {
+      err = []
+      expect(await attar(...args), args.join(' ')).toBe(2)
+      expect(err.join('\n')).toMatch(/^error: /)
+    }
+    expect(existsSync(at('no'))).toBe(false)
+  })
+})
+
+describe('compile', () => {
+  it('writes the artefacts and prints what they take', async () => {
+    expect(await attar('compile', at('dense.onnx'), '-o', at('out'), '--dim', 'batch=1')).toBe(0)
+    expect(readdirSync(at('out')).sort()).toEqual(
+      ['model.d.ts', 'model.js', 'model.relaxed.wasm', 'model.wasm', 'report.json'].sort(),
+    )
+    expect(out.join('\n')).toMatch(/^bytes +raw +gzip +brotli\nmodel\.wasm +[\d,]+ +[\d,]+ +[\d,]+\n {2}code /)
+    expect(out.join('\n')).toMatch(/\nmemory +65,536 +bytes: weights/)
+  })
+
+  it('prints JSON, takes a name and a target', async () => {
+    const args = ['--shape', 'x=4,2', '--name', 'd', '--target', 'simd', '--json']
+    expect(await attar('compile', at('dense.onnx'), '-o', at('named'), ...args)).toBe(0)
+    expect(readdirSync(at('named')).sort()).toEqual(['d.d.ts', 'd.js', 'd.wasm', 'report.json'])
+    const size = readFileSync(at('named/d.wasm')).length
+    expect(json()).toMatchObject({
+      parts: expect.arrayContaining([expect.objectContaining({ part: 'd.wasm', raw: size })]),
+      spec: { inputs: [{ name: 'x', shape: [4, 2] }] },
+      report: { memory: 65536 },
+    })
+  })
+
+  it('binds inputs to files', async () => {
+    const args = ['--bind', `x=${at('x.npy')}`, '--json']
+    expect(await attar('compile', at('dense.onnx'), '-o', at('bound'), ...args)).toBe(0)
+    expect(json()).toMatchObject({ spec: { inputs: [], outputs: [{ name: 'y', shape: [1, 3] }] } })
+    out = []
+    expect(await attar('run', at('bound/model.wasm'), '--json')).toBe(0)
+    expect(json()).toEqual({ outputs: { y: { dtype: 'f32', shape: [1, 3], data: [1, 5, 0] } } })
+  })
+
+  it('reports diagnostics and writes nothing', async () => {
+    expect(await attar('compile', at('dense.onnx'), '-o', at('none'))).toBe(2)
+    expect(err.join('\n')).toMatch(/^error A105 unbound-dimension\n[^]*--dim batch=1/)
+    expect(await attar('compile', at('dense.onnx'), '-o', at('none'), '--json')).toBe(2)
+    expect(json()).toMatchObject({ diagnostics: [{ code: 'A105' }] })
+    expect(existsSync(at('none'))).toBe(false)
+    writeFileSync(at('garbage.onnx'), 'garbage')
+    expect(await attar('compile', at('garbage.onnx'), '-o', at('none'))).toBe(2)
+    expect(await attar('compile', at('missing.onnx'), '-o', at('none'))).toBe(2)
+    expect(err.join('\n')).toMatch(/A101[^]*A502/)
+  })
+})
+
+describe('run', () => {
+  const module = (): string => at('out/model.wasm')
+
+  it('takes an .npy and prints the outputs', async () => {
+    expect(await attar('run', module(), '--input', `x=${at('x.npy')}`)).toBe(0)
+    expect(out).toEqual(['y f32[1,3] 1.000000, 5.000000, 0.000000'])
+  })
+
+  it('takes and writes an .npz, converting NumPy’s f64', async () => {
+    writeFileSync(at('in.npz'), writeNpz({ x: tensorOf('f64', [1, 2], [2, 1]) }))
+    expect(await attar('run', module(), '--inputs', at('in.npz'), '-o', at('results/y.npz'))).toBe(0)
+    expect(readNpz(readFileSync(at('results/y.npz')))).toEqual({ y: f32([1, 3], 2, 1, 2) })
+  })
+
+  it('draws random inputs by a seed', async () => {
+    const draw = async (seed: string): Promise<unknown> => {
+      out = []
+      expect(await attar('run', module(), '--input', 'x=random', '--seed', seed, '--json')).toBe(0)
+      return json()
+    }
+    expect(await draw('1')).toEqual(await draw('1'))
+    expect(await draw('1')).not.toEqual(await draw('2'))
+  })
+
+  it('refuses inputs that are missing, unknown or do not fit, and files that are no modules', async () => {
+    writeFileSync(at('wide.npy'), writeNpy(f32([1, 3], 1, 2, 3)))
+    const wrong: [string[], string][] = [
+      [[module()], 'input "x" has no value'],
+      [[module(), '--input', `z=${at('x.npy')}`], 'no input "z"'],
+      [[module(), '--input', `x=${at('wide.npy')}`], 'given as f32[1,3]'],
+      [[module(), '--input', `x=${at('dense.onnx')}`], 'neither .npy nor .pb'],
+      [[at('dense.onnx')], 'not a WebAssembly module'],
+    ]
+    for (const [args, message] of wrong) {
+      err = []
+      expect(await attar('run', ...args)).toBe(2)
+      expect(err.join('\n')).toContain(message)
+    }
+  })
+})
+
+describe('inspect', () => {
+  it('shows a model layer by layer, or one node', async () => {
+    expect(await attar('inspect', at('dense.onnx'), '--dim', 'batch=5', '--json')).toBe(0)
+    expect(json()).toMatchObject({
+      opsets: { 'ai.onnx': 17 },
+      parameters: 6,
+      macs: 30,
+      layers: [
+        { operator: 'MatMul', outputs: [{ name: 't', type: 'f32[5,3]' }], parameters: 6, macs: 30 },
+        { operator: 'Relu', inputs: [{ name: 't', type: 'f32[5,3]' }], parameters: 0, macs: 0 },
+      ],
+      diagnostics: [],
+    })
+    out = []
+    expect(await attar('inspect', at('dense.onnx'), '--dim', 'batch=5', '--node', '#1')).toBe(0)
+    expect(out.join('\n')).toMatch(/^Relu "#1"\ninput +t f32\[5,3\]\n[^]*core +map f32\[5,3\]/)
+    expect(await attar('inspect', at('dense.onnx'), '--node', 'none')).toBe(2)
+  })
+
+  it('shows what it can of a model that cannot be imported', async () => {
+    expect(await attar('inspect', at('dense.onnx'))).toBe(0)
+    expect(out.join('\n')).toMatch(/input +x f32\[batch,2\][^]*MatMul[^]*error A105/)
+  })
+
+  it('shows a module byte by byte', async () => {
+    expect(await attar('inspect', at('out/model.wasm'), '--json')).toBe(0)
+    const found = json() as { bytes: number; sections: { name: string; bytes: number }[]; functions: number[] }
+    expect(found.bytes).toBe(readFileSync(at('out/model.wasm')).length)
+    expect(found.sections.reduce((sum, { bytes }) => sum + bytes, 8)).toBe(found.bytes)
+    expect(found).toMatchObject({ imports: [], memoryBytes: 65536, spec: { outputs: [{ name: 'y' }] } })
+    out = []
+    expect(await attar('inspect', at('out/model.wasm'))).toBe(0)
+    expect(out.join('\n')).toMatch(/code [^]*data [^]*attar [^]*whole module +[\d,]+ +100\.0 %/)
+  })
+})
+
+describe('verify', () => {
+  it('compares a module with onnxruntime-web, on random inputs and on given ones', async () => {
+    expect(await attar('verify', at('dense.onnx'), at('out'))).toBe(0)
+    expect(out.join('\n')).toMatch(/pass +simd +y [^]*8 runs against onnxruntime-web/)
+    out = []
+    writeFileSync(
+      at('val.npz'),
+      writeNpz({ x: f32([3, 2], 1, 2, 3, 4, 5, 6), labels: tensorOf('i64', [3], [0n, 1n, 2n]) }),
+    )
+    expect(await attar('verify', at('dense.onnx'), at('out/model.wasm'), '--val', at('val.npz'), '--json')).toBe(0)
+    expect(json()).toMatchObject({
+      status: 'pass',
+      samples: 3,
+      variants: expect.arrayContaining([
+        { variant: 'simd', outputs: [expect.objectContaining({ output: 'y', top1: 1 })] },
+      ]),
+    })
+  })
+
+  it('exits with 1 where the module computes something else', async () => {
+    const initializers = [stored('w', f32([2, 3], 1, -1, 2, 0, 3, -1))]
+    const other = {
+      inputs: ['x f32[batch,2]'],
+      outputs: ['y f32[batch,3]'],
+      nodes: ['t = MatMul(x, w)', 'y = Relu(t)'],
+    }
+    writeFileSync(at('other.onnx'), model({ ...other, initializers }))
+    expect(await attar('verify', at('other.onnx'), at('out'))).toBe(1)
+    expect(out.join('\n')).toMatch(/fail +simd +y [^]*simd: output "y" is /)
+  })
+
+  it('wants modules of one compilation', async () => {
+    mkdirSync(at('mixed'))
+    writeFileSync(at('mixed/model.wasm'), readFileSync(at('out/model.wasm')))
+    writeFileSync(at('mixed/model.relaxed.wasm'), readFileSync(at('bound/model.relaxed.wasm')))
+    expect(await attar('verify', at('dense.onnx'), at('mixed'))).toBe(2)
+    expect(await attar('verify', at('dense.onnx'), at('results'))).toBe(2)
+    expect(err.join('\n')).toMatch(/not of the same compilation[^]*0 compiled models/)
+  })
+
+  it('runs cases, a line each, and exits with 1 if one fails', async () => {
+    const x = f32([1, 2], 1, 2)
+    writeCase(at('cases/good'), dense, [{ inputs: [x], outputs: [f32([1, 3], 1, 5, 0)] }])
+    expect(await attar('verify', '--cases', at('cases'))).toBe(0)
+    expect(out[0]).toBe('pass         good  abs 0 rel 0')
+    expect(out[1]).toMatch(
+      /^1 cases: 1 passed, 0 failed, 0 unsupported; the simd modules ran in .*, the relaxed-simd modules/,
+    )
+    writeCase(at('cases/bad'), dense, [{ inputs: [x], outputs: [f32([1, 3], 1, 6, 0)] }])
+    for (const engine of ['modules', 'reference']) {
+      out = []
+      expect(await attar('verify', '--cases', at('cases'), '--json', '--engine', engine)).toBe(1)
+      expect(out.map((line) => JSON.parse(line) as unknown)).toEqual([
+        expect.objectContaining({ case: 'bad', status: 'fail', code: 'mismatch', maxAbs: 1, bound: [] }),
+        { case: 'good', status: 'pass', maxAbs: 0, maxRel: 0, bound: [] },
+      ])
+    }
+    expect(await attar('verify', '--cases', at('cases'), '--filter', 'g*')).toBe(0)
+    expect(await attar('verify', '--cases', at('cases'), '--filter', 'none')).toBe(2)
+  })
+})
+
+const built = fileURLToPath(new URL('../../dist/compiler/cli/main.js', import.meta.url))
+
+describe.skipIf(!existsSync(built))('the built command', () => {
+  it('runs as a process with exit codes and streams', () => {
+    const run = (...args: string[]) => spawnSync(process.execPath, [built, ...args], { encoding: 'utf8' })
+    const help = run('--help')
+    expect([help.status, help.stderr]).toEqual([0, ''])
+    expect(help.stdout).toContain('Usage: attar')
+    const missing = run('run', at('none.wasm'))
+    expect([missing.status, missing.stdout]).toEqual([2, ''])
+    expect(missing.stderr).toMatch(/^error A502 bad-file\n/)
+  })
+})

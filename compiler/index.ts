@@ -2,9 +2,19 @@
  * attar as a library: what the command line, the bundler plugin and the benchmarks call, and nothing below it. Importing it
  * is cheap; the code generator is loaded by the first `compile`.
  */
-import type { Compiled, CompileOptions } from './pipeline.ts'
+import type { Compiled } from './core/artefact.ts'
+import type { CompileOptions } from './pipeline.ts'
 
-export { abiVersion, targets, type ModuleSpec, type PortSpec, type Target } from './core/artefact.ts'
+export {
+  abiVersion,
+  targets,
+  type Compiled,
+  type KernelReport,
+  type ModuleSpec,
+  type PortSpec,
+  type Report,
+  type Target,
+} from './core/artefact.ts'
 export {
   codes,
   CompileError,
@@ -31,7 +41,7 @@ export {
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { artefacts, moduleFile } from './package/index.ts'
-export type { Compiled, CompileOptions, KernelReport, Report } from './pipeline.ts'
+export type { CompileOptions } from './pipeline.ts'
 export { instantiate, target, type Model } from '../runtime/index.ts'
 
 /**

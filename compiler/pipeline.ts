@@ -1,4 +1,13 @@
-import { abiVersion, targets, type ModuleSpec, type PortSpec, type Target } from './core/artefact.ts'
+import {
+  abiVersion,
+  targets,
+  type Compiled,
+  type KernelReport,
+  type ModuleSpec,
+  type PortSpec,
+  type Report,
+  type Target,
+} from './core/artefact.ts'
 import type { Graph } from './core/graph.ts'
 import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
@@ -22,35 +31,6 @@ export interface CompileOptions {
   readonly readExternal?: (name: string) => Uint8Array
   /** Called when a phase starts. */
   readonly onPhase?: (phase: string) => void
-}
-
-/** A compiled model: one module for each target, and what stands in them. */
-export interface Compiled {
-  readonly modules: Partial<Record<Target, Uint8Array>>
-  readonly spec: ModuleSpec
-  readonly report: Report
-}
-
-/** Facts for the user, in bytes. */
-export interface Report {
-  /** Bytes of constant data (packed weights) and of the memory shared by activations. */
-  readonly weights: number
-  readonly arena: number
-  /** Largest sum of bytes alive at one time: no arena can be smaller. */
-  readonly arenaLowerBound: number
-  /** Whole memory of an instance: weights, arena and alignment, in wasm pages of 64 KiB. */
-  readonly memory: number
-  /** Multiply-accumulates of one run. */
-  readonly macs: number
-  readonly kernels: readonly KernelReport[]
-}
-
-export interface KernelReport {
-  /** What the kernel is: a template's name or `nest`. */
-  readonly kernel: string
-  /** The ONNX nodes it computes. */
-  readonly nodes: readonly string[]
-  readonly macs: number
 }
 
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */

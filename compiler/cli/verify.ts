@@ -34,7 +34,7 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .description('Compare a compiled model with onnxruntime-web, or compile and run test cases.')
     .argument('[model.onnx]', 'the source model')
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
-    .option('--val <file>', 'inputs of one or more runs: .npz (default: random inputs)')
+    .option('--val <file>', 'inputs of one or more runs by name: .npz (default: random inputs)')
     .option('--samples <number>', 'runs on random inputs', wholeNumber, 8)
     .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
     .option('--bind <name=file>', 'an input that is a constant in the module: .npy or .pb (repeatable)', namedFiles)

@@ -27,3 +27,32 @@ export interface ModuleSpec {
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }
+
+/** A compiled model: one module for each target, and what stands in them. */
+export interface Compiled {
+  readonly modules: Partial<Record<Target, Uint8Array>>
+  readonly spec: ModuleSpec
+  readonly report: Report
+}
+
+/** Facts for the user, in bytes. */
+export interface Report {
+  /** Bytes of constant data (packed weights) and of the memory shared by activations. */
+  readonly weights: number
+  readonly arena: number
+  /** Largest sum of bytes alive at one time: no arena can be smaller. */
+  readonly arenaLowerBound: number
+  /** Whole memory of an instance: weights, arena and what alignment to wasm pages (64 KiB) adds. */
+  readonly memory: number
+  /** Multiply-accumulates of one run. */
+  readonly macs: number
+  readonly kernels: readonly KernelReport[]
+}
+
+export interface KernelReport {
+  /** What the kernel is: a template's name or `nest`. */
+  readonly kernel: string
+  /** The ONNX nodes it computes. */
+  readonly nodes: readonly string[]
+  readonly macs: number
+}

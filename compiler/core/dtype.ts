@@ -71,7 +71,8 @@ export const allocate = (dtype: DType, length: number): TypedArray => new table[
 
 /** `length` elements of `dtype` read from little-endian bytes; copies, so that any alignment will do. */
 export function fromBytes(dtype: DType, bytes: Uint8Array, length: number): TypedArray {
-  return new table[dtype].storage(bytes.slice(0, length * byteSize(dtype)).buffer, 0, length)
+  // Not bytes.slice: a Buffer's slice shares its memory.
+  return new table[dtype].storage(new Uint8Array(bytes.subarray(0, length * byteSize(dtype))).buffer, 0, length)
 }
 
 /** The range of an integer dtype, as bigints so that 64-bit bounds are exact. */

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { absentEngine, type Engine } from './engine.ts'
 import { findExecutable, output, packageFile, withFolder } from './process.ts'
@@ -29,15 +29,15 @@ const main = (model: URL): string => `
 import { readFileSync, writeFileSync } from 'node:fs'
 import * as model from ${JSON.stringify(model)}
 import task from './task.mjs'
-const payload = JSON.parse(readFileSync(new URL('payload.json', import.meta.url), 'utf8'))
-writeFileSync(new URL('result.json', import.meta.url), JSON.stringify(await task(model, payload)))
+const { payload, files } = JSON.parse(readFileSync(new URL('job.json', import.meta.url), 'utf8'))
+writeFileSync(new URL('result.json', import.meta.url), JSON.stringify(await task(model, payload, files)))
 `
 
-/** An engine that runs a script from the command line; `flags` get the job's two folders, of which it writes the first. */
+/** An engine that runs a script from the command line; `flags` get the job's folders, of which it writes the first. */
 function commandLine(
   name: string,
   executable: string | undefined,
-  flags: (folders: readonly [string, string]) => readonly string[] = () => [],
+  flags: (folders: readonly string[]) => readonly string[] = () => [],
 ): Engine {
   if (!executable) return absentEngine(name, 'not installed')
   return {
@@ -46,9 +46,12 @@ function commandLine(
     run: (job) =>
       withFolder(async (folder) => {
         await writeFile(join(folder, 'task.mjs'), job.script)
-        await writeFile(join(folder, 'payload.json'), JSON.stringify(job.payload))
+        const files = Object.entries(job.files ?? {})
+        const addresses = files.map(([name, path]) => [name, pathToFileURL(path).href])
+        const content = { payload: job.payload, files: Object.fromEntries(addresses) as unknown }
+        await writeFile(join(folder, 'job.json'), JSON.stringify(content))
         await writeFile(join(folder, 'main.mjs'), main(pathToFileURL(join(job.directory, `${job.name}.js`))))
-        await output(executable, [...flags([folder, job.directory]), join(folder, 'main.mjs')], {
+        await output(executable, [...flags([folder, job.directory, ...files.map(([, path]) => dirname(path))]), join(folder, 'main.mjs')], {
           NODE_OPTIONS: '',
           DENO_DIR: join(folder, 'cache'),
           DENO_NO_UPDATE_CHECK: '1',

@@ -21,15 +21,23 @@ export interface Job {
   readonly script: string
   /** The task's second argument; must be representable in JSON. */
   readonly payload: unknown
+  /** Further files for the task: names, and paths on this machine. Scripts among them find each other by name. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 /** What runs inside the engine. Its result must be representable in JSON. */
-export type Task<P> = (model: ModelScript, payload: P) => Promise<unknown>
+export type Task<P> = (model: ModelScript, payload: P, files: Files) => Promise<unknown>
+
+/**
+ * The job's files by name: their addresses, of scheme `file:` or `http:`. On engines that bind modules statically, the
+ * modules themselves, and no other files.
+ */
+export type Files = Readonly<Record<string, string | WebAssembly.Module>>
 
 /** A model's `NAME.js`. `load()` without a source works on every engine, also where modules are bound statically. */
 export interface ModelScript {
   readonly target: 'simd' | 'relaxed-simd'
-  load(): Promise<{
+  load(source?: WebAssembly.Module): Promise<{
     run(inputs: Readonly<Record<string, NumberArray>>): Readonly<Record<string, NumberArray>>
   }>
 }

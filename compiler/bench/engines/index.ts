@@ -5,7 +5,7 @@ import { firefox } from './firefox.ts'
 import { webkit } from './webkit.ts'
 import { workerd } from './workerd.ts'
 
-export { scriptOf, type Engine, type Job, type ModelScript, type NumberArray, type Task } from './engine.ts'
+export { scriptOf, type Engine, type Files, type Job, type ModelScript, type NumberArray, type Task } from './engine.ts'
 export { runModel, type Run } from './run-model.ts'
 
 /** All engines that attar knows, those absent from this machine included. */

@@ -5,16 +5,22 @@ import type { Job } from './engine.ts'
 
 /** Evaluated in the page that `withPage` serves; a promise of the job's result as JSON. */
 export const pageScript = `Promise.all([
-  import('/model.js'), import('/task.js'), fetch('/payload.json').then((response) => response.json()),
-]).then(([model, task, payload]) => task.default(model, payload)).then((result) => JSON.stringify(result))`
+  import('/model.js'), import('/task.js'), fetch('/job.json').then((response) => response.json()),
+]).then(([model, task, { payload, files }]) => task.default(model, payload, files))
+  .then((result) => JSON.stringify(result))`
 
 /** Serves a job on the loopback interface while `use` runs with the address of a page of the same origin. */
 export async function withPage<T>(job: Job, use: (url: string) => Promise<T>): Promise<T> {
   const model = (file: string) => readFile(join(job.directory, file))
+  const files = Object.entries(job.files ?? {}).map(([name, path]) => {
+    return { name, address: `/files/${encodeURIComponent(name)}`, read: () => readFile(path) }
+  })
+  const addresses = Object.fromEntries(files.map(({ name, address }) => [name, address]))
   const contents: Record<string, () => Promise<string | Uint8Array> | string> = {
+    ...Object.fromEntries(files.map(({ address, read }) => [address, read])),
     '/': () => '<!doctype html><title>attar</title>',
     '/task.js': () => job.script,
-    '/payload.json': () => JSON.stringify(job.payload),
+    '/job.json': () => JSON.stringify({ payload: job.payload, files: addresses }),
     '/model.js': () => model(`${job.name}.js`),
     [`/${encodeURIComponent(job.name)}.wasm`]: () => model(`${job.name}.wasm`),
     [`/${encodeURIComponent(job.name)}.relaxed.wasm`]: () => model(`${job.name}.relaxed.wasm`),
@@ -41,7 +47,12 @@ export async function withPage<T>(job: Job, use: (url: string) => Promise<T>): P
   }
 }
 
-const types: Record<string, string> = { js: 'text/javascript', json: 'application/json', wasm: 'application/wasm' }
+const types: Record<string, string> = {
+  js: 'text/javascript',
+  mjs: 'text/javascript',
+  json: 'application/json',
+  wasm: 'application/wasm',
+}
 
 function send(response: ServerResponse, status: number, url: string, body: string | Uint8Array): void {
   response.writeHead(status, {

@@ -27,8 +27,12 @@ export function workerd(): Engine {
         for (const [target, file] of modules) await copyFile(join(job.directory, file), join(folder, `${target}.wasm`))
         await copyFile(join(job.directory, `${job.name}.js`), join(folder, 'model.js'))
         await writeFile(join(folder, 'task.js'), job.script)
-        await writeFile(join(folder, 'main.js'), main(modules.map(([target]) => target)))
-        await writeFile(join(folder, 'config.capnp'), config(modules.map(([target]) => target)))
+        const files = Object.entries(job.files ?? {}).filter(([name]) => name.endsWith('.wasm'))
+        for (const [i, [, path]] of files.entries()) await copyFile(path, join(folder, `file${i}.wasm`))
+        const names = files.map(([name]) => name)
+        const targetNames = modules.map(([target]) => target)
+        await writeFile(join(folder, 'main.js'), main(targetNames, names))
+        await writeFile(join(folder, 'config.capnp'), config([...targetNames, ...names.map((_, i) => `file${i}`)]))
         const args = ['serve', '--control-fd=3', join(folder, 'config.capnp')]
         return withProcess(executable, args, {}, async (reported) => {
           const { port } = JSON.parse(await reported) as { port: number }
@@ -41,16 +45,18 @@ export function workerd(): Engine {
   }
 }
 
-const main = (targets: readonly string[]): string => `
+const main = (targets: readonly string[], files: readonly string[]): string => `
 import * as model from './model.js'
 import task from './task.js'
 ${targets.map((target, i) => `import module${i} from './${target}.wasm'`).join('\n')}
+${files.map((_, i) => `import file${i} from './file${i}.wasm'`).join('\n')}
+const files = { ${files.map((name, i) => `${JSON.stringify(name)}: file${i}`).join(', ')} }
 const modules = { ${targets.map((target, i) => `'${target}': module${i}`).join(', ')} }
 const load = async (source = modules[model.target] ?? module0) => model.instantiate(source)
 export default {
   async fetch(request) {
     try {
-      return Response.json(await task({ ...model, load }, await request.json()))
+      return Response.json(await task({ ...model, load }, await request.json(), files))
     } catch (error) {
       return new Response(error.stack, { status: 500 })
     }
@@ -58,7 +64,7 @@ export default {
 }
 `
 
-const config = (targets: readonly string[]): string => `
+const config = (modules: readonly string[]): string => `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .worker)],
@@ -70,7 +76,7 @@ const worker :Workerd.Worker = (
     (name = "main.js", esModule = embed "main.js"),
     (name = "model.js", esModule = embed "model.js"),
     (name = "task.js", esModule = embed "task.js"),
-${targets.map((target) => `    (name = "${target}.wasm", wasm = embed "${target}.wasm"),`).join('\n')}
+${modules.map((module) => `    (name = "${module}.wasm", wasm = embed "${module}.wasm"),`).join('\n')}
   ],
 );
 `

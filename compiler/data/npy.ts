@@ -43,8 +43,7 @@ export function readNpy(bytes: Uint8Array, what = 'the file'): Tensor {
   const count = elementCount(shape)
   // Written so that an infinite count fails too.
   if (!(count <= maxElements)) bad(`its shape is [${shape.join(',')}]; the limit is 2^31 elements`)
-  // Not a subarray: that of a Node Buffer is a Buffer, whose `slice` does not copy.
-  const body = new Uint8Array(bytes.buffer, bytes.byteOffset + start + length, bytes.length - start - length)
+  const body = bytes.subarray(start + length)
   if (body.length !== count * byteSize(dtype)) {
     bad(`${body.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
   }

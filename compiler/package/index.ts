@@ -1,7 +1,6 @@
-import { targets, type Target } from '../core/artefact.ts'
+import { targets, type Compiled, type Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { inspectModule, specSection } from '../inspect/index.ts'
-import type { Compiled } from '../core/artefact.ts'
 import { declarations } from './declarations.ts'
 import { fileReport, type PackageReport } from './report.ts'
 import { moduleFile, script } from './script.ts'

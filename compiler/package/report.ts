@@ -1,7 +1,6 @@
 import { gzipSync, strToU8 } from 'fflate'
-import type { Target } from '../core/artefact.ts'
+import type { Report, Target } from '../core/artefact.ts'
 import { inspectModule } from '../inspect/index.ts'
-import type { Report } from '../core/artefact.ts'
 
 /** What `report.json` holds: what the user ships, byte by byte, and what the compiler did. */
 export interface PackageReport {

@@ -14,7 +14,7 @@ declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128
  * w       packed [group][CO / 8][KH][KW][run][8], the last block padded with zeros
  * b       bias [group][CO rounded up to 8]; wg, bg, yg and auxg lead to the next group (or image, or matrix)
  * y, aux  output and a second operand for the epilogue, each with strides of its own
- * OW pixels are taken four at a time; what hangs over repeats the last pixel.
+ * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
  */
 export function f32_igemm_4x8(
   x: usize,
@@ -49,7 +49,10 @@ export function f32_igemm_4x8(
   const p1 = f32x4.splat(f1)
   const bytes = run << 2
   const block = KH * KW * bytes * 8
-  const last = OW - 1
+  const pixels = OH * OW
+  const xskip = sy - OW * step
+  const yskip = yrow - OW * ypix
+  const uskip = auxrow - OW * auxpix
   for (; groups > 0; groups--) {
     let wn = w
     for (let n = 0; n < CO; n += 8) {
@@ -57,71 +60,118 @@ export function f32_igemm_4x8(
       const b0 = v128.load(b + column)
       const b1 = v128.load(b + column, 16)
       const rest = CO - n
-      let xr = x
-      let yr = y + column
-      let ar = aux + column
-      for (let oy = 0; oy < OH; oy++) {
-        for (let ox = 0; ox < OW; ox += 4) {
-          const i1 = min(ox + 1, last)
-          const i2 = min(ox + 2, last)
-          const i3 = min(ox + 3, last)
-          let r0 = xr + ox * step
-          let r1 = xr + i1 * step
-          let r2 = xr + i2 * step
-          let r3 = xr + i3 * step
-          let p = wn
-          let c00 = b0
-          let c01 = b1
-          let c10 = b0
-          let c11 = b1
-          let c20 = b0
-          let c21 = b1
-          let c30 = b0
-          let c31 = b1
-          for (let kh = 0; kh < KH; kh++) {
-            let s = 0
-            for (let kw = 0; kw < KW; kw++) {
-              let a0 = r0 + s
-              let a1 = r1 + s
-              let a2 = r2 + s
-              let a3 = r3 + s
-              const end = a0 + bytes
-              do {
-                const w0 = v128.load(p)
-                const w1 = v128.load(p, 16)
-                const x0 = v128.load32_splat(a0)
-                c00 = madd(x0, w0, c00)
-                c01 = madd(x0, w1, c01)
-                const x1 = v128.load32_splat(a1)
-                c10 = madd(x1, w0, c10)
-                c11 = madd(x1, w1, c11)
-                const x2 = v128.load32_splat(a2)
-                c20 = madd(x2, w0, c20)
-                c21 = madd(x2, w1, c21)
-                const x3 = v128.load32_splat(a3)
-                c30 = madd(x3, w0, c30)
-                c31 = madd(x3, w1, c31)
-                a0 += 4
-                a1 += 4
-                a2 += 4
-                a3 += 4
-                p += 32
-              } while (a0 < end)
-              s += xcol
-            }
-            r0 += xrow
-            r1 += xrow
-            r2 += xrow
-            r3 += xrow
+      // Taps are read and results written by two walks over the pixels, so that few pointers live through the sums.
+      let xp = x
+      let xc = 0
+      let yp = y + column
+      let up = aux + column
+      let yc = 0
+      for (let left = pixels; left > 0; left -= 4) {
+        let r0 = xp
+        let r1 = r0 + step
+        let r2 = r1 + step
+        let r3 = r2 + step
+        if (xc + 4 <= OW) {
+          xp = r3 + step
+          xc += 4
+          if (xc == OW) {
+            xc = 0
+            xp += xskip
           }
-          store(yr + ox * ypix, ar + ox * auxpix, column, c00, c01, rest, p0, p1)
-          store(yr + i1 * ypix, ar + i1 * auxpix, column, c10, c11, rest, p0, p1)
-          store(yr + i2 * ypix, ar + i2 * auxpix, column, c20, c21, rest, p0, p1)
-          store(yr + i3 * ypix, ar + i3 * auxpix, column, c30, c31, rest, p0, p1)
+        } else {
+          // The tile goes across the end of a row, or of the image: there pixels repeat the last one.
+          r1 = xp = next(xp, left > 1, step, ++xc == OW, xskip)
+          xc = select(0, xc, xc == OW)
+          r2 = xp = next(xp, left > 2, step, ++xc == OW, xskip)
+          xc = select(0, xc, xc == OW)
+          r3 = xp = next(xp, left > 3, step, ++xc == OW, xskip)
+          xc = select(0, xc, xc == OW)
+          xp = next(xp, true, step, ++xc == OW, xskip)
+          xc = select(0, xc, xc == OW)
         }
-        xr += sy
-        yr += yrow
-        ar += auxrow
+        let p = wn
+        let c00 = b0
+        let c01 = b1
+        let c10 = b0
+        let c11 = b1
+        let c20 = b0
+        let c21 = b1
+        let c30 = b0
+        let c31 = b1
+        for (let kh = 0; kh < KH; kh++) {
+          let s = 0
+          for (let kw = 0; kw < KW; kw++) {
+            let a0 = r0 + s
+            let a1 = r1 + s
+            let a2 = r2 + s
+            let a3 = r3 + s
+            const end = a0 + bytes
+            do {
+              const w0 = v128.load(p)
+              const w1 = v128.load(p, 16)
+              const x0 = v128.load32_splat(a0)
+              c00 = madd(x0, w0, c00)
+              c01 = madd(x0, w1, c01)
+              const x1 = v128.load32_splat(a1)
+              c10 = madd(x1, w0, c10)
+              c11 = madd(x1, w1, c11)
+              const x2 = v128.load32_splat(a2)
+              c20 = madd(x2, w0, c20)
+              c21 = madd(x2, w1, c21)
+              const x3 = v128.load32_splat(a3)
+              c30 = madd(x3, w0, c30)
+              c31 = madd(x3, w1, c31)
+              a0 += 4
+              a1 += 4
+              a2 += 4
+              a3 += 4
+              p += 32
+            } while (a0 < end)
+            s += xcol
+          }
+          r0 += xrow
+          r1 += xrow
+          r2 += xrow
+          r3 += xrow
+        }
+        store(yp, up, column, c00, c01, rest, p0, p1)
+        yp += ypix
+        up += auxpix
+        if (++yc == OW) {
+          yc = 0
+          yp += yskip
+          up += uskip
+        }
+        if (left > 1) {
+          store(yp, up, column, c10, c11, rest, p0, p1)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+        }
+        if (left > 2) {
+          store(yp, up, column, c20, c21, rest, p0, p1)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+        }
+        if (left > 3) {
+          store(yp, up, column, c30, c31, rest, p0, p1)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+        }
       }
       wn += block
     }
@@ -131,6 +181,13 @@ export function f32_igemm_4x8(
     y += yg
     aux += auxg
   }
+}
+
+/** The pixel after the one at `p`, or the same one again where there is none. */
+// @ts-ignore: decorator
+@inline
+function next(p: usize, more: bool, step: i32, wraps: bool, skip: i32): usize {
+  return more ? p + step + (wraps ? skip : 0) : p
 }
 
 // @ts-ignore: decorator

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { CompileError } from '../index.ts'
 import { version } from '../version.ts'
+import { addBench } from './bench.ts'
 import { addCompile } from './compile.ts'
 import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'
@@ -31,7 +32,8 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     .configureOutput({ writeOut: write(terminal.out), writeErr: write(terminal.err) })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect]) add(program, terminal, (code) => (exitCode = code))
+  for (const add of [addCompile, addRun, addVerify, addInspect, addBench])
+    add(program, terminal, (code) => (exitCode = code))
   for (const command of program.commands) command.addHelpText('after', exitCodes)
   try {
     await program.parseAsync(args, { from: 'user' })

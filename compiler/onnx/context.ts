@@ -3,6 +3,7 @@ import type { DType } from '../core/dtype.ts'
 import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'
+import type { Item, Sequence } from './item.ts'
 
 /** One ONNX node while it is lowered to core ops. Every method that can fail throws a located CompileError. */
 export interface OpContext {
@@ -14,8 +15,12 @@ export interface OpContext {
   readonly outputCount: number
   /** Whether output i is named, i.e. wanted. */
   wantsOutput(i: number): boolean
-  /** All inputs in order; an omitted optional input is undefined. */
+  /** All inputs in order; an omitted optional input is undefined, and so is one that is no tensor (see `Operator.items`). */
   readonly inputs: readonly (Value | undefined)[]
+  /** Input i, be it a tensor, a sequence or an optional without a value; undefined where it is omitted. */
+  item(i: number): Item | undefined
+  /** Input i, which must be a sequence. */
+  sequence(i: number): Sequence
   /** Input i, which must be there. */
   input(i: number): Value
   /** The value of input i, which must be computable at compile time (A206 otherwise). */
@@ -37,7 +42,7 @@ export interface OpContext {
   graph(name: string): GraphProto
   has(name: string): boolean
   /** The outputs of a subgraph. Its inputs become `inputs`; names from outside mean what they mean at this node. */
-  inline(graph: GraphProto, inputs: readonly Value[]): Value[]
+  inline(graph: GraphProto, inputs: readonly Item[]): Item[]
   /** A205 `message` unless `condition`. */
   check(condition: boolean, message: string): asserts condition
   /** A203: the operator is known, but not this form of it. */
@@ -53,5 +58,7 @@ export interface Operator {
    * `storage`: the operator only moves elements, so any dtype passes through as it is.
    */
   readonly floats?: 'arithmetic' | 'storage'
-  readonly lower: (c: OpContext) => Value[]
+  /** Whether it takes sequences and optionals without a value; other operators get tensors only. */
+  readonly items?: true
+  readonly lower: (c: OpContext) => Item[]
 }

@@ -16,6 +16,7 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
+import { isSequence, isTensor, kindOf, type Item } from './item.ts'
 import { NodeContext } from './node-context.ts'
 import { operators } from './ops/index.ts'
 import { neededNodes } from './order.ts'
@@ -46,7 +47,11 @@ export function importModel(
   const names = model.graph.outputs.map(({ name }) => name)
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const graph = { inputs: ports, outputs: names.map((name, i) => ({ name, value: results[i]! })) }
+  const outputs = names.map((name, i) => {
+    const value = results[i]!
+    return isTensor(value) ? { name, value } : fail('A203', `output "${name}" is ${kindOf(value)}, not a tensor`)
+  })
+  const graph = { inputs: ports, outputs }
   for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   return { graph, metadata: { ...model.metadata } }
 }
@@ -59,15 +64,20 @@ function checkSize(type: TensorType, origin: Origin | undefined): void {
   }
 }
 
+function checkSizes(item: Item, origin: Origin): void {
+  if (isTensor(item)) checkSize(item.type, origin)
+  else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+}
+
 /** What names mean: in a graph, then in the graphs around it. undefined marks the result of a node that failed. */
 class Scope {
   private readonly parent: Scope | undefined
-  private readonly values: Map<string, Value | undefined>
+  private readonly values: Map<string, Item | undefined>
   private readonly initializers: ReadonlyMap<string, LazyTensor>
 
   constructor(
     parent: Scope | undefined,
-    values: Map<string, Value | undefined>,
+    values: Map<string, Item | undefined>,
     initializers: ReadonlyMap<string, LazyTensor>,
   ) {
     this.parent = parent
@@ -79,13 +89,13 @@ class Scope {
     return this.values.has(name) || this.initializers.has(name) || (this.parent?.has(name) ?? false)
   }
 
-  get(name: string): Value | undefined {
+  get(name: string): Item | undefined {
     const stored = this.values.has(name) ? undefined : this.initializers.get(name)
     if (stored) this.values.set(name, new Builder(undefined).constant(stored()))
     return this.values.has(name) ? this.values.get(name) : this.parent?.get(name)
   }
 
-  set(name: string, value: Value | undefined): void {
+  set(name: string, value: Item | undefined): void {
     this.values.set(name, value)
   }
 }
@@ -125,17 +135,23 @@ class Importer {
   }
 
   /** The values of `outputs`; undefined where a node on the way there failed. */
-  lowerNodes(nodes: readonly NodeProto[], outputs: readonly string[], place: Place): (Value | undefined)[] {
+  lowerNodes(nodes: readonly NodeProto[], outputs: readonly string[], place: Place): (Item | undefined)[] {
     if (place.depth > maxDepth) fail('A301', `functions and subgraphs are nested more than ${maxDepth} deep`)
     for (const node of neededNodes(nodes, outputs, (name) => place.scope.has(name))) {
-      if (++this.count > maxNodes) fail('A301', `the model has more than ${maxNodes} nodes`)
+      this.spend()
       const results = this.lowerNode(node, place)
       node.outputs.forEach((name, i) => name !== '' && place.scope.set(name, results?.[i]))
     }
     return outputs.map((name) => place.scope.get(name))
   }
 
-  private lowerNode(node: NodeProto, place: Place): readonly Value[] | undefined {
+  private spend(): void {
+    if (++this.count > maxNodes) {
+      fail('A301', `the model has more than ${maxNodes} nodes, those of functions and loops counted each time`)
+    }
+  }
+
+  private lowerNode(node: NodeProto, place: Place): readonly Item[] | undefined {
     const key = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`
     const opset = place.opsets.get(node.domain) ?? 1
     const origin = { node: place.path + node.name, operator: key, opset }
@@ -160,7 +176,7 @@ class Importer {
     }
   }
 
-  private resolve(scope: Scope, name: string): Value {
+  private resolve(scope: Scope, name: string): Item {
     const value = scope.get(name)
     if (!value) throw new Reported()
     return value
@@ -169,28 +185,29 @@ class Importer {
   private apply(
     operator: Operator,
     node: NodeProto,
-    inputs: (Value | undefined)[],
+    inputs: (Item | undefined)[],
     origin: Origin,
     place: Place,
-  ): readonly Value[] {
-    const inline = (graph: GraphProto, args: readonly Value[]): Value[] => this.inline(graph, args, origin, place)
+  ): readonly Item[] {
+    const inline = (graph: GraphProto, args: readonly Item[]): Item[] => this.inline(graph, args, origin, place)
     try {
-      const context = new NodeContext(node, origin, inputs, operator.floats, inline)
+      const context = new NodeContext(node, origin, inputs, operator, inline)
       const results = context.store(operator.lower(context))
       node.outputs.forEach((name, i) => {
         if (name !== '' && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
-      results.forEach((v) => checkSize(v.type, origin))
+      results.forEach((item) => checkSizes(item, origin))
       return results
     } catch (error) {
       // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
-      const types = inputs.map((v) => (v ? formatType(v.type) : 'omitted')).join(', ')
+      const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
       fail('A204', `${error.message}\ninputs: ${types}`)
     }
   }
 
-  private inline(graph: GraphProto, args: readonly Value[], origin: Origin, place: Place): Value[] {
+  private inline(graph: GraphProto, args: readonly Item[], origin: Origin, place: Place): Item[] {
+    this.spend()
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
@@ -206,10 +223,10 @@ class Importer {
   private callFunction(
     f: FunctionProto,
     node: NodeProto,
-    inputs: (Value | undefined)[],
+    inputs: (Item | undefined)[],
     origin: Origin,
     place: Place,
-  ): readonly Value[] {
+  ): readonly Item[] {
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))

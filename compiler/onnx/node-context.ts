@@ -6,11 +6,12 @@ import { topological, type Value } from '../core/graph.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
+import { isSequence, isTensor, kindOf, type Item, type Sequence } from './item.ts'
 import { requireDType } from './stored-tensor.ts'
 
 type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
 
-type Inline = (graph: GraphProto, inputs: readonly Value[]) => Value[]
+type Inline = (graph: GraphProto, inputs: readonly Item[]) => Item[]
 
 /** The `OpContext` of one ONNX node. Diagnostics come without origin: who calls `lower` locates them. */
 export class NodeContext implements OpContext {
@@ -20,17 +21,23 @@ export class NodeContext implements OpContext {
   readonly inputs: readonly (Value | undefined)[]
   readonly inline: Inline
   private readonly node: NodeProto
+  private readonly items: readonly (Item | undefined)[]
   /** The storage-only dtype of the node's operands, if they were converted to f32. */
   private readonly storage: DType | undefined
 
   constructor(
     node: NodeProto,
     origin: Origin,
-    inputs: readonly (Value | undefined)[],
-    floats: Operator['floats'],
+    items: readonly (Item | undefined)[],
+    { floats, items: takesItems }: Operator,
     inline: Inline,
   ) {
     this.node = node
+    this.items = items
+    const inputs = items.map((item, i) => {
+      if (!item || isTensor(item)) return item
+      return takesItems ? undefined : fail('A203', `input ${i} "${node.inputs[i]}" is ${kindOf(item)}, not a tensor`)
+    })
     this.b = new Builder(origin)
     this.opset = origin.opset
     this.outputCount = node.outputs.findLastIndex((name) => name !== '') + 1
@@ -41,9 +48,10 @@ export class NodeContext implements OpContext {
   }
 
   /** Brings f32 results back to the dtype that the operands were stored in. */
-  store(results: readonly Value[]): readonly Value[] {
+  store(results: readonly Item[]): readonly Item[] {
     const { storage } = this
-    return storage ? results.map((v) => (v.type.dtype === 'f32' ? this.b.convert(v, storage) : v)) : results
+    if (!storage) return results
+    return results.map((v) => (isTensor(v) && v.type.dtype === 'f32' ? this.b.convert(v, storage) : v))
   }
 
   wantsOutput(i: number): boolean {
@@ -51,7 +59,17 @@ export class NodeContext implements OpContext {
   }
 
   input(i: number): Value {
-    return this.inputs[i] ?? fail('A102', `input ${i} is missing`)
+    const item = this.items[i]
+    return this.inputs[i] ?? fail('A102', item ? `input ${i} is ${kindOf(item)}` : `input ${i} is missing`)
+  }
+
+  item(i: number): Item | undefined {
+    return this.items[i]
+  }
+
+  sequence(i: number): Sequence {
+    const item = this.items[i]
+    return item && isSequence(item) ? item : fail('A102', `input ${i} is ${item ? kindOf(item) : 'missing'}`)
   }
 
   constant(i: number): Tensor {

@@ -1,5 +1,5 @@
 import { arg, constant } from '../core/expr.ts'
-import { byteSize } from '../core/dtype.ts'
+import { byteSize, type Scalar } from '../core/dtype.ts'
 import { nodesOf, type Graph, type Value } from '../core/graph.ts'
 import { elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
 import { channelsLastForm } from './convolution-form.ts'
@@ -81,7 +81,7 @@ function fill(interior: Access, full: Shape): Kernel {
   return fillKernel({ buffer, offset: 0, strides: [1] }, [count], 0)
 }
 
-export const fillKernel = (write: Access, extents: Shape, value: number): Kernel => ({
+export const fillKernel = (write: Access, extents: Shape, value: Scalar): Kernel => ({
   kind: 'nest',
   extents,
   reduced: 0,

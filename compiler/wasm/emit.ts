@@ -2,7 +2,7 @@ import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { byteSize } from '../core/dtype.ts'
 import type { MemoryPlan } from '../schedule/plan-memory.ts'
-import type { Program, TemplateArgument, TemplateKernel } from '../schedule/program.ts'
+import type { Kernel, Program, TemplateArgument, TemplateKernel } from '../schedule/program.ts'
 import { templates } from '../schedule/templates.generated.ts'
 import { Linker } from './link.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code } from './machine.ts'
@@ -28,13 +28,17 @@ export async function loadBinaryen(): Promise<Binaryen> {
   return binaryen
 }
 
-/** The module of `program` for `target`. It exports `memory` and `run` and imports nothing. */
+/**
+ * The module of `program` for `target`. It exports `memory` and `run` and imports nothing. With `instrument` it also
+ * exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so that they can be timed apart.
+ */
 export function emitModule(
   binaryen: Binaryen,
   program: Program,
   plan: MemoryPlan,
   target: Target,
   spec: ModuleSpec,
+  instrument = false,
 ): Uint8Array {
   const pages = pagesOf(plan.totalBytes)
   if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
@@ -47,15 +51,12 @@ export function emitModule(
     const functions = new Map<string, string>()
     const address = (a: TemplateArgument): number =>
       typeof a === 'number' ? a : plan.addresses.get(a.buffer)! + a.offset * byteSize(a.buffer.dtype)
-    const calls: Code[] = []
-    for (const kernel of program.kernels) {
+    const callOf = (kernel: Kernel): Code | undefined => {
       if (kernel.kind === 'template') {
-        const name = linker.link(kernel.template, kernel.holes)
-        calls.push(m.call(name, templateArguments(m, kernel, address), binaryen.none))
-        continue
+        return m.call(linker.link(kernel.template, kernel.holes), templateArguments(m, kernel, address), binaryen.none)
       }
       const request = kernel.kind === 'nest' ? requestNest(kernel) : requestScan(kernel)
-      if (!request) continue
+      if (!request) return undefined
       let name = functions.get(request.key)
       if (name === undefined) {
         name = `f${functions.size}`
@@ -63,8 +64,21 @@ export function emitModule(
         const f = new FunctionBuilder(host, request.params)
         f.finish(name, [], request.build(f))
       }
-      calls.push(m.call(name, request.args.map((a) => m.i32.const(address(a))), binaryen.none))
+      return m.call(name, request.args.map((a) => m.i32.const(address(a))), binaryen.none)
     }
+    const calls: Code[] = []
+    program.kernels.forEach((kernel, i) => {
+      const call = callOf(kernel)
+      if (call === undefined) return
+      if (!instrument) {
+        calls.push(call)
+        return
+      }
+      const name = `kernel${i}`
+      m.addFunction(name, binaryen.none, binaryen.none, [], call)
+      m.addFunctionExport(name, name)
+      calls.push(m.call(name, [], binaryen.none))
+    })
     m.addFunction('run', binaryen.none, binaryen.none, [], m.block(null, calls))
     m.addFunctionExport('run', 'run')
     const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))

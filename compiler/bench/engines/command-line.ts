@@ -51,11 +51,15 @@ function commandLine(
         const content = { payload: job.payload, files: Object.fromEntries(addresses) as unknown }
         await writeFile(join(folder, 'job.json'), JSON.stringify(content))
         await writeFile(join(folder, 'main.mjs'), main(pathToFileURL(join(job.directory, `${job.name}.js`))))
-        await output(executable, [...flags([folder, job.directory, ...files.map(([, path]) => dirname(path))]), join(folder, 'main.mjs')], {
-          NODE_OPTIONS: '',
-          DENO_DIR: join(folder, 'cache'),
-          DENO_NO_UPDATE_CHECK: '1',
-        })
+        await output(
+          executable,
+          [...flags([folder, job.directory, ...files.map(([, path]) => dirname(path))]), join(folder, 'main.mjs')],
+          {
+            NODE_OPTIONS: '',
+            DENO_DIR: join(folder, 'cache'),
+            DENO_NO_UPDATE_CHECK: '1',
+          },
+        )
         return JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as unknown
       }),
   }

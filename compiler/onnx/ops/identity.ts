@@ -1,3 +1,3 @@
 import type { Operator } from '../context.ts'
 
-export const identity: Operator = { floats: 'storage', lower: (c) => [c.input(0)] }
+export const identity: Operator = { floats: 'storage', items: true, lower: (c) => [c.item(0) ?? c.input(0)] }

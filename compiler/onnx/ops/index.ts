@@ -37,6 +37,7 @@ import { instanceNormalization } from './instance-normalization.ts'
 import { convInteger, matMulInteger, qLinearConv, qLinearMatMul } from './integer-products.ts'
 import { layerNormalization, rmsNormalization } from './layer-normalization.ts'
 import { negativeLogLikelihoodLoss, softmaxCrossEntropyLoss } from './losses.ts'
+import { loop } from './loop.ts'
 import { lpNormalization } from './lp-normalization.ts'
 import { globalLpPool, lpPool } from './lp-pool.ts'
 import { lrn } from './lrn.ts'
@@ -59,6 +60,7 @@ import { reshape } from './reshape.ts'
 import { resize, upsample } from './resize.ts'
 import { reverseSequence } from './reverse-sequence.ts'
 import { rotaryEmbedding } from './rotary-embedding.ts'
+import { scan } from './scan.ts'
 import { scatterElements, scatterNd } from './scatter.ts'
 import { sequenceOperators } from './sequence.ts'
 import { shape, size } from './shape.ts'
@@ -129,6 +131,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   LRN: lrn,
   LSTM: lstm,
   LayerNormalization: layerNormalization,
+  Loop: loop,
   LpNormalization: lpNormalization,
   LpPool: lpPool,
   MatMul: matMul,
@@ -150,6 +153,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Reshape: reshape,
   Resize: resize,
   ReverseSequence: reverseSequence,
+  Scan: scan,
   Scatter: scatterElements,
   ScatterElements: scatterElements,
   ScatterND: scatterNd,

@@ -1,8 +1,16 @@
-import type { Operator } from '../context.ts'
+import type { OpContext, Operator } from '../context.ts'
+import { nothing } from '../item.ts'
 
-/** Every value is a tensor, so an optional that has one is this tensor; one that has none cannot be a value. */
+const operator = (lower: Operator['lower']): Operator => ({ floats: 'storage', items: true, lower })
+
+const isPresent = (c: OpContext): boolean => c.item(0) !== undefined && c.item(0) !== nothing
+
+/** Whether an optional has a value is known while the model is imported; one that has is its value. */
 export const optionalOperators: Readonly<Record<string, Operator>> = {
-  Optional: { floats: 'storage', lower: (c) => [c.inputs[0] ?? c.unsupported('an optional without a value')] },
-  OptionalGetElement: { floats: 'storage', lower: (c) => [c.input(0)] },
-  OptionalHasElement: { floats: 'storage', lower: (c) => [c.b.scalar(c.inputs[0] ? 1 : 0, 'bool')] },
+  Optional: operator((c) => [c.item(0) ?? nothing]),
+  OptionalGetElement: operator((c) => {
+    c.check(isPresent(c), 'the optional has no value')
+    return [c.item(0)!]
+  }),
+  OptionalHasElement: operator((c) => [c.b.scalar(isPresent(c) ? 1 : 0, 'bool')]),
 }

@@ -85,14 +85,10 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
-  // Without border and stride the rows of pixels are one row.
-  const flat =
-    form.kernelHeight === 1 && form.kernelWidth === 1 && tap.nextRow === form.outWidth * tap.nextPixel
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
-    const one = flat && ys.row === form.outWidth * ys.pixel && us.row === form.outWidth * us.pixel
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
     for (let n = 0; n < images; n++) {
@@ -106,8 +102,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           address(write, (n * ys.image) / 4),
           address(aux, (n * us.image) / 4),
           repeats,
-          one ? 1 : form.outHeight,
-          one ? form.outHeight * form.outWidth : form.outWidth,
+          form.outHeight,
+          form.outWidth,
           outputs,
           form.kernelHeight,
           joined ? 1 : form.kernelWidth,

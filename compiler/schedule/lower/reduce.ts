@@ -1,3 +1,4 @@
+import type { Scalar } from '../../core/dtype.ts'
 import { arg } from '../../core/expr.ts'
 import type { NodeOf } from '../../core/graph.ts'
 import type { ReduceKind } from '../../core/ops/reduce.ts'
@@ -55,7 +56,7 @@ export function reduce(s: Scheduler, node: NodeOf<'reduce'>): void {
  * A copy of the lazy value with padding of `fill` and its elements spread by the base dilation, so that every position
  * of the window is inside. Negative padding cuts elements off.
  */
-export function paddedCopy(s: Scheduler, lazy: Lazy, window: readonly WindowAxis[], fill: number): Access {
+export function paddedCopy(s: Scheduler, lazy: Lazy, window: readonly WindowAxis[], fill: Scalar): Access {
   const { dtype, shape } = lazy.type
   const low = window.map((w) => Math.max(0, w.low))
   const full = shape.map((d, i) => {
@@ -79,7 +80,7 @@ export function reduceWindow(s: Scheduler, node: NodeOf<'reduce_window'>): void 
   const source = s.rereadable(x!)
   const from = inside
     ? source
-    : lazyAccess(paddedCopy(s, source, window, Number(identityOf(kind, x!.type.dtype))), x!.type)
+    : lazyAccess(paddedCopy(s, source, window, identityOf(kind, x!.type.dtype)), x!.type)
   const sized = window.map((_, i) => i).filter((i) => !isTrivialWindow(window[i]!))
   const args = (from.args as readonly Access[]).map((a) => {
     const cut = inside ? window.reduce((sum, w, i) => sum - w.low * a.strides[i]!, 0) : 0

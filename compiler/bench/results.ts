@@ -1,0 +1,111 @@
+import type { Target } from '../index.ts'
+import type { PeerName } from './peer.ts'
+import type { Sizes } from './sizes.ts'
+import { median, quantile } from './statistics.ts'
+import type { Samples, Start } from './task.ts'
+
+/** What was measured where. */
+export interface Place {
+  readonly model: string
+  readonly engine: string
+  /** As the engine itself states it. */
+  readonly version: string
+}
+
+/** One system on one engine. Times in milliseconds, sizes in bytes. */
+export interface Measurement extends Place {
+  readonly system: 'attar' | PeerName
+  /** Of attar's modules, the one that ran. */
+  readonly variant: Target | null
+  /** From the bytes in memory to the first result, in a fresh process; the median of some, here and of the parts. */
+  readonly coldStartMs: number
+  /** Null where the engine compiles ahead of time, and for a peer, which compiles while it makes its session. */
+  readonly compileMs: number | null
+  readonly instantiateMs: number
+  readonly firstRunMs: number
+  /** Of a warm run. */
+  readonly medianMs: number
+  readonly p95Ms: number
+  readonly bestMs: number
+  readonly samples: number
+  /** A sample is the mean of so many runs, since the engine's clock is coarse. */
+  readonly runsPerSample: number
+  /** 10⁹ multiply-accumulates per second at the median, where the model's are known. */
+  readonly gmacs: number | null
+  /** The share of what f32 reaches in registers, measured in the same process; integer models may exceed 1. */
+  readonly ofPeak: number | null
+  /** What a user downloads. */
+  readonly bytes: Sizes
+  /** WebAssembly memory. */
+  readonly peakBytes: number
+}
+
+/** A peer's times over attar's: above 1 attar is faster. */
+export interface Comparison extends Place {
+  readonly variant: Target | null
+  readonly against: PeerName
+  /** Of the medians. */
+  readonly ratio: number
+  /** Quartiles of the ratios of neighbouring samples. */
+  readonly ratioQ1: number
+  readonly ratioQ3: number
+  readonly coldStartRatio: number
+}
+
+/** `macs` of a run where they are known. */
+interface Work {
+  readonly macs: number | null
+  readonly peakGmacs: number
+}
+
+export function measurement(
+  place: Place,
+  { system, variant, bytes }: Pick<Measurement, 'system' | 'variant' | 'bytes'>,
+  starts: readonly Start[],
+  { ms, runsPerSample, memoryBytes }: Samples,
+  { macs, peakGmacs }: Work,
+): Measurement {
+  const compileMs = starts.flatMap((start) => start.compileMs ?? [])
+  const medianMs = median(ms)
+  const gmacs = macs === null ? null : macs / medianMs / 1e6
+  return {
+    ...place,
+    system,
+    variant,
+    coldStartMs: median(starts.map((start) => start.coldStartMs)),
+    compileMs: compileMs.length > 0 ? median(compileMs) : null,
+    instantiateMs: median(starts.map((start) => start.instantiateMs)),
+    firstRunMs: median(starts.map((start) => start.firstRunMs)),
+    medianMs,
+    p95Ms: quantile(ms, 0.95),
+    bestMs: Math.min(...ms),
+    samples: ms.length,
+    runsPerSample,
+    gmacs,
+    ofPeak: gmacs === null ? null : gmacs / peakGmacs,
+    bytes,
+    peakBytes: memoryBytes,
+  }
+}
+
+/** Ratios of samples that were taken in turns. */
+export const ratiosOf = (peer: readonly number[], attar: readonly number[]): number[] =>
+  peer.map((ms, i) => ms / attar[i]!)
+
+export function comparison(
+  place: Place,
+  against: PeerName,
+  attar: Measurement,
+  peer: Measurement,
+  ratios: readonly number[],
+): Comparison {
+  return {
+    ...place,
+    variant: attar.variant,
+    against,
+    ratio: peer.medianMs / attar.medianMs,
+    ratioQ1: quantile(ratios, 0.25),
+    ratioQ3: quantile(ratios, 0.75),
+    coldStartRatio: peer.coldStartMs / attar.coldStartMs,
+  }
+}

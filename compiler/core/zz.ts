@@ -1,0 +1,3 @@
+import { passes } from '../passes/index.ts'
+import x from 'lodash'
+export const zz = [passes, x, 'Conv']

@@ -1,0 +1,75 @@
+import { fail } from '../../../core/diagnostic.ts'
+import { isFloat, type DType, type Scalar } from '../../../core/dtype.ts'
+import type { Value } from '../../../core/graph.ts'
+import { elementCount } from '../../../core/shape.ts'
+import { reader, tensorOf, type Tensor } from '../../../core/tensor.ts'
+import type { OpContext, Operator } from '../../context.ts'
+import * as f from '../../shared/formula.ts'
+
+/** Integer keys within so many values of one another are looked up in a table. */
+const maxTable = 1 << 16
+/** Elements times keys that may be compared otherwise. */
+const maxCompared = 1 << 24
+
+const list = (t: Tensor): Scalar[] => {
+  const read = reader(t)
+  return Array.from({ length: t.data.length }, (_, i) => read(i))
+}
+
+/** Attribute `keys_…` or `values_…` in whichever type it is given. */
+function side(c: OpContext, name: 'keys' | 'values'): Tensor {
+  if (c.has(`${name}_tensor`)) return c.tensor(`${name}_tensor`)
+  if (c.has(`${name}_strings`) || c.has('classes_strings')) fail('A202', `${name} are strings`)
+  const dtype = c.has(`${name}_int64s`) ? 'i64' : 'f32'
+  const values = dtype === 'i64' ? c.bigints(`${name}_int64s`) : c.floats(`${name}_floats`)
+  return tensorOf(dtype, [values.length], values)
+}
+
+function defaultOf(c: OpContext, dtype: DType): Scalar {
+  if (c.has('default_tensor')) return list(c.tensor('default_tensor'))[0] ?? 0
+  if (dtype === 'i64') return c.has('default_int64') ? c.bigints('default_int64')[0]! : -1n
+  return isFloat(dtype) ? c.float('default_float', -0) : -1
+}
+
+/** Integer keys that lie close together: the values by key, with the default in the gaps and at both ends. */
+function lookUp(c: OpContext, x: Value, keys: readonly Scalar[], values: readonly Scalar[], absent: Scalar, dtype: DType): Value | undefined {
+  const numbers = keys.map(BigInt)
+  const low = numbers.reduce((a, b) => (b < a ? b : a)) - 1n
+  const high = numbers.reduce((a, b) => (b > a ? b : a)) + 1n
+  if (high - low >= maxTable) return undefined
+  const table = new Array<Scalar>(Number(high - low) + 1).fill(absent)
+  // Backwards: the first of equal keys counts.
+  for (let i = numbers.length - 1; i >= 0; i--) table[Number(numbers[i]! - low)] = values[i]!
+  const [first, last] = [low, high].map((v) => c.b.scalar(v, 'i64'))
+  const place = c.b.map([c.b.convert(x, 'i64'), first!, last!], (v, a, z) => f.sub(f.clamp(v!, a!, z!), a!))
+  return c.b.take(c.b.vector(table, dtype), c.b.convert(place, 'i32'), 0)
+}
+
+/** A key that is NaN stands for every NaN. */
+export const labelEncoder: Operator = {
+  floats: 'storage',
+  lower: (c) => {
+    const { b } = c
+    const x = c.input(0)
+    const keyTensor = side(c, 'keys')
+    const valueTensor = side(c, 'values')
+    const [keys, values] = [list(keyTensor), list(valueTensor)]
+    c.check(keys.length === values.length && keys.length > 0, `${keys.length} keys for ${values.length} values`)
+    c.check(keyTensor.dtype === x.type.dtype, `keys are ${keyTensor.dtype}, the input is ${x.type.dtype}`)
+    const { dtype } = valueTensor
+    const absent = defaultOf(c, dtype)
+    const found = isFloat(x.type.dtype) ? undefined : lookUp(c, x, keys, values, absent, dtype)
+    if (found) return [found]
+    if (elementCount(x.type.shape) * keys.length > maxCompared) {
+      fail('A301', `${keys.length} keys for ${elementCount(x.type.shape)} elements`)
+    }
+    const keyVector = b.vector(keys, x.type.dtype)
+    const same = (v: Parameters<typeof f.eq>[0], k: Parameters<typeof f.eq>[0]) => f.eq(v, k)
+    const matches = b.map([b.reshape(x, [...x.type.shape, 1]), keyVector], (v, k) => {
+      const equal = same(v!, k!)
+      return f.select(isFloat(v!.dtype) ? f.or(equal, f.and(f.ne(v!, v!), f.ne(k!, k!))) : equal, b1, b0)
+    })
+    void matches
+    return []
+  },
+}

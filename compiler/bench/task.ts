@@ -45,10 +45,9 @@ export interface Payload {
   readonly macsPerIteration: number
 }
 
-/** Milliseconds from a model's bytes in memory to its first result; null where the engine does it ahead of time. */
+/** Milliseconds from a model's bytes in memory to its first result. */
 export interface Start {
-  /** Of attar's two modules, which one. */
-  readonly variant: Target | null
+  /** Null where the engine compiles ahead of time, and for the peer. */
   readonly compileMs: number | null
   /** Of the peer: creating the session, its engine's compilation included. */
   readonly instantiateMs: number
@@ -112,7 +111,7 @@ async function measure(script: ModelScript, payload: Payload, files: Files, load
     memoryBytes: system.memoryBytes(),
   }))
   return {
-    variant: attar.start.variant,
+    variant: attar.variant,
     attar: attarSamples!,
     peer: peerSamples ?? null,
     peakGmacs: await measurePeak(script, payload, files),
@@ -163,7 +162,11 @@ async function timed<T>(work: () => T | Promise<T>): Promise<{ result: T; ms: nu
   return { result, ms: performance.now() - start }
 }
 
-async function startAttar(script: ModelScript, payload: Payload, files: Files): Promise<System> {
+async function startAttar(
+  script: ModelScript,
+  payload: Payload,
+  files: Files,
+): Promise<System & { readonly variant: Target }> {
   const relaxed = files[payload.moduleFiles['relaxed-simd']]
   const variant = script.target === 'relaxed-simd' && relaxed !== undefined ? 'relaxed-simd' : 'simd'
   const file = files[payload.moduleFiles[variant]]!
@@ -176,8 +179,8 @@ async function startAttar(script: ModelScript, payload: Payload, files: Files): 
   const first = await timed(() => model.run(inputs))
   const coldStartMs = performance.now() - begin
   return {
+    variant,
     start: {
-      variant,
       compileMs: bytes ? compilation.ms : null,
       instantiateMs: instance.ms,
       firstRunMs: first.ms,
@@ -236,7 +239,7 @@ async function startPeer(payload: Payload, files: Files, load: Import): Promise<
   const first = await timed(() => session.run(feeds))
   const coldStartMs = performance.now() - begin
   return {
-    start: { variant: null, compileMs: null, instantiateMs: creation.ms, firstRunMs: first.ms, coldStartMs },
+    start: { compileMs: null, instantiateMs: creation.ms, firstRunMs: first.ms, coldStartMs },
     run: () => session.run(feeds),
     memoryBytes: () => memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
   }

@@ -47,11 +47,16 @@ function liveness(program: Program): Life[] {
   return [...lives.values()]
 }
 
-/** Offsets by decreasing size, each at the lowest place free during its life (greedy by size, Pisarchyk & Lee 2020). */
-function placeArena(lives: readonly Life[]): { offsets: Map<Buffer, number>; bytes: number } {
+interface Arena {
+  readonly offsets: ReadonlyMap<Buffer, number>
+  readonly bytes: number
+}
+
+/** Places buffers in the given order, each at the lowest offset that is free during its life. */
+function place(order: readonly Life[]): Arena {
   const placed: { life: Life; offset: number }[] = []
-  const order = lives.map((life, i) => ({ life, i })).sort((a, b) => b.life.bytes - a.life.bytes || a.i - b.i)
-  for (const { life } of order) {
+  let bytes = 0
+  for (const life of order) {
     const neighbours = placed
       .filter((p) => p.life.first <= life.last && life.first <= p.life.last)
       .sort((a, b) => a.offset - b.offset)
@@ -61,26 +66,56 @@ function placeArena(lives: readonly Life[]): { offsets: Map<Buffer, number>; byt
       offset = Math.max(offset, n.offset + n.life.bytes)
     }
     placed.push({ life, offset })
+    bytes = Math.max(bytes, offset + life.bytes)
   }
-  return {
-    offsets: new Map(placed.map((p) => [p.life.buffer, p.offset])),
-    bytes: placed.reduce((max, p) => Math.max(max, p.offset + p.life.bytes), 0),
-  }
+  return { offsets: new Map(placed.map((p) => [p.life.buffer, p.offset])), bytes }
 }
 
-function largestLiveSet(lives: readonly Life[], kernels: number): number {
-  const change = new Float64Array(kernels + 3)
+/** Bytes alive with `life` at the fullest moment of its life: buffers at the peak are placed first. */
+function pressures(lives: readonly Life[], kernels: number): Map<Life, number> {
+  const live = liveBytes(lives, kernels)
+  return new Map(lives.map((l) => [l, live.slice(l.first + 1, l.last + 2).reduce((a, b) => Math.max(a, b), 0)]))
+}
+
+/** Rounds of repair: enough for every model seen, few enough for a plan of hundreds of buffers in milliseconds. */
+const repairRounds = 60
+
+/**
+ * The smallest of several greedy plans (by size, Pisarchyk & Lee 2020; by pressure; by life). While that is larger than
+ * `lowerBound`, the buffer that ends highest is moved to the front of the order and the placement repeated.
+ */
+function placeArena(lives: readonly Life[], kernels: number, lowerBound: number): Arena {
+  const pressure = pressures(lives, kernels)
+  const length = (l: Life): number => l.last - l.first
+  const orders: ((a: Life, b: Life) => number)[] = [
+    (a, b) => b.bytes - a.bytes || a.first - b.first,
+    (a, b) => pressure.get(b)! - pressure.get(a)! || b.bytes - a.bytes || a.first - b.first,
+    (a, b) => b.bytes * length(b) - a.bytes * length(a) || a.first - b.first,
+    (a, b) => a.first - b.first || b.bytes - a.bytes,
+  ]
+  let best: Arena = { offsets: new Map(), bytes: Infinity }
+  for (const compare of orders) {
+    const order = [...lives].sort(compare)
+    for (let round = 0; round < repairRounds && best.bytes > lowerBound; round++) {
+      const arena = place(order)
+      if (arena.bytes < best.bytes) best = arena
+      const highest = order.findIndex((l) => arena.offsets.get(l.buffer)! + l.bytes === arena.bytes)
+      if (highest <= 0) break
+      order.unshift(...order.splice(highest, 1))
+    }
+  }
+  return best.bytes === Infinity ? place(lives) : best
+}
+
+/** Bytes alive before the first kernel, during each, and after the last. */
+function liveBytes(lives: readonly Life[], kernels: number): number[] {
+  const change = new Array<number>(kernels + 3).fill(0)
   for (const { first, last, bytes } of lives) {
     change[first + 1]! += bytes
     change[last + 2]! -= bytes
   }
   let live = 0
-  let most = 0
-  for (const delta of change) {
-    live += delta
-    most = Math.max(most, live)
-  }
-  return most
+  return change.map((delta) => (live += delta))
 }
 
 /** Text that is equal for equal bytes; a hash would do, but constants are compared once and exactly. */
@@ -116,7 +151,9 @@ export function planMemory(program: Program): MemoryPlan {
     addresses.set(buffer, constant.address)
   }
   const lives = liveness(program)
-  const arena = placeArena(lives)
+  const kernels = program.kernels.length
+  const lowerBound = liveBytes(lives, kernels).reduce((a, b) => Math.max(a, b), 0)
+  const arena = placeArena(lives, kernels, lowerBound)
   arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
   const image = new Uint8Array(end)
   for (const { address, data } of constants) image.set(data, address)
@@ -124,7 +161,7 @@ export function planMemory(program: Program): MemoryPlan {
     addresses,
     constants: image,
     arenaBytes: arena.bytes,
-    lowerBound: largestLiveSet(lives, program.kernels.length),
+    lowerBound,
     totalBytes: end + arena.bytes + readableTail,
   }
 }

@@ -46,6 +46,7 @@ import { maxPool } from './max-pool.ts'
 import { maxUnpool } from './max-unpool.ts'
 import { meanVarianceNormalization } from './mean-variance-normalization.ts'
 import { microsoftOperators } from './microsoft/index.ts'
+import { mlOperators } from './ml/index.ts'
 import { nonZero } from './non-zero.ts'
 import { oneHot } from './one-hot.ts'
 import { optionalOperators } from './optional.ts'
@@ -82,6 +83,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...activationOperators,
   ...binaryOperators,
   ...microsoftOperators,
+  ...mlOperators,
   ...optionalOperators,
   ...reduceOperators,
   ...sequenceOperators,

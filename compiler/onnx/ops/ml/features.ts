@@ -11,9 +11,17 @@ import { takeFixed } from '../../shared/indices.ts'
 import { computeDType, floatRows } from './rows.ts'
 
 /** A vector that broadcasts along the features, the last axis of input 0, or one value for all of them. */
-function perFeature(c: OpContext, name: string, values: readonly number[] | readonly bigint[], dtype: Value['type']['dtype']): Value {
+function perFeature(
+  c: OpContext,
+  name: string,
+  values: readonly number[] | readonly bigint[],
+  dtype: Value['type']['dtype'],
+): Value {
   const features = c.input(0).type.shape.at(-1) ?? 1
-  c.check(values.length === 1 || values.length === features, `${name} has ${values.length} values for ${features} features`)
+  c.check(
+    values.length === 1 || values.length === features,
+    `${name} has ${values.length} values for ${features} features`,
+  )
   return values.length === 1 ? c.b.scalar(values[0]!, dtype) : c.b.vector(values, dtype)
 }
 
@@ -55,7 +63,11 @@ export const imputer: Operator = {
     const name = float ? 'imputed_value_floats' : 'imputed_value_int64s'
     const imputed = perFeature(c, name, float ? c.floats(name) : c.bigints(name), dtype)
     const replaced = c.b.scalar(
-      float ? c.float('replaced_value_float', 0) : (c.has('replaced_value_int64') ? c.bigints('replaced_value_int64')[0]! : 0n),
+      float
+        ? c.float('replaced_value_float', 0)
+        : c.has('replaced_value_int64')
+          ? c.bigints('replaced_value_int64')[0]!
+          : 0n,
       dtype,
     )
     return [

@@ -1,5 +1,6 @@
 import { fail } from '../../../core/diagnostic.ts'
 import { isFloat, type DType, type Scalar } from '../../../core/dtype.ts'
+import { convert } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { reader, tensorOf, type Tensor } from '../../../core/tensor.ts'
@@ -32,7 +33,14 @@ function defaultOf(c: OpContext, dtype: DType): Scalar {
 }
 
 /** Integer keys that lie close together: the values by key, with the default in the gaps and at both ends. */
-function lookUp(c: OpContext, x: Value, keys: readonly Scalar[], values: readonly Scalar[], absent: Scalar, dtype: DType): Value | undefined {
+function lookUp(
+  c: OpContext,
+  x: Value,
+  keys: readonly Scalar[],
+  values: readonly Scalar[],
+  absent: Scalar,
+  dtype: DType,
+): Value | undefined {
   const numbers = keys.map(BigInt)
   const low = numbers.reduce((a, b) => (b < a ? b : a)) - 1n
   const high = numbers.reduce((a, b) => (b > a ? b : a)) + 1n
@@ -64,12 +72,13 @@ export const labelEncoder: Operator = {
       fail('A301', `${keys.length} keys for ${elementCount(x.type.shape)} elements`)
     }
     const keyVector = b.vector(keys, x.type.dtype)
-    const same = (v: Parameters<typeof f.eq>[0], k: Parameters<typeof f.eq>[0]) => f.eq(v, k)
     const matches = b.map([b.reshape(x, [...x.type.shape, 1]), keyVector], (v, k) => {
-      const equal = same(v!, k!)
-      return f.select(isFloat(v!.dtype) ? f.or(equal, f.and(f.ne(v!, v!), f.ne(k!, k!))) : equal, b1, b0)
+      const equal = f.eq(v!, k!)
+      return convert(isFloat(v!.dtype) ? f.or(equal, f.and(f.ne(v!, v!), f.ne(k!, k!))) : equal, 'i32')
     })
-    void matches
-    return []
+    const axis = x.type.shape.length
+    const place = b.argreduce(matches, { kind: 'max', axis, last: false })
+    const present = b.unary('not', b.binary('eq', b.reduce('max', matches, [axis]), b.scalar(0, 'i32')))
+    return [b.select(present, b.take(b.vector(values, dtype), place, 0), b.scalar(absent, dtype))]
   },
 }

@@ -39,7 +39,9 @@ export function probit(p: Expr): Expr {
 function softmaxZero(b: Builder, scores: Value): Value {
   const highest = b.reduce('max', scores, [1], true)
   const isZero = (s: Expr): Expr => f.le(f.abs(s), Math.fround(1e-7))
-  const powers = b.map([scores, highest], (s, m) => f.select(isZero(s!), f.mul(s!, f.exp(f.neg(m!))), f.exp(f.sub(s!, m!))))
+  const powers = b.map([scores, highest], (s, m) =>
+    f.select(isZero(s!), f.mul(s!, f.exp(f.neg(m!))), f.exp(f.sub(s!, m!))),
+  )
   const counted = b.map([scores, powers], (s, p) => f.select(isZero(s!), 0, p!))
   return b.binary('div', powers, b.reduce('add', counted, [1], true))
 }
@@ -68,12 +70,21 @@ export const transformTargets = (b: Builder, scores: Value, transform: PostTrans
  * Both classes' scores, [rows, 2], from the score [rows, 1] of the positive one, which is a probability or is signed.
  * As in onnxruntime probabilities are not transformed, signed scores only by LOGISTIC; PROBIT it does not define.
  */
-export function bothScores(c: OpContext, score: Value, kind: 'probability' | 'signed', transform: PostTransform): Value {
+export function bothScores(
+  c: OpContext,
+  score: Value,
+  kind: 'probability' | 'signed',
+  transform: PostTransform,
+): Value {
   if (transform === 'PROBIT') c.unsupported('PROBIT of two classes with one score')
   const { b } = c
   const pair = (negative: (s: Expr) => Expr, positive: (s: Expr) => Expr): Value =>
     b.concatenate([b.map([score], (s) => negative(s!)), b.map([score], (s) => positive(s!))], 1)
-  if (kind === 'probability') return pair((s) => f.sub(1, s), (s) => s)
+  if (kind === 'probability')
+    return pair(
+      (s) => f.sub(1, s),
+      (s) => s,
+    )
   if (transform === 'LOGISTIC') return pair((s) => logistic(f.neg(s)), logistic)
   return pair(f.neg, (s) => s)
 }

@@ -6,7 +6,8 @@ import type { OpContext } from '../../context.ts'
 export function rows(c: OpContext): Value {
   const x = c.input(0)
   const { shape } = x.type
-  if (shape.length !== 1 && shape.length !== 2) c.unsupported(`an input of rank ${shape.length}; rows of features are expected`)
+  if (shape.length !== 1 && shape.length !== 2)
+    c.unsupported(`an input of rank ${shape.length}; rows of features are expected`)
   return c.b.reshape(x, shape.length === 1 ? [1, shape[0]!] : shape)
 }
 

@@ -1,3 +1,0 @@
-import { passes } from '../passes/index.ts'
-import x from 'lodash'
-export const zz = [passes, x, 'Conv']

@@ -1,0 +1,28 @@
+import type { Operator } from '../../context.ts'
+import {
+  arrayFeatureExtractor,
+  binarizer,
+  featureVectorizer,
+  imputer,
+  normalizer,
+  oneHotEncoder,
+  scaler,
+  zipMap,
+} from './features.ts'
+import { labelEncoder } from './label-encoder.ts'
+import { linearClassifier, linearRegressor } from './linear.ts'
+
+/** Classical machine learning: domain ai.onnx.ml. */
+export const mlOperators: Readonly<Record<string, Operator>> = {
+  'ai.onnx.ml.ArrayFeatureExtractor': arrayFeatureExtractor,
+  'ai.onnx.ml.Binarizer': binarizer,
+  'ai.onnx.ml.FeatureVectorizer': featureVectorizer,
+  'ai.onnx.ml.Imputer': imputer,
+  'ai.onnx.ml.LabelEncoder': labelEncoder,
+  'ai.onnx.ml.LinearClassifier': linearClassifier,
+  'ai.onnx.ml.LinearRegressor': linearRegressor,
+  'ai.onnx.ml.Normalizer': normalizer,
+  'ai.onnx.ml.OneHotEncoder': oneHotEncoder,
+  'ai.onnx.ml.Scaler': scaler,
+  'ai.onnx.ml.ZipMap': zipMap,
+}

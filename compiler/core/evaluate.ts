@@ -54,8 +54,7 @@ const folded = new WeakMap<Value, Tensor | null>()
 export function constantOf(value: Value): Tensor | undefined {
   const known = folded.get(value)
   if (known !== undefined) return known ?? undefined
-  for (const node of topological([value])) {
-    if (folded.has(node.results[0]!)) continue
+  for (const node of topological([value], (n) => folded.has(n.results[0]!))) {
     const operands = node.operands.map((o) => folded.get(o) ?? null)
     const bytes = node.results.reduce((sum, r) => sum + typeBytes(r.type), 0)
     const cheap = workOf(node) <= foldLimits.operations && bytes <= foldLimits.bytes

@@ -50,8 +50,11 @@ export function createNode<O extends OpName>(
   return node
 }
 
-/** The nodes that `roots` depend on, operands before users, in an order that depends on the graph alone. */
-export function topological(roots: Iterable<Value>): Node[] {
+/**
+ * The nodes that `roots` depend on, operands before users, in an order that depends on the graph alone. Nodes that are
+ * `settled` are left out, with what only they need.
+ */
+export function topological(roots: Iterable<Value>, settled: (node: Node) => boolean = () => false): Node[] {
   const order: Node[] = []
   const state = new Map<Node, 'open' | 'done'>()
   // An explicit stack: graphs are deeper than the call stack.
@@ -70,7 +73,7 @@ export function topological(roots: Iterable<Value>): Node[] {
     state.set(node, 'open')
     for (let i = node.operands.length - 1; i >= 0; i--) {
       const operand = node.operands[i]!.node
-      if (!state.has(operand)) stack.push(operand)
+      if (!state.has(operand) && !settled(operand)) stack.push(operand)
     }
   }
   return order

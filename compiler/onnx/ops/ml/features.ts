@@ -26,7 +26,7 @@ function perFeature(
 }
 
 export const scaler: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)
     const dtype = computeDType(x.type.dtype)
@@ -39,7 +39,7 @@ export const scaler: Operator = {
 
 /** MAX divides by the greatest element, not the greatest magnitude; rows whose norm is 0 stay as they are. */
 export const normalizer: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
     const x = floatRows(c)
     const kind = c.string('norm', 'MAX')
@@ -56,7 +56,7 @@ export const normalizer: Operator = {
 }
 
 export const imputer: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const x = c.input(0)
     const { dtype } = x.type
     const float = isFloat(dtype)
@@ -81,7 +81,7 @@ export const imputer: Operator = {
 }
 
 export const binarizer: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const threshold = c.float('threshold', 0)
     const { dtype } = c.input(0).type
     return [c.b.map([c.input(0)], (x) => convert(f.gt(convert(x!, computeDType(dtype)), threshold), dtype))]
@@ -90,7 +90,7 @@ export const binarizer: Operator = {
 
 /** An element that is no category gives zeros, even where attribute `zeros` wants onnxruntime to fail. */
 export const oneHotEncoder: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const x = c.input(0)
     if (c.strings('cats_strings', []).length > 0) fail('A202', 'categories are strings')
     const categories = c.bigints('cats_int64s')
@@ -104,7 +104,7 @@ export const oneHotEncoder: Operator = {
 /** Elements along the last axis; those of a vector become one row. */
 export const arrayFeatureExtractor: Operator = {
   floats: 'storage',
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
     const { shape } = c.input(0).type
     c.check(shape.length > 0, 'the input is a scalar')
@@ -123,7 +123,7 @@ export const arrayFeatureExtractor: Operator = {
 
 /** The inputs' features side by side, each input cut or filled with zeros to its size in `inputdimensions`. */
 export const featureVectorizer: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
     const sizes = c.ints('inputdimensions')
     c.check(sizes.length === c.inputs.length && sizes.every((n) => n >= 0), `inputdimensions [${sizes.join(',')}]`)
@@ -140,4 +140,4 @@ export const featureVectorizer: Operator = {
 }
 
 /** A sequence of maps from label to score is the scores' tensor itself. */
-export const zipMap: Operator = { lower: (c) => [c.input(0)] }
+export const zipMap: Operator = { lower: (c: OpContext) => [c.input(0)] }

@@ -56,7 +56,7 @@ function lookUp(
 /** A key that is NaN stands for every NaN. */
 export const labelEncoder: Operator = {
   floats: 'storage',
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)
     const keyTensor = side(c, 'keys')

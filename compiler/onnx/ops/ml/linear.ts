@@ -24,11 +24,11 @@ function linear(c: OpContext, targets: number, intercepts: readonly number[]): V
 }
 
 export const linearRegressor: Operator = {
-  lower: (c) => [transformTargets(c.b, linear(c, c.int('targets', 1), c.floats('intercepts', [])), postTransform(c))],
+  lower: (c: OpContext) => [transformTargets(c.b, linear(c, c.int('targets', 1), c.floats('intercepts', [])), postTransform(c))],
 }
 
 export const linearClassifier: Operator = {
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
     const labels = classLabels(c, 'classlabels_ints')
     const transform = postTransform(c)

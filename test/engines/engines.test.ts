@@ -1,9 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines, runModel, scriptOf, type ModelScript } from '../../compiler/bench/engines/index.ts'
-import { artefacts } from '../../compiler/package/index.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import { toNumbers } from '../../compiler/core/tensor.ts'
+import { artefacts, compile, importModel } from '../../compiler/index.ts'
 import { compiled, inputs, outputs } from '../package/fixture.ts'
 
 /** Needs escaping in addresses. */
@@ -20,6 +22,11 @@ const limit = { timeout: 60_000 }
 
 let both: string
 let baseline: string
+let digits: string
+
+/** A digit of made-up pixels. */
+const pixels = Float32Array.from({ length: 784 }, (_, i) => (i * 37) % 256)
+let probabilities: number[]
 
 async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'attar-engines-'))
@@ -29,13 +36,26 @@ async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<str
   return folder
 }
 
+/** The sample model compiled, and what the reference evaluator makes of the pixels. */
+async function compileDigits(): Promise<void> {
+  const model = await readFile('examples/digits/digits.onnx')
+  digits = await mkdtemp(join(tmpdir(), 'attar-digits-'))
+  for (const [file, content] of Object.entries(artefacts(await compile(model, { dims: { batch: 1 } }), 'digits'))) {
+    await writeFile(join(digits, file), content)
+  }
+  const { graph } = importModel(model, { dims: { batch: 1 } })
+  const outputs = evaluate(graph, { image: { dtype: 'f32', shape: [1, 1, 28, 28], data: pixels } })
+  probabilities = toNumbers(outputs['probabilities']!)
+}
+
 beforeAll(async () => {
+  await compileDigits()
   both = await write(['simd', 'relaxed-simd'])
   baseline = await write(['simd', 'relaxed-simd'])
   await rm(join(baseline, `${name}.relaxed.wasm`))
 })
 afterAll(async () => {
-  for (const folder of [both, baseline]) await rm(folder, { recursive: true })
+  for (const folder of [both, baseline, digits]) await rm(folder, { recursive: true })
 })
 
 describe.each(known)('$name', (engine) => {
@@ -49,6 +69,13 @@ describe.each(known)('$name', (engine) => {
     console.log(`${engine.name}: ${run.version}, ran ${run.picked}`)
     // The output `relaxed` is written by the module: it tells which one has really run.
     expect(run.outputs).toEqual(outputs(run.picked))
+  })
+
+  it.skipIf(engine.absent)('computes what the reference evaluator does', limit, async () => {
+    const { outputs } = await runModel(engine, digits, 'digits', { image: pixels })
+    const found = Array.from(outputs['probabilities'] as Float32Array)
+    expect(found).toHaveLength(10)
+    found.forEach((p, i) => expect(p).toBeCloseTo(probabilities[i]!, 5))
   })
 
   it.runIf(fallingBack.includes(engine.name))(

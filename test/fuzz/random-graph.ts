@@ -16,18 +16,18 @@ interface Range {
 
 /** Floats stay multiples of their unit below 2^22 units: sums and products are exact in f32 in any order. */
 const mostUnits = 2 ** 22
-const largest = 600
+const largest = 900
 const small: Range = { bound: 3, unit: 1 }
 const b = new Builder(undefined)
 
 /** Random tensors in the range that the generator assumes of inputs and constants: integers of −3 … 3. */
 export function smallTensor(random: Random, dtype: DType, shape: Shape): Tensor {
   const unsigned = dtype === 'bool' || dtype.startsWith('u')
-  const values = Array.from({ length: elementCount(shape) }, () => (dtype === 'bool' ? random.int(2) : random.int(unsigned ? 7 : 7) - (unsigned ? 0 : 3)))
+  const values = Array.from({ length: elementCount(shape) }, () => (dtype === 'bool' ? random.int(2) : random.int(7) - (unsigned ? 0 : 3)))
   return tensorOf(dtype, shape, values)
 }
 
-/** Builds one graph; values get at most 600 elements. */
+/** Builds one graph; values get at most 900 elements. */
 class Generator {
   readonly inputs: Value[] = []
   readonly pool: Value[] = []
@@ -267,7 +267,7 @@ class Generator {
     for (;;) {
       const pads = { low: this.random.pick([0, 0, 1, 2]), high: this.random.pick([0, 0, 1, 2]) }
       const size = this.random.pick([1, 2, 3, 3])
-      const w = { ...trivialWindow, ...pads, size, stride: this.random.pick([1, 1, 2, 3]), dilation: this.random.pick([1, 1, 1, 2]) }
+      const w = { ...trivialWindow, ...pads, size, stride: this.random.pick([1, 1, 2, 3]), dilation: this.random.pick([1, 1, 1, 2]), baseDilation: this.chance(0.06) ? 2 : 1 }
       if (windowPositions(length, w) > 0) return w
     }
   }
@@ -275,7 +275,7 @@ class Generator {
   private convolution(): Value {
     const image = (v: Value): boolean => v.type.dtype === 'f32' && v.type.shape.length === 4 && !v.type.shape.includes(0)
     const found = this.some(image)
-    const shape = [1 + this.random.int(2), this.random.pick([1, 2, 3, 4, 6, 8, 16]), 1 + this.random.int(6), 1 + this.random.int(5)]
+    const shape = [1 + this.random.int(2), this.random.pick([1, 2, 3, 4, 6, 8, 12, 16, 20]), 1 + this.random.int(6), 1 + this.random.int(5)]
     const x = this.tame(found ?? this.input('f32', shape))
     const [, channels, h, w] = x.type.shape as [number, number, number, number]
     const groups = this.random.pick([1, 1, channels, ...[2, 3].filter((g) => channels % g === 0)])

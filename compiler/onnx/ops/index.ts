@@ -24,12 +24,14 @@ import { einsum } from './einsum.ts'
 import { expand } from './expand.ts'
 import { eyeLike } from './eye-like.ts'
 import { flatten } from './flatten.ts'
+import { dft, stft } from './fourier.ts'
 import { gather } from './gather.ts'
 import { gatherElements } from './gather-elements.ts'
 import { gatherNd } from './gather-nd.ts'
 import { gemm } from './gemm.ts'
 import { globalAveragePool, globalMaxPool } from './global-pool.ts'
 import { groupNormalization } from './group-normalization.ts'
+import { gridSample } from './grid-sample.ts'
 import { hardmax } from './hardmax.ts'
 import { identity } from './identity.ts'
 import { ifOperator } from './if.ts'
@@ -65,6 +67,7 @@ import { scan } from './scan.ts'
 import { scatterElements, scatterNd } from './scatter.ts'
 import { sequenceOperators } from './sequence.ts'
 import { shape, size } from './shape.ts'
+import { signalOperators } from './signal-windows.ts'
 import { slice } from './slice.ts'
 import { softmaxOperators } from './softmax.ts'
 import { split } from './split.ts'
@@ -87,6 +90,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...optionalOperators,
   ...reduceOperators,
   ...sequenceOperators,
+  ...signalOperators,
   ...softmaxOperators,
   ...unaryOperators,
   ...variadicOperators,
@@ -108,6 +112,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ConvTranspose: convTranspose,
   CumProd: cumulative('mul'),
   CumSum: cumulative('add'),
+  DFT: dft,
   DepthToSpace: depthToSpace,
   DequantizeLinear: dequantizeLinear,
   Det: det,
@@ -125,6 +130,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   GlobalAveragePool: globalAveragePool,
   GlobalLpPool: globalLpPool,
   GlobalMaxPool: globalMaxPool,
+  GridSample: gridSample,
   GroupNormalization: groupNormalization,
   Hardmax: hardmax,
   Identity: identity,
@@ -155,6 +161,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Reshape: reshape,
   Resize: resize,
   ReverseSequence: reverseSequence,
+  STFT: stft,
   Scan: scan,
   Scatter: scatterElements,
   ScatterElements: scatterElements,

@@ -24,7 +24,9 @@ function linear(c: OpContext, targets: number, intercepts: readonly number[]): V
 }
 
 export const linearRegressor: Operator = {
-  lower: (c: OpContext) => [transformTargets(c.b, linear(c, c.int('targets', 1), c.floats('intercepts', [])), postTransform(c))],
+  lower: (c: OpContext) => [
+    transformTargets(c.b, linear(c, c.int('targets', 1), c.floats('intercepts', [])), postTransform(c)),
+  ],
 }
 
 export const linearClassifier: Operator = {

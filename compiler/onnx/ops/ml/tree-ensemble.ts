@@ -1,11 +1,12 @@
 import type { Builder } from '../../../core/builder.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { classLabels } from './labels.ts'
-import { bothScores, postTransform, transformScores, transformTargets, type PostTransform } from './post-transform.ts'
+import { range } from '../../shared/axes.ts'
+import { classLabels, type Labels } from './labels.ts'
+import { bothScores, postTransform, transformScores, transformTargets } from './post-transform.ts'
 import { computeDType, rows } from './rows.ts'
-import { floatsOf, forestByIds, forestByIndices, values } from './trees.ts'
-import { aggregateVotes, type Aggregate, type Voted } from './walk.ts'
+import { floatsOf, forestByIds, forestByIndices, type Vote } from './trees.ts'
+import { aggregateVotes, type Aggregate, type Aggregated, type Voted } from './walk.ts'
 
 /** Input 0 as rows in the dtype in which thresholds are compared. */
 function inputRows(c: OpContext): Value {
@@ -52,39 +53,102 @@ export const treeEnsemble: Operator = {
   },
 }
 
-const pick = (b: Builder, cond: Voted, yes: Value, no: Value): Value =>
-  typeof cond === 'boolean' ? (cond ? yes : no) : b.select(cond, yes, no)
+/** What `yes` gives where `cond` holds, [rows, …], else what `no` gives; only what can be needed is made. */
+function pick(b: Builder, cond: Voted, yes: () => Value, no: () => Value): Value {
+  if (typeof cond === 'boolean') return cond ? yes() : no()
+  return b.select(b.reshape(cond, [cond.type.shape[0]!, 1]), yes(), no())
+}
 
-/** The rules of onnxruntime's TreeEnsembleClassifier; the specification is silent about two classes with one score. */
+/** The class of the greatest score, i32 [rows]. Classes that got no vote do not count. */
+function topClass(b: Builder, scores: Value, voted: (target: number) => Voted): Value {
+  const [count, classes] = scores.type.shape as [number, number]
+  const columns = range(0, classes).map((i) =>
+    pick(
+      b,
+      voted(i),
+      () => b.sliceAxis(scores, 1, i, 1),
+      () => b.full(-Infinity, scores.type.dtype, [count, 1]),
+    ),
+  )
+  const counted = range(0, classes).every((i) => voted(i) === true) ? scores : b.concatenate(columns, 1)
+  return b.argreduce(counted, { kind: 'max', axis: 1, last: false })
+}
+
+/** Labels, i64 [rows], and scores, [rows, 2], of two classes. */
+function decide(
+  c: OpContext,
+  labels: Labels,
+  votes: Aggregated,
+  base: readonly number[],
+  weights: readonly Vote[],
+): Value[] {
+  const { b } = c
+  const transform = postTransform(c)
+  const { dtype, shape } = votes.scores.type
+  const [sum0, sum1] = [0, 1].map((i) => b.sliceAxis(votes.scores, 1, i, 1)) as [Value, Value]
+  const voted = votes.voted(1)
+  const plus = (x: Value, i: number): Value => (base[i] ? b.binary('add', x, b.scalar(base[i], dtype)) : x)
+  const two = base.length === 2
+  // With two base values and votes for class 1 the sum for class 0 is taken as the score of class 1.
+  const score1 = two
+    ? pick(
+        b,
+        voted,
+        () => plus(sum0, 1),
+        () => plus(sum1, 1),
+      )
+    : sum1
+  const score0 = two
+    ? pick(
+        b,
+        voted,
+        () => b.unary('neg', score1),
+        () => plus(sum0, 0),
+      )
+    : plus(sum0, 0)
+  const deciding = pick(
+    b,
+    voted,
+    () => score1,
+    () =>
+      pick(
+        b,
+        votes.voted(0),
+        () => score0,
+        () => b.full(0, dtype, [shape[0]!, 1]),
+      ),
+  )
+  const oneClass = new Set(weights.map(({ target }) => target)).size === 1
+  const isProbability = oneClass && weights.every(({ weight }) => weight >= 0)
+  const positive = b.reshape(b.binary('gt', deciding, b.scalar(isProbability ? 0.5 : 0, dtype)), [shape[0]!])
+  const separate = (): Value => transformScores(b, b.concatenate([score0, score1], 1), transform)
+  const joint = (): Value => bothScores(c, score0, isProbability ? 'probability' : 'signed', transform)
+  // Where both classes have weights the labels are 1 and 0, whatever the model calls them.
+  return [
+    oneClass ? labels.choose(positive) : b.convert(positive, 'i64'),
+    two ? separate() : pick(b, voted, separate, joint),
+  ]
+}
+
+/** The rules are those of onnxruntime; the specification is silent about two classes with one score. */
 export const treeEnsembleClassifier: Operator = {
   lower: (c: OpContext) => {
     const { b } = c
     const labels = classLabels(c, 'classlabels_int64s')
     const base = floatsOf(c, 'base_values')
-    c.check(base.length <= Math.max(2, labels.count), `${base.length} base_values for ${labels.count} classes`)
-    const transform = postTransform(c)
+    const bases = labels.count === 2 ? [0, 1, 2] : [0, labels.count]
+    c.check(bases.includes(base.length), `${base.length} base_values for ${labels.count} classes`)
     const forest = forestByIds(c, 'class')
     const votes = aggregateVotes(c, inputRows(c), forest, labels.count, 'SUM')
-    const finish = (scores: Value): Value => b.convert(scores, 'f32')
-    if (labels.count > 2) {
-      c.check(base.length === 0 || base.length === labels.count, `${base.length} base_values for ${labels.count} classes`)
-      const scores = addBase(c, votes.scores, base)
-      return [labels.of(topClass(b, scores, base.length > 0, votes.voted)), finish(transformScores(b, scores, transform))]
+    if (labels.count === 2) {
+      const [label, scores] = decide(c, labels, votes, base, forest.leaves.flat())
+      return [label!, b.convert(scores!, 'f32')]
     }
-    const weights = forest.leaves.flat()
-    const oneClass = new Set(weights.map(({ target }) => target)).size === 1
-    const binary = {
-      isProbability: weights.every(({ weight }) => weight >= 0),
-      decidable: labels.count === 2 && oneClass,
-    }
-    void values
-    return [labels.of(votes.scores), finish(votes.scores), binary, bothScores, transform] as never
+    const scores = addBase(c, votes.scores, base)
+    const transformed = b.convert(transformTargets(b, scores, postTransform(c)), 'f32')
+    if (labels.count > 2)
+      return [labels.of(topClass(b, scores, base.length > 0 ? () => true : votes.voted)), transformed]
+    const positive = b.binary('gt', b.reshape(scores, [scores.type.shape[0]!]), b.scalar(0, scores.type.dtype))
+    return [labels.choose(positive), transformed]
   },
 }
-
-function topClass(b: Builder, scores: Value, all: boolean, voted: (target: number) => Voted): Value {
-  void all
-  void voted
-  return b.argreduce(scores, { kind: 'max', axis: 1, last: false })
-}
-export type { PostTransform }

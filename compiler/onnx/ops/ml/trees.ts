@@ -178,6 +178,22 @@ export function forestByIndices(c: OpContext): Forest {
   return { branches, leaves: weights.map((weight, i) => [{ target: targets[i]!, weight }]), roots }
 }
 
+/** The leaves that each tree can reach. */
+export function leavesByTree({ branches, roots }: Forest): number[][] {
+  let visits = 0
+  return roots.map((root) => {
+    const leaves: number[] = []
+    const seen = new Set([root])
+    for (const next of seen) {
+      if (next < 0) leaves.push(-1 - next)
+      else seen.add(branches[next]!.yes).add(branches[next]!.no)
+    }
+    visits += seen.size
+    checkSize(visits)
+    return leaves
+  })
+}
+
 /** Steps after which every tree is at a leaf. A205 for a cycle, A301 for trees that are too deep. */
 export function depthOf(c: OpContext, { branches, roots }: Forest): number {
   const parents = new Array<number>(branches.length).fill(0)

@@ -4,8 +4,9 @@ import type { Expr } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import { tensorOf } from '../../../core/tensor.ts'
 import type { OpContext } from '../../context.ts'
+import { range } from '../../shared/axes.ts'
 import * as f from '../../shared/formula.ts'
-import { branchModes, depthOf, type BranchMode, type Forest } from './trees.ts'
+import { branchModes, depthOf, leavesByTree, type BranchMode, type Forest } from './trees.ts'
 
 /** Leaves times targets, of which every one has a weight. */
 const maxWeights = 1 << 24
@@ -26,9 +27,9 @@ const compare: Readonly<Record<BranchMode, (x: Expr, threshold: Expr) => Expr>> 
  * The leaf that each row of `x` [rows, features] reaches in each tree: i32 [rows, trees]. Every tree takes as many steps as
  * the deepest one: a row that has reached leaf i stays at place branches + i.
  */
-function walk(c: OpContext, x: Value, forest: Forest): Value {
+function walk(c: OpContext, x: Value, forest: Forest, roots: readonly number[]): Value {
   const { b } = c
-  const { branches, leaves, roots } = forest
+  const { branches, leaves } = forest
   const [count, features] = x.type.shape as [number, number]
   const depth = depthOf(c, forest)
   const wrong = branches.find(({ feature }) => feature < 0 || feature >= features)
@@ -109,31 +110,60 @@ export function aggregateVotes(c: OpContext, x: Value, forest: Forest, targets: 
   const { b } = c
   const { leaves, roots } = forest
   const { dtype } = x.type
-  if (leaves.length * targets > maxWeights) {
-    fail('A301', `${leaves.length} leaves have weights for ${targets} targets; the limit is ${maxWeights} weights`)
+  for (const { target } of leaves.flat()) {
+    c.check(target >= 0 && target < targets, `target ${target} is none of ${targets}`)
   }
-  for (const { target } of leaves.flat()) c.check(target >= 0 && target < targets, `target ${target} is none of ${targets}`)
-  const leaf = walk(c, x, forest)
-  const empty = kind === 'MIN' ? Infinity : kind === 'MAX' ? -Infinity : 0
-  const weights = leaves.map((votes) => {
-    const row = new Array<number>(targets).fill(empty)
-    for (const { target, weight } of votes) {
-      const { [target]: old = 0 } = row
-      row[target] = kind === 'MIN' ? Math.min(old, weight) : kind === 'MAX' ? Math.max(old, weight) : old + weight
-    }
-    return row
-  })
   const reduceKind = kind === 'MIN' ? 'min' : kind === 'MAX' ? 'max' : 'add'
-  const weightTable = b.constant(tensorOf(dtype, [leaves.length, targets], weights.flat()))
-  const total = b.reduce(reduceKind, b.take(weightTable, leaf, 0), [1])
-  const scores = b.map([total], (t) =>
-    kind === 'AVERAGE' ? f.div(t!, roots.length) : kind === 'SUM' ? t! : f.select(f.eq(t!, empty), 0, t!),
+  const none = kind === 'MIN' ? Infinity : kind === 'MAX' ? -Infinity : 0
+  const combine = (a: number, w: number): number =>
+    kind === 'MIN' ? Math.min(a, w) : kind === 'MAX' ? Math.max(a, w) : a + w
+  const weightsOf = (target?: number): number[] =>
+    leaves.map((votes) =>
+      votes.reduce((sum, v) => (v.target === (target ?? v.target) ? combine(sum, v.weight) : sum), none),
+    )
+
+  const byTree = leavesByTree(forest)
+  const votedBy = byTree.map((list) => [...new Set(list.flatMap((i) => leaves[i]!.map((vote) => vote.target)))])
+  // Boosted classifiers: each tree is for one class. Trees are put in the order of their targets.
+  const single = votedBy.every((list) => list.length <= 1)
+  const order = roots.map((_, i) => i)
+  if (single) order.sort((i, j) => (votedBy[i]![0] ?? 0) - (votedBy[j]![0] ?? 0))
+  const leaf = walk(
+    c,
+    x,
+    forest,
+    order.map((i) => roots[i]!),
   )
+
+  let total: Value
+  if (single) {
+    const chosen = b.take(b.constant(tensorOf(dtype, [leaves.length], weightsOf())), leaf, 0)
+    const columns = range(0, targets).map((target) => {
+      const mine = order.map((i) => (votedBy[i]![0] ?? 0) === target)
+      const trees = mine.filter((m) => m).length
+      const part = b.sliceAxis(chosen, 1, Math.max(0, mine.indexOf(true)), trees)
+      return b.reduce(reduceKind, part, [1], true)
+    })
+    total = b.concatenate(columns, 1)
+  } else {
+    if (leaves.length * targets > maxWeights) {
+      fail('A301', `${leaves.length} leaves vote for ${targets} targets; the limit is ${maxWeights} weights`)
+    }
+    const columns = range(0, targets).map(weightsOf)
+    const table = leaves.flatMap((_, i) => columns.map((column) => column[i]!))
+    total = b.reduce(reduceKind, b.take(b.constant(tensorOf(dtype, [leaves.length, targets], table)), leaf, 0), [1])
+  }
+  const finish: Record<Aggregate, (t: Expr) => Expr> = {
+    SUM: (t) => t,
+    AVERAGE: (t) => f.div(t, roots.length),
+    MIN: (t) => f.select(f.eq(t, none), 0, t),
+    MAX: (t) => f.select(f.eq(t, none), 0, t),
+  }
   return {
-    scores,
+    scores: b.map([total], (t) => finish[kind](t!)),
     voted: (target) => {
       const votes = leaves.map((list) => list.some((vote) => vote.target === target))
-      if (votes.every((v) => v)) return true
+      if (byTree.some((list) => list.every((i) => votes[i]))) return true
       if (!votes.some((v) => v)) return false
       const table = b.vector(votes.map(Number), 'i32')
       return b.map([b.reduce('max', b.take(table, leaf, 0), [1])], (v) => f.ne(v!, 0))

@@ -14,6 +14,7 @@ declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128
  * w       packed [group][CO / 8][KH][KW][run][8], the last block padded with zeros
  * b       bias [group][CO rounded up to 8]; wg, bg, yg and auxg lead to the next group (or image, or matrix)
  * y, aux  output and a second operand for the epilogue, each with strides of its own
+ * `band` pixels, a multiple of 4, are done for all channels before the next.
  * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
  */
 export function f32_igemm_4x8(
@@ -25,6 +26,7 @@ export function f32_igemm_4x8(
   groups: i32,
   OH: i32,
   OW: i32,
+  band: i32,
   CO: i32,
   KH: i32,
   KW: i32,
@@ -54,19 +56,32 @@ export function f32_igemm_4x8(
   const yskip = yrow - OW * ypix
   const uskip = auxrow - OW * auxpix
   for (; groups > 0; groups--) {
+    // Where the band begins: what it reads stays in cache while all output channels go over it.
+    let bx = x
+    let by = y
+    let bu = aux
+    let bxc = 0
+    let byc = 0
+    for (let rest = pixels; rest > 0; rest -= band) {
+    const count = min(band, rest)
+    let xp: usize = 0
+    let yp: usize = 0
+    let up: usize = 0
+    let xc = 0
+    let yc = 0
     let wn = w
     for (let n = 0; n < CO; n += 8) {
       const column = n << 2
       const b0 = v128.load(b + column)
       const b1 = v128.load(b + column, 16)
-      const rest = CO - n
+      const channels = CO - n
       // Taps are read and results written by two walks over the pixels, so that few pointers live through the sums.
-      let xp = x
-      let xc = 0
-      let yp = y + column
-      let up = aux + column
-      let yc = 0
-      for (let left = pixels; left > 0; left -= 4) {
+      xp = bx
+      xc = bxc
+      yp = by + column
+      up = bu + column
+      yc = byc
+      for (let left = count; left > 0; left -= 4) {
         let r0 = xp
         let r1 = r0 + step
         let r2 = r1 + step
@@ -134,7 +149,7 @@ export function f32_igemm_4x8(
           r2 += xrow
           r3 += xrow
         }
-        store(yp, up, column, c00, c01, rest, p0, p1)
+        store(yp, up, column, c00, c01, channels, p0, p1)
         yp += ypix
         up += auxpix
         if (++yc == OW) {
@@ -143,7 +158,7 @@ export function f32_igemm_4x8(
           up += uskip
         }
         if (left > 1) {
-          store(yp, up, column, c10, c11, rest, p0, p1)
+          store(yp, up, column, c10, c11, channels, p0, p1)
           yp += ypix
           up += auxpix
           if (++yc == OW) {
@@ -153,7 +168,7 @@ export function f32_igemm_4x8(
           }
         }
         if (left > 2) {
-          store(yp, up, column, c20, c21, rest, p0, p1)
+          store(yp, up, column, c20, c21, channels, p0, p1)
           yp += ypix
           up += auxpix
           if (++yc == OW) {
@@ -163,7 +178,7 @@ export function f32_igemm_4x8(
           }
         }
         if (left > 3) {
-          store(yp, up, column, c30, c31, rest, p0, p1)
+          store(yp, up, column, c30, c31, channels, p0, p1)
           yp += ypix
           up += auxpix
           if (++yc == OW) {
@@ -174,6 +189,14 @@ export function f32_igemm_4x8(
         }
       }
       wn += block
+      yp -= column
+      up -= column
+    }
+    bx = xp
+    bxc = xc
+    by = yp
+    byc = yc
+    bu = up
     }
     x += xg
     w += wg
@@ -192,12 +215,12 @@ function next(p: usize, more: bool, step: i32, wraps: bool, skip: i32): usize {
 
 // @ts-ignore: decorator
 @inline
-function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, rest: i32, p0: v128, p1: v128): void {
+function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, channels: i32, p0: v128, p1: v128): void {
   c0 = epilogue(c0, y, aux, column, p0, p1)
-  if (rest <= 4) {
-    storeLanes(y, c0, rest)
+  if (channels <= 4) {
+    storeLanes(y, c0, channels)
     return
   }
   v128.store(y, c0)
-  storeLanes(y + 16, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), rest - 4)
+  storeLanes(y + 16, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), channels - 4)
 }

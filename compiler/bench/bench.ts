@@ -131,7 +131,7 @@ const downloadOf = async (paths: readonly string[]): Promise<Sizes> =>
 
 function absence(engine: Engine, error: unknown): string {
   if (engine.name === 'workerd') return 'the engine compiles no WebAssembly at run time'
-  return error instanceof Error ? error.message : String(error)
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!
 }
 
 const toValue = ([name, tensor]: [string, Tensor]): Value => ({

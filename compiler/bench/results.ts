@@ -49,6 +49,8 @@ export interface Comparison extends Place {
   /** Quartiles of the ratios of neighbouring samples. */
   readonly ratioQ1: number
   readonly ratioQ3: number
+  /** Of the best samples, which other work on the machine disturbs least. */
+  readonly bestRatio: number
   readonly coldStartRatio: number
 }
 
@@ -106,6 +108,7 @@ export function comparison(
     ratio: peer.medianMs / attar.medianMs,
     ratioQ1: quantile(ratios, 0.25),
     ratioQ3: quantile(ratios, 0.75),
+    bestRatio: peer.bestMs / attar.bestMs,
     coldStartRatio: peer.coldStartMs / attar.coldStartMs,
   }
 }

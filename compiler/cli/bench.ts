@@ -197,7 +197,7 @@ const sizesOf = (m: Measurement): string[] => [
   ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli, m.peakBytes].map(formatCount),
 ]
 
-function describeComparison({ against, ratio, ratioQ1, ratioQ3, coldStartRatio }: Comparison): string {
-  const [r, q1, q3] = [ratio, ratioQ1, ratioQ3].map((x) => x.toFixed(2))
-  return `${against} takes ${r} × attar's time (median; quartiles ${q1} to ${q3}), ${coldStartRatio.toFixed(0)} × for a cold start`
+function describeComparison(c: Comparison): string {
+  const [ratio, q1, q3, best] = [c.ratio, c.ratioQ1, c.ratioQ3, c.bestRatio].map((x) => x.toFixed(2))
+  return `${c.against} takes ${ratio} × attar's time (medians; quartiles of the pairs ${q1} and ${q3}; bests ${best}), ${c.coldStartRatio.toFixed(0)} × for a cold start`
 }

@@ -13,7 +13,7 @@ export interface OpContext {
   readonly opset: number
   /** Number of outputs the node names (an optional trailing output that is not named is not counted). */
   readonly outputCount: number
-  /** Whether output i is named, i.e. wanted. */
+  /** Whether output i is named and something reads it. */
   wantsOutput(i: number): boolean
   /** All inputs in order; an omitted optional input is undefined, and so is one that is no tensor (see `Operator.items`). */
   readonly inputs: readonly (Value | undefined)[]

@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
-import { nodesOf, type Graph, type Value } from '../core/graph.ts'
+import { nodesOf, type Graph } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -19,7 +19,7 @@ import {
 import { isSequence, isTensor, kindOf, type Item } from './item.ts'
 import { NodeContext } from './node-context.ts'
 import { operators } from './ops/index.ts'
-import { neededNodes } from './order.ts'
+import { namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 
 export interface ImportOptions extends Bindings {
@@ -137,9 +137,11 @@ class Importer {
   /** The values of `outputs`; undefined where a node on the way there failed. */
   lowerNodes(nodes: readonly NodeProto[], outputs: readonly string[], place: Place): (Item | undefined)[] {
     if (place.depth > maxDepth) fail('A301', `functions and subgraphs are nested more than ${maxDepth} deep`)
-    for (const node of neededNodes(nodes, outputs, (name) => place.scope.has(name))) {
+    const needed = neededNodes(nodes, outputs, (name) => place.scope.has(name))
+    const read = namesRead(needed, outputs)
+    for (const node of needed) {
       this.spend()
-      const results = this.lowerNode(node, place)
+      const results = this.lowerNode(node, place, read)
       node.outputs.forEach((name, i) => name !== '' && place.scope.set(name, results?.[i]))
     }
     return outputs.map((name) => place.scope.get(name))
@@ -151,7 +153,7 @@ class Importer {
     }
   }
 
-  private lowerNode(node: NodeProto, place: Place): readonly Item[] | undefined {
+  private lowerNode(node: NodeProto, place: Place, read: ReadonlySet<string>): readonly Item[] | undefined {
     const key = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`
     const opset = place.opsets.get(node.domain) ?? 1
     const origin = { node: place.path + node.name, operator: key, opset }
@@ -167,7 +169,7 @@ class Importer {
       return locate(origin, () => {
         const inputs = node.inputs.map((name) => (name === '' ? undefined : this.resolve(place.scope, name)))
         if (!operator) return this.callFunction(own!, node, inputs, origin, place)
-        return this.apply(operator, node, inputs, origin, place)
+        return this.apply(operator, node, inputs, origin, place, read)
       })
     } catch (error) {
       if (error instanceof CompileError) this.found.push(...error.diagnostics)
@@ -188,13 +190,14 @@ class Importer {
     inputs: (Item | undefined)[],
     origin: Origin,
     place: Place,
+    read: ReadonlySet<string>,
   ): readonly Item[] {
     const inline = (graph: GraphProto, args: readonly Item[]): Item[] => this.inline(graph, args, origin, place)
     try {
-      const context = new NodeContext(node, origin, inputs, operator, inline)
+      const context = new NodeContext(node, origin, inputs, operator, inline, read)
       const results = context.store(operator.lower(context))
       node.outputs.forEach((name, i) => {
-        if (name !== '' && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
+        if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
       results.forEach((item) => checkSizes(item, origin))
       return results

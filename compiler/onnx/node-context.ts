@@ -21,6 +21,8 @@ export class NodeContext implements OpContext {
   readonly inputs: readonly (Value | undefined)[]
   readonly inline: Inline
   private readonly node: NodeProto
+  /** Names that something reads. */
+  private readonly read: ReadonlySet<string>
   private readonly items: readonly (Item | undefined)[]
   /** The storage-only dtype of the node's operands, if they were converted to f32. */
   private readonly storage: DType | undefined
@@ -31,8 +33,10 @@ export class NodeContext implements OpContext {
     items: readonly (Item | undefined)[],
     { floats, items: takesItems }: Operator,
     inline: Inline,
+    read: ReadonlySet<string>,
   ) {
     this.node = node
+    this.read = read
     this.items = items
     const inputs = items.map((item, i) => {
       if (!item || isTensor(item)) return item
@@ -55,7 +59,7 @@ export class NodeContext implements OpContext {
   }
 
   wantsOutput(i: number): boolean {
-    return (this.node.outputs[i] ?? '') !== ''
+    return this.read.has(this.node.outputs[i] ?? '')
   }
 
   input(i: number): Value {

@@ -18,6 +18,10 @@ function readsOf(node: NodeProto): string[] {
   return [...node.inputs.filter((name) => name !== ''), ...captured]
 }
 
+/** Names that `nodes` read or `outputs` name. */
+export const namesRead = (nodes: readonly NodeProto[], outputs: readonly string[]): ReadonlySet<string> =>
+  new Set([...outputs, ...nodes.flatMap(readsOf)])
+
 /**
  * The nodes that `outputs` need, each after those it reads. ONNX wants them listed so, but not every exporter does.
  * `isKnown` tells names that are defined elsewhere. A102 for a name that nothing or several nodes define, A104 for a cycle.

@@ -36,7 +36,13 @@ const cases: readonly Case[] = [
   of('argreduce', [f32(3, 4, 2)], { kind: 'max', axis: 1, last: false }),
   of('cumulate', [f32(3, 4, 2)], { kind: 'add', axis: 1, exclusive: false, reverse: false }),
   of('reduce_window', [f32(2, 5, 3)], { kind: 'add', window: [one, { ...one, size: 2, stride: 2, low: 1 }, one] }),
-  of('reduce_window', [f32(4, 5)], { kind: 'max', window: [{ ...one, high: 1 }, { ...one, dilation: 2 }] }),
+  of('reduce_window', [f32(4, 5)], {
+    kind: 'max',
+    window: [
+      { ...one, high: 1 },
+      { ...one, dilation: 2 },
+    ],
+  }),
   of('reshape', [f32(2, 3, 4)], { shape: [2, 12] }),
   of('reshape', [f32(6, 4, 1)], { shape: [2, 3, 1, 4] }),
   of('reshape', [f32(4, 2)], { shape: [2, 4] }),
@@ -54,7 +60,11 @@ const cases: readonly Case[] = [
     lhsContract: [2, 0],
     rhsContract: [1, 3],
   }),
-  of('convolution', [f32(2, 4, 5, 3), f32(6, 4, 3, 1)], { ...conv, window: [{ ...one, size: 3, low: 1 }, one], groups: 1 }),
+  of('convolution', [f32(2, 4, 5, 3), f32(6, 4, 3, 1)], {
+    ...conv,
+    window: [{ ...one, size: 3, low: 1 }, one],
+    groups: 1,
+  }),
   of('convolution', [f32(2, 4, 4, 3), f32(6, 2, 1, 1)], { ...conv, window: [one, { ...one, stride: 2 }], groups: 2 }),
   of('convolution', [f32(3, 4, 2, 4), f32(1, 4, 2, 3)], {
     lhs: { spatial: [0, 1], batch: 2, feature: 3 },
@@ -84,7 +94,9 @@ function permuted(t: Tensor, axis: number, perm: readonly number[]): Tensor {
   const [read, write] = [reader(t), writer(result)]
   const strides = rowMajorStrides(t.shape)
   let at = 0
-  walk(t.shape, [strides], ([offset], index) => write(at++, read(offset! + (perm[index[axis]!]! - index[axis]!) * strides[axis]!)))
+  walk(t.shape, [strides], ([offset], index) =>
+    write(at++, read(offset! + (perm[index[axis]!]! - index[axis]!) * strides[axis]!)),
+  )
   return result
 }
 
@@ -101,42 +113,56 @@ function differing(a: Tensor, b: Tensor, axis: number): number[] {
 }
 
 describe('axes', () => {
-  it.each(cases.map((c, i) => [i, c.op, c] as const))('%i: %s: an axis of the result follows the operand', (_, op, c) => {
-    const { evaluate, axes } = facetsOf(op)
-    const before = evaluate(c.operands, c.attrs)
-    axes(c.operands, c.attrs).forEach((uses, operand) =>
-      uses.forEach((use, axis) => {
-        if (use.to !== 'result') return
-        for (let i = 0; i < c.operands[operand]!.shape[axis]!; i++) {
-          const operands = c.operands.map((t, k) => (k === operand ? changed(t, axis, i) : t))
-          const after = evaluate(operands, c.attrs)
-          after.forEach((t, r) => {
-            const where = differing(before[r]!, t, use.axis)
-            expect(where.filter((at) => at !== i + use.offset)).toEqual([])
-          })
-        }
-      }),
-    )
-  })
+  it.each(cases.map((c, i) => [i, c.op, c] as const))(
+    '%i: %s: an axis of the result follows the operand',
+    (_, op, c) => {
+      const { evaluate, axes } = facetsOf(op)
+      const before = evaluate(c.operands, c.attrs)
+      axes(c.operands, c.attrs).forEach((uses, operand) =>
+        uses.forEach((use, axis) => {
+          if (use.to !== 'result') return
+          for (let i = 0; i < c.operands[operand]!.shape[axis]!; i++) {
+            const operands = c.operands.map((t, k) => (k === operand ? changed(t, axis, i) : t))
+            const after = evaluate(operands, c.attrs)
+            after.forEach((t, r) => {
+              const where = differing(before[r]!, t, use.axis)
+              expect(where.filter((at) => at !== i + use.offset)).toEqual([])
+            })
+          }
+        }),
+      )
+    },
+  )
 
-  it.each(cases.map((c, i) => [i, c.op, c] as const))('%i: %s: contracted axes may be permuted together', (_, op, c) => {
-    const { evaluate, axes } = facetsOf(op)
-    const uses = axes(c.operands, c.attrs)
-    const groups = new Set(uses.flat().flatMap((use) => (use.to === 'contracted' ? [use.group] : [])))
-    for (const group of groups) {
-      const axisOf = uses.map((list) => list.findIndex((use) => use.to === 'contracted' && use.group === group))
-      const length = c.operands[0]!.shape[axisOf[0]!]!
-      const perm = Array.from({ length }, (_, i) => (i + 1) % length)
-      const operands = c.operands.map((t, k) => permuted(t, axisOf[k]!, perm))
-      const [before, after] = [toNumbers(evaluate(c.operands, c.attrs)[0]!), toNumbers(evaluate(operands, c.attrs)[0]!)]
-      after.forEach((value, i) => expect(value).toBeCloseTo(before[i]!, 5))
-      const alone = c.operands.map((t, k) => (k === 0 ? operands[0]! : t))
-      expect(toNumbers(evaluate(alone, c.attrs)[0]!)).not.toEqual(before)
-    }
-  })
+  it.each(cases.map((c, i) => [i, c.op, c] as const))(
+    '%i: %s: contracted axes may be permuted together',
+    (_, op, c) => {
+      const { evaluate, axes } = facetsOf(op)
+      const uses = axes(c.operands, c.attrs)
+      const groups = new Set(uses.flat().flatMap((use) => (use.to === 'contracted' ? [use.group] : [])))
+      for (const group of groups) {
+        const axisOf = uses.map((list) => list.findIndex((use) => use.to === 'contracted' && use.group === group))
+        const length = c.operands[0]!.shape[axisOf[0]!]!
+        const perm = Array.from({ length }, (_, i) => (i + 1) % length)
+        const operands = c.operands.map((t, k) => permuted(t, axisOf[k]!, perm))
+        const [before, after] = [
+          toNumbers(evaluate(c.operands, c.attrs)[0]!),
+          toNumbers(evaluate(operands, c.attrs)[0]!),
+        ]
+        after.forEach((value, i) => expect(value).toBeCloseTo(before[i]!, 5))
+        const alone = c.operands.map((t, k) => (k === 0 ? operands[0]! : t))
+        expect(toNumbers(evaluate(alone, c.attrs)[0]!)).not.toEqual(before)
+      }
+    },
+  )
 
   it('products contract, nothing else does', () => {
-    const contracting = cases.filter((c) => facetsOf(c.op).axes(c.operands, c.attrs).flat().some((use) => use.to === 'contracted'))
+    const contracting = cases.filter((c) =>
+      facetsOf(c.op)
+        .axes(c.operands, c.attrs)
+        .flat()
+        .some((use) => use.to === 'contracted'),
+    )
     expect(contracting.map((c) => c.op)).toEqual(['dot_general', 'dot_general', 'convolution', 'convolution'])
   })
 

@@ -6,7 +6,8 @@ import { passes } from '../../compiler/passes/index.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
 import { expectClose, runModule } from '../support/run-graph.ts'
-import { randomGraph, smallTensor } from './random-graph.ts'
+import { randomGraph } from './random-graph.ts'
+import { smallTensor } from './value-pool.ts'
 
 /** FUZZ: how many graphs. FUZZ_SEED: the first seed. */
 const count = Number(process.env['FUZZ'] ?? 150)

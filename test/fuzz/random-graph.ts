@@ -3,127 +3,24 @@ import { isFloat, isInteger, type DType } from '../../compiler/core/dtype.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import type { ReduceKind } from '../../compiler/core/ops/reduce.ts'
 import { trivialWindow, windowPositions, type WindowAxis } from '../../compiler/core/ops/window.ts'
-import { elementCount, type Shape } from '../../compiler/core/shape.ts'
-import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
+import { elementCount } from '../../compiler/core/shape.ts'
 import type { Random } from '../support/random.ts'
-import { inputOf } from '../support/run-graph.ts'
+import { ValuePool } from './value-pool.ts'
 
-/** Magnitude and unit of a float value: each element is a multiple of `unit` within ±`bound`. */
-interface Range {
-  readonly bound: number
-  readonly unit: number
-}
-
-/** Floats stay multiples of their unit below 2^22 units: sums and products are exact in f32 in any order. */
-const mostUnits = 2 ** 22
-const largest = 900
-const small: Range = { bound: 3, unit: 1 }
 const b = new Builder(undefined)
 
-/** Random tensors in the range that the generator assumes of inputs and constants: integers of −3 … 3. */
-export function smallTensor(random: Random, dtype: DType, shape: Shape): Tensor {
-  const unsigned = dtype === 'bool' || dtype.startsWith('u')
-  const values = Array.from({ length: elementCount(shape) }, () => (dtype === 'bool' ? random.int(2) : random.int(7) - (unsigned ? 0 : 3)))
-  return tensorOf(dtype, shape, values)
-}
-
-/** Builds one graph; values get at most 900 elements. */
-class Generator {
-  readonly inputs: Value[] = []
-  readonly pool: Value[] = []
-  private readonly ranges = new Map<Value, Range>()
-  private readonly used = new Set<Value>()
-  private readonly dims: readonly number[]
-
-  constructor(private readonly random: Random) {
-    this.dims = random.int(12) === 0 ? [0, 1, 2, 3] : [1, 2, 3, 4, 5, 7, 8]
-  }
-
-  private chance(p: number): boolean {
-    return this.random.float() < p
-  }
-
-  private shape(rank: number): number[] {
-    for (;;) {
-      const shape = Array.from({ length: rank }, () => this.random.pick(this.dims))
-      if (elementCount(shape) <= largest / 2) return shape
-    }
-  }
-
-  private input(dtype: DType, shape: Shape): Value {
-    const value = inputOf(`x${this.inputs.length}`, dtype, shape)
-    this.inputs.push(value)
-    this.ranges.set(value, small)
-    return value
-  }
-
-  private constant(dtype: DType, shape: Shape): Value {
-    const value = b.constant(smallTensor(this.random, dtype, shape))
-    this.ranges.set(value, small)
-    return value
-  }
-
-  private fresh(dtype: DType, shape: Shape): Value {
-    return this.chance(0.5) && this.inputs.length < 6 ? this.input(dtype, shape) : this.constant(dtype, shape)
-  }
-
-  /** A value of the pool, recent ones more often. */
-  private some(fits: (v: Value) => boolean = () => true): Value | undefined {
-    const fitting = this.pool.filter(fits)
-    if (fitting.length === 0) return undefined
-    const chosen = this.chance(0.6) ? fitting[Math.max(0, fitting.length - 1 - this.random.int(3))]! : this.random.pick(fitting)
-    this.used.add(chosen)
-    return chosen
-  }
-
-  private range(v: Value): Range {
-    return this.ranges.get(v) ?? small
-  }
-
-  private note(v: Value, range: Range): Value {
-    if (isFloat(v.type.dtype)) this.ranges.set(v, range)
-    return v
-  }
-
-  private clamp(v: Value): Value {
-    const bounded = b.map([v], (x) => {
-      const limit = (n: number) => ({ kind: 'const', dtype: v.type.dtype, value: n }) as const
-      const low = { kind: 'binary', dtype: v.type.dtype, op: 'max', a: x!, b: limit(-4) } as const
-      const both = { kind: 'binary', dtype: v.type.dtype, op: 'min', a: low, b: limit(4) } as const
-      return { kind: 'unary', dtype: v.type.dtype, op: 'floor', x: both }
-    })
-    return this.note(bounded, { bound: 4, unit: 1 })
-  }
-
-  /** The value as an operand of something that makes numbers grow. */
-  private tame(v: Value, units = 64): Value {
-    const { bound, unit } = this.range(v)
-    return isFloat(v.type.dtype) && bound / unit > units ? this.clamp(v) : v
-  }
-
-  private keep(v: Value | undefined): void {
-    if (!v || elementCount(v.type.shape) > largest) return
-    const { bound, unit } = this.range(v)
-    this.pool.push(isFloat(v.type.dtype) && !(bound / unit <= mostUnits) ? this.clamp(v) : v)
-  }
-
-  /** A value that broadcasts with `x`: from the pool or new. */
-  private partner(x: Value): Value {
-    const { dtype, shape } = x.type
-    const same = (v: Value): boolean => v.type.dtype === dtype && v.type.shape.join() === shape.join()
-    const found = this.chance(0.4) ? this.some(same) : undefined
-    if (found) return found
-    const dropped = this.chance(0.4) ? this.random.int(shape.length + 1) : 0
-    return this.fresh(dtype, shape.slice(dropped).map((d) => (this.chance(0.3) ? 1 : d)))
-  }
-
+/** Builds one graph from random operations. */
+class Generator extends ValuePool {
   private unary(x: Value): Value {
     const { dtype } = x.type
     if (dtype === 'bool') return b.unary('not', x)
     const { bound, unit } = this.range(x)
     if (isInteger(dtype)) return b.unary(this.random.pick(['neg', 'abs', 'not'] as const), x)
     const op = this.random.pick(['neg', 'abs', 'floor', 'ceil', 'trunc', 'round'] as const)
-    return this.note(b.unary(op, x), { bound: Math.ceil(bound), unit: op === 'neg' || op === 'abs' ? unit : Math.max(1, unit) })
+    return this.note(b.unary(op, x), {
+      bound: Math.ceil(bound),
+      unit: op === 'neg' || op === 'abs' ? unit : Math.max(1, unit),
+    })
   }
 
   private binary(v: Value): Value {
@@ -140,7 +37,8 @@ class Generator {
     const [p, q] = [this.tame(x), this.tame(y)]
     const [r, s] = [this.range(p), this.range(q)]
     const unit = op === 'mul' ? r.unit * s.unit : Math.min(r.unit, s.unit)
-    const bound = op === 'mul' ? r.bound * s.bound : op === 'add' || op === 'sub' ? r.bound + s.bound : Math.max(r.bound, s.bound)
+    const bound =
+      op === 'mul' ? r.bound * s.bound : op === 'add' || op === 'sub' ? r.bound + s.bound : Math.max(r.bound, s.bound)
     return this.note(b.binary(op, p, q), { bound, unit })
   }
 
@@ -154,12 +52,17 @@ class Generator {
       : b.binary('div', x, b.scalar(this.random.pick([2, -0.5, 4]), 'f32'))
     const shift = this.constant('f32', shape)
     const shifted = this.chance(0.5) ? b.binary('add', scaled, shift) : b.binary('sub', shift, scaled)
-    return this.note(this.chance(0.5) ? b.binary('max', shifted, b.scalar(0, 'f32')) : shifted, { bound: 3 * bound + 3, unit: unit / 4 })
+    return this.note(this.chance(0.5) ? b.binary('max', shifted, b.scalar(0, 'f32')) : shifted, {
+      bound: 3 * bound + 3,
+      unit: unit / 4,
+    })
   }
 
   private select(x: Value): Value {
     const y = this.partner(x)
-    const cond = this.some((v) => v.type.dtype === 'bool' && v.type.shape.join() === x.type.shape.join()) ?? this.fresh('bool', x.type.shape)
+    const cond =
+      this.some((v) => v.type.dtype === 'bool' && v.type.shape.join() === x.type.shape.join()) ??
+      this.fresh('bool', x.type.shape)
     const [r, s] = [this.range(x), this.range(y)]
     return this.note(b.select(cond, x, y), { bound: Math.max(r.bound, s.bound), unit: Math.min(r.unit, s.unit) })
   }
@@ -206,7 +109,10 @@ class Generator {
 
   private transpose(x: Value): Value {
     const order = x.type.shape.map((_, i) => ({ i, key: this.random.float() })).sort((p, q) => p.key - q.key)
-    return b.transpose(x, order.map(({ i }) => i))
+    return b.transpose(
+      x,
+      order.map(({ i }) => i),
+    )
   }
 
   private slice(x: Value): Value {
@@ -218,14 +124,22 @@ class Generator {
       const most = Math.ceil(room / Math.abs(stride))
       return { start, count: this.chance(0.03) ? 0 : 1 + this.random.int(most), stride }
     })
-    return b.slice(x, axes.map((a) => a.start), axes.map((a) => a.count), axes.map((a) => a.stride))
+    return b.slice(
+      x,
+      axes.map((a) => a.start),
+      axes.map((a) => a.count),
+      axes.map((a) => a.stride),
+    )
   }
 
   private pad(x: Value): Value {
     const amount = (): number[] => x.type.shape.map(() => (this.chance(0.4) ? 1 + this.random.int(2) : 0))
     const value = this.random.pick([0, 0, 1])
     const { bound, unit } = this.range(x)
-    return this.note(b.pad(x, b.scalar(value, x.type.dtype), amount(), amount()), { bound: Math.max(1, bound), unit: Math.min(1, unit) })
+    return this.note(b.pad(x, b.scalar(value, x.type.dtype), amount(), amount()), {
+      bound: Math.max(1, bound),
+      unit: Math.min(1, unit),
+    })
   }
 
   private concatenate(x: Value): Value {
@@ -243,7 +157,10 @@ class Generator {
   }
 
   private take(x: Value): Value {
-    const indices = this.fresh(this.random.pick(['i32', 'i64'] as const), this.chance(0.7) ? [this.random.pick([1, 3, 4])] : [2, 3])
+    const indices = this.fresh(
+      this.random.pick(['i32', 'i64'] as const),
+      this.chance(0.7) ? [this.random.pick([1, 3, 4])] : [2, 3],
+    )
     return b.take(x, indices, this.random.int(x.type.shape.length))
   }
 
@@ -256,8 +173,15 @@ class Generator {
     const n = this.random.pick([1, 2, 3, 4, 5, 8, 9, 16, 17])
     const flip = this.chance(0.5)
     const free = flip ? [n, k] : [k, n]
-    const w = this.chance(0.7) ? this.constant(dtype, [...batch.map((i) => shape[i]!), ...free]) : this.fresh(dtype, [...batch.map((i) => shape[i]!), ...free])
-    const attrs = { lhsBatch: batch, rhsBatch: batch, lhsContract: [axis], rhsContract: [batch.length + (flip ? 1 : 0)] }
+    const w = this.chance(0.7)
+      ? this.constant(dtype, [...batch.map((i) => shape[i]!), ...free])
+      : this.fresh(dtype, [...batch.map((i) => shape[i]!), ...free])
+    const attrs = {
+      lhsBatch: batch,
+      rhsBatch: batch,
+      lhsContract: [axis],
+      rhsContract: [batch.length + (flip ? 1 : 0)],
+    }
     const { bound, unit } = this.range(x)
     const y = this.note(b.dotGeneral(x, w, attrs), { bound: bound * 3 * Math.max(1, k), unit })
     return dtype === 'f32' && this.chance(0.5) ? this.affine(y, y.type.shape.length - 1) : y
@@ -267,15 +191,28 @@ class Generator {
     for (;;) {
       const pads = { low: this.random.pick([0, 0, 1, 2]), high: this.random.pick([0, 0, 1, 2]) }
       const size = this.random.pick([1, 2, 3, 3])
-      const w = { ...trivialWindow, ...pads, size, stride: this.random.pick([1, 1, 2, 3]), dilation: this.random.pick([1, 1, 1, 2]), baseDilation: this.chance(0.06) ? 2 : 1 }
+      const w = {
+        ...trivialWindow,
+        ...pads,
+        size,
+        stride: this.random.pick([1, 1, 2, 3]),
+        dilation: this.random.pick([1, 1, 1, 2]),
+        baseDilation: this.chance(0.06) ? 2 : 1,
+      }
       if (windowPositions(length, w) > 0) return w
     }
   }
 
   private convolution(): Value {
-    const image = (v: Value): boolean => v.type.dtype === 'f32' && v.type.shape.length === 4 && !v.type.shape.includes(0)
+    const image = (v: Value): boolean =>
+      v.type.dtype === 'f32' && v.type.shape.length === 4 && !v.type.shape.includes(0)
     const found = this.some(image)
-    const shape = [1 + this.random.int(2), this.random.pick([1, 2, 3, 4, 6, 8, 12, 16, 20]), 1 + this.random.int(6), 1 + this.random.int(5)]
+    const shape = [
+      1 + this.random.int(2),
+      this.random.pick([1, 2, 3, 4, 6, 8, 12, 16, 20]),
+      1 + this.random.int(6),
+      1 + this.random.int(5),
+    ]
     const x = this.tame(found ?? this.input('f32', shape))
     const [, channels, h, w] = x.type.shape as [number, number, number, number]
     const groups = this.random.pick([1, 1, channels, ...[2, 3].filter((g) => channels % g === 0)])
@@ -287,14 +224,19 @@ class Generator {
     const nchw = { batch: 0, feature: 1, spatial: [2, 3] }
     const attrs = { lhs: nchw, rhs: { output: 0, input: 1, spatial: [2, 3] }, out: nchw, window, groups }
     const { bound, unit } = this.range(x)
-    const y = this.note(b.convolution(x, kernel, attrs), { bound: (bound * 3 * elementCount(sizes) * channels) / groups, unit })
+    const y = this.note(b.convolution(x, kernel, attrs), {
+      bound: (bound * 3 * elementCount(sizes) * channels) / groups,
+      unit,
+    })
     return this.chance(0.6) ? this.affine(y, 1) : y
   }
 
   private reduceWindow(v: Value): Value {
     const x = this.tame(v)
     const kind = this.kind(x)
-    const window = x.type.shape.map((d, i) => (d > 0 && (x.type.shape.length < 4 || i > 1) ? this.window(d) : trivialWindow))
+    const window = x.type.shape.map((d, i) =>
+      d > 0 && (x.type.shape.length < 4 || i > 1) ? this.window(d) : trivialWindow,
+    )
     return this.combined(b.reduceWindow(kind, x, window), x, kind, elementCount(window.map((w) => w.size)), true)
   }
 
@@ -366,13 +308,18 @@ class Generator {
   }
 
   private argreduce(x: Value): Value {
-    return b.argreduce(x, { kind: this.random.pick(['max', 'min'] as const), axis: this.random.int(x.type.shape.length), last: this.chance(0.5) })
+    return b.argreduce(x, {
+      kind: this.random.pick(['max', 'min'] as const),
+      axis: this.random.int(x.type.shape.length),
+      last: this.chance(0.5),
+    })
   }
 
   graph(): Graph {
     const steps = 2 + this.random.int(14)
     const dtypes: readonly DType[] = ['f32', 'f32', 'f32', 'i32', 'bool', 'i64', 'u8']
-    for (let i = 0; i < 1 + this.random.int(3); i++) this.keep(this.input(this.random.pick(dtypes), this.shape(this.random.int(5))))
+    for (let i = 0; i < 1 + this.random.int(3); i++)
+      this.keep(this.input(this.random.pick(dtypes), this.shape(this.random.int(5))))
     for (let i = 0; i < steps; i++) {
       const x = this.some()!
       if (x.type.shape.length <= 5) this.step(x).forEach((v) => this.keep(v))

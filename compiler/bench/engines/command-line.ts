@@ -19,7 +19,7 @@ export function deno(): Engine {
   const libc = process.platform === 'linux' ? '-glibc' : ''
   const installed = packageFile(`@deno/${process.platform}-${process.arch}${libc}`, 'deno')
   return commandLine('deno', installed ?? findExecutable('deno'), (folders) => [
-    ...['run', '--quiet', '--no-config', '--no-lock', '--no-remote', '--no-npm', '--no-prompt'],
+    ...['run', '--quiet', '--no-config', '--no-lock', '--no-remote', '--cached-only', '--no-prompt'],
     `--allow-read=${folders.join(',')}`,
     `--allow-write=${folders[0]}`,
   ])
@@ -58,6 +58,7 @@ function commandLine(
             NODE_OPTIONS: '',
             DENO_DIR: join(folder, 'cache'),
             DENO_NO_UPDATE_CHECK: '1',
+            NO_COLOR: '1',
           },
         )
         return JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as unknown

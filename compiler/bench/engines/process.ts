@@ -14,7 +14,10 @@ const execute = promisify(execFile)
 
 /** Runs a program to its end; its output. @throws Error with what it wrote to stderr if it fails. */
 export async function output(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const { stdout } = await execute(program, [...args], { env: { ...process.env, ...env }, timeout: timeLimit })
+  const running = execute(program, [...args], { env: { ...process.env, ...env }, timeout: timeLimit })
+  const { stdout } = await running.catch((error: Error & { readonly stderr?: string }) => {
+    throw error.stderr ? new Error(error.stderr.trim(), { cause: error }) : error
+  })
   return stdout.trim()
 }
 

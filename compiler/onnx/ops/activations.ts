@@ -2,7 +2,7 @@ import { isFloat } from '../../core/dtype.ts'
 import { convert, type Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { elu, geluErf, geluTanh, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from '../shared/activation.ts'
-import { elementwise } from '../shared/elementwise.ts'
+import { broadcasting, elementwise } from '../shared/elementwise.ts'
 import * as f from '../shared/formula.ts'
 
 /** x tanh(log(1 + e^x)) with one exponential: tanh(log(1 + t)) = t (t + 2) / (t (t + 2) + 2), which is 1 from t = e^20 on. */
@@ -27,7 +27,7 @@ function shrink(x: Expr, c: OpContext): Expr {
   return convert(f.select(f.lt(real, -lambd), f.add(real, bias), upper), x.dtype)
 }
 
-/** Activation functions without inputs but X; each is one scalar formula. */
+/** Activation functions; each is one scalar formula. */
 export const activationOperators: Readonly<Record<string, Operator>> = {
   Celu: elementwise((x, c) => {
     const alpha = c.float('alpha', 1)
@@ -49,6 +49,7 @@ export const activationOperators: Readonly<Record<string, Operator>> = {
   Sigmoid: elementwise(f.sigmoid),
   Softplus: elementwise(f.softplus),
   Softsign: elementwise(softsign),
+  SwiGLU: broadcasting((a, b, c) => f.mul(f.mul(a, f.sigmoid(f.mul(a, c.float('alpha', 1)))), b)),
   Swish: elementwise((x, c) => f.mul(x, f.sigmoid(f.mul(x, c.float('alpha', 1))))),
   ThresholdedRelu: elementwise((x, c) => thresholdedRelu(x, c.float('alpha', 1))),
 }

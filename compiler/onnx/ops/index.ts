@@ -1,5 +1,6 @@
 import type { Operator } from '../context.ts'
 import { activationOperators } from './activations.ts'
+import { affineGrid } from './affine-grid.ts'
 import { argMax, argMin } from './arg-reduce.ts'
 import { attention } from './attention.ts'
 import { averagePool } from './average-pool.ts'
@@ -7,7 +8,10 @@ import { batchNormalization } from './batch-normalization.ts'
 import { binaryOperators } from './binary.ts'
 import { bitShift } from './bit-shift.ts'
 import { cast, castLike } from './cast.ts'
+import { causalConvWithState } from './causal-conv-with-state.ts'
+import { centerCropPad } from './center-crop-pad.ts'
 import { clip } from './clip.ts'
+import { col2Im } from './col2im.ts'
 import { compress } from './compress.ts'
 import { concat } from './concat.ts'
 import { constant } from './constant.ts'
@@ -15,6 +19,7 @@ import { constantOfShape } from './constant-of-shape.ts'
 import { conv } from './conv.ts'
 import { convTranspose } from './conv-transpose.ts'
 import { cumulative } from './cumulative.ts'
+import { deformConv } from './deform-conv.ts'
 import { depthToSpace, spaceToDepth } from './depth-space.ts'
 import { dequantizeLinear } from './dequantize-linear.ts'
 import { det } from './det.ts'
@@ -39,6 +44,7 @@ import { instanceNormalization } from './instance-normalization.ts'
 import { convInteger, matMulInteger, qLinearConv, qLinearMatMul } from './integer-products.ts'
 import { layerNormalization, rmsNormalization } from './layer-normalization.ts'
 import { negativeLogLikelihoodLoss, softmaxCrossEntropyLoss } from './losses.ts'
+import { linearAttention } from './linear-attention.ts'
 import { loop } from './loop.ts'
 import { lpNormalization } from './lp-normalization.ts'
 import { globalLpPool, lpPool } from './lp-pool.ts'
@@ -49,6 +55,7 @@ import { maxUnpool } from './max-unpool.ts'
 import { meanVarianceNormalization } from './mean-variance-normalization.ts'
 import { microsoftOperators } from './microsoft/index.ts'
 import { mlOperators } from './ml/index.ts'
+import { nonMaxSuppression } from './non-max-suppression.ts'
 import { nonZero } from './non-zero.ts'
 import { oneHot } from './one-hot.ts'
 import { optionalOperators } from './optional.ts'
@@ -62,6 +69,7 @@ import { reduceOperators } from './reduce.ts'
 import { reshape } from './reshape.ts'
 import { resize, upsample } from './resize.ts'
 import { reverseSequence } from './reverse-sequence.ts'
+import { roiAlign } from './roi-align.ts'
 import { rotaryEmbedding } from './rotary-embedding.ts'
 import { scan } from './scan.ts'
 import { scatterElements, scatterNd } from './scatter.ts'
@@ -72,6 +80,8 @@ import { slice } from './slice.ts'
 import { softmaxOperators } from './softmax.ts'
 import { split } from './split.ts'
 import { squeeze, unsqueeze } from './squeeze.ts'
+import { tensorScatter } from './tensor-scatter.ts'
+import { tfIdfVectorizer } from './tf-idf-vectorizer.ts'
 import { tile } from './tile.ts'
 import { topK } from './top-k.ts'
 import { transpose } from './transpose.ts'
@@ -94,6 +104,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...softmaxOperators,
   ...unaryOperators,
   ...variadicOperators,
+  AffineGrid: affineGrid,
   ArgMax: argMax,
   ArgMin: argMin,
   Attention: attention,
@@ -102,7 +113,10 @@ export const operators: Readonly<Record<string, Operator>> = {
   BitShift: bitShift,
   Cast: cast,
   CastLike: castLike,
+  CausalConvWithState: causalConvWithState,
+  CenterCropPad: centerCropPad,
   Clip: clip,
+  Col2Im: col2Im,
   Compress: compress,
   Concat: concat,
   Constant: constant,
@@ -113,6 +127,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   CumProd: cumulative('mul'),
   CumSum: cumulative('add'),
   DFT: dft,
+  DeformConv: deformConv,
   DepthToSpace: depthToSpace,
   DequantizeLinear: dequantizeLinear,
   Det: det,
@@ -139,6 +154,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   LRN: lrn,
   LSTM: lstm,
   LayerNormalization: layerNormalization,
+  LinearAttention: linearAttention,
   Loop: loop,
   LpNormalization: lpNormalization,
   LpPool: lpPool,
@@ -148,6 +164,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   MaxUnpool: maxUnpool,
   MeanVarianceNormalization: meanVarianceNormalization,
   NegativeLogLikelihoodLoss: negativeLogLikelihoodLoss,
+  NonMaxSuppression: nonMaxSuppression,
   NonZero: nonZero,
   OneHot: oneHot,
   PRelu: prelu,
@@ -170,11 +187,14 @@ export const operators: Readonly<Record<string, Operator>> = {
   Size: size,
   Slice: slice,
   RNN: rnn,
+  RoiAlign: roiAlign,
   RotaryEmbedding: rotaryEmbedding,
   SoftmaxCrossEntropyLoss: softmaxCrossEntropyLoss,
   SpaceToDepth: spaceToDepth,
   Split: split,
   Squeeze: squeeze,
+  TensorScatter: tensorScatter,
+  TfIdfVectorizer: tfIdfVectorizer,
   Tile: tile,
   TopK: topK,
   Transpose: transpose,

@@ -8,7 +8,7 @@ const isPresent = (c: OpContext): boolean => c.item(0) !== undefined && c.item(0
 /** Whether an optional has a value is known while the model is imported; one that has is its value. */
 export const optionalOperators: Readonly<Record<string, Operator>> = {
   Optional: operator((c) => [c.item(0) ?? nothing]),
-  OptionalGetElement: operator((c) => {
+  OptionalGetElement: operator((c: OpContext) => {
     c.check(isPresent(c), 'the optional has no value')
     return [c.item(0)!]
   }),

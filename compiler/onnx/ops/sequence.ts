@@ -85,7 +85,7 @@ export const sequenceOperators: Readonly<Record<string, Operator>> = {
     const { elements } = c.sequence(0)
     return [{ elements: elements.toSpliced(place(c, 1, elements.length, elements.length - 1), 1) }]
   }),
-  SequenceInsert: operator((c) => {
+  SequenceInsert: operator((c: OpContext) => {
     const { elements } = c.sequence(0)
     const { length } = elements
     const [at = length] = c.constantInts(2, [length])

@@ -13,7 +13,7 @@ export interface Fourier {
 
 /**
  * The transform as a tensor [from, part, to, part], where parts are 1 (real) or 2 (real, imaginary): forward takes points to
- * bins, inverse bins to points with factor 1/length. Element [j, p, k, q] is cos(∓2πjk/length + (q - p)π/2); angles are
+ * bins, inverse bins to points with factor 1/length. Element [j, p, k, q] is cos(∓2πjk/length + (p - q)π/2); angles are
  * reduced in integers and computed in f64.
  */
 export function fourierMatrix(b: Builder, dtype: DType, t: Fourier, fromParts: number, toParts: number): Value {
@@ -29,7 +29,7 @@ export function fourierMatrix(b: Builder, dtype: DType, t: Fourier, fromParts: n
   return b.map(operands, (j, p, k, q) => {
     const turn = expr.convert(f.rem(f.mul(j!, k!), length), 'f64')
     const angle = f.mul(turn, (inverse ? 2 : -2) * (Math.PI / length))
-    const quarter = f.mul(expr.convert(f.sub(q!, p!), 'f64'), Math.PI / 2)
+    const quarter = f.mul(expr.convert(f.sub(p!, q!), 'f64'), Math.PI / 2)
     const wave = expr.unary('cos', f.add(angle, quarter))
     if (!inverse) return expr.convert(wave, dtype)
     // Bins that stand for their mirror image too count twice.

@@ -60,6 +60,12 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
   }
 }
 
+/** What a band of pixels may read, in bytes: half of a small second-level cache. */
+const bandBytes = 1 << 16
+
+/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
+export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
+
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
@@ -104,6 +110,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           repeats,
           form.outHeight,
           form.outWidth,
+          bandOf(tap.nextPixel),
           outputs,
           form.kernelHeight,
           joined ? 1 : form.kernelWidth,

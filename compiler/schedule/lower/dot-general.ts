@@ -7,6 +7,7 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
+import { bandOf } from './convolution.ts'
 import { factor, pendingProductSum } from './reduce.ts'
 import { address, pendingTemplate, type Placement } from './template.ts'
 
@@ -138,7 +139,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
           { buffer: bias, offset: biasOffset },
           address(write),
           address(aux),
-          ...[g.batches, 1, g.M, g.N, 1, 1, g.K],
+          ...[g.batches, 1, g.M, bandOf(g.lhs.row * 4), g.N, 1, 1, g.K],
           ...[g.lhs.batch * 4, 0, g.lhs.row * 4, 0, 0, batchWeights * 4, 0],
           ...[yBatch * 4, 0, yRow * 4, uBatch * 4, 0, uRow * 4],
           ...parameters,

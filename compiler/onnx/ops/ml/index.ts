@@ -11,6 +11,7 @@ import {
 } from './features.ts'
 import { labelEncoder } from './label-encoder.ts'
 import { linearClassifier, linearRegressor } from './linear.ts'
+import { svmClassifier, svmRegressor } from './svm.ts'
 import { treeEnsemble, treeEnsembleClassifier, treeEnsembleRegressor } from './tree-ensemble.ts'
 
 /** Classical machine learning: domain ai.onnx.ml. */
@@ -24,6 +25,8 @@ export const mlOperators: Readonly<Record<string, Operator>> = {
   'ai.onnx.ml.LinearRegressor': linearRegressor,
   'ai.onnx.ml.Normalizer': normalizer,
   'ai.onnx.ml.OneHotEncoder': oneHotEncoder,
+  'ai.onnx.ml.SVMClassifier': svmClassifier,
+  'ai.onnx.ml.SVMRegressor': svmRegressor,
   'ai.onnx.ml.Scaler': scaler,
   'ai.onnx.ml.TreeEnsemble': treeEnsemble,
   'ai.onnx.ml.TreeEnsembleClassifier': treeEnsembleClassifier,

@@ -34,7 +34,7 @@ const maxNodes = 1 << 20
 /** Branches from a root to a leaf: each is a step that every tree takes. */
 const maxDepth = 256
 
-export const values = (t: Tensor): number[] => {
+const values = (t: Tensor): number[] => {
   const read = reader(t)
   return Array.from({ length: t.data.length }, (_, i) => Number(read(i)))
 }
@@ -49,7 +49,7 @@ function checkSize(nodes: number): void {
 
 /**
  * The forest of a TreeEnsembleClassifier or TreeEnsembleRegressor. `votes` is the prefix of the attributes that tell the
- * leaves' weights, `ids` the name of the one that tells what they count for. A tree's first node is its root.
+ * leaves' weights. A tree's first node is its root.
  */
 export function forestByIds(c: OpContext, votes: 'class' | 'target'): Forest {
   const nodeIds = c.ints('nodes_nodeids', [])

@@ -1,0 +1,407 @@
+import { describe, expect, it } from 'vitest'
+import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import type { DType, Scalar } from '../../compiler/core/dtype.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { importModel } from '../../compiler/onnx/import.ts'
+import { model, node, stored, type AttributeValue } from './build.ts'
+import { runNode } from './one-node.ts'
+
+const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
+
+interface Case {
+  readonly attributes?: Readonly<Record<string, AttributeValue>>
+  readonly outputs?: number
+  readonly opset?: number
+}
+
+const run = (operator: string, inputs: readonly Tensor[], { attributes = {}, ...rest }: Case = {}): Tensor[] =>
+  runNode({ operator, domain: 'ai.onnx.ml', opset: 3, inputs, attributes, ...rest })
+
+function codeOf(body: () => unknown): string | undefined {
+  try {
+    body()
+  } catch (error) {
+    if (error instanceof CompileError) return error.diagnostics[0]!.code
+    throw error
+  }
+  return undefined
+}
+
+const floats = (...values: number[]): AttributeValue => ({ floats: values })
+const strings = (...values: string[]): AttributeValue => ({ strings: values })
+const close = (t: Tensor, values: readonly number[]): void => {
+  expect(t.data.length).toBe(values.length)
+  toNumbers(t).forEach((v, i) => expect(v).toBeCloseTo(values[i]!, 5))
+}
+const logistic = (x: number): number => 1 / (1 + Math.exp(-x))
+
+describe('features', () => {
+  it('scales', () => {
+    const attributes = { offset: floats(1, 2), scale: floats(10, 0.5) }
+    close(run('Scaler', [f32([2, 2], [1, 2, 3, 4])], { attributes })[0]!, [0, 0, 20, 1])
+    const one = { offset: floats(1), scale: floats(2) }
+    const [result] = run('Scaler', [tensorOf('i64', [3], [1n, 2n, 3n])], { attributes: one })
+    expect(result!.dtype).toBe('f32')
+    close(result!, [0, 2, 4])
+  })
+
+  it.each([
+    ['MAX', [-1, 2, -4, 0, 0, 0], [-0.5, 1, -2, 0, 0, 0]],
+    ['L1', [-1, 2, -5, 0, 0, 0], [-1 / 8, 2 / 8, -5 / 8, 0, 0, 0]],
+    ['L2', [-3, 4, 0, 0, 0, 0], [-0.6, 0.8, 0, 0, 0, 0]],
+  ])('normalizes by %s', (norm, x, y) => close(run('Normalizer', [f32([2, 3], x)], { attributes: { norm } })[0]!, y))
+
+  it('imputes NaN and integers', () => {
+    const attributes = { imputed_value_floats: floats(7, 8), replaced_value_float: { float: NaN } }
+    close(run('Imputer', [f32([2, 2], [NaN, 1, 2, NaN])], { attributes })[0]!, [7, 1, 2, 8])
+    const ints = { imputed_value_int64s: [9], replaced_value_int64: -1 }
+    expect(run('Imputer', [tensorOf('i64', [3], [-1n, 0n, -1n])], { attributes: ints })[0]!.data).toEqual(
+      BigInt64Array.of(9n, 0n, 9n),
+    )
+  })
+
+  it('binarizes, also one hot', () => {
+    close(run('Binarizer', [f32([3], [0.5, 1, 1.5])], { attributes: { threshold: { float: 1 } } })[0]!, [0, 0, 1])
+    const [hot] = run('OneHotEncoder', [f32([2], [5.9, 4])], { attributes: { cats_int64s: [3, 5] } })
+    expect(hot!.shape).toEqual([2, 2])
+    close(hot!, [0, 1, 0, 0])
+  })
+
+  it('extracts and vectorizes', () => {
+    const indices = tensorOf('i64', [1, 2], [2n, 0n])
+    const [row] = run('ArrayFeatureExtractor', [f32([3], [1, 2, 3]), indices])
+    expect(row!.shape).toEqual([1, 2])
+    close(row!, [3, 1])
+    close(run('ArrayFeatureExtractor', [f32([2, 3], [1, 2, 3, 4, 5, 6]), indices])[0]!, [3, 1, 6, 4])
+    const parts = [f32([2, 2], [1, 2, 3, 4]), tensorOf('i32', [2, 1], [5, 6])]
+    const attributes = { inputdimensions: [1, 2] }
+    close(run('FeatureVectorizer', parts, { attributes })[0]!, [1, 5, 0, 3, 6, 0])
+  })
+})
+
+describe('LabelEncoder', () => {
+  const encode = (x: Tensor, attributes: Case['attributes'] = {}): number[] =>
+    toNumbers(run('LabelEncoder', [x], { attributes })[0]!)
+
+  it('maps close integers and far ones', () => {
+    const x = tensorOf('i64', [5], [2n, 4n, 3n, -(2n ** 40n), 2n ** 40n])
+    expect(encode(x, { keys_int64s: [4, 2, 4], values_floats: floats(0.5, 7, 9) })).toEqual([7, 0.5, -0, -0, -0])
+    const attributes = { keys_int64s: [2, 2 ** 40, 2], values_int64s: [10, 20, 30], default_int64: 5 }
+    expect(encode(x, attributes)).toEqual([10, 5, 5, 5, 20])
+  })
+
+  it('maps floats, NaN among them', () => {
+    const attributes = { keys_floats: floats(NaN, 1.5), values_int64s: [1, 2] }
+    expect(encode(f32([3], [1.5, NaN, 0]), attributes)).toEqual([2, 1, -1])
+  })
+
+  it('maps tensors', () => {
+    const tensor = (dtype: DType, values: Scalar[]): AttributeValue => ({
+      tensor: stored('t', tensorOf(dtype, [values.length], values)),
+    })
+    const attributes = {
+      keys_tensor: tensor('i32', [1, 2]),
+      values_tensor: tensor('i16', [-3, 4]),
+      default_tensor: tensor('i16', [9]),
+    }
+    const [y] = run('LabelEncoder', [tensorOf('i32', [3], [2, 1, 0])], { attributes, opset: 4 })
+    expect(y!.data).toEqual(Int16Array.of(4, -3, 9))
+  })
+
+  it('has no strings', () => {
+    const attributes = { keys_int64s: [1], values_strings: strings('a') }
+    expect(codeOf(() => encode(tensorOf('i64', [1], [1n]), attributes))).toBe('A202')
+  })
+})
+
+describe('linear models', () => {
+  it('regresses', () => {
+    const attributes = { coefficients: floats(1, 2, 3, 4), intercepts: floats(0.5, -0.5), targets: 2 }
+    close(run('LinearRegressor', [f32([1, 2], [1, 10])], { attributes })[0]!, [21.5, 42.5])
+  })
+
+  it('classifies by the greatest score', () => {
+    const attributes = {
+      coefficients: floats(1, 0, 0, 1, 1, 1),
+      intercepts: floats(0, 0, -10),
+      classlabels_ints: [7, 8, 9],
+      post_transform: 'SOFTMAX',
+    }
+    const [label, scores] = run('LinearClassifier', [f32([2, 2], [3, 1, 20, 30])], { attributes, outputs: 2 })
+    expect(label!.data).toEqual(BigInt64Array.of(7n, 9n))
+    const shares = (...logits: number[]): number[] => {
+      const total = logits.reduce((sum, l) => sum + Math.exp(l), 0)
+      return logits.map((l) => Math.exp(l) / total)
+    }
+    close(scores!, [...shares(3, 1, -6), ...shares(20, 30, 40)])
+  })
+
+  it('gives two classes from one score', () => {
+    const attributes = { coefficients: floats(1), intercepts: floats(-0.25), classlabels_ints: [-1, 1] }
+    const [label, scores] = run('LinearClassifier', [f32([2, 1], [0.25, 1])], { attributes, outputs: 2 })
+    expect(label!.data).toEqual(BigInt64Array.of(-1n, 1n))
+    close(scores!, [1, 0, 0.25, 0.75])
+  })
+
+  it('refuses string labels only where they are read', () => {
+    const attributes = {
+      coefficients: floats(1, 2),
+      intercepts: floats(0, 0),
+      classlabels_strings: strings('a', 'b'),
+    }
+    const text = (outputs: string[]): Uint8Array =>
+      model(
+        {
+          inputs: ['x f32[1,1]'],
+          outputs,
+          nodes: [node('label, scores = LinearClassifier(x)', { domain: 'ai.onnx.ml', attributes })],
+        },
+        { opsetImport: [{ domain: 'ai.onnx.ml', version: 1 }] },
+      )
+    expect(codeOf(() => importModel(text(['label', 'scores'])))).toBe('A202')
+    const { graph } = importModel(text(['scores']))
+    close(evaluate(graph, { x: f32([1, 1], [3]) }).scores!, [3, 6])
+  })
+})
+
+/** Tree 0: x0 `mode` 1 ? leaf 1 : (x1 <= 0 ? leaf 3 : leaf 4); tree 1 is a leaf. */
+const nodes = (mode: string, missing = 0): Record<string, AttributeValue> => ({
+  nodes_treeids: [0, 0, 0, 0, 0, 1],
+  nodes_nodeids: [0, 1, 2, 3, 4, 0],
+  nodes_featureids: [0, 0, 1, 0, 0, 0],
+  nodes_values: floats(1, 0, 0, 0, 0, 0),
+  nodes_modes: strings(mode, 'LEAF', 'BRANCH_LEQ', 'LEAF', 'LEAF', 'LEAF'),
+  nodes_truenodeids: [1, 0, 3, 0, 0, 0],
+  nodes_falsenodeids: [2, 0, 4, 0, 0, 0],
+  nodes_missing_value_tracks_true: [missing, 0, 0, 0, 0, 0],
+})
+const votes = (prefix: string, ids: number[], weights: number[]): Record<string, AttributeValue> => ({
+  [`${prefix}_treeids`]: [0, 0, 0, 1],
+  [`${prefix}_nodeids`]: [1, 3, 4, 0],
+  [`${prefix}_ids`]: ids,
+  [`${prefix}_weights`]: { floats: weights },
+})
+
+describe('tree ensembles', () => {
+  const x = f32([4, 2], [0, 0, 1, 0, 2, -1, 2, 1])
+  const regress = (attributes: Case['attributes'] = {}, input = x): Tensor =>
+    run('TreeEnsembleRegressor', [input], { attributes })[0]!
+  const single = votes('target', [0, 0, 0, 0], [10, 20, 30, 5])
+
+  it.each([
+    ['BRANCH_LEQ', [10, 10, 20, 30]],
+    ['BRANCH_LT', [10, 20, 20, 30]],
+    ['BRANCH_GTE', [20, 10, 10, 10]],
+    ['BRANCH_GT', [20, 20, 10, 10]],
+    ['BRANCH_EQ', [20, 10, 20, 30]],
+    ['BRANCH_NEQ', [10, 20, 10, 10]],
+  ])('%s', (mode, leaves) => {
+    close(
+      regress({ ...nodes(mode), ...single, n_targets: 1 }),
+      leaves.map((w) => w + 5),
+    )
+  })
+
+  it('sends NaN where it is told to', () => {
+    const input = f32([1, 2], [NaN, 1])
+    close(regress({ ...nodes('BRANCH_LEQ'), ...single, n_targets: 1 }, input), [35])
+    close(regress({ ...nodes('BRANCH_LEQ', 1), ...single, n_targets: 1 }, input), [15])
+  })
+
+  it('compares doubles as doubles', () => {
+    const near = tensorOf('f64', [2, 2], [1 + 1e-12, 1, 1, 1])
+    const result = regress({ ...nodes('BRANCH_LEQ'), ...single, n_targets: 1 }, near)
+    expect(result.dtype).toBe('f32')
+    close(result, [35, 15])
+  })
+
+  it.each([
+    ['SUM', [115, 115, 125, 135]],
+    ['AVERAGE', [107.5, 107.5, 112.5, 117.5]],
+    ['MIN', [105, 105, 105, 105]],
+    ['MAX', [110, 110, 120, 130]],
+  ])('aggregates by %s', (aggregate, y) => {
+    const attributes = { ...single, n_targets: 1, base_values: floats(100), aggregate_function: aggregate }
+    close(regress({ ...nodes('BRANCH_LEQ'), ...attributes }), y)
+  })
+
+  it('has several targets, of each leaf or of each tree', () => {
+    const mixed = votes('target', [0, 1, 0, 1], [10, 20, 30, 5])
+    close(regress({ ...nodes('BRANCH_LEQ'), ...mixed, n_targets: 2 }), [10, 5, 10, 5, 0, 25, 30, 5])
+    const least = { ...mixed, n_targets: 2, aggregate_function: 'MIN' }
+    close(regress({ ...nodes('BRANCH_LEQ'), ...least }), [10, 5, 10, 5, 0, 5, 30, 5])
+    const apart = votes('target', [2, 2, 2, 0], [10, 20, 30, 5])
+    close(regress({ ...nodes('BRANCH_LEQ'), ...apart, n_targets: 3 }), [5, 0, 10, 5, 0, 10, 5, 0, 20, 5, 0, 30])
+  })
+
+  it('refuses cycles, absent nodes and absent features', () => {
+    const base = { ...nodes('BRANCH_LEQ'), ...single, n_targets: 1 }
+    expect(codeOf(() => regress({ ...base, nodes_truenodeids: [2, 0, 0, 0, 0, 0] }))).toBe('A205')
+    expect(codeOf(() => regress({ ...base, nodes_truenodeids: [9, 0, 3, 0, 0, 0] }))).toBe('A205')
+    expect(codeOf(() => regress({ ...base, nodes_featureids: [2, 0, 1, 0, 0, 0] }))).toBe('A205')
+    expect(codeOf(() => regress({ ...base, n_targets: 0 }))).toBe('A205')
+  })
+
+  it('refuses trees that are too deep', () => {
+    const depth = 300
+    const ids = Array.from({ length: depth + 1 }, (_, i) => i)
+    const attributes = {
+      nodes_treeids: ids.map(() => 0),
+      nodes_nodeids: ids,
+      nodes_featureids: ids.map(() => 0),
+      nodes_values: { floats: ids },
+      nodes_modes: { strings: ids.map((i) => (i === depth ? 'LEAF' : 'BRANCH_LEQ')) },
+      nodes_truenodeids: ids.map((i) => Math.min(i + 1, depth)),
+      nodes_falsenodeids: ids.map(() => depth),
+      n_targets: 1,
+    }
+    expect(codeOf(() => regress(attributes))).toBe('A301')
+  })
+
+  const classify = (attributes: Case['attributes'] = {}): [Tensor, Tensor] =>
+    run('TreeEnsembleClassifier', [x], {
+      attributes: { ...nodes('BRANCH_LEQ'), ...attributes },
+      outputs: 2,
+    }) as [Tensor, Tensor]
+
+  it('classifies among three', () => {
+    const [label, scores] = classify({
+      ...votes('class', [0, 1, 2, 1], [3, 2, 4, 1]),
+      classlabels_int64s: [10, 20, 30],
+    })
+    expect(toNumbers(label)).toEqual([10, 10, 20, 30])
+    close(scores, [3, 1, 0, 3, 1, 0, 0, 3, 0, 0, 1, 4])
+  })
+
+  it('counts no class without votes', () => {
+    const [label] = classify({ ...votes('class', [0, 1, 2, 1], [-3, -2, -4, -9]), classlabels_int64s: [10, 20, 30] })
+    expect(toNumbers(label)).toEqual([10, 10, 20, 30])
+  })
+
+  it('takes one nonnegative score as a probability', () => {
+    const [label, scores] = classify({
+      ...votes('class', [0, 0, 0, 0], [0.5, 0.25, 0.75, 0]),
+      classlabels_int64s: [3, 4],
+      post_transform: 'LOGISTIC',
+    })
+    expect(toNumbers(label)).toEqual([3, 3, 3, 4])
+    close(scores, [0.5, 0.5, 0.5, 0.5, 0.75, 0.25, 0.25, 0.75])
+  })
+
+  it('takes one signed score as a margin', () => {
+    const attributes = { ...votes('class', [0, 0, 0, 0], [-1, 0.5, 2, 0]), classlabels_int64s: [3, 4] }
+    const [label, scores] = classify({ ...attributes, base_values: floats(-1), post_transform: 'LOGISTIC' })
+    expect(toNumbers(label)).toEqual([3, 3, 3, 4])
+    close(
+      scores,
+      [-2, -2, -0.5, 1].flatMap((s) => [logistic(-s), logistic(s)]),
+    )
+    close(classify(attributes)[1], [1, -1, 1, -1, -0.5, 0.5, -2, 2])
+  })
+
+  it('takes two scores as they are', () => {
+    const [label, scores] = classify({ ...votes('class', [0, 1, 0, 1], [3, 2, 4, 0]), classlabels_int64s: [0, 1] })
+    expect(toNumbers(label)).toEqual([0, 0, 1, 0])
+    close(scores, [3, 0, 3, 0, 0, 2, 4, 0])
+  })
+})
+
+it('TreeEnsemble tests for membership', () => {
+  const tensor = (dtype: DType, values: number[]): AttributeValue => ({
+    tensor: stored('t', tensorOf(dtype, [values.length], values)),
+  })
+  const attributes = {
+    nodes_modes: tensor('u8', [6, 0]),
+    nodes_featureids: [0, 1],
+    nodes_splits: tensor('f32', [0, 2.5]),
+    nodes_truenodeids: [0, 1],
+    nodes_trueleafs: [1, 1],
+    nodes_falsenodeids: [1, 2],
+    nodes_falseleafs: [0, 1],
+    membership_values: tensor('f32', [1, 7, 40]),
+    leaf_targetids: [0, 0, 0],
+    leaf_weights: tensor('f32', [10, 20, 30]),
+    tree_roots: [0],
+    n_targets: 1,
+  }
+  const x = f32([4, 2], [7, 9, 40, 0, 2, 2, 2, 3])
+  close(run('TreeEnsemble', [x], { attributes, opset: 5 })[0]!, [10, 10, 20, 30])
+})
+
+describe('support vector machines', () => {
+  it.each([
+    ['LINEAR', [0, 0, 0], (a: number, b: number) => a + 2 * b],
+    ['POLY', [2, 1, 3], (a: number, b: number) => (2 * (a + 2 * b) + 1) ** 3],
+    ['RBF', [0.5, 0, 0], (a: number, b: number) => Math.exp(-0.5 * ((a - 1) ** 2 + (b - 2) ** 2))],
+    ['SIGMOID', [0.1, 0.2, 0], (a: number, b: number) => Math.tanh(0.1 * (a + 2 * b) + 0.2)],
+  ])('regresses with kernel %s', (kernel_type, params, kernel) => {
+    const attributes = {
+      kernel_type,
+      kernel_params: { floats: params },
+      support_vectors: floats(1, 2),
+      coefficients: floats(3),
+      n_supports: 1,
+      rho: floats(0.25),
+    }
+    close(run('SVMRegressor', [f32([1, 2], [0.5, 1])], { attributes })[0]!, [3 * kernel(0.5, 1) + 0.25])
+    const [side] = run('SVMRegressor', [f32([1, 2], [0.5, -9])], { attributes: { ...attributes, one_class: 1 } })
+    close(side!, [3 * kernel(0.5, -9) + 0.25 > 0 ? 1 : -1])
+  })
+
+  it('classifies by the votes of pairs', () => {
+    // One vector for each class: kernels with x are x0, x1 and x0 + x1.
+    const attributes = {
+      kernel_params: floats(0, 0, 0),
+      support_vectors: floats(1, 0, 0, 1, 1, 1),
+      vectors_per_class: [1, 1, 1],
+      coefficients: floats(1, -1, -2, 3, 4, -5),
+      rho: floats(0.5, 0, 1),
+      classlabels_ints: [5, 6, 7],
+    }
+    // 0 against 1: 1 x0 - 1 x1 + 0.5; 0 against 2: 3 x0 - 2 (x0 + x1); 1 against 2: 4 x1 - 5 (x0 + x1) + 1.
+    const [label, scores] = run('SVMClassifier', [f32([2, 2], [3, 1, 0, 0.5])], { attributes, outputs: 2 })
+    close(scores!, [2.5, 1, -15, 0, -1, 0.5])
+    expect(toNumbers(label!)).toEqual([5, 6])
+  })
+
+  it('gives two classes the score and its negative', () => {
+    const attributes = {
+      kernel_params: floats(0, 0, 0),
+      support_vectors: floats(1, 2),
+      vectors_per_class: [1, 1],
+      coefficients: floats(1, -1),
+      rho: floats(0.5),
+      classlabels_ints: [5, 6],
+    }
+    const [label, scores] = run('SVMClassifier', [f32([2, 1], [3, 0])], { attributes, outputs: 2 })
+    close(scores!, [2.5, -2.5, -0.5, 0.5])
+    expect(toNumbers(label!)).toEqual([6, 5])
+  })
+
+  it('is linear without support vectors', () => {
+    const attributes = { coefficients: floats(1, 2, -3), rho: floats(0.5), classlabels_ints: [5, 6, 7] }
+    const [label, scores] = run('SVMClassifier', [f32([2, 1], [1, -1])], { attributes, outputs: 2 })
+    close(scores!, [1.5, 2.5, -2.5, -0.5, -1.5, 3.5])
+    expect(toNumbers(label!)).toEqual([6, 7])
+  })
+})
+
+it.each([
+  ['SOFTMAX_ZERO', [0, Math.exp(-1), 1].map((v) => v / (Math.exp(-1) + 1))],
+  ['LOGISTIC', [0, 1, 2].map(logistic)],
+])('post_transform %s', (post_transform, y) => {
+  const attributes = { coefficients: floats(0, 1, 2), targets: 3, post_transform }
+  close(run('LinearRegressor', [f32([1, 1], [1])], { attributes })[0]!, y)
+})
+
+it('post_transform PROBIT approximates the normal quantile', () => {
+  const attributes = { coefficients: floats(1, 2), targets: 2, post_transform: 'PROBIT' }
+  const [result] = run('LinearRegressor', [f32([1, 1], [0.25])], { attributes })
+  expect(toNumbers(result!)[0]).toBeCloseTo(-0.6745, 2)
+  expect(toNumbers(result!)[1]).toBeCloseTo(0, 5)
+})
+
+it('ZipMap is its input', () => {
+  close(run('ZipMap', [f32([1, 2], [0.25, 0.75])], { attributes: { classlabels_int64s: [0, 1] } })[0]!, [0.25, 0.75])
+})

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { randomInputs } from '../data/index.ts'
@@ -8,7 +8,7 @@ import type { Engine } from './engines/index.ts'
 import { macsPerIteration, peakModule } from './peak.ts'
 import { typeNames, type Peer } from './peer.ts'
 import { comparison, measurement, ratiosOf, type Comparison, type Measurement } from './results.ts'
-import { sizesOf, type Sizes } from './sizes.ts'
+import { sizesOf } from './sizes.ts'
 import { moduleFiles, peakFiles, taskScript, type Measured, type Payload, type Start, type Value } from './task.ts'
 
 /** A compiled model's files: `NAME.js` and its modules. */
@@ -92,12 +92,12 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
   const place = { model: model.name, engine: engine.name, version: await engine.version() }
   const work = { macs: model.macs, peakGmacs }
   const files = [join(model.folder, `${model.name}.js`), paths[moduleFiles[variant]]!]
-  const own = { system: 'attar', variant, bytes: await downloadOf(files) } as const
+  const own = { system: 'attar', variant, bytes: await sizesOf(files) } as const
   const ours = measurement(place, own, attarStarts, attar, work)
   if (!compared || !peer || !peerSamples) {
     return { measurements: [ours], peakGmacs, ...(peerStarts !== undefined && !compared && { peerAbsent: peerStarts }) }
   }
-  const other = { system: peer.name, variant: null, bytes: await downloadOf(Object.values(peer.paths)) }
+  const other = { system: peer.name, variant: null, bytes: await peer.bytes() }
   const theirs = measurement(place, other, peerStarts, peerSamples, work)
   const ratios = comparison(place, peer.name, ours, theirs, ratiosOf(peerSamples.ms, attar.ms))
   return { measurements: [ours, theirs], comparison: ratios, peakGmacs }
@@ -125,9 +125,6 @@ function ownPaths({ folder, name }: BenchModel, peakFolder: string): Record<stri
   const peaks = targets.map((target) => [peakFiles[target], join(peakFolder, peakFiles[target])] as const)
   return Object.fromEntries([...modules, ...peaks])
 }
-
-const downloadOf = async (paths: readonly string[]): Promise<Sizes> =>
-  sizesOf(await Promise.all(paths.map((path) => readFile(path))))
 
 function absence(engine: Engine, error: unknown): string {
   if (engine.name === 'workerd') return 'the engine compiles no WebAssembly at run time'

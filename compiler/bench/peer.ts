@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { decodeModel, fail, type DType, type Tensor } from '../index.ts'
 import { readerBeside, readFile } from '../data/index.ts'
+import { sizesOf, type Sizes } from './sizes.ts'
 import type { PeerFiles } from './task.ts'
 
 export const peers = ['onnxruntime-web'] as const
@@ -11,12 +12,13 @@ export type PeerName = (typeof peers)[number]
 /** A peer and the model it runs. */
 export interface Peer {
   readonly name: PeerName
-  readonly version: string
   readonly files: PeerFiles
   /** Paths of those files. */
   readonly paths: Readonly<Record<string, string>>
   /** Inputs of the model that are constants in attar's module. */
   readonly bound: Readonly<Record<string, Tensor>>
+  /** What a user downloads: all of the files. */
+  bytes(): Promise<Sizes>
 }
 
 /** Element types as onnxruntime-web names them; bfloat16 it doesn't take. */
@@ -52,16 +54,18 @@ export function onnxruntimeWeb(path: string, bound: Readonly<Record<string, Tens
   if (!folder) fail('A501', `${name} is not installed`, { hint: `npm install --save-dev ${name}` })
   const external = externalFiles(path)
   const names = Object.fromEntries(external.map((file, i) => [file, `external${i}`]))
+  const paths = {
+    ...Object.fromEntries([script, loader, wasm].map((file) => [file, join(folder, file)])),
+    'model.onnx': resolve(path),
+    ...Object.fromEntries(external.map((file) => [names[file]!, resolve(dirname(path), file)])),
+  }
+  let sizes: Promise<Sizes> | undefined
   return {
     name,
-    version: JSON.parse(new TextDecoder().decode(readFile(join(folder, '..', 'package.json')))).version as string,
     files: { script, loader, wasm, model: 'model.onnx', external: names },
-    paths: {
-      ...Object.fromEntries([script, loader, wasm].map((file) => [file, join(folder, file)])),
-      'model.onnx': resolve(path),
-      ...Object.fromEntries(external.map((file) => [names[file]!, resolve(dirname(path), file)])),
-    },
+    paths,
     bound,
+    bytes: () => (sizes ??= sizesOf(Object.values(paths))),
   }
 }
 

@@ -72,7 +72,7 @@ const measured = {
 }
 
 describe('attar bench', () => {
-  it('measures a model and onnxruntime-web beside it', async () => {
+  it('measures a model and onnxruntime-web beside it', { timeout: 180_000 }, async () => {
     const peer = ['--against', 'onnxruntime-web', '--engines', 'node (current)', '--json']
     expect(await attar('bench', at('dense.onnx'), ...shape(), ...peer, ...quick)).toBe(0)
     expect(lines()).toEqual([
@@ -156,7 +156,13 @@ describe('the peak', () => {
 
 describe('statistics', () => {
   it('interpolates quantiles between ranks', () => {
-    expect([0, 0.25, 0.5, 0.95, 1].map((q) => quantile([4, 1, 3, 2], q))).toEqual([1, 1.75, 2.5, expect.closeTo(3.85, 9), 4])
+    expect([0, 0.25, 0.5, 0.95, 1].map((q) => quantile([4, 1, 3, 2], q))).toEqual([
+      1,
+      1.75,
+      2.5,
+      expect.closeTo(3.85, 9),
+      4,
+    ])
     expect(quantile([7], 0.95)).toBe(7)
   })
 })

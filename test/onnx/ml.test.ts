@@ -15,8 +15,8 @@ interface Case {
   readonly opset?: number
 }
 
-const run = (operator: string, inputs: readonly Tensor[], { attributes = {}, ...rest }: Case = {}): Tensor[] =>
-  runNode({ operator, domain: 'ai.onnx.ml', opset: 3, inputs, attributes, ...rest })
+const run = (operator: string, inputs: readonly Tensor[], rest: Case = {}): Tensor[] =>
+  runNode({ operator, domain: 'ai.onnx.ml', opset: 3, inputs, ...rest })
 
 function codeOf(body: () => unknown): string | undefined {
   try {
@@ -66,6 +66,10 @@ describe('features', () => {
     const [hot] = run('OneHotEncoder', [f32([2], [5.9, 4])], { attributes: { cats_int64s: [3, 5] } })
     expect(hot!.shape).toEqual([2, 2])
     close(hot!, [0, 1, 0, 0])
+  })
+
+  it('passes scores through ZipMap', () => {
+    close(run('ZipMap', [f32([1, 2], [0.25, 0.75])], { attributes: { classlabels_int64s: [0, 1] } })[0]!, [0.25, 0.75])
   })
 
   it('extracts and vectorizes', () => {
@@ -145,20 +149,12 @@ describe('linear models', () => {
   })
 
   it('refuses string labels only where they are read', () => {
-    const attributes = {
-      coefficients: floats(1, 2),
-      intercepts: floats(0, 0),
-      classlabels_strings: strings('a', 'b'),
-    }
+    const domain = 'ai.onnx.ml'
+    const names = { classlabels_strings: strings('a', 'b') }
+    const attributes = { coefficients: floats(1, 2), intercepts: floats(0, 0), ...names }
+    const nodes = [node('label, scores = LinearClassifier(x)', { domain, attributes })]
     const text = (outputs: string[]): Uint8Array =>
-      model(
-        {
-          inputs: ['x f32[1,1]'],
-          outputs,
-          nodes: [node('label, scores = LinearClassifier(x)', { domain: 'ai.onnx.ml', attributes })],
-        },
-        { opsetImport: [{ domain: 'ai.onnx.ml', version: 1 }] },
-      )
+      model({ inputs: ['x f32[1,1]'], outputs, nodes }, { opsetImport: [{ domain, version: 1 }] })
     expect(codeOf(() => importModel(text(['label', 'scores'])))).toBe('A202')
     const { graph } = importModel(text(['scores']))
     close(evaluate(graph, { x: f32([1, 1], [3]) }).scores!, [3, 6])
@@ -259,11 +255,10 @@ describe('tree ensembles', () => {
     expect(codeOf(() => regress(attributes))).toBe('A301')
   })
 
-  const classify = (attributes: Case['attributes'] = {}): [Tensor, Tensor] =>
-    run('TreeEnsembleClassifier', [x], {
-      attributes: { ...nodes('BRANCH_LEQ'), ...attributes },
-      outputs: 2,
-    }) as [Tensor, Tensor]
+  const classify = (given: Case['attributes'] = {}): [Tensor, Tensor] => {
+    const attributes = { ...nodes('BRANCH_LEQ'), ...given }
+    return run('TreeEnsembleClassifier', [x], { attributes, outputs: 2 }) as [Tensor, Tensor]
+  }
 
   it('classifies among three', () => {
     const [label, scores] = classify({
@@ -293,9 +288,10 @@ describe('tree ensembles', () => {
     const attributes = { ...votes('class', [0, 0, 0, 0], [-1, 0.5, 2, 0]), classlabels_int64s: [3, 4] }
     const [label, scores] = classify({ ...attributes, base_values: floats(-1), post_transform: 'LOGISTIC' })
     expect(toNumbers(label)).toEqual([3, 3, 3, 4])
+    const margins = [-2, -2, -0.5, 1]
     close(
       scores,
-      [-2, -2, -0.5, 1].flatMap((s) => [logistic(-s), logistic(s)]),
+      margins.flatMap((s) => [logistic(-s), logistic(s)]),
     )
     close(classify(attributes)[1], [1, -1, 1, -1, -0.5, 0.5, -2, 2])
   })
@@ -400,8 +396,4 @@ it('post_transform PROBIT approximates the normal quantile', () => {
   const [result] = run('LinearRegressor', [f32([1, 1], [0.25])], { attributes })
   expect(toNumbers(result!)[0]).toBeCloseTo(-0.6745, 2)
   expect(toNumbers(result!)[1]).toBeCloseTo(0, 5)
-})
-
-it('ZipMap is its input', () => {
-  close(run('ZipMap', [f32([1, 2], [0.25, 0.75])], { attributes: { classlabels_int64s: [0, 1] } })[0]!, [0.25, 0.75])
 })

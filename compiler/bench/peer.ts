@@ -6,8 +6,7 @@ import { readerBeside, readFile } from '../data/index.ts'
 import { sizesOf, type Sizes } from './sizes.ts'
 import type { PeerFiles } from './task.ts'
 
-export const peers = ['onnxruntime-web'] as const
-export type PeerName = (typeof peers)[number]
+export type PeerName = 'onnxruntime-web'
 
 /** A peer and the model it runs. */
 export interface Peer {

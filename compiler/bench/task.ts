@@ -172,8 +172,8 @@ async function startAttar(
   payload: Payload,
   files: Files,
 ): Promise<System & { readonly variant: Target }> {
-  const relaxed = files[payload.moduleFiles['relaxed-simd']]
-  const variant = script.target === 'relaxed-simd' && relaxed !== undefined ? 'relaxed-simd' : 'simd'
+  const other = script.target === 'simd' ? 'relaxed-simd' : 'simd'
+  const variant = files[payload.moduleFiles[script.target]] === undefined ? other : script.target
   const file = files[payload.moduleFiles[variant]]!
   const inputs = Object.fromEntries(payload.inputs.map((value) => [value.name, decode(value)]))
   const bytes = typeof file === 'string' ? await bytesOf(file) : null

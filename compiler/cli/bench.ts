@@ -180,7 +180,7 @@ function describe({ measurements, comparison, peerAbsent, peakGmacs }: EngineBen
 
 const label = ({ system, variant }: Measurement): string => (variant === null ? system : `${system} ${variant}`)
 
-const ms = (value: number): string => value.toPrecision(3)
+const ms = (value: number): string => (value < 100 ? value.toPrecision(3) : formatCount(Math.round(value)))
 
 function timesOf(m: Measurement): string[] {
   const times = [m.coldStartMs, m.compileMs, m.instantiateMs, m.firstRunMs, m.medianMs, m.p95Ms, m.bestMs]

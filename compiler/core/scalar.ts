@@ -3,23 +3,26 @@ import type { BinaryOp, CompareOp, Expr, UnaryOp } from './expr.ts'
 import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from './half.ts'
 import * as math from './math.ts'
 
+/** A number congruent to `value` modulo 2^32: a bigint may be too large for a double. */
+const lowBits = (value: Scalar): number => (typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value)
+
 /** Brings an exact result into `dtype`: integers wrap, floats round to the format. */
 export function normalize(dtype: DType, value: Scalar): Scalar {
   switch (dtype) {
     case 'bool':
       return value ? 1 : 0
     case 'i8':
-      return (Number(value) << 24) >> 24
+      return (lowBits(value) << 24) >> 24
     case 'i16':
-      return (Number(value) << 16) >> 16
+      return (lowBits(value) << 16) >> 16
     case 'i32':
-      return Number(value) | 0
+      return lowBits(value) | 0
     case 'u8':
-      return Number(value) & 0xff
+      return lowBits(value) & 0xff
     case 'u16':
-      return Number(value) & 0xffff
+      return lowBits(value) & 0xffff
     case 'u32':
-      return Number(value) >>> 0
+      return lowBits(value) >>> 0
     case 'i64':
       return BigInt.asIntN(64, BigInt(value))
     case 'u64':

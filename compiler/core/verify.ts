@@ -10,7 +10,7 @@ import { CompileError, type Diagnostic } from './diagnostic.ts'
 import { nodesOf, type Graph, type Node } from './graph.ts'
 import { facetsOf } from './ops/index.ts'
 import { elementCount } from './shape.ts'
-import { formatType, sameType } from './tensor.ts'
+import { formatType, sameType, type TensorType } from './tensor.ts'
 
 /** 2^31: one wasm memory of 32-bit addresses holds no more bytes than twice that. */
 export const maxElements = 2 ** 31
@@ -21,10 +21,16 @@ function checkNode(node: Node, position: ReadonlyMap<Node, number>): string[] {
     if (o.node.results[o.index] !== o) found.push(`operand ${i} is not a result of its node`)
     if (position.get(o.node)! >= position.get(node)!) found.push(`operand ${i} does not come before its user`)
   })
-  const types = facetsOf(node.op).type(
-    node.operands.map((o) => o.type),
-    node.attrs,
-  )
+  let types: readonly TensorType[]
+  try {
+    types = facetsOf(node.op).type(
+      node.operands.map((o) => o.type),
+      node.attrs,
+    )
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return [...found, error.message]
+  }
   node.results.forEach((r, i) => {
     if (!types[i] || !sameType(types[i], r.type)) found.push(`result ${i} is ${formatType(r.type)}`)
     const { shape } = r.type

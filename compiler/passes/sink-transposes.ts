@@ -107,13 +107,27 @@ class Sinker {
     const [first] = whole
     if (!first) return undefined
     const { perm } = first
+    const operands = this.follow(node, b, sunk, perm)
+    if (!operands) return undefined
+    return { inner: b.map(operands, () => node.attrs.expr), perm }
+  }
+
+  /**
+   * The operands in the order of the inner value; undefined where bringing the others there would move more elements than
+   * stay where they are.
+   */
+  private follow(
+    node: Node,
+    b: Builder,
+    sunk: readonly (Transposed | undefined)[],
+    perm: readonly number[],
+  ): Value[] | undefined {
     const follows = (i: number): boolean => sunk[i] !== undefined && samePerm(sunk[i].perm, perm)
     const size = (v: Value): number => (v.node.op === 'constant' ? 0 : elementCount(v.type.shape))
     const gained = node.operands.reduce((sum, o, i) => sum + (follows(i) ? size(o) : 0), 0)
     const lost = node.operands.reduce((sum, o, i) => sum + (follows(i) || !this.wouldMove(o, perm) ? 0 : size(o)), 0)
     if (lost > gained) return undefined
-    const operands = node.operands.map((o, i) => (follows(i) ? sunk[i]!.inner : toInner(b, this.latest(o), perm)))
-    return { inner: b.map(operands, () => node.attrs.expr), perm }
+    return node.operands.map((o, i) => (follows(i) ? sunk[i]!.inner : toInner(b, this.latest(o), perm)))
   }
 
   /** Whether bringing `value` into the inner order takes a transpose of its own. */
@@ -131,11 +145,8 @@ class Sinker {
     const [first] = sunk.filter((s) => s !== undefined)
     if (!first) return undefined
     const { perm } = first
-    const fits = node.operands.every(
-      (o, i) => (sunk[i] ? samePerm(sunk[i].perm, perm) : o.node.op === 'constant' || !this.wouldMove(o, perm)),
-    )
-    if (!fits) return undefined
-    const operands = node.operands.map((o, i) => sunk[i]?.inner ?? toInner(b, this.latest(o), perm))
+    const operands = this.follow(node, b, sunk, perm)
+    if (!operands) return undefined
     return { inner: b.concatenate(operands, perm[node.attrs.axis]!), perm }
   }
 

@@ -118,7 +118,7 @@ describe('attar bench', () => {
   it('prints a table', async () => {
     expect(await attar('bench', at('out'), '--engines', 'node (current)', ...quick)).toBe(0)
     expect(out.join('\n')).toMatch(
-      /^small on node \(current\) \(v[^]*attar relaxed-simd( +[\d.e+-]+){8} +\d+ %\n[^]* 65,536/,
+      /^small on node \(current\) \(v[^]*attar relaxed-simd( +[\d.,e-]+){8} +\d+ %\n[^]* 65,536/,
     )
   })
 

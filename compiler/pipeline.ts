@@ -67,7 +67,9 @@ export async function compileGraph(
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets
-  const modules = Object.fromEntries(wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec)]))
+  const modules = Object.fromEntries(
+    wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec)]),
+  )
   return { modules, spec, report: reportOf(program, plan) }
 }
 

@@ -70,7 +70,12 @@ export class Builder {
   reduce(kind: ReduceKind, x: Value, axes: readonly number[], keepDims = false): Value {
     if (axes.length === 0) return x
     const result = this.one('reduce', [x], { kind, axes })
-    return keepDims ? this.reshape(result, x.type.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : result
+    return keepDims
+      ? this.reshape(
+          result,
+          x.type.shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+        )
+      : result
   }
 
   argreduce(x: Value, attrs: ArgreduceAttrs): Value {
@@ -90,7 +95,9 @@ export class Builder {
   }
 
   transpose(x: Value, perm: readonly number[]): Value {
-    return perm.every((p, i) => p === i) && perm.length === x.type.shape.length ? x : this.one('transpose', [x], { perm })
+    return perm.every((p, i) => p === i) && perm.length === x.type.shape.length
+      ? x
+      : this.one('transpose', [x], { perm })
   }
 
   broadcastInDim(x: Value, shape: Shape, dims: readonly number[]): Value {
@@ -100,7 +107,11 @@ export class Builder {
   /** Broadcasts by NumPy's rule: axes are aligned at the end. */
   broadcast(x: Value, shape: Shape): Value {
     const lead = shape.length - x.type.shape.length
-    return this.broadcastInDim(x, shape, x.type.shape.map((_, i) => i + lead))
+    return this.broadcastInDim(
+      x,
+      shape,
+      x.type.shape.map((_, i) => i + lead),
+    )
   }
 
   slice(x: Value, start: readonly number[], shape: Shape, strides: readonly number[] = start.map(() => 1)): Value {
@@ -111,7 +122,12 @@ export class Builder {
   /** Elements start, start + stride, … along one axis. */
   sliceAxis(x: Value, axis: number, start: number, length: number, stride = 1): Value {
     const at = (value: number, other: number): number[] => x.type.shape.map((_, i) => (i === axis ? value : other))
-    return this.slice(x, at(start, 0), x.type.shape.map((d, i) => (i === axis ? length : d)), at(stride, 1))
+    return this.slice(
+      x,
+      at(start, 0),
+      x.type.shape.map((d, i) => (i === axis ? length : d)),
+      at(stride, 1),
+    )
   }
 
   pad(x: Value, value: Value, low: readonly number[], high: readonly number[]): Value {

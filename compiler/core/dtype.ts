@@ -1,18 +1,6 @@
 /** Element types. bool is one byte, 0 or 1. f16 and bf16 are storage types: arithmetic on them happens in f32. */
 export type DType =
-  | 'bool'
-  | 'i8'
-  | 'i16'
-  | 'i32'
-  | 'i64'
-  | 'u8'
-  | 'u16'
-  | 'u32'
-  | 'u64'
-  | 'f16'
-  | 'bf16'
-  | 'f32'
-  | 'f64'
+  'bool' | 'i8' | 'i16' | 'i32' | 'i64' | 'u8' | 'u16' | 'u32' | 'u64' | 'f16' | 'bf16' | 'f32' | 'f64'
 
 /** A scalar of any dtype: bigint for i64 and u64, number for the others (bool is 0 or 1). */
 export type Scalar = number | bigint

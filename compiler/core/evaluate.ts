@@ -59,7 +59,9 @@ export function constantOf(value: Value): Tensor | undefined {
     const bytes = node.results.reduce((sum, r) => sum + typeBytes(r.type), 0)
     const cheap = workOf(node) <= foldLimits.operations && bytes <= foldLimits.bytes
     const foldable = node.op !== 'input' && operands.every((o) => o !== null) && (node.op === 'constant' || cheap)
-    const results = foldable ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs) : node.results.map(() => null)
+    const results = foldable
+      ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs)
+      : node.results.map(() => null)
     node.results.forEach((r, i) => folded.set(r, results[i]!))
   }
   return folded.get(value) ?? undefined

@@ -1,15 +1,7 @@
 import { isBigInt, isFloat, isInteger, isStorageOnly, type DType, type Scalar } from './dtype.ts'
 
-/** Unary scalar functions. All but `neg`, `abs` and `not` take floats only. */
-export const unaryOps = [
-  'neg',
-  'abs',
-  'not',
-  'ceil',
-  'floor',
-  'trunc',
-  'round',
-  'sqrt',
+/** Functions that no instruction computes. */
+export const mathOps = [
   'exp',
   'log',
   'sin',
@@ -26,9 +18,27 @@ export const unaryOps = [
   'atanh',
   'erf',
 ] as const
+export type MathOp = (typeof mathOps)[number]
+
+/** Unary scalar functions. All but `neg`, `abs` and `not` take floats only. */
+export const unaryOps = ['neg', 'abs', 'not', 'ceil', 'floor', 'trunc', 'round', 'sqrt', ...mathOps] as const
 export type UnaryOp = (typeof unaryOps)[number]
 
-export const arithmeticOps = ['add', 'sub', 'mul', 'div', 'rem', 'pow', 'max', 'min', 'and', 'or', 'xor', 'shl', 'shr'] as const
+export const arithmeticOps = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'rem',
+  'pow',
+  'max',
+  'min',
+  'and',
+  'or',
+  'xor',
+  'shl',
+  'shr',
+] as const
 export const compareOps = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const
 export type CompareOp = (typeof compareOps)[number]
 export type BinaryOp = (typeof arithmeticOps)[number] | CompareOp
@@ -131,18 +141,22 @@ function withChildren(e: Expr, to: (child: Expr) => Expr): Expr {
   }
 }
 
-/** Replaces every `arg` by what `to` gives for it, keeping shared parts shared. */
-export function substitute(e: Expr, to: (index: number, dtype: DType) => Expr): Expr {
+/** Replaces every part for which `to` gives another, keeping shared parts shared. */
+export function replaceParts(e: Expr, to: (part: Expr) => Expr | undefined): Expr {
   const memo = new Map<Expr, Expr>()
   const visit = (x: Expr): Expr => {
     const known = memo.get(x)
     if (known) return known
-    const result = x.kind === 'arg' ? to(x.index, x.dtype) : withChildren(x, visit)
+    const result = to(x) ?? withChildren(x, visit)
     memo.set(x, result)
     return result
   }
   return visit(e)
 }
+
+/** Replaces every `arg` by what `to` gives for it, keeping shared parts shared. */
+export const substitute = (e: Expr, to: (index: number, dtype: DType) => Expr): Expr =>
+  replaceParts(e, (x) => (x.kind === 'arg' ? to(x.index, x.dtype) : undefined))
 
 /** Every distinct part of `e`, operands before their users. */
 export function parts(e: Expr): Expr[] {

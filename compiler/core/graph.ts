@@ -80,7 +80,8 @@ export function topological(roots: Iterable<Value>, settled: (node: Node) => boo
 }
 
 /** The graph's nodes, its unused inputs included. */
-export const nodesOf = (graph: Graph): Node[] => topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
+export const nodesOf = (graph: Graph): Node[] =>
+  topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
 
 /** How many operands and outputs refer to each value. */
 export function countUses(graph: Graph): Map<Value, number> {

@@ -171,9 +171,7 @@ export function binaryScalar(op: BinaryOp, dtype: DType): (a: Scalar, b: Scalar)
   }
   if (isFloat(dtype)) {
     const f = floatBinary(op as Arithmetic)
-    return dtype === 'f64'
-      ? (a, b) => f(a as number, b as number)
-      : (a, b) => Math.fround(f(a as number, b as number))
+    return dtype === 'f64' ? (a, b) => f(a as number, b as number) : (a, b) => Math.fround(f(a as number, b as number))
   }
   const f = bigBinary(op as Arithmetic, BigInt(byteSize(dtype) * 8))
   if (isBigInt(dtype)) return (a, b) => normalize(dtype, f(a as bigint, b as bigint))

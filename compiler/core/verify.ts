@@ -53,7 +53,8 @@ export function verify(graph: Graph): void {
   const inputs = new Set(graph.inputs.map((port) => port.value.node))
   for (const node of nodes) {
     for (const message of checkNode(node, position)) report(`${node.op}: ${message}`, node.origin)
-    if ((node.op === 'input') !== inputs.has(node)) report(`${node.op} ${node.op === 'input' ? 'is not' : 'is'} a graph input`, node.origin)
+    if ((node.op === 'input') !== inputs.has(node))
+      report(`${node.op} ${node.op === 'input' ? 'is not' : 'is'} a graph input`, node.origin)
   }
   for (const ports of [graph.inputs, graph.outputs]) {
     if (new Set(ports.map((p) => p.name)).size !== ports.length) report('port names repeat', undefined)

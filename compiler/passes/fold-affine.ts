@@ -5,7 +5,7 @@
  * scales it by constants, the weights are scaled and the map adds at most one vector before anything else.
  */
 import { Builder } from '../core/builder.ts'
-import { arg, binary, children, parts, type Expr } from '../core/expr.ts'
+import { arg, binary, children, parts, replaceParts, type Expr } from '../core/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { freeAxes } from '../core/ops/dot-general.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
@@ -73,7 +73,8 @@ function affineOf(expr: Expr, sum: Expr, values: (e: Expr) => number[] | undefin
     if (user.op === 'add') shift = shift.map((s, i) => s + v[i]!)
     else if (user.op === 'mul') [scale, shift] = [scale.map((s, i) => s * v[i]!), shift.map((s, i) => s * v[i]!)]
     else if (user.op === 'sub' && left) shift = shift.map((s, i) => s - v[i]!)
-    else if (user.op === 'div' && left) [scale, shift] = [scale.map((s, i) => s / v[i]!), shift.map((s, i) => s / v[i]!)]
+    else if (user.op === 'div' && left)
+      [scale, shift] = [scale.map((s, i) => s / v[i]!), shift.map((s, i) => s / v[i]!)]
     else if (user.op === 'sub') [scale, shift] = [scale.map((s) => -s), shift.map((s, i) => v[i]! - s)]
     else break
     top = user
@@ -82,27 +83,14 @@ function affineOf(expr: Expr, sum: Expr, values: (e: Expr) => number[] | undefin
   return scale && shift ? { top, scale, shift, steps } : undefined
 }
 
-function replacePart(e: Expr, old: Expr, by: Expr): Expr {
-  if (e === old) return by
-  switch (e.kind) {
-    case 'unary':
-    case 'convert':
-      return { ...e, x: replacePart(e.x, old, by) }
-    case 'binary':
-      return { ...e, a: replacePart(e.a, old, by), b: replacePart(e.b, old, by) }
-    case 'select':
-      return { ...e, cond: replacePart(e.cond, old, by), a: replacePart(e.a, old, by), b: replacePart(e.b, old, by) }
-    default:
-      return e
-  }
-}
-
-const along = (axis: number, rank: number, length: number): Shape => Array.from({ length: rank }, (_, i) => (i === axis ? length : 1))
+const along = (axis: number, rank: number, length: number): Shape =>
+  Array.from({ length: rank }, (_, i) => (i === axis ? length : 1))
 
 function fold(map: NodeOf<'map'>, index: number, product: Product): Value | undefined {
   const { shape } = map.results[0]!.type
   const value = map.operands[index]!
-  if (value.type.shape.length !== shape.length || elementCount(value.type.shape) !== elementCount(shape)) return undefined
+  if (value.type.shape.length !== shape.length || elementCount(value.type.shape) !== elementCount(shape))
+    return undefined
   const sums = parts(map.attrs.expr).filter((e) => e.kind === 'arg' && e.index === index)
   const [sum] = sums
   if (sums.length !== 1 || !sum) return undefined
@@ -115,10 +103,13 @@ function fold(map: NodeOf<'map'>, index: number, product: Product): Value | unde
   const weights = node.operands[1]!
   const scaled = b.binary('mul', weights, vector(affine.scale, weightAxis, weights.type.shape.length))
   const [x] = node.operands
-  const folded = node.op === 'convolution' ? b.convolution(x!, scaled, node.attrs) : b.dotGeneral(x!, scaled, node.attrs)
+  const folded =
+    node.op === 'convolution' ? b.convolution(x!, scaled, node.attrs) : b.dotGeneral(x!, scaled, node.attrs)
   const shifted = affine.shift.some((s) => s !== 0)
   const bias = arg(map.operands.length, 'f32')
-  const expr = replacePart(map.attrs.expr, affine.top, shifted ? binary('add', sum, bias) : sum)
+  const expr = replaceParts(map.attrs.expr, (e) =>
+    e === affine.top ? (shifted ? binary('add', sum, bias) : sum) : undefined,
+  )
   const operands = map.operands.map((o, i) => (i === index ? folded : o))
   if (shifted) operands.push(vector(affine.shift, resultAxis, shape.length))
   return new Builder(map.origin).map(operands, () => expr)

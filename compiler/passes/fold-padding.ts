@@ -24,7 +24,11 @@ function widen(w: WindowAxis, low: number, high: number): WindowAxis | undefined
   return w.baseDilation === 1 ? { ...w, low: w.low + low, high: w.high + high } : undefined
 }
 
-function widenAll(windows: readonly WindowAxis[], axes: readonly number[], pad: NodeOf<'pad'>): WindowAxis[] | undefined {
+function widenAll(
+  windows: readonly WindowAxis[],
+  axes: readonly number[],
+  pad: NodeOf<'pad'>,
+): WindowAxis[] | undefined {
   const { low, high } = pad.attrs
   if (low.some((n, i) => n + high[i]! > 0 && !axes.includes(i))) return undefined
   const widened = windows.map((w, i) => widen(w, low[axes[i]!]!, high[axes[i]!]!))
@@ -42,7 +46,13 @@ export function foldPadding(graph: Graph): Graph {
       if (window) patch.set(node.results[0]!, b.convolution(pad.operands[0]!, w!, { ...node.attrs, window }))
     } else if (node.op === 'reduce_window') {
       const pad = neutralPad(x!, identityOf(node.attrs.kind, x!.type.dtype))
-      const window = pad && widenAll(node.attrs.window, x!.type.shape.map((_, i) => i), pad)
+      const window =
+        pad &&
+        widenAll(
+          node.attrs.window,
+          x!.type.shape.map((_, i) => i),
+          pad,
+        )
       if (window) patch.set(node.results[0]!, b.reduceWindow(node.attrs.kind, pad.operands[0]!, window))
     }
   }

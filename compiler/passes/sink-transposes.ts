@@ -21,7 +21,8 @@ const permuted = <T>(values: readonly T[], perm: readonly number[]): T[] => {
   return result
 }
 
-const samePerm = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((p, i) => p === b[i])
+const samePerm = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((p, i) => p === b[i])
 
 /** `value` with its axes in the order of the inner value: the inverse of `perm`. */
 function toInner(b: Builder, value: Value, perm: readonly number[]): Value {
@@ -31,7 +32,11 @@ function toInner(b: Builder, value: Value, perm: readonly number[]): Value {
     perm.map((_, i) => i),
     perm,
   )
-  if (movesOnlyUnitAxes(full.type.shape, inverse)) return b.reshape(full, inverse.map((i) => full.type.shape[i]!))
+  if (movesOnlyUnitAxes(full.type.shape, inverse))
+    return b.reshape(
+      full,
+      inverse.map((i) => full.type.shape[i]!),
+    )
   return b.transpose(full, inverse)
 }
 

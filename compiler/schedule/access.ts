@@ -11,7 +11,11 @@ export function mapStrides(access: Access, to: (strides: readonly number[]) => r
 }
 
 /** The whole of `buffer` as a row-major tensor of `shape`. */
-export const contiguous = (buffer: Buffer, shape: Shape): Access => ({ buffer, offset: 0, strides: rowMajorStrides(shape) })
+export const contiguous = (buffer: Buffer, shape: Shape): Access => ({
+  buffer,
+  offset: 0,
+  strides: rowMajorStrides(shape),
+})
 
 /** Whether the access walks `shape` in row-major order without gaps. */
 export function isContiguous(access: Access, shape: Shape): boolean {

@@ -11,13 +11,20 @@ export interface Border {
   readonly high: readonly number[]
 }
 
-export const noBorder = (rank: number): Border => ({ low: new Array<number>(rank).fill(0), high: new Array<number>(rank).fill(0) })
+export const noBorder = (rank: number): Border => ({
+  low: new Array<number>(rank).fill(0),
+  high: new Array<number>(rank).fill(0),
+})
 
 export const isEmptyBorder = (b: Border): boolean => [...b.low, ...b.high].every((n) => n === 0)
 
 /** The border that a channels-last convolution wants around its input, batch and channel axes included. */
 export function convolutionBorder(window: readonly { low: number; high: number }[]): Border {
-  const side = (pick: (w: { low: number; high: number }) => number): number[] => [0, ...window.map((w) => Math.max(0, pick(w))), 0]
+  const side = (pick: (w: { low: number; high: number }) => number): number[] => [
+    0,
+    ...window.map((w) => Math.max(0, pick(w))),
+    0,
+  ]
   return { low: side((w) => w.low), high: side((w) => w.high) }
 }
 

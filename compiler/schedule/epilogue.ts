@@ -1,4 +1,4 @@
-import { arg, children, parts, substitute, type Expr } from '../core/expr.ts'
+import { arg, children, parts, replaceParts, substitute, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
 
 /** A post expression cut to what a template's epilogue can do. */
@@ -17,32 +17,6 @@ const isUnitStride = (a: Access, axis: number, extent: number): boolean =>
 /** Whether the access depends on the last axis alone. */
 const isVector = (a: Access): boolean => a.strides.slice(0, -1).every((s) => s === 0)
 
-function replace(e: Expr, old: Expr, by: Expr): Expr {
-  const memo = new Map<Expr, Expr>([[old, by]])
-  const visit = (x: Expr): Expr => {
-    const known = memo.get(x)
-    if (known) return known
-    const result = rebuild(x, visit)
-    memo.set(x, result)
-    return result
-  }
-  return visit(e)
-}
-
-function rebuild(e: Expr, visit: (x: Expr) => Expr): Expr {
-  switch (e.kind) {
-    case 'unary':
-    case 'convert':
-      return { ...e, x: visit(e.x) }
-    case 'binary':
-      return { ...e, a: visit(e.a), b: visit(e.b) }
-    case 'select':
-      return { ...e, cond: visit(e.cond), a: visit(e.a), b: visit(e.b) }
-    default:
-      return e
-  }
-}
-
 /** Finds acc + vector where the sums are used nowhere else: that vector can be the sums' start. */
 function takeBias(post: Post): { expr: Expr; bias: Access; index: number } | undefined {
   const all = parts(post.expr)
@@ -53,7 +27,7 @@ function takeBias(post: Post): { expr: Expr; bias: Access; index: number } | und
   if (other.kind !== 'arg' || other.index === 0) return undefined
   const bias = post.reads[other.index - 1]!
   if (!isVector(bias)) return undefined
-  return { expr: replace(post.expr, user, arg(0, 'f32')), bias, index: other.index }
+  return { expr: replaceParts(post.expr, (e) => (e === user ? arg(0, 'f32') : undefined)), bias, index: other.index }
 }
 
 /**
@@ -76,7 +50,9 @@ export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
   const aux = auxIndex === undefined ? undefined : post.reads[auxIndex - 1]!
   if (aux && !isUnitStride(aux, rank - 1, extent)) return undefined
   const constants = [
-    ...new Set(parts(expr).flatMap((e) => (e.kind === 'const' && e.dtype === 'f32' && e.value !== 0 ? [Number(e.value)] : []))),
+    ...new Set(
+      parts(expr).flatMap((e) => (e.kind === 'const' && e.dtype === 'f32' && e.value !== 0 ? [Number(e.value)] : [])),
+    ),
   ].slice(0, 2)
   const renumbered = substitute(expr, (i) => (i === 0 ? arg(0, 'f32') : arg(1, 'f32')))
   const hole = withParameters(renumbered, constants)
@@ -84,15 +60,8 @@ export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
 }
 
 /** Constants that become parameters, so that sites that differ only in them share code. */
-function withParameters(e: Expr, constants: readonly number[]): Expr {
-  const memo = new Map<Expr, Expr>()
-  const visit = (x: Expr): Expr => {
-    const known = memo.get(x)
-    if (known) return known
+const withParameters = (e: Expr, constants: readonly number[]): Expr =>
+  replaceParts(e, (x) => {
     const at = x.kind === 'const' && x.dtype === 'f32' ? constants.findIndex((c) => Object.is(c, x.value)) : -1
-    const result = at >= 0 ? arg(2 + at, 'f32') : rebuild(x, visit)
-    memo.set(x, result)
-    return result
-  }
-  return visit(e)
-}
+    return at < 0 ? undefined : arg(2 + at, 'f32')
+  })

@@ -9,7 +9,12 @@ export function accessesOf(kernel: NestKernel): Access[] {
 }
 
 /** The same nest with its loops replaced: `pick` gives for each new loop the old one it walks like. */
-function withLoops(kernel: NestKernel, extents: readonly number[], reduced: number, pick: readonly number[]): NestKernel {
+function withLoops(
+  kernel: NestKernel,
+  extents: readonly number[],
+  reduced: number,
+  pick: readonly number[],
+): NestKernel {
   const access = (a: Access): Access => ({
     ...a,
     strides: pick.map((loop) => a.strides[loop] ?? 0),

@@ -125,7 +125,8 @@ function contentKey(bytes: Uint8Array): string {
   return `${bytes.length}:${hash}`
 }
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])
 
 /** Addresses for the buffers of `program`: constants from 0, equal ones once, then one arena for all else. */
 export function planMemory(program: Program): MemoryPlan {

@@ -95,7 +95,8 @@ export class Scheduler {
     const access = this.force(value)
     const rank = value.type.shape.length
     const has = this.borders.get(access.buffer)
-    const enough = border.low.every((n, i) => n <= (has?.low[i] ?? 0)) && border.high.every((n, i) => n <= (has?.high[i] ?? 0))
+    const enough =
+      border.low.every((n, i) => n <= (has?.low[i] ?? 0)) && border.high.every((n, i) => n <= (has?.high[i] ?? 0))
     const unit = access.strides[rank - 1] === 1 || value.type.shape[rank - 1] === 1
     const ownsBorder = has === undefined || this.isWhole(access, value.type.shape, has)
     if (enough && unit && ownsBorder) return access

@@ -64,7 +64,11 @@ export function emitModule(
         const f = new FunctionBuilder(host, request.params)
         f.finish(name, [], request.build(f))
       }
-      return m.call(name, request.args.map((a) => m.i32.const(address(a))), binaryen.none)
+      return m.call(
+        name,
+        request.args.map((a) => m.i32.const(address(a))),
+        binaryen.none,
+      )
     }
     const calls: Code[] = []
     program.kernels.forEach((kernel, i) => {

@@ -25,7 +25,10 @@ export class FunctionBuilder {
   /** Copies a template into the module; gives the function's name. */
   readonly link: (template: TemplateName) => string
 
-  constructor(host: { binaryen: Binaryen; m: Module; link: (template: TemplateName) => string }, params: readonly WasmType[]) {
+  constructor(
+    host: { binaryen: Binaryen; m: Module; link: (template: TemplateName) => string },
+    params: readonly WasmType[],
+  ) {
     this.binaryen = host.binaryen
     this.m = host.m
     this.link = host.link

@@ -5,7 +5,16 @@ import { normalizeNest } from '../schedule/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
-import { binaryVector, emitVector, lanes, loadContiguous, loadLanes, splatCode, splatScalar, storeVector } from './vector.ts'
+import {
+  binaryVector,
+  emitVector,
+  lanes,
+  loadContiguous,
+  loadLanes,
+  splatCode,
+  splatScalar,
+  storeVector,
+} from './vector.ts'
 import { planVector, type VectorPlan } from './vector-plan.ts'
 
 /** A function to generate: equal keys are equal functions, which sites share; `args` are a site's own. */
@@ -109,7 +118,10 @@ class NestEmitter {
   /** Whether loop `level` runs four iterations at a time. */
   private isVector(level: number): boolean {
     const { axis } = this.plan
-    return (axis === 'output' && level === this.outputs - 1) || (axis === 'reduced' && level === this.kernel.extents.length - 1)
+    return (
+      (axis === 'output' && level === this.outputs - 1) ||
+      (axis === 'reduced' && level === this.kernel.extents.length - 1)
+    )
   }
 
   /** How far a stream has moved after all of loop `level` and the loops in it. */
@@ -220,7 +232,11 @@ class NestEmitter {
     const { m } = f
     const combine = this.kernel.combine!
     const rotated = (bytes: number): Code =>
-      m.i8x16.shuffle(f.get(acc), f.get(acc), Array.from({ length: 16 }, (_, i) => (i + bytes) % 16))
+      m.i8x16.shuffle(
+        f.get(acc),
+        f.get(acc),
+        Array.from({ length: 16 }, (_, i) => (i + bytes) % 16),
+      )
     const half = f.set(acc, binaryVector(f, combine, dtype, f.get(acc), rotated(8)))
     const whole = binaryVector(f, combine, dtype, f.get(acc), rotated(4))
     const first = dtype === 'f32' ? m.f32x4.extract_lane(whole, 0) : m.i32x4.extract_lane(whole, 0)
@@ -245,7 +261,8 @@ class NestEmitter {
 
   private store(value: Code, count: number, vector: boolean): Code[] {
     const { f, write, kernel } = this
-    if (vector) return storeVector(f, write.dtype, () => f.get(write.pointer), value, count, write.strides[this.outputs - 1]!)
+    if (vector)
+      return storeVector(f, write.dtype, () => f.get(write.pointer), value, count, write.strides[this.outputs - 1]!)
     const { accumulate } = kernel
     const stored = (pointer: () => Code): Code => {
       const result = accumulate
@@ -265,14 +282,18 @@ class NestEmitter {
         f.set(address, f.m.i32.add(f.get(address), f.m.i32.mul(f.get(index), f.i32(scale)))),
       )
     }
-    return [...code, f.m.if(f.get(inside), stored(() => f.get(address)))]
+    return [
+      ...code,
+      f.m.if(
+        f.get(inside),
+        stored(() => f.get(address)),
+      ),
+    ]
   }
 
   private evaluate(expr: NestKernel['body'], streams: readonly Stream[], count: number, vector: boolean) {
     const argument = (i: number): Code => this.read(streams[i]!, count, vector)
-    return vector
-      ? emitVector(this.f, expr, argument, (v, d) => this.splat(v, d))
-      : emitScalar(this.f, expr, argument)
+    return vector ? emitVector(this.f, expr, argument, (v, d) => this.splat(v, d)) : emitScalar(this.f, expr, argument)
   }
 
   private read(s: Stream, count: number, vector: boolean): Code {

@@ -1,27 +1,9 @@
 import { byteSize, isBigInt, isFloat, isSigned, type DType, type Scalar } from '../core/dtype.ts'
-import { children, parts, type BinaryOp, type Expr, type UnaryOp } from '../core/expr.ts'
+import { children, mathOps, parts, type BinaryOp, type Expr, type MathOp, type UnaryOp } from '../core/expr.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 
-/** Unary functions that are no wasm instruction; templates compute them. */
-export const mathFunctions = [
-  'exp',
-  'log',
-  'sin',
-  'cos',
-  'tan',
-  'asin',
-  'acos',
-  'atan',
-  'sinh',
-  'cosh',
-  'tanh',
-  'asinh',
-  'acosh',
-  'atanh',
-  'erf',
-] as const
-export type MathFunction = (typeof mathFunctions)[number]
-export const isMathFunction = (op: UnaryOp): op is MathFunction => (mathFunctions as readonly string[]).includes(op)
+/** Functions that are no wasm instruction; templates compute them. */
+export const isMathFunction = (op: UnaryOp): op is MathOp => (mathOps as readonly string[]).includes(op)
 
 export function constantCode(f: FunctionBuilder, value: Scalar, dtype: DType): Code {
   const { m } = f
@@ -67,7 +49,11 @@ export function emitShared(
 }
 
 /** Scalar code of `e`. `argument` gives the code of an argument and is asked once for each. */
-export function emitScalar(f: FunctionBuilder, e: Expr, argument: (index: number) => Code): { statements: Code[]; value: Code } {
+export function emitScalar(
+  f: FunctionBuilder,
+  e: Expr,
+  argument: (index: number) => Code,
+): { statements: Code[]; value: Code } {
   return emitShared(
     f,
     e,
@@ -193,7 +179,14 @@ function floatBinary(f: FunctionBuilder, op: BinaryOp, type: 'f32' | 'f64', a: C
   }
 }
 
-function integerCompare(f: FunctionBuilder, op: BinaryOp, type: 'i32' | 'i64', signed: boolean, a: Code, b: Code): Code {
+function integerCompare(
+  f: FunctionBuilder,
+  op: BinaryOp,
+  type: 'i32' | 'i64',
+  signed: boolean,
+  a: Code,
+  b: Code,
+): Code {
   const t = f.m[type]
   switch (op) {
     case 'eq':
@@ -250,7 +243,9 @@ export function binaryCode(f: FunctionBuilder, op: BinaryOp, dtype: DType, a: Co
     case 'max':
     case 'min':
       return once(f, a, dtype, (x) =>
-        once(f, b, dtype, (y) => m.select(integerCompare(f, op === 'max' ? 'gt' : 'lt', type, signed, x(), y()), x(), y())),
+        once(f, b, dtype, (y) =>
+          m.select(integerCompare(f, op === 'max' ? 'gt' : 'lt', type, signed, x(), y()), x(), y()),
+        ),
       )
     case 'and':
       return t.and(a, b)
@@ -262,7 +257,8 @@ export function binaryCode(f: FunctionBuilder, op: BinaryOp, dtype: DType, a: Co
     case 'shr': {
       const bits = constantCode(f, byteSize(dtype) * 8, dtype)
       return once(f, b, dtype, (count) => {
-        const shifted = op === 'shl' ? wrap(f, dtype, t.shl(a, count())) : signed ? t.shr_s(a, count()) : t.shr_u(a, count())
+        const shifted =
+          op === 'shl' ? wrap(f, dtype, t.shl(a, count())) : signed ? t.shr_s(a, count()) : t.shr_u(a, count())
         return m.select(t.lt_u(count(), bits), shifted, constantCode(f, 0, dtype))
       })
     }

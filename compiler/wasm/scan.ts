@@ -30,7 +30,14 @@ function scanLoops(f: FunctionBuilder, kernel: ScanKernel, level: number): Code[
   return loop(f, kernel, level, kernel.extents[level]!, scanLoops(f, kernel, level + 1), true)
 }
 
-function loop(f: FunctionBuilder, kernel: ScanKernel, level: number, count: number, body: readonly Code[], writes: boolean): Code[] {
+function loop(
+  f: FunctionBuilder,
+  kernel: ScanKernel,
+  level: number,
+  count: number,
+  body: readonly Code[],
+  writes: boolean,
+): Code[] {
   const read = strideBytes(kernel.read, level)
   const write = writes ? strideBytes(kernel.write, level) : 0
   const counter = f.newLocal('i32')
@@ -73,7 +80,14 @@ function argreduce(f: FunctionBuilder, kernel: ScanKernel): Code[] {
   const body = [
     f.set(value, f.loadScalar(dtype, f.get(readPointer))),
     m.if(
-      beats(f, dtype, best, last, () => f.get(value), () => f.get(winner)),
+      beats(
+        f,
+        dtype,
+        best,
+        last,
+        () => f.get(value),
+        () => f.get(winner),
+      ),
       m.block(null, [f.set(winner, f.get(value)), f.set(at, f.get(index))]),
     ),
     ...f.advance(index, 1),
@@ -88,7 +102,14 @@ function argreduce(f: FunctionBuilder, kernel: ScanKernel): Code[] {
 }
 
 /** Whether `a` takes the lead from `b`; NaN leads all numbers. */
-function beats(f: FunctionBuilder, dtype: DType, best: 'max' | 'min', last: boolean, a: () => Code, b: () => Code): Code {
+function beats(
+  f: FunctionBuilder,
+  dtype: DType,
+  best: 'max' | 'min',
+  last: boolean,
+  a: () => Code,
+  b: () => Code,
+): Code {
   const { m } = f
   const better = binaryCode(f, best === 'max' ? (last ? 'ge' : 'gt') : last ? 'le' : 'lt', dtype, a(), b())
   if (!isFloat(dtype)) return better

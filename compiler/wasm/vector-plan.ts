@@ -38,7 +38,11 @@ export function planVector(kernel: NestKernel): VectorPlan {
   }
   const inner = extents.length - 1
   if (reduced > 0 && extents[inner]! >= lanes) {
-    consider((reads.reduce((sum, a) => sum + accessCost(a, inner), 0) + 1.5) / utilisation(extents[inner]!), inner, 'reduced')
+    consider(
+      (reads.reduce((sum, a) => sum + accessCost(a, inner), 0) + 1.5) / utilisation(extents[inner]!),
+      inner,
+      'reduced',
+    )
   }
   return { kernel: best.axis === 'output' ? moveInnermost(kernel, best.loop) : kernel, axis: best.axis }
 }

@@ -63,7 +63,12 @@ export function loadContiguous(f: FunctionBuilder, dtype: DType, pointer: Code, 
 }
 
 /** Loads one element for each of `count` addresses into the lanes; the others hold the first. */
-export function loadLanes(f: FunctionBuilder, dtype: DType, count: number, address: (lane: number) => [Code, number]): Code {
+export function loadLanes(
+  f: FunctionBuilder,
+  dtype: DType,
+  count: number,
+  address: (lane: number) => [Code, number],
+): Code {
   const { m } = f
   const [first, firstOffset] = address(0)
   if (byteSize(dtype) === 4) {

@@ -25,6 +25,8 @@ describe.skipIf(!existsSync(suiteRoot))('ONNX backend suite', () => {
     const passed = results.length - others.length
     const relaxed = places.relaxed ? `both modules, the relaxed one in ${places.relaxed}` : 'the baseline module only'
     console.log(`ONNX backend suite: ${passed} of ${results.length} pass (${relaxed})`)
-    expect(readFileSync('README.md', 'utf8')).toContain(`${passed.toLocaleString('en')} of ${results.length.toLocaleString('en')}`)
+    expect(readFileSync('README.md', 'utf8')).toContain(
+      `${passed.toLocaleString('en')} of ${results.length.toLocaleString('en')}`,
+    )
   })
 })

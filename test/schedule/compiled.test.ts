@@ -21,9 +21,18 @@ describe('compiled equals evaluated', () => {
 
   it.each([
     [[3, 5], [5]],
-    [[3, 5], [3, 1]],
-    [[2, 3, 4], [3, 1]],
-    [[4, 1], [1, 7]],
+    [
+      [3, 5],
+      [3, 1],
+    ],
+    [
+      [2, 3, 4],
+      [3, 1],
+    ],
+    [
+      [4, 1],
+      [1, 7],
+    ],
     [[1], [2, 2]],
   ])('broadcast of %j and %j', async (left, right) => {
     const x = inputOf('x', 'f32', left)
@@ -43,15 +52,24 @@ describe('compiled equals evaluated', () => {
 
   it.each(dtypes)('conversions from %s', async (from) => {
     const x = inputOf('x', from, [9])
-    await check([x], dtypes.map((to) => b.convert(x, to)).filter((v) => v !== x))
+    await check(
+      [x],
+      dtypes.map((to) => b.convert(x, to)).filter((v) => v !== x),
+    )
   })
 
   it.each([
     [[3, 5, 7], [2]],
     [[3, 5, 7], [0]],
     [[3, 5, 7], [1]],
-    [[3, 5, 7], [0, 2]],
-    [[3, 5, 7], [0, 1, 2]],
+    [
+      [3, 5, 7],
+      [0, 2],
+    ],
+    [
+      [3, 5, 7],
+      [0, 1, 2],
+    ],
     [[2, 16], [0]],
     [[2, 16], [1]],
     [[3, 0], [1]],
@@ -62,12 +80,18 @@ describe('compiled equals evaluated', () => {
     const x = inputOf('x', 'f32', shape)
     const shifted = b.binary('add', x, b.scalar(1, 'f32'))
     const sum = b.reduce('add', shifted, axes)
-    await check([x], [sum, b.reduce('max', x, axes), b.reduce('mul', x, axes), b.unary('neg', b.reduce('min', x, axes))])
+    await check(
+      [x],
+      [sum, b.reduce('max', x, axes), b.reduce('mul', x, axes), b.unary('neg', b.reduce('min', x, axes))],
+    )
   })
 
   it.each(['i8', 'u8', 'i32', 'i64', 'f64'] as DType[])('reduce %s', async (dtype) => {
     const x = inputOf('x', dtype, [3, 11])
-    await check([x], [b.reduce('add', x, [1]), b.reduce('add', x, [0]), b.reduce('max', x, [1]), b.reduce('min', x, [0])])
+    await check(
+      [x],
+      [b.reduce('add', x, [1]), b.reduce('add', x, [0]), b.reduce('max', x, [1]), b.reduce('min', x, [0])],
+    )
   })
 
   it('views', async () => {
@@ -233,7 +257,24 @@ describe('compiled equals evaluated', () => {
     const x = inputOf('x', 'f32', [21])
     const positive = b.binary('add', b.unary('abs', x), b.scalar(1.25, 'f32'))
     const small = b.binary('mul', x, b.scalar(0.4, 'f32'))
-    const any = (['exp', 'sin', 'cos', 'tan', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'erf', 'ceil', 'floor', 'trunc', 'round'] as const).map((op) => b.unary(op, x))
+    const any = (
+      [
+        'exp',
+        'sin',
+        'cos',
+        'tan',
+        'atan',
+        'sinh',
+        'cosh',
+        'tanh',
+        'asinh',
+        'erf',
+        'ceil',
+        'floor',
+        'trunc',
+        'round',
+      ] as const
+    ).map((op) => b.unary(op, x))
     const bounded = (['asin', 'acos', 'atanh'] as const).map((op) => b.unary(op, small))
     const above = (['log', 'acosh', 'sqrt'] as const).map((op) => b.unary(op, positive))
     await check([x], [...any, ...bounded, ...above, b.binary('pow', positive, x)])

@@ -20,7 +20,11 @@ export function graphOf(inputs: readonly Value[], outputs: readonly Value[]): Gr
 }
 
 /** Runs a module on tensors, in memory that is not zeroed any more: what counts is the run after another. */
-export function runModule(wasm: Uint8Array, spec: ModuleSpec, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+export function runModule(
+  wasm: Uint8Array,
+  spec: ModuleSpec,
+  inputs: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm as BufferSource), {})
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
   const all = new Uint8Array(memory.buffer)

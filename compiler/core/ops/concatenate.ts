@@ -14,7 +14,10 @@ export const concatenate: Facets<ConcatenateAttrs> = {
     requireAxis(axis, first.shape.length)
     for (const o of operands) {
       const fits = o.dtype === first.dtype && o.shape.length === first.shape.length
-      require(fits && o.shape.every((d, i) => i === axis || d === first.shape[i]), `${formatType(o)} does not fit ${formatType(first)}`)
+      require(fits &&
+        o.shape.every(
+          (d, i) => i === axis || d === first.shape[i],
+        ), `${formatType(o)} does not fit ${formatType(first)}`)
     }
     const length = operands.reduce((sum, o) => sum + o.shape[axis]!, 0)
     return [{ dtype: first.dtype, shape: first.shape.map((d, i) => (i === axis ? length : d)) }]

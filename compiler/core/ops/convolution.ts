@@ -35,7 +35,8 @@ export const convolution: Facets<ConvolutionAttrs> = {
   type: ([x, w], a) => {
     require(x !== undefined && w !== undefined, 'convolution wants an input and a kernel')
     const rank = a.window.length + 2
-    require(x.shape.length === rank && w.shape.length === rank, `${formatType(x)} and ${formatType(w)} are not of rank ${rank}`)
+    require(x.shape.length === rank &&
+      w.shape.length === rank, `${formatType(x)} and ${formatType(w)} are not of rank ${rank}`)
     for (const list of [activationList(a.lhs), kernelList(a.rhs), activationList(a.out)]) {
       require(list.length === rank, 'dimension numbers of another rank')
       requireDistinctAxes(list, rank)
@@ -43,7 +44,8 @@ export const convolution: Facets<ConvolutionAttrs> = {
     const channels = x.shape[a.lhs.feature]!
     const inputs = w.shape[a.rhs.input]!
     const outputs = w.shape[a.rhs.output]!
-    require(a.groups >= 1 && channels === inputs * a.groups, `${channels} channels for a kernel of ${inputs} in ${a.groups} groups`)
+    require(a.groups >= 1 &&
+      channels === inputs * a.groups, `${channels} channels for a kernel of ${inputs} in ${a.groups} groups`)
     require(outputs % a.groups === 0, `${outputs} output channels do not divide into ${a.groups} groups`)
     require(a.window.every((axis, i) => axis.size === w.shape[a.rhs.spatial[i]!]), 'window and kernel differ in size')
     const dtype = accumulatorOf(x.dtype)
@@ -97,7 +99,9 @@ export const convolution: Facets<ConvolutionAttrs> = {
       const s = a.lhs.spatial.indexOf(i)
       return isTrivialWindow(a.window[s]!) ? toResult(a.out.spatial[s]!) : mixed
     })
-    const ofW = w!.shape.map((_, i) => (i === a.rhs.output ? toResult(a.out.feature) : i === a.rhs.input ? summed : mixed))
+    const ofW = w!.shape.map((_, i) =>
+      i === a.rhs.output ? toResult(a.out.feature) : i === a.rhs.input ? summed : mixed,
+    )
     return [ofX, ofW]
   },
 }

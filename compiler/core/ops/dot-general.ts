@@ -42,12 +42,16 @@ export const dotGeneral: Facets<DotGeneralAttrs> = {
     require(lhs !== undefined && rhs !== undefined, 'dot_general wants two operands')
     requireDistinctAxes([...a.lhsBatch, ...a.lhsContract], lhs.shape.length)
     requireDistinctAxes([...a.rhsBatch, ...a.rhsContract], rhs.shape.length)
-    const pairs = [...a.lhsBatch.map((l, i) => [l, a.rhsBatch[i]]), ...a.lhsContract.map((l, i) => [l, a.rhsContract[i]])]
+    const pairs = [
+      ...a.lhsBatch.map((l, i) => [l, a.rhsBatch[i]]),
+      ...a.lhsContract.map((l, i) => [l, a.rhsContract[i]]),
+    ]
     const matches = pairs.every(([l, r]) => r !== undefined && lhs.shape[l!] === rhs.shape[r])
-    require(
-      matches && a.lhsBatch.length === a.rhsBatch.length && a.lhsContract.length === a.rhsContract.length,
-      `${formatType(lhs)} and ${formatType(rhs)} do not match along axes ${a.lhsContract.join(',')} and ${a.rhsContract.join(',')}`,
-    )
+    require(matches &&
+      a.lhsBatch.length === a.rhsBatch.length &&
+      a.lhsContract.length ===
+        a.rhsContract
+          .length, `${formatType(lhs)} and ${formatType(rhs)} do not match along axes ${a.lhsContract.join(',')} and ${a.rhsContract.join(',')}`)
     const out = accumulatorOf(lhs.dtype)
     require(out === accumulatorOf(rhs.dtype), `dot_general of ${lhs.dtype} and ${rhs.dtype}`)
     require(out !== 'bool' && out !== 'f16' && out !== 'bf16', `dot_general does not take ${lhs.dtype}`)
@@ -86,7 +90,12 @@ export const dotGeneral: Facets<DotGeneralAttrs> = {
     return [result]
   },
   axes: ([lhs, rhs], a) => {
-    const side = (rank: number, batch: readonly number[], contract: readonly number[], firstFree: number): AxisUse[] => {
+    const side = (
+      rank: number,
+      batch: readonly number[],
+      contract: readonly number[],
+      firstFree: number,
+    ): AxisUse[] => {
       const free = freeAxes(rank, batch, contract)
       return Array.from({ length: rank }, (_, i) =>
         batch.includes(i)

@@ -19,11 +19,14 @@ export interface GatherAttrs {
 }
 
 /** Shape of the indices without their vector axis: one entry for each slice. */
-export const batchShape = (indices: Shape, indexVectorDim: number): number[] => indices.filter((_, i) => i !== indexVectorDim)
+export const batchShape = (indices: Shape, indexVectorDim: number): number[] =>
+  indices.filter((_, i) => i !== indexVectorDim)
 
 /** Operand axes that have an axis of their own in the slice. */
 const offsetAxes = (rank: number, a: GatherAttrs): number[] =>
-  Array.from({ length: rank }, (_, i) => i).filter((i) => !a.collapsedSliceDims.includes(i) && !a.operandBatchingDims.includes(i))
+  Array.from({ length: rank }, (_, i) => i).filter(
+    (i) => !a.collapsedSliceDims.includes(i) && !a.operandBatchingDims.includes(i),
+  )
 
 /**
  * For each operand axis the stride of the batching axis in the batch index, or -1.
@@ -42,14 +45,15 @@ export const gather: Facets<GatherAttrs> = {
     require(a.sliceSizes.length === x.shape.length, 'one slice size for each axis')
     const vector = a.indexVectorDim === indices.shape.length ? 1 : indices.shape[a.indexVectorDim]!
     require(vector === a.startIndexMap.length, `index vectors of ${vector} for ${a.startIndexMap.length} axes`)
-    for (const axis of [...a.collapsedSliceDims, ...a.operandBatchingDims, ...a.startIndexMap]) requireAxis(axis, x.shape.length)
+    for (const axis of [...a.collapsedSliceDims, ...a.operandBatchingDims, ...a.startIndexMap])
+      requireAxis(axis, x.shape.length)
     const single = [...a.collapsedSliceDims, ...a.operandBatchingDims]
-    require(
-      a.sliceSizes.every((s, i) => s >= 0 && s <= x.shape[i]! && (!single.includes(i) || s === 1)),
-      `slice [${a.sliceSizes.join(',')}] does not fit [${x.shape.join(',')}]`,
-    )
+    require(a.sliceSizes.every(
+      (s, i) => s >= 0 && s <= x.shape[i]! && (!single.includes(i) || s === 1),
+    ), `slice [${a.sliceSizes.join(',')}] does not fit [${x.shape.join(',')}]`)
     const offsets = offsetAxes(x.shape.length, a)
-    require(offsets.length === a.offsetDims.length, `${a.offsetDims.length} offset axes for ${offsets.length} slice axes`)
+    require(offsets.length ===
+      a.offsetDims.length, `${a.offsetDims.length} offset axes for ${offsets.length} slice axes`)
     const batch = batchShape(indices.shape, a.indexVectorDim)
     const rank = batch.length + offsets.length
     const shape: number[] = []

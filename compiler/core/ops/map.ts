@@ -22,7 +22,8 @@ export const map: Facets<MapAttrs> = {
       if (part.kind !== 'arg') continue
       const operand = operands[part.index]
       require(operand !== undefined, `the expression names operand ${part.index} of ${operands.length}`)
-      require(operand.dtype === part.dtype, `operand ${part.index} is ${operand.dtype}, the expression wants ${part.dtype}`)
+      require(operand.dtype ===
+        part.dtype, `operand ${part.index} is ${operand.dtype}, the expression wants ${part.dtype}`)
     }
     return [{ dtype: expr.dtype, shape: resultShape(operands) }]
   },

@@ -13,7 +13,8 @@ export const pad: Facets<PadAttrs> = {
   type: ([x, value], { low, high }) => {
     require(x !== undefined && value !== undefined, 'pad wants a tensor and a scalar')
     require(value.shape.length === 0 && value.dtype === x.dtype, `pad value must be a scalar ${x.dtype}`)
-    require(low.length === x.shape.length && high.length === x.shape.length, `padding of another rank than ${x.shape.length}`)
+    require(low.length === x.shape.length &&
+      high.length === x.shape.length, `padding of another rank than ${x.shape.length}`)
     require([...low, ...high].every((n) => Number.isInteger(n) && n >= 0), 'padding may not be negative')
     return [{ dtype: x.dtype, shape: x.shape.map((d, i) => low[i]! + d + high[i]!) }]
   },

@@ -10,7 +10,8 @@ export interface ReshapeAttrs {
 export const reshape: Facets<ReshapeAttrs> = {
   type: ([x], { shape }) => {
     require(x !== undefined, 'reshape wants one operand')
-    require(elementCount(x.shape) === elementCount(shape), `${formatType(x)} has not as many elements as [${shape.join(',')}]`)
+    require(elementCount(x.shape) ===
+      elementCount(shape), `${formatType(x)} has not as many elements as [${shape.join(',')}]`)
     return [{ dtype: x.dtype, shape }]
   },
   evaluate: ([x], { shape }) => [{ dtype: x!.dtype, shape, data: x!.data } satisfies Tensor],

@@ -23,14 +23,19 @@ export interface ScatterAttrs {
 /** Operand 0 with the windows of operand 2 put at the places of operand 1, in row-major order; windows outside are left out. */
 export const scatter: Facets<ScatterAttrs> = {
   type: ([x, indices, updates], a) => {
-    require(x !== undefined && indices !== undefined && updates !== undefined, 'scatter wants operand, indices, updates')
+    require(x !== undefined &&
+      indices !== undefined &&
+      updates !== undefined, 'scatter wants operand, indices, updates')
     require(isInteger(indices.dtype), `indices are ${indices.dtype}`)
     require(updates.dtype === x.dtype, `updates are ${updates.dtype}, the operand ${x.dtype}`)
     for (const axis of [...a.insertedWindowDims, ...a.inputBatchingDims, ...a.scatterDimsToOperandDims]) {
       requireAxis(axis, x.shape.length)
     }
     const batch = updates.shape.filter((_, i) => !a.updateWindowDims.includes(i))
-    require(sameShape(batch, batchShape(indices.shape, a.indexVectorDim)), 'updates do not have the batch shape of the indices')
+    require(sameShape(
+      batch,
+      batchShape(indices.shape, a.indexVectorDim),
+    ), 'updates do not have the batch shape of the indices')
     const window = x.shape.length - a.insertedWindowDims.length - a.inputBatchingDims.length
     require(window === a.updateWindowDims.length, `${a.updateWindowDims.length} window axes for ${window}`)
     return [{ dtype: x.dtype, shape: x.shape }]
@@ -48,7 +53,9 @@ export const scatter: Facets<ScatterAttrs> = {
     const vectorStride = indexStrides[a.indexVectorDim] ?? 0
     const batchStrides = indexStrides.filter((_, i) => i !== a.indexVectorDim)
     const batchAxes = updates!.shape.map((_, i) => i).filter((i) => !a.updateWindowDims.includes(i))
-    const windowAxes = x!.shape.map((_, i) => i).filter((i) => !a.insertedWindowDims.includes(i) && !a.inputBatchingDims.includes(i))
+    const windowAxes = x!.shape
+      .map((_, i) => i)
+      .filter((i) => !a.insertedWindowDims.includes(i) && !a.inputBatchingDims.includes(i))
     const toIndex = updates!.shape.map((_, i) => (batchAxes.includes(i) ? batchStrides[batchAxes.indexOf(i)]! : 0))
     let from = 0
     walk(updates!.shape, [toIndex], ([vector], position) => {

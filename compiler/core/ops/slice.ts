@@ -16,7 +16,9 @@ export const slice: Facets<SliceAttrs> = {
   type: ([x], { start, shape, strides }) => {
     require(x !== undefined, 'slice wants one operand')
     const rank = x.shape.length
-    require(start.length === rank && shape.length === rank && strides.length === rank, `slice of another rank than ${rank}`)
+    require(start.length === rank &&
+      shape.length === rank &&
+      strides.length === rank, `slice of another rank than ${rank}`)
     const inside = shape.every((count, i) => {
       const last = start[i]! + (count - 1) * strides[i]!
       const within = (at: number): boolean => at >= 0 && at < x.shape[i]!

@@ -18,7 +18,10 @@ export const trivialWindow: WindowAxis = { size: 1, stride: 1, dilation: 1, low:
 
 /** Number of positions of the window along an axis of `length` elements (StableHLO convolution, reduce_window). */
 export function windowPositions(length: number, w: WindowAxis): number {
-  require(w.size >= 1 && w.stride >= 1 && w.dilation >= 1 && w.baseDilation >= 1, 'window of no size, stride or dilation')
+  require(w.size >= 1 &&
+    w.stride >= 1 &&
+    w.dilation >= 1 &&
+    w.baseDilation >= 1, 'window of no size, stride or dilation')
   const base = length === 0 ? 0 : (length - 1) * w.baseDilation + 1
   const padded = base + w.low + w.high
   const extent = (w.size - 1) * w.dilation + 1

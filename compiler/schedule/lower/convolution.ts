@@ -133,7 +133,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         holes: { epilogue: hole },
         reads: [x.buffer, weights, bias, aux.buffer],
         writes: [write.buffer],
-        macs: (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
+        macs:
+          (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
         nodes,
       })
     }
@@ -227,16 +228,24 @@ function direct(s: Scheduler, node: Convolution): void {
   })
   const tapsOfX = window.map((axis, i) => axis.dilation * x.strides[lhs.spatial[i]!]!)
   const a: Access = { ...x, strides: [...xStrides, ...tapsOfX, x.strides[lhs.feature]!] }
-  const b: Access = { ...w, strides: [...wStrides, ...rhs.spatial.map((axis) => w.strides[axis]!), w.strides[rhs.input]!] }
+  const b: Access = {
+    ...w,
+    strides: [...wStrides, ...rhs.spatial.map((axis) => w.strides[axis]!), w.strides[rhs.input]!],
+  }
   const acc = accumulatorOf(dtype)
   const product = binary('mul', convert(factor(0, x), acc), convert(factor(1, w), acc))
-  const pending = pendingProductSum(s, { dtype, shape: split }, [...window.map((axis) => axis.size), inputs], a, b, product)
+  const pending = pendingProductSum(
+    s,
+    { dtype, shape: split },
+    [...window.map((axis) => axis.size), inputs],
+    a,
+    b,
+    product,
+  )
   const merge = (access: Access): Access => ({
     ...access,
     strides: split.map((_, i) =>
-      i === out.feature
-        ? perGroup * access.strides[out.feature]!
-        : access.strides[i > out.feature ? i - 1 : i]!,
+      i === out.feature ? perGroup * access.strides[out.feature]! : access.strides[i > out.feature ? i - 1 : i]!,
     ),
   })
   const merged: Pending = {

@@ -37,7 +37,12 @@ export function dotGeneral(s: Scheduler, node: Dot): void {
   const a = node.attrs
   const lFree = freeAxes(l!.type.shape.length, a.lhsBatch, a.lhsContract)
   const rFree = freeAxes(r!.type.shape.length, a.rhsBatch, a.rhsContract)
-  const sideOf = (access: Access, batch: readonly number[], free: readonly number[], contract: readonly number[]): Side => ({
+  const sideOf = (
+    access: Access,
+    batch: readonly number[],
+    free: readonly number[],
+    contract: readonly number[],
+  ): Side => ({
     access,
     batch: batch.map((i) => access.strides[i]!),
     free: free.map((i) => access.strides[i]!),
@@ -125,7 +130,12 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
-    const common = { holes: { epilogue: hole }, reads: [g.lhs.access.buffer, weights, bias, aux.buffer], writes: [write.buffer], nodes }
+    const common = {
+      holes: { epilogue: hole },
+      reads: [g.lhs.access.buffer, weights, bias, aux.buffer],
+      writes: [write.buffer],
+      nodes,
+    }
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = aux.strides as [number, number]
     if (g.M >= 3) {
@@ -188,7 +198,10 @@ function mergedPending(s: Scheduler, node: Dot, inner: Pending, shape: readonly 
       }
       const temporary = s.allocate(type)
       inner.emit({ expr: factor(0, temporary), reads: [] }, merge(temporary)!, nodes)
-      s.materialize({ type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [temporary, ...post.reads], nodes }, write)
+      s.materialize(
+        { type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [temporary, ...post.reads], nodes },
+        write,
+      )
     },
   }
 }

@@ -14,7 +14,9 @@ export function gather(s: Scheduler, node: NodeOf<'gather'>): void {
   const shape = x!.type.shape
   const rank = result!.type.shape.length
   const axes = Array.from({ length: rank }, (_, i) => i)
-  const offsets = shape.map((_, i) => i).filter((i) => !a.collapsedSliceDims.includes(i) && !a.operandBatchingDims.includes(i))
+  const offsets = shape
+    .map((_, i) => i)
+    .filter((i) => !a.collapsedSliceDims.includes(i) && !a.operandBatchingDims.includes(i))
   const batchAxes = axes.filter((i) => !a.offsetDims.includes(i))
   const indexBatch = indices!.type.shape.map((_, i) => i).filter((i) => i !== a.indexVectorDim)
   const strides = axes.map((i) => {
@@ -35,7 +37,11 @@ export function gather(s: Scheduler, node: NodeOf<'gather'>): void {
     offset: from.offset,
     strides,
     indirect: a.startIndexMap.map((axis, k) => ({
-      index: { buffer: index.buffer, offset: index.offset + k * (index.strides[a.indexVectorDim] ?? 0), strides: indexStrides },
+      index: {
+        buffer: index.buffer,
+        offset: index.offset + k * (index.strides[a.indexVectorDim] ?? 0),
+        strides: indexStrides,
+      },
       scale: from.strides[axis]!,
       limit: shape[axis]! - a.sliceSizes[axis]!,
     })),

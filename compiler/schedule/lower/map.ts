@@ -44,4 +44,3 @@ export function map(s: Scheduler, node: NodeOf<'map'>): void {
   const expr = substitute(node.attrs.expr, (i, dtype) => arg(unique.indexOf(node.operands[i]!), dtype))
   s.define(result!, combineLazy(result!.type, expr, bounded, originOf(node)[0]))
 }
-

@@ -61,7 +61,9 @@ export function scatter(s: Scheduler, node: NodeOf<'scatter'>): void {
   const vector = a.indexVectorDim
   const indexBatch = indices!.type.shape.map((_, i) => i).filter((i) => i !== vector)
   const own = rowMajorStrides(shape)
-  const windowAxes = shape.map((_, i) => i).filter((i) => !a.insertedWindowDims.includes(i) && !a.inputBatchingDims.includes(i))
+  const windowAxes = shape
+    .map((_, i) => i)
+    .filter((i) => !a.insertedWindowDims.includes(i) && !a.inputBatchingDims.includes(i))
   const strides = extents.map((_, i) => {
     const window = a.updateWindowDims.indexOf(i)
     if (window >= 0) return own[windowAxes[window]!]!

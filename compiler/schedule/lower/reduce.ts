@@ -48,7 +48,13 @@ export function reduce(s: Scheduler, node: NodeOf<'reduce'>): void {
   const args = (lazy.args as readonly Access[]).map((a) =>
     mapStrides(a, (strides) => [...kept, ...axes].map((i) => strides[i]!)),
   )
-  const pending = pendingReduction(s, result!.type, axes.map((i) => shape[i]!), kind, { expr: lazy.expr, args })
+  const pending = pendingReduction(
+    s,
+    result!.type,
+    axes.map((i) => shape[i]!),
+    kind,
+    { expr: lazy.expr, args },
+  )
   s.define(result!, lazyPending(pending, [...lazy.nodes, ...originOf(node)]))
 }
 
@@ -78,9 +84,7 @@ export function reduceWindow(s: Scheduler, node: NodeOf<'reduce_window'>): void 
   const { kind, window } = node.attrs
   const inside = window.every((w) => w.low <= 0 && w.high <= 0 && w.baseDilation === 1)
   const source = s.rereadable(x!)
-  const from = inside
-    ? source
-    : lazyAccess(paddedCopy(s, source, window, identityOf(kind, x!.type.dtype)), x!.type)
+  const from = inside ? source : lazyAccess(paddedCopy(s, source, window, identityOf(kind, x!.type.dtype)), x!.type)
   const sized = window.map((_, i) => i).filter((i) => !isTrivialWindow(window[i]!))
   const args = (from.args as readonly Access[]).map((a) => {
     const cut = inside ? window.reduce((sum, w, i) => sum - w.low * a.strides[i]!, 0) : 0

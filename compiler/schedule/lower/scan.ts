@@ -4,7 +4,10 @@ import { lazyAccess } from '../lazy.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 
-const axisLast = (rank: number, axis: number): number[] => [...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis), axis]
+const axisLast = (rank: number, axis: number): number[] => [
+  ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis),
+  axis,
+]
 
 export function cumulate(s: Scheduler, node: NodeOf<'cumulate'>): void {
   const [x] = node.operands

@@ -53,13 +53,20 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
       const raw: Post = { expr: arg(0, 'f32'), reads: [] }
       pendingTemplate(s, site).emit(raw, temporary, nodes)
       const lazy = lazyAccess(temporary, type)
-      s.materialize({ type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [...lazy.args, ...post.reads], nodes }, write)
+      s.materialize(
+        { type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [...lazy.args, ...post.reads], nodes },
+        write,
+      )
     },
   }
 }
 
 /** The bias as the template reads it: whole blocks of each group, zeros where there is none. */
-function biasBuffer(s: Scheduler, site: TemplateSite, { bias }: Epilogue): { bias: Buffer; biasOffset: number } | undefined {
+function biasBuffer(
+  s: Scheduler,
+  site: TemplateSite,
+  { bias }: Epilogue,
+): { bias: Buffer; biasOffset: number } | undefined {
   const { channels, block, groups } = site
   const perGroup = channels / groups
   const padded = Math.ceil(perGroup / block) * block

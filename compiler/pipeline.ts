@@ -29,6 +29,8 @@ export interface CompileOptions {
   readonly targets?: readonly Target[]
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
   readonly readExternal?: (name: string) => Uint8Array
+  /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
+  readonly instrument?: boolean
   /** Called when a phase starts. */
   readonly onPhase?: (phase: string) => void
 }
@@ -43,7 +45,7 @@ export async function compile(model: Uint8Array, options: CompileOptions = {}): 
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'targets' | 'onPhase'> & { readonly metadata?: Readonly<Record<string, string>> } = {},
+  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & { readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
   phase('passes')
@@ -68,7 +70,7 @@ export async function compileGraph(
   }
   const wanted = options.targets ?? targets
   const modules = Object.fromEntries(
-    wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec)]),
+    wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec, options.instrument)]),
   )
   return { modules, spec, report: reportOf(program, plan) }
 }

@@ -12,17 +12,11 @@ export interface Place {
   readonly version: string
 }
 
-/** One system on one engine. Times in milliseconds, sizes in bytes. */
-export interface Measurement extends Place {
+/** One system on one engine. Times in milliseconds, sizes in bytes; of the cold starts, the median one. */
+export interface Measurement extends Place, Start {
   readonly system: 'attar' | PeerName
   /** Of attar's modules, the one that ran. */
   readonly variant: Target | null
-  /** From the bytes in memory to the first result, in a fresh process; the median of some, here and of the parts. */
-  readonly coldStartMs: number
-  /** Null where the engine compiles ahead of time, and for a peer, which compiles while it makes its session. */
-  readonly compileMs: number | null
-  readonly instantiateMs: number
-  readonly firstRunMs: number
   /** Of a warm run. */
   readonly medianMs: number
   readonly p95Ms: number
@@ -67,17 +61,13 @@ export function measurement(
   { ms, runsPerSample, memoryBytes }: Samples,
   { macs, peakGmacs }: Work,
 ): Measurement {
-  const compileMs = starts.flatMap((start) => start.compileMs ?? [])
   const medianMs = median(ms)
   const gmacs = macs === null ? null : macs / medianMs / 1e6
   return {
     ...place,
     system,
     variant,
-    coldStartMs: median(starts.map((start) => start.coldStartMs)),
-    compileMs: compileMs.length > 0 ? median(compileMs) : null,
-    instantiateMs: median(starts.map((start) => start.instantiateMs)),
-    firstRunMs: median(starts.map((start) => start.firstRunMs)),
+    ...medianStart(starts),
     medianMs,
     p95Ms: quantile(ms, 0.95),
     bestMs: Math.min(...ms),
@@ -88,6 +78,12 @@ export function measurement(
     bytes,
     peakBytes: memoryBytes,
   }
+}
+
+/** The one in the middle, so that its parts belong together; the quicker of two. */
+function medianStart(starts: readonly Start[]): Start {
+  const sorted = starts.toSorted((a, b) => a.coldStartMs - b.coldStartMs)
+  return sorted[Math.floor((sorted.length - 1) / 2)]!
 }
 
 /** Ratios of samples that were taken in turns. */

@@ -45,7 +45,7 @@ export interface Payload {
   readonly macsPerIteration: number
 }
 
-/** Milliseconds from a model's bytes in memory to its first result. */
+/** In a fresh process, from a model's bytes in memory to its first result. */
 export interface Start {
   /** Null where the engine compiles ahead of time, and for the peer. */
   readonly compileMs: number | null

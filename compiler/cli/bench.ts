@@ -17,12 +17,15 @@ interface Options extends ShapeOptions {
   starts: number
   warmUp: number
   seed: number
+  layers?: boolean
   json?: boolean
 }
 
 const usage = `
 attar bench out/          sizes, cold start and warm latency of a compiled model
 attar bench model.onnx    compiles it first; --shape, --dim and --bind are for this
+attar bench model.onnx --layers
+                          where the time goes, kernel by kernel, in this process
 attar bench out/ --against onnxruntime-web --model model.onnx --engines node,chromium
                           and beside it onnxruntime-web, in one process, run by run in turns`
 
@@ -48,12 +51,18 @@ export const addBench: AddCommand = (program, terminal) => {
     .option('--starts <number>', 'fresh processes of which the median is the cold start', positive, 3)
     .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber, 1000)
     .option('--seed <number>', 'seed of the random inputs', wholeNumber, 1)
+    .option('--layers', 'time each kernel of an ONNX model apart, in this process')
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const isModel = extname(path) === '.onnx'
       if (options.against !== undefined && !isModel && options.model === undefined) {
         command.error('error: --against needs the source: --model model.onnx')
+      }
+      if (options.layers) {
+        if (!isModel) command.error('error: --layers needs an ONNX model: it compiles one that can be timed in parts')
+        const { layersOf } = await import('./bench-layers.ts')
+        return layersOf(path, options, terminal)
       }
       const folder = mkdtempSync(join(tmpdir(), 'attar-'))
       try {

@@ -45,7 +45,9 @@ export async function compile(model: Uint8Array, options: CompileOptions = {}): 
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & { readonly metadata?: Readonly<Record<string, string>> } = {},
+  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
+    readonly metadata?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
   phase('passes')

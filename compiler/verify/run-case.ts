@@ -112,7 +112,8 @@ function compiler(
   }
 }
 
+/** Other diagnostics may come of what is not known yet; those that do not come again. */
 function inputsToBind(error: unknown): readonly string[] {
   const diagnostics = error instanceof CompileError ? error.diagnostics : []
-  return diagnostics.every(({ code }) => code === 'A206') ? diagnostics.flatMap((d) => d.inputs ?? []) : []
+  return diagnostics.flatMap(({ code, inputs }) => (code === 'A206' ? (inputs ?? []) : []))
 }

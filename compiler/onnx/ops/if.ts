@@ -19,6 +19,16 @@ function choose(c: OpContext, condition: Value, a: Item, b: Item): Item {
   return { elements: a.elements.map((e, i) => choose(c, condition, e, b.elements[i]!)) }
 }
 
+/** The results of both branches. Where one cannot be lowered it may never be taken: then the condition must be known. */
+function both(c: OpContext, take: (holds: boolean) => Item[]): [Item[], Item[]] {
+  try {
+    return [take(true), take(false)]
+  } catch (error) {
+    c.constant(0)
+    throw error
+  }
+}
+
 /**
  * The branch that the condition takes. Branches have no effects: where the condition is known at run time only and the
  * branches give the same types, both are evaluated.
@@ -32,7 +42,7 @@ export const ifOperator: Operator = {
     const take = (holds: boolean): Item[] => c.inline(c.graph(holds ? 'then_branch' : 'else_branch'), [])
     const known = constantOf(condition)
     if (known) return take(known.data[0] !== 0)
-    const [then, otherwise] = [take(true), take(false)]
+    const [then, otherwise] = both(c, take)
     c.check(then.length === otherwise.length, `the branches have ${then.length} and ${otherwise.length} outputs`)
     // Different types leave only a condition that is known, which reports that it is not.
     if (!then.every((item, i) => alike(item, otherwise[i]!))) c.constant(0)

@@ -147,12 +147,14 @@ async function compile(source: Source): Promise<WebAssembly.Module> {
     const files = /^file:/.test(`${source}`) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
     wasm = files ? await files.readFile(new URL(source)) : await fetch(source)
   } else wasm = source
-  if (wasm instanceof Response) {
+  if (wasm instanceof WebAssembly.Module) return wasm
+  // A response. Node loads its fetch where `Response` is named, which takes longer than all of a model's start.
+  if ('arrayBuffer' in wasm) {
     if (!wasm.ok) throw new Error(`attar: ${wasm.url}: ${wasm.status}`)
     if (wasm.headers.get('content-type') === 'application/wasm') return WebAssembly.compileStreaming(wasm)
     wasm = await wasm.arrayBuffer()
   }
-  return wasm instanceof WebAssembly.Module ? wasm : WebAssembly.compile(wasm)
+  return WebAssembly.compile(wasm as BufferSource)
 }
 
 /**

@@ -1,9 +1,15 @@
 import { arg, children, parts, replaceParts, substitute, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
 
+/**
+ * Arguments of the expression that fills an `epilogue` hole: 0 the four sums, 1 four elements at `aux`, 2 and 3 the
+ * parameters p0 and p1 in all lanes.
+ */
+export const epilogueArguments = { acc: 0, aux: 1, p0: 2, p1: 3 } as const
+
 /** A post expression cut to what a template's epilogue can do. */
 export interface Epilogue {
-  /** Arguments: 0 the sums, 1 the element at `aux`, 2 and 3 the parameters. */
+  /** Over `epilogueArguments`. */
   readonly hole: Expr
   /** A vector over the last axis, added before the hole. */
   readonly bias: Access | undefined
@@ -54,7 +60,7 @@ export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
       parts(expr).flatMap((e) => (e.kind === 'const' && e.dtype === 'f32' && e.value !== 0 ? [Number(e.value)] : [])),
     ),
   ].slice(0, 2)
-  const renumbered = substitute(expr, (i) => (i === 0 ? arg(0, 'f32') : arg(1, 'f32')))
+  const renumbered = substitute(expr, (i) => arg(i === 0 ? epilogueArguments.acc : epilogueArguments.aux, 'f32'))
   const hole = withParameters(renumbered, constants)
   return { hole, bias: bias?.bias, aux, parameters: [constants[0] ?? 0, constants[1] ?? 0] }
 }
@@ -63,5 +69,5 @@ export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
 const withParameters = (e: Expr, constants: readonly number[]): Expr =>
   replaceParts(e, (x) => {
     const at = x.kind === 'const' && x.dtype === 'f32' ? constants.findIndex((c) => Object.is(c, x.value)) : -1
-    return at < 0 ? undefined : arg(2 + at, 'f32')
+    return at < 0 ? undefined : arg(at === 0 ? epilogueArguments.p0 : epilogueArguments.p1, 'f32')
   })

@@ -1,15 +1,10 @@
 import { formatExpr, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
+import { epilogueArguments } from '../schedule/epilogue.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code, type Module } from './machine.ts'
 import { templateBytes } from './templates.generated.ts'
 import { emitVector } from './vector.ts'
-
-/**
- * Arguments of the expression that fills an `epilogue` hole: 0 the four sums, 1 four elements at `aux`, 2 and 3 the
- * parameters p0 and p1 in all lanes.
- */
-export const epilogueArguments = { acc: 0, aux: 1, p0: 2, p1: 3 } as const
 
 /** What passes make of a template once its holes are filled. */
 const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']

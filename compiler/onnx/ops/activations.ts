@@ -3,7 +3,7 @@ import { convert, type Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { elu, geluErf, geluTanh, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from '../shared/activation.ts'
 import { broadcasting, elementwise } from '../shared/elementwise.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** x tanh(log(1 + e^x)) with one exponential: tanh(log(1 + t)) = t (t + 2) / (t (t + 2) + 2), which is 1 from t = e^20 on. */
 function mish(x: Expr): Expr {

@@ -2,7 +2,7 @@ import * as expr from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** Grids for GridSample: positions [batch, …spatial, component] of a regular grid under the affine maps `theta`. */
 export const affineGrid: Operator = {

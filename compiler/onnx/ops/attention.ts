@@ -2,7 +2,7 @@ import type { Expr } from '../../core/expr.ts'
 import * as expr from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** [batch, heads, sequence, size] from that or from [batch, sequence, heads · size] with the heads of attribute `name`. */
 function splitHeads(c: OpContext, x: Value, name: string): Value {

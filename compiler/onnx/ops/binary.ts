@@ -3,7 +3,7 @@ import * as expr from '../../core/expr.ts'
 import type { BinaryOp, Expr } from '../../core/expr.ts'
 import type { Operator } from '../context.ts'
 import { broadcasting } from '../shared/elementwise.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 const plain = (op: BinaryOp): Operator => broadcasting((a, b) => expr.binary(op, a, b))
 

@@ -1,7 +1,7 @@
 import type { Expr } from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** Bounds are attributes before opset 11, then optional scalar inputs. Where they cross, the upper one wins (Clip-13). */
 export const clip: Operator = {

@@ -2,7 +2,7 @@ import { windowShape } from '../../core/ops/window.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { spatialWindows } from '../shared/window.ts'
 
 /** Adds columns [batch, channel · block, block position] up where their blocks lie in the image. */

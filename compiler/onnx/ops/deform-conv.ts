@@ -4,7 +4,7 @@ import * as expr from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
 import { addBias } from '../shared/convolution.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { linearTaps, sumOf, weightedTaps } from '../shared/sample.ts'
 import { spatialLengths, spatialWindows } from '../shared/window.ts'
 

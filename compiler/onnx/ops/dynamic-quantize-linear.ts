@@ -1,7 +1,8 @@
 import type { Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
-import { quantize, saturated } from '../shared/quantization.ts'
+import * as f from '../../core/formula.ts'
+import { saturated } from '../../core/quantization.ts'
+import { quantize } from '../shared/quantization.ts'
 
 /** Outputs: u8 y, its scale and zero point, such that the range of x and 0 fill 0..255. */
 export const dynamicQuantizeLinear: Operator = {

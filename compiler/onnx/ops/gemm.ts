@@ -1,7 +1,7 @@
 import { isFloat } from '../../core/dtype.ts'
 import type { Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** alpha A' B' + beta C, where ' transposes if the attribute says so. */
 export const gemm: Operator = {

@@ -4,7 +4,7 @@ import type { Expr } from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { clampedTap, component, sumOf, weightedTaps, type Tap } from '../shared/sample.ts'
 
 type Padding = 'zeros' | 'border' | 'reflection'

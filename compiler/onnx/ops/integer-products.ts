@@ -2,9 +2,10 @@ import { convert } from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { alongAxis } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { difference, integerConvolution, integerMatmul, type IntegerProduct } from '../shared/integer.ts'
-import { nonzero, parameter, saturated } from '../shared/quantization.ts'
+import { saturated } from '../../core/quantization.ts'
+import { nonzero, parameter } from '../shared/quantization.ts'
 
 export const matMulInteger: Operator = {
   lower: (c) => [difference(c.b, integerMatmul(c, c.input(0), c.inputs[2], c.input(1), c.inputs[3]))],

@@ -3,7 +3,7 @@ import { isStorageOnly } from '../../core/dtype.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { inverseDeviation, moments, scaleAndShift } from '../shared/normalize.ts'
 
 const normalizedAxes = (c: OpContext, x: Value): number[] => {

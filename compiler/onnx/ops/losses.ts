@@ -3,7 +3,7 @@ import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { alongAxis, range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { logSoftmax } from '../shared/softmax.ts'
 
 /**

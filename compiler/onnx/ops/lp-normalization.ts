@@ -1,6 +1,6 @@
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** x divided by its 1- or 2-norm along `axis`; a row of zeros stays zeros. */
 export const lpNormalization: Operator = {

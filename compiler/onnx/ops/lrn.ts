@@ -1,5 +1,5 @@
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { trivialWindow } from '../../core/ops/window.ts'
 import { simplePower } from './pow.ts'
 import type { Expr } from '../../core/expr.ts'

@@ -5,7 +5,7 @@ import type { WindowAxis } from '../../core/ops/window.ts'
 import { elementCount, rowMajorStrides, walk } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { poolWindows, withoutPooling } from '../shared/window.ts'
 
 /** Elements under a window that an unrolled search for the largest may have. */

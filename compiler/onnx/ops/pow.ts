@@ -6,7 +6,7 @@ import { broadcastShapes, sameShape } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { Operator } from '../context.ts'
 import { broadcastOperands } from '../shared/elementwise.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** The largest exponent that becomes products. */
 const mostFactors = 16

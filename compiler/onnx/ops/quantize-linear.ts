@@ -1,8 +1,9 @@
 import { isFloat, type DType } from '../../core/dtype.ts'
 import { convert } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
-import { linear, saturated } from '../shared/quantization.ts'
+import * as f from '../../core/formula.ts'
+import { saturated } from '../../core/quantization.ts'
+import { linear } from '../shared/quantization.ts'
 
 /** The result's dtype: the zero point's, or attribute output_dtype (0 is none), or u8. */
 function resultType(c: OpContext): DType {

@@ -1,7 +1,7 @@
 import { convert } from '../../core/expr.ts'
 import { reader } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** start, start + delta, … before limit. */
 export const range: Operator = {

@@ -4,7 +4,7 @@ import type { Value } from '../../core/graph.ts'
 import type { ReduceKind } from '../../core/ops/reduce.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxes, range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** Axes to reduce over; none where `noop_with_empty_axes` says so, then only the formulas around the reduction remain. */
 function reductionAxes(c: OpContext, inputSince: number): number[] {

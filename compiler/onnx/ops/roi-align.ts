@@ -2,7 +2,7 @@ import { elementCount } from '../../core/shape.ts'
 import * as expr from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 import { sumOf, weightedTaps, type Tap } from '../shared/sample.ts'
 
 /**

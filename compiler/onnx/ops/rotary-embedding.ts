@@ -1,6 +1,6 @@
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /**
  * Rotates pairs of features by angles that depend on the position: halves of the first rotary_embedding_dim features, or

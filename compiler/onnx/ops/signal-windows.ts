@@ -2,7 +2,7 @@ import * as expr from '../../core/expr.ts'
 import { pow, log } from '../../core/math.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** Σ terms[k] cos(2πkn/N) for n = 0 … size - 1, where N is `size`, or `size` - 1 for a symmetric window. */
 const cosineWindow = (terms: readonly number[]): Operator => ({

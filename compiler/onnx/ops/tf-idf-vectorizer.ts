@@ -2,7 +2,7 @@ import type { Value } from '../../core/graph.ts'
 import * as expr from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** Occurrences [batch, n-gram] in `x` [batch, length] of n-grams `pool` [n-gram, element] whose elements are `step` apart. */
 function occurrences(c: OpContext, x: Value, pool: readonly (readonly bigint[])[], step: number): Value | undefined {

@@ -3,7 +3,7 @@ import * as expr from '../../core/expr.ts'
 import type { UnaryOp } from '../../core/expr.ts'
 import type { Operator } from '../context.ts'
 import { elementwise } from '../shared/elementwise.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 const plain = (op: UnaryOp): Operator => elementwise((x) => expr.unary(op, x))
 

@@ -1,6 +1,6 @@
 import type { Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../shared/formula.ts'
+import * as f from '../../core/formula.ts'
 
 const variadic = (
   combine: (a: Expr, b: Expr) => Expr,

@@ -2,7 +2,7 @@ import type { Builder } from '../../core/builder.ts'
 import type { DType } from '../../core/dtype.ts'
 import * as expr from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
-import * as f from './formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** A discrete Fourier transform between `length` points in time and `bins` of frequency, of which the others mirror these. */
 export interface Fourier {

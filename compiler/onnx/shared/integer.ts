@@ -7,7 +7,7 @@ import { tensorOf, toNumbers } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { alongAxis, range } from './axes.ts'
 import { convolutionAttrs } from './convolution.ts'
-import * as f from './formula.ts'
+import * as f from '../../core/formula.ts'
 import { matmul } from './matmul.ts'
 import { nonzero, parameter } from './quantization.ts'
 

@@ -1,30 +1,18 @@
-import { integerRange, type DType } from '../../core/dtype.ts'
+import type { DType } from '../../core/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { convert, type Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/expr.ts'
+import { dequantized, saturated } from '../../core/quantization.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { alongAxis, normalizeAxis } from './axes.ts'
-import * as f from './formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** `zero`, unless it is known to be 0 everywhere. */
 export function nonzero(zero: Value | undefined): Value | undefined {
   const known = zero && constantOf(zero)
   return known && toNumbers(known).every((v) => v === 0) ? undefined : zero
-}
-
-/** (x - zero) · scale; the difference is taken in i32, the product in the scale's dtype. */
-export function dequantized(x: Expr, scale: Expr, zero: Expr | undefined): Expr {
-  const difference = zero ? f.sub(convert(x, 'i32'), convert(zero, 'i32')) : x
-  return f.mul(convert(difference, scale.dtype), scale)
-}
-
-/** saturate(round-half-even(x) + zero), for integers of 16 bits at most. */
-export function saturated(x: Expr, zero: Expr | undefined, dtype: DType): Expr {
-  const { min, max } = integerRange(dtype)
-  const shifted = zero ? f.add(f.round(x), convert(zero, x.dtype)) : f.round(x)
-  return convert(f.clamp(shifted, Number(min), Number(max)), dtype)
 }
 
 /** A parameter of one element as a scalar, a vector lined up with `axis` of a tensor of this rank, others as they are. */

@@ -5,7 +5,7 @@ import type { Value } from '../../core/graph.ts'
 import { tensorOf } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { range } from './axes.ts'
-import * as f from './formula.ts'
+import * as f from '../../core/formula.ts'
 import { takeFixed } from './indices.ts'
 
 /** How one axis is resized, in the terms of the operator Resize. */

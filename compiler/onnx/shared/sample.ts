@@ -4,7 +4,7 @@ import type { Expr } from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { range } from './axes.ts'
-import * as f from './formula.ts'
+import * as f from '../../core/formula.ts'
 
 /** One element along one axis that goes into a sample, for all samples: tensors [batch, samples]. */
 export interface Tap {

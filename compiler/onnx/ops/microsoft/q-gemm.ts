@@ -1,7 +1,7 @@
 import { convert } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Operator } from '../../context.ts'
-import * as f from '../../shared/formula.ts'
+import * as f from '../../../core/formula.ts'
 import { difference, integerMatmul } from '../../shared/integer.ts'
 import { parameter } from '../../shared/quantization.ts'
 import { requantize } from '../integer-products.ts'

@@ -1,15 +1,14 @@
+import { dequantized, saturated } from '../../../core/quantization.ts'
 import type { Expr } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { normalizeAxis, range } from '../../shared/axes.ts'
-import * as f from '../../shared/formula.ts'
+import * as f from '../../../core/formula.ts'
 import {
   dequantize,
-  dequantized,
   quantize,
   quantizedInput,
   quantizedOutput,
-  saturated,
   type Quantized,
   type Target,
 } from '../../shared/quantization.ts'

@@ -6,7 +6,7 @@ import { elementCount } from '../../../core/shape.ts'
 import { toNumbers } from '../../../core/tensor.ts'
 import { fail } from '../../../core/diagnostic.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../shared/formula.ts'
+import * as f from '../../../core/formula.ts'
 import { takeFixed } from '../../shared/indices.ts'
 import { computeDType, floatRows } from './rows.ts'
 

@@ -5,7 +5,7 @@ import type { Value } from '../../../core/graph.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { reader, tensorOf, type Tensor } from '../../../core/tensor.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../shared/formula.ts'
+import * as f from '../../../core/formula.ts'
 
 /** Integer keys within so many values of one another are looked up in a table. */
 const maxTable = 1 << 16

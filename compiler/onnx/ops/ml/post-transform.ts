@@ -2,7 +2,7 @@ import type { Builder } from '../../../core/builder.ts'
 import type { Expr } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
-import * as f from '../../shared/formula.ts'
+import * as f from '../../../core/formula.ts'
 import { softmax } from '../../shared/softmax.ts'
 
 const transforms = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT'] as const

@@ -5,7 +5,7 @@ import type { Value } from '../../../core/graph.ts'
 import { tensorOf } from '../../../core/tensor.ts'
 import type { OpContext } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import * as f from '../../shared/formula.ts'
+import * as f from '../../../core/formula.ts'
 import { branchModes, depthOf, leavesByTree, type BranchMode, type Forest } from './trees.ts'
 
 /** Leaves times targets, of which every one has a weight. */

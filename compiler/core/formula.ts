@@ -1,5 +1,5 @@
-import * as expr from '../../core/expr.ts'
-import type { BinaryOp, Expr, UnaryOp } from '../../core/expr.ts'
+import * as expr from './expr.ts'
+import type { BinaryOp, Expr, UnaryOp } from './expr.ts'
 
 /** A part of a scalar formula; a number literal takes the dtype of the operand it meets. */
 export type Term = Expr | number

@@ -2,7 +2,7 @@ import { formatExpr, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
-import { FunctionBuilder, memoryName, type Binaryen, type Code, type Module } from './machine.ts'
+import { FunctionBuilder, memoryName, readModule, type Binaryen, type Code, type Module } from './machine.ts'
 import { templateBytes } from './templates.generated.ts'
 import { emitVector } from './vector.ts'
 
@@ -41,8 +41,7 @@ export class Linker {
 
   private copy(template: TemplateName, holes: Readonly<Record<string, Expr>>, name: string): void {
     const { binaryen } = this
-    const source = binaryen.readBinary(decodeBase64(templateBytes[this.target]![template]!))
-    source.setFeatures(binaryen.Features.All)
+    const source = readModule(binaryen, decodeBase64(templateBytes[this.target]![template]!))
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )

@@ -30,12 +30,12 @@ function input(s: Scheduler, node: Convolution): Access {
     return spatial < 0 ? { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 } : window[spatial]!
   })
   if (channelsLastForm(node) && window.every((w) => w.baseDilation === 1)) {
-    const access = s.forceBordered(x, convolutionBorder(window))
+    const access = s.forceBordered(x, convolutionBorder(node.attrs))
     const first = window.reduce((sum, w, i) => sum - w.low * access.strides[i + 1]!, 0)
     return { ...access, offset: access.offset + first }
   }
   const padded = axes.some((w) => w.low !== 0 || w.high !== 0 || w.baseDilation > 1)
-  return padded ? paddedCopy(s, s.readable(x), axes, 0) : s.force(x)
+  return padded ? paddedCopy(s, s.readable(x), axes, node.attrs.padValue ?? 0) : s.force(x)
 }
 
 /** Strides of a channels-last access in bytes: image, row, pixel. */

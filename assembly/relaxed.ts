@@ -1,0 +1,2 @@
+// Templates that only the relaxed-simd module has.
+export * from './u8/igemm-dot'

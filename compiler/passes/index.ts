@@ -6,6 +6,7 @@ import { foldConstants } from './fold-constants.ts'
 import { foldPadding } from './fold-padding.ts'
 import { fuseMaps } from './fuse-maps.ts'
 import { integerProducts } from './integer-products.ts'
+import { integerRounding } from './integer-rounding.ts'
 import { mergeIdentical } from './merge-identical.ts'
 import { requantize } from './requantize.ts'
 import { sinkTransposes } from './sink-transposes.ts'
@@ -33,6 +34,7 @@ export const passes: readonly Pass[] = [
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
   { name: 'requantize', run: requantize },
+  { name: 'integer-rounding', run: integerRounding },
   { name: 'fold-constants-last', run: foldConstants },
   { name: 'merge-identical-last', run: mergeIdentical },
 ]

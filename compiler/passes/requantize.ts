@@ -4,6 +4,7 @@
  * Before: maps are fused and constants folded. After: in maps, an i32 sum gets at most one bias, in i32, and where it is
  * quantized it is scaled once; an integer that is converted to 8 bits and back stays where it is.
  */
+import { boundOf } from '../core/bounds.ts'
 import { Builder } from '../core/builder.ts'
 import { integerRange, isFloat, isInteger } from '../core/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
@@ -182,47 +183,12 @@ class Rewriter {
 
   /** Whether the part is never NaN: its magnitude has a bound. */
   private isNumber(e: Expr): boolean {
-    return this.bound(e) < 1e30
-  }
-
-  private bound(e: Expr): number {
-    if (e.kind === 'const') return Math.abs(Number(e.value))
-    if (isInteger(e.dtype) || e.dtype === 'bool') {
-      const { min, max } = integerRange(e.dtype)
-      return Math.max(Number(-min), Number(max))
-    }
-    switch (e.kind) {
-      case 'arg': {
-        const known = constantOf(this.operands[e.index]!)
+    return (
+      boundOf(e, (i) => {
+        const known = constantOf(this.operands[i]!)
         return known ? toNumbers(known).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : Infinity
-      }
-      case 'convert':
-        return this.bound(e.x)
-      case 'unary':
-        return ['neg', 'abs', 'round', 'floor', 'ceil', 'trunc'].includes(e.op) ? this.bound(e.x) + 1 : Infinity
-      case 'binary':
-        return this.binaryBound(e)
-      default:
-        return Infinity
-    }
-  }
-
-  private binaryBound(e: Expr & { kind: 'binary' }): number {
-    const [a, b] = [this.bound(e.a), this.bound(e.b)]
-    switch (e.op) {
-      case 'add':
-      case 'sub':
-        return a + b
-      case 'mul':
-        return a * b
-      case 'max':
-      case 'min':
-        return Math.max(a, b)
-      case 'div':
-        return e.b.kind === 'const' && b > 0 ? a / b : Infinity
-      default:
-        return Infinity
-    }
+      }) < Infinity
+    )
   }
 }
 

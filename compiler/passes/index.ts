@@ -6,6 +6,7 @@ import { foldConstants } from './fold-constants.ts'
 import { foldPadding } from './fold-padding.ts'
 import { fuseMaps } from './fuse-maps.ts'
 import { mergeIdentical } from './merge-identical.ts'
+import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
 
 /** A rewrite of the whole graph. */
@@ -31,6 +32,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-affine-again', run: foldAffine },
   { name: 'fold-constants-last', run: foldConstants },
   { name: 'merge-identical-last', run: mergeIdentical },
+  { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
 ]
 
 export function runPasses(graph: Graph): Graph {

@@ -9,6 +9,7 @@ import { integerProducts } from './integer-products.ts'
 import { integerRounding } from './integer-rounding.ts'
 import { mergeIdentical } from './merge-identical.ts'
 import { requantize } from './requantize.ts'
+import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
 
 /** A rewrite of the whole graph. */
@@ -37,6 +38,7 @@ export const passes: readonly Pass[] = [
   { name: 'integer-rounding', run: integerRounding },
   { name: 'fold-constants-last', run: foldConstants },
   { name: 'merge-identical-last', run: mergeIdentical },
+  { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
 ]
 
 export function runPasses(graph: Graph): Graph {

@@ -17,9 +17,12 @@ export class Scheduler {
   private readonly wanted: ReadonlyMap<Value, Border>
   /** Borders that exist, by buffer. */
   private readonly borders = new Map<Buffer, Border>()
-  private buffers = 0
+  private readonly names: { next: number }
+  private readonly lower: Lower
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, lower: Lower, names = { next: 0 }) {
+    this.lower = lower
+    this.names = names
     this.uses = countUses(graph)
     this.wanted = borderRequirements(graph)
   }
@@ -29,11 +32,11 @@ export class Scheduler {
   }
 
   newBuffer(dtype: DType, length: number): Buffer {
-    return { name: `b${this.buffers++}`, dtype, length }
+    return { name: `b${this.names.next++}`, dtype, length }
   }
 
   constantBuffer(dtype: DType, data: Uint8Array): Buffer {
-    return { name: `c${this.buffers++}`, dtype, length: data.length / byteSize(dtype), data }
+    return { name: `c${this.names.next++}`, dtype, length: data.length / byteSize(dtype), data }
   }
 
   constantAccess(t: Tensor): Access {
@@ -148,6 +151,20 @@ export class Scheduler {
     })
   }
 
+  /** Whether something reads the value. */
+  isUsed(value: Value): boolean {
+    return this.uses.has(value)
+  }
+
+  /** The kernels of a region whose inputs stand at `inputs`; `place` says what becomes of its outputs. */
+  region(graph: Graph, inputs: readonly Access[], place: (inner: Scheduler) => void): Kernel[] {
+    const inner = new Scheduler(graph, this.lower, this.names)
+    graph.inputs.forEach(({ value }, i) => inner.values.set(value, lazyAccess(inputs[i]!, value.type)))
+    for (const node of nodesOf(graph)) this.lower(inner, node)
+    place(inner)
+    return inner.kernels
+  }
+
   input(value: Value, name: string): ProgramPort {
     const { dtype, shape } = value.type
     const buffer = this.newBuffer(dtype, elementCount(shape))
@@ -184,9 +201,11 @@ export type Lowering<N extends Node> = (s: Scheduler, node: N) => void
 
 export const originOf = (node: Node): string[] => (node.origin ? [node.origin.node] : [])
 
+type Lower = (s: Scheduler, node: Node) => void
+
 /** Schedules `graph` by `lower`, which holds a rule for every op. */
-export function scheduleWith(graph: Graph, lower: (s: Scheduler, node: Node) => void): Program {
-  const s = new Scheduler(graph)
+export function scheduleWith(graph: Graph, lower: Lower): Program {
+  const s = new Scheduler(graph, lower)
   const inputs = graph.inputs.map(({ name, value }) => s.input(value, name))
   for (const node of nodesOf(graph)) lower(s, node)
   const taken = new Set(inputs.map((port) => port.buffer))

@@ -2,15 +2,15 @@ import { next } from './pixels'
 import { finish, wide } from './store'
 
 /**
- * Convolution and matrix product of u8 activations and i8 weights as implicit gemm, 4 pixels × 8 output channels, without
- * im2col, by the relaxed dot product of four bytes. Exact where that instruction takes its second operand as unsigned
- * (`flip` 0) or as signed (`flip` 0x80808080, which makes x - 128 of x).
+ * Convolution and matrix product of 8-bit activations and i8 weights as implicit gemm, 4 pixels × 8 output channels, without
+ * im2col, by the relaxed dot product of four bytes. Exact where that instruction takes its second operand as x is, signed or
+ * unsigned; where it is the other way round, `flip` is 0x80808080, which makes x - 128 of u8 and x + 128 of i8.
  * All strides are in bytes. Activations are channels-last and bordered by their zero point.
  *
  * x       first tap of the first pixel; xg to the next group, sy to the next row of pixels, step to the next pixel,
  *         xrow and xcol to the next tap down and across, run bytes contiguous under each tap
  * w       packed [group][CO / 8][KH][KW][run / 4][8][4], padded with zeros
- * b       i32 sums to start from [group][CO / 8][2][8], for x and for x - 128
+ * b       i32 sums to start from [group][CO / 8][2][8], for x and for flipped x
  * c       vectors that the hole reads, `vectors` bytes for every 4 channels
  * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
  * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).

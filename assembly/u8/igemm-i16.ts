@@ -1,6 +1,17 @@
 import { next } from './pixels'
 import { finish, wide } from './store'
 
+/** Whether x is i8 rather than u8: a constant of the site. */
+// @ts-ignore: decorator
+@external('hole', 'signed_input')
+declare function signedInput(): bool
+
+// @ts-ignore: decorator
+@inline
+function extend(x: v128): v128 {
+  return signedInput() ? i16x8.extend_low_i8x16_s(x) : i16x8.extend_low_i8x16_u(x)
+}
+
 /** Even and odd lanes of two vectors, added. */
 // @ts-ignore: decorator
 @inline
@@ -107,8 +118,8 @@ export function u8_igemm_i16_2x8(
               const end = a0 + run
               do {
                 // Four bytes of x, twice; four bytes of w for each of two channels.
-                const x0 = i16x8.extend_low_i8x16_u(v128.load32_splat(a0))
-                const x1 = i16x8.extend_low_i8x16_u(v128.load32_splat(a1))
+                const x0 = extend(v128.load32_splat(a0))
+                const x1 = extend(v128.load32_splat(a1))
                 const w0 = v128.load8x8_s(p)
                 c00 = i32x4.add(c00, i32x4.dot_i16x8_s(x0, w0))
                 c10 = i32x4.add(c10, i32x4.dot_i16x8_s(x1, w0))

@@ -9,6 +9,11 @@ declare function requantize(acc: v128, channels: usize, aux: usize, table: usize
 @external('hole', 'wide')
 export declare function wide(): bool
 
+/** Whether bytes are i8 rather than u8: a constant of the site. */
+// @ts-ignore: decorator
+@external('hole', 'signed')
+declare function signed(): bool
+
 /**
  * Finishes the sums of eight channels and stores the first `count` of the results: as bytes, or as
  * 32-bit lanes if `wide`.
@@ -40,7 +45,7 @@ export function finish(
     return
   }
   const h = i16x8.narrow_i32x4_s(r0, r1)
-  const v = i8x16.narrow_i16x8_u(h, h)
+  const v = signed() ? i8x16.narrow_i16x8_s(h, h) : i8x16.narrow_i16x8_u(h, h)
   if (count >= 8) {
     v128.store64_lane(y, v, 0)
     return

@@ -43,17 +43,24 @@ function roundingOf(e: Expr): Rounding | undefined {
 const toInteger = ({ x, zero, low, high }: Rounding): Expr =>
   f.sub(f.clamp(bitcast(f.add(x, magic), 'i32'), magicBits + low - zero, magicBits + high - zero), magicBits - zero)
 
-/** The integer of dtype `e.dtype` or f32 that `e` rounds to. */
+/** What `e`, a conversion to 8 bits, rounds to, as an i32; NaN becomes 0. */
+function narrowed(e: Expr, bound: (x: Expr) => number): Expr | undefined {
+  if (e.kind !== 'convert' || !isInteger(e.dtype)) return undefined
+  const rounding = roundingOf(e.x)
+  const { min, max } = integerRange(e.dtype)
+  if (!rounding || rounding.low < Number(min) || rounding.high > Number(max)) return undefined
+  const integer = toInteger(rounding)
+  return bound(rounding.x) < Infinity ? integer : f.select(f.eq(rounding.x, rounding.x), integer, 0)
+}
+
+/** The same number by integer arithmetic. */
 function rounded(e: Expr, bound: (x: Expr) => number): Expr | undefined {
-  if (e.kind === 'convert' && isInteger(e.dtype)) {
-    const rounding = roundingOf(e.x)
-    const { min, max } = integerRange(e.dtype)
-    if (!rounding || rounding.low < Number(min) || rounding.high > Number(max)) return undefined
-    const integer = toInteger(rounding)
-    // NaN becomes 0.
-    const safe = bound(rounding.x) < Infinity ? integer : f.select(f.eq(rounding.x, rounding.x), integer, 0)
-    return convert(safe, e.dtype)
+  if (e.kind === 'convert' && (e.dtype === 'i32' || e.dtype === 'f32')) {
+    const integer = narrowed(e.x, bound)
+    return integer && convert(integer, e.dtype)
   }
+  const integer = narrowed(e, bound)
+  if (integer) return convert(integer, e.dtype)
   const rounding = roundingOf(e)
   return rounding && bound(rounding.x) < Infinity ? convert(toInteger(rounding), 'f32') : undefined
 }

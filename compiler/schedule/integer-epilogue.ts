@@ -1,4 +1,4 @@
-import type { DType } from '../core/dtype.ts'
+import { integerRange, type DType } from '../core/dtype.ts'
 import { arg, children, parts, replaceParts, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
 
@@ -61,10 +61,24 @@ function takeBias(post: Post, extent: number): { expr: Expr; bias: Access } | un
   return { expr: replaceParts(post.expr, (e) => (e === user ? arg(0, 'i32') : undefined)), bias }
 }
 
+const literal = (e: Expr): number => (e.kind === 'const' ? Number(e.value) : NaN)
+
+/** Without a last conversion to 8 bits where the number is clamped to them: storing narrows. */
+function inRange(e: Expr): Expr {
+  if (e.kind !== 'convert' || (e.dtype !== 'i8' && e.dtype !== 'u8') || e.x.dtype !== 'i32') return e
+  const zeroed = e.x.kind === 'select' && literal(e.x.b) === 0 ? e.x.a : e.x
+  if (zeroed.kind !== 'binary' || zeroed.op !== 'sub' || zeroed.a.kind !== 'binary' || zeroed.a.op !== 'min') return e
+  const clamped = zeroed.a.a
+  const low = clamped.kind === 'binary' && clamped.op === 'max' ? literal(clamped.b) - literal(zeroed.b) : NaN
+  const high = literal(zeroed.a.b) - literal(zeroed.b)
+  const { min, max } = integerRange(e.dtype)
+  return low >= Number(min) && high <= Number(max) ? e.x : e
+}
+
 /** The epilogue of an i32 product whose result has `extent` channels on the last axis; undefined where it needs more. */
 export function planIntegerEpilogue(post: Post, extent: number): IntegerEpilogue | undefined {
   const biased = takeBias(post, extent)
-  const expr = biased?.expr ?? post.expr
+  const expr = inRange(biased?.expr ?? post.expr)
   if (!parts(expr).every(hasVectorCode)) return undefined
   const used = [...new Set(parts(expr).flatMap((e) => (e.kind === 'arg' && e.index > 0 ? [e.index] : [])))]
   const vectors = used.filter((i) => isVector(post.reads[i - 1]!, extent))

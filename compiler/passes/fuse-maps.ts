@@ -5,7 +5,7 @@
  * for maps that finish a second product; each operand of a map is named once.
  */
 import { Builder } from '../core/builder.ts'
-import { isStorageOnly } from '../core/dtype.ts'
+import { byteSize, isStorageOnly } from '../core/dtype.ts'
 import { arg, constant, substitute, type Expr } from '../core/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import { broadcastShapes, elementCount, sameShape, type Shape } from '../core/shape.ts'
@@ -33,6 +33,9 @@ class Operands {
 
 const readsProduct = (node: NodeOf<'map'>): boolean =>
   node.operands.some((o) => o.node.op === 'convolution' || o.node.op === 'dot_general')
+
+/** What was brought to 8 bits is stored in them, rather than in what its reader makes of it. */
+const widens = (from: Value, to: Value): boolean => byteSize(from.type.dtype) === 1 && byteSize(to.type.dtype) > 1
 
 /** The operands and expression of `node` with what it can take in, or undefined where that changes nothing. */
 function fuse(node: NodeOf<'map'>, inlined: (operand: Value) => NodeOf<'map'> | undefined) {
@@ -73,7 +76,8 @@ export function fuseMaps(graph: Graph): Graph {
     const inlined = (operand: Value): NodeOf<'map'> | undefined => {
       const inner = fused.get(operand)
       const single = uses.get(operand) === 1 && elementCount(operand.type.shape) === count
-      return inner && single && (operand === last || !readsProduct(inner)) ? inner : undefined
+      if (!inner || !single) return undefined
+      return !readsProduct(inner) || (operand === last && !widens(operand, result!)) ? inner : undefined
     }
     let { values, expr } = fuse(node, inlined)
     if (values.length > mostOperands) ({ values, expr } = fuse(node, () => undefined))

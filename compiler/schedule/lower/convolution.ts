@@ -8,7 +8,7 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
-import { integerConvolution } from './integer-convolution.ts'
+import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
 import { address, pendingTemplate, type Placement } from './template.ts'
 
@@ -19,8 +19,8 @@ export function convolution(s: Scheduler, node: Convolution): void {
   if (!form) return direct(s, node)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
   if (node.results[0]!.type.dtype === 'i32') {
-    if (depthwise) direct(s, node)
-    else integerConvolution(s, node, form, input(s, node))
+    const lower = depthwise ? integerDepthwise : integerConvolution
+    lower(s, node, form, input(s, node))
   } else if (depthwise) depthwiseTemplate(s, node, form)
   else implicitGemm(s, node, form)
 }

@@ -3,9 +3,8 @@ import type { TensorType } from '../../core/tensor.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { bandOf } from './convolution.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
-import { address } from './template.ts'
+import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 export interface IntegerWeights {

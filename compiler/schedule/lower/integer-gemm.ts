@@ -121,7 +121,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         inputs,
         outputs,
         p.vectorBytes,
-        byteSize(p.aux.buffer.dtype),
+        p.element,
         g.nextPixel,
         bytesOf(g.place(p.write), p.write).pixel,
         bytesOf(g.place(p.aux), p.aux).pixel,
@@ -137,7 +137,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     }
     const y = bytesOf(g.place(p.write), p.write)
     const u = bytesOf(g.place(p.aux), p.aux)
-    const element = byteSize(p.aux.buffer.dtype)
+    const { element } = p
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     for (let n = 0; n < images; n++) {

@@ -1,4 +1,5 @@
 import { fail } from './diagnostic.ts'
+import { parts } from './expr.ts'
 import { elementCount } from './shape.ts'
 import { countsOf, nodesOf, regionsOf, topological, type Graph, type Node, type Value } from './graph.ts'
 import { facetsOf, ops } from './ops/index.ts'
@@ -60,6 +61,8 @@ export function workOf(node: Node): number {
     }
     case 'reduce_window':
       return out * elementCount(node.attrs.window.map((w) => w.size))
+    case 'map':
+      return out * parts(node.attrs.expr).length
     case 'while':
       return node.attrs.trips * workOfGraph(node.attrs.body)
     case 'if':

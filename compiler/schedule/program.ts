@@ -91,12 +91,19 @@ export interface TemplateAddress {
   readonly offset: number
 }
 
+/** What `flip` of the templates that use the relaxed dot product must be for activations of this dtype, in this engine. */
+export interface TemplateFlip {
+  readonly flip: 'i8' | 'u8'
+}
+
 /** An argument of a template: a number, or the address of an element. */
-export type TemplateArgument = number | TemplateAddress
+export type TemplateArgument = number | TemplateAddress | TemplateFlip
 
 export interface TemplateKernel {
   readonly kind: 'template'
   readonly template: TemplateName
+  /** Takes its place where the relaxed dot product is exact; the arguments are the same. */
+  readonly dot?: TemplateName
   readonly args: readonly TemplateArgument[]
   /** Expressions that fill the template's holes, by hole. */
   readonly holes: Readonly<Record<string, Expr>>
@@ -153,6 +160,10 @@ const accessBuffers = (a: Access): Buffer[] => [a.buffer, ...(a.indirect ?? []).
 /** Kernels directly within a loop or branch. */
 export const innerKernels = (kernel: Kernel): readonly Kernel[] =>
   kernel.kind === 'loop' ? kernel.body : kernel.kind === 'branch' ? [...kernel.then, ...kernel.otherwise] : []
+
+/** Whether any kernel uses the relaxed dot product where it can. */
+export const usesDot = (kernels: readonly Kernel[]): boolean =>
+  kernels.some((k) => (k.kind === 'template' ? k.dot !== undefined : usesDot(innerKernels(k))))
 
 /** Buffers that a kernel reads; a write that combines reads as well. */
 export function readsOf(kernel: Kernel): Buffer[] {

@@ -5,7 +5,7 @@ import { countUses, nodesOf, type Graph, type Node, type Value } from '../core/g
 import { elementCount, rowMajorStrides, sameShape, type Shape } from '../core/shape.ts'
 import { bytesOf, type Tensor } from '../core/tensor.ts'
 import { contiguous, isContiguous } from './access.ts'
-import { borderRequirements, zeroBorder, type Border } from './border.ts'
+import { borderRequirements, fillBorder, isEmptyBorder, type Border } from './border.ts'
 import { lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
 import type { Access, Buffer, Kernel, Program, ProgramPort } from './program.ts'
 
@@ -93,13 +93,15 @@ export class Scheduler {
     return copy
   }
 
-  /** The value with at least `border` zeros around it, the last axis of unit stride. */
+  /** The value with at least `border` around it, the last axis of unit stride. */
   forceBordered(value: Value, border: Border): Access {
     const access = this.force(value)
     const rank = value.type.shape.length
     const has = this.borders.get(access.buffer)
     const enough =
-      border.low.every((n, i) => n <= (has?.low[i] ?? 0)) && border.high.every((n, i) => n <= (has?.high[i] ?? 0))
+      (has === undefined || has.value === border.value || isEmptyBorder(border)) &&
+      border.low.every((n, i) => n <= (has?.low[i] ?? 0)) &&
+      border.high.every((n, i) => n <= (has?.high[i] ?? 0))
     const unit = access.strides[rank - 1] === 1 || value.type.shape[rank - 1] === 1
     const ownsBorder = has === undefined || this.isWhole(access, value.type.shape, has)
     if (enough && unit && ownsBorder) return access
@@ -116,7 +118,7 @@ export class Scheduler {
     return elementCount(full) === access.buffer.length && offset === access.offset && sameShape(strides, access.strides)
   }
 
-  /** Memory for a tensor, with a zeroed border if asked for. */
+  /** Memory for a tensor, with a filled border if asked for. */
   allocate(type: { dtype: DType; shape: Shape }, border?: Border): Access {
     const { shape, dtype } = type
     if (!border) return contiguous(this.newBuffer(dtype, elementCount(shape)), shape)
@@ -126,7 +128,7 @@ export class Scheduler {
     const offset = border.low.reduce((sum, n, i) => sum + n * strides[i]!, 0)
     this.borders.set(buffer, border)
     const access = { buffer, offset, strides }
-    zeroBorder(access, shape, full).forEach((kernel) => this.emit(kernel))
+    fillBorder(access, shape, full, border.value).forEach((kernel) => this.emit(kernel))
     return access
   }
 

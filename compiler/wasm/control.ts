@@ -7,6 +7,7 @@ import type {
   LeafKernel,
   LoopKernel,
   TemplateArgument,
+  TemplateFlip,
 } from '../schedule/program.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
 
@@ -20,9 +21,20 @@ export interface Site {
   readonly call: (kernel: LeafKernel, site: Site) => Code | undefined
 }
 
+/** The global that holds what `i8_dot_probe` found; the baseline module has none, and nothing there that minds. */
+export const dotGlobal = 'dot'
+
+function flipCode(f: FunctionBuilder, { flip }: TemplateFlip): Code {
+  const { m } = f
+  if (m.getGlobal(dotGlobal) === 0) return f.i32(0)
+  const unsigned = m.global.get(dotGlobal, f.type('i32'))
+  return flip === 'u8' ? unsigned : m.i32.xor(unsigned, f.i32(0x80808080 | 0))
+}
+
 /** A number, or the address of an element: a constant, and for windows the distance they have moved. */
 export function addressCode({ f, addresses, counters }: Site, a: TemplateArgument): Code {
   if (typeof a === 'number') return f.i32(a)
+  if ('flip' in a) return flipCode(f, a)
   let start = a.offset * byteSize(a.buffer.dtype)
   let { buffer } = a
   const moves: Code[] = []

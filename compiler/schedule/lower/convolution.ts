@@ -10,7 +10,7 @@ import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import { address, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
 
 type Convolution = NodeOf<'convolution'>
 
@@ -63,12 +63,6 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
     tapAcross: across.dilation * x.pixel,
   }
 }
-
-/** What a band of pixels may read, in bytes: half of a small second-level cache. */
-const bandBytes = 1 << 16
-
-/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
 
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs

@@ -106,7 +106,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
   const three = form.kernelHeight === 3 && form.kernelWidth === 3 && (steps === 1 || steps === 2)
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const [y, u] = [place(p.write), place(p.aux)]
-    const [size, element] = [byteSize(p.write.buffer.dtype), byteSize(p.aux.buffer.dtype)]
+    const [size, auxSize] = [byteSize(p.write.buffer.dtype), byteSize(p.aux.buffer.dtype)]
     for (let n = 0; n < form.batch; n++) {
       s.emit({
         kind: 'template',
@@ -126,15 +126,15 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
           form.kernelHeight,
           form.kernelWidth,
           p.vectorBytes,
-          element,
+          p.element,
           at.nextRow,
           at.nextPixel,
           at.tapDown,
           at.tapAcross,
           y.row * size,
           y.pixel * size,
-          u.row * element,
-          u.pixel * element,
+          u.row * auxSize,
+          u.pixel * auxSize,
           { flip: x.buffer.dtype as 'i8' | 'u8' },
         ],
         holes: p.holes,

@@ -3,9 +3,8 @@ import type { TensorType } from '../../core/tensor.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { bandOf } from './convolution.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
-import { address } from './template.ts'
+import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 export interface IntegerWeights {
@@ -122,7 +121,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         inputs,
         outputs,
         p.vectorBytes,
-        byteSize(p.aux.buffer.dtype),
+        p.element,
         g.nextPixel,
         bytesOf(g.place(p.write), p.write).pixel,
         bytesOf(g.place(p.aux), p.aux).pixel,
@@ -138,7 +137,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     }
     const y = bytesOf(g.place(p.write), p.write)
     const u = bytesOf(g.place(p.aux), p.aux)
-    const element = byteSize(p.aux.buffer.dtype)
+    const { element } = p
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     for (let n = 0; n < images; n++) {

@@ -28,7 +28,7 @@ export interface CaseResult {
 }
 
 /** What attar says it cannot do; any other diagnostic, on a model that is known to be good, is a failure. */
-const unsupportedCodes: readonly Code[] = ['A201', 'A202', 'A203', 'A206', 'A401']
+const unsupportedCodes: readonly Code[] = ['A201', 'A202', 'A203', 'A206', 'A207', 'A401']
 
 /** Compiles a case's model for its data, runs all data sets and compares, more loosely than the case says if `least` is. Never throws. */
 export async function runCase({ name, folder }: CaseFolder, engine: Engine, least?: Tolerance): Promise<CaseResult> {
@@ -83,7 +83,7 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine, leas
 }
 
 /**
- * Compiles for given inputs, once for each distinct binding. What a lowering must know at compile time (A206) is bound to its
+ * Compiles for given inputs, once for each distinct binding. What a lowering must know at compile time (A206, A207) is bound to its
  * data and added to `bound`.
  */
 function compiler(
@@ -119,5 +119,5 @@ function compiler(
 /** Other diagnostics may come of what is not known yet; those that do not come again. */
 function inputsToBind(error: unknown): readonly string[] {
   const diagnostics = error instanceof CompileError ? error.diagnostics : []
-  return diagnostics.flatMap(({ code, inputs }) => (code === 'A206' ? (inputs ?? []) : []))
+  return diagnostics.flatMap(({ code, inputs }) => (code === 'A206' || code === 'A207' ? (inputs ?? []) : []))
 }

@@ -6,6 +6,9 @@ import { FunctionBuilder, memoryName, type Binaryen, type Code, type Module } fr
 import { templateBytes } from './templates.generated.ts'
 import { emitVector } from './vector.ts'
 
+/** Epilogues' arguments that `planEpilogue` never makes zero or NaN. */
+const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
+
 /** What passes make of a template once its holes are filled. */
 const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']
 
@@ -86,7 +89,7 @@ export class Linker {
           return f.get(5)
       }
     }
-    const { statements, value } = emitVector(f, expr, argument)
+    const { statements, value } = emitVector(f, expr, argument, undefined, parameters)
     f.finish(name, ['v128'], source.block(null, [...statements, value], binaryen.v128))
   }
 }

@@ -131,12 +131,28 @@ export function storeVector(
   return [f.set(local, v), ...Array.from({ length: count }, (_, lane) => store(lane))]
 }
 
-/** Vector code of `e`; `argument` gives each argument's lanes, `constant` a splat (hoisted where the caller can). */
+type Bound = Extract<Expr, { kind: 'arg' | 'const' }>
+
+/** The operand of an f32 max or min that is a number for which `clampVector` has code. */
+function boundOf({ op, a, b }: Extract<Expr, { kind: 'binary' }>, numbers: ReadonlySet<number>): Bound | undefined {
+  if ((op !== 'max' && op !== 'min') || a.dtype !== 'f32') return undefined
+  return [a, b].find(
+    (e): e is Bound =>
+      (e.kind === 'arg' && numbers.has(e.index)) ||
+      (e.kind === 'const' && !Number.isNaN(e.value) && (e.value !== 0 || (op === 'max' && Object.is(e.value, 0)))),
+  )
+}
+
+/**
+ * Vector code of `e`; `argument` gives each argument's lanes, `constant` a splat (hoisted where the caller can).
+ * `numbers` are arguments known to be neither NaN nor zero.
+ */
 export function emitVector(
   f: FunctionBuilder,
   e: Expr,
   argument: (index: number) => Code,
   constant: (value: Scalar, dtype: DType) => Code = (value, dtype) => splatCode(f, value, dtype),
+  numbers: ReadonlySet<number> = new Set(),
 ): { statements: Code[]; value: Code } {
   return emitShared(
     f,
@@ -152,13 +168,31 @@ export function emitVector(
           return unaryVector(f, part.op, part.dtype, operand(part.x))
         case 'convert':
           return convertVector(f, operand(part.x), part.x.dtype, part.dtype)
-        case 'binary':
-          return binaryVector(f, part.op, part.a.dtype, operand(part.a), operand(part.b))
+        case 'binary': {
+          const { op, a, b } = part
+          const bound = boundOf(part, numbers)
+          if (bound) return clampVector(f, op as 'max' | 'min', operand(bound === a ? b : a), bound, operand(bound))
+          return binaryVector(f, op, a.dtype, operand(a), operand(b))
+        }
         case 'select':
           return f.m.v128.bitselect(operand(part.a), operand(part.b), operand(part.cond))
       }
     },
   )
+}
+
+/**
+ * f32 max and min of `x` and a number as one or two instructions: what f32x4.max does for NaN and for zeros of either
+ * sign takes nine on x86, and little of it can matter here.
+ */
+function clampVector(f: FunctionBuilder, op: 'max' | 'min', x: Code, bound: Bound, boundCode: Code): Code {
+  const { m } = f
+  if (bound.kind === 'arg' || bound.value !== 0)
+    return op === 'max' ? m.f32x4.pmax(x, boundCode) : m.f32x4.pmin(x, boundCode)
+  // max(x, 0): no number up to zero, of either sign, stays; NaN does.
+  const local = f.newLocal('v128')
+  const low = m.f32x4.le(f.get(local), boundCode)
+  return m.block(null, [f.set(local, x), m.v128.andnot(f.get(local), low)], f.type('v128'))
 }
 
 function wrapLanes(f: FunctionBuilder, dtype: DType, v: Code): Code {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { dtypes, isStorageOnly, type DType } from '../../compiler/core/dtype.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
-import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
+import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
 
@@ -49,6 +51,21 @@ describe('compiled equals evaluated', () => {
     const ratios = (['div', 'rem'] as const).map((op) => b.binary(op, x, one))
     const comparisons = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).map((op) => b.binary(op, x, y))
     await check([x, y], [...outputs, ...ratios, ...comparisons, b.unary('neg', x), b.unary('abs', x)])
+  })
+
+  it('clamps NaN, infinities and zeros of both signs', async () => {
+    const x = inputOf('x', 'f32', [8])
+    const bounds = [0, -0, 1.5, -1.5, NaN, Infinity]
+    const outputs = bounds.flatMap((bound) => [
+      b.binary('max', x, b.scalar(bound, 'f32')),
+      b.binary('min', b.scalar(bound, 'f32'), x),
+    ])
+    const graph = graphOf([x], outputs)
+    const inputs = { x: tensorOf('f32', [8], [NaN, -NaN, 0, -0, Infinity, -Infinity, 1e-40, -3]) }
+    const expected = evaluate(graph, inputs)
+    const { modules, spec } = await compileGraph(graph, { targets: ['simd'] })
+    const actual = runModule(modules.simd!, spec, inputs)
+    for (const [name, { data }] of Object.entries(expected)) expect([...actual[name]!.data]).toEqual([...data])
   })
 
   it.each(dtypes)('conversions from %s', async (from) => {
@@ -210,6 +227,10 @@ describe('compiled equals evaluated', () => {
     { n: 1, c: 8, h: 5, w: 5, o: 6, k: 1, stride: 1, pad: 0, groups: 1 },
     { n: 2, c: 8, h: 5, w: 6, o: 8, k: 3, stride: 1, pad: 1, groups: 8 },
     { n: 1, c: 6, h: 6, w: 6, o: 6, k: 5, stride: 2, pad: 2, groups: 6 },
+    { n: 1, c: 7, h: 6, w: 7, o: 7, k: 3, stride: 2, pad: 1, groups: 7 },
+    { n: 1, c: 5, h: 5, w: 4, o: 5, k: 3, stride: 3, pad: 1, groups: 5 },
+    { n: 2, c: 6, h: 6, w: 7, o: 6, k: 5, stride: 1, pad: 2, groups: 6 },
+    { n: 1, c: 9, h: 4, w: 3, o: 9, k: 5, stride: 1, pad: 2, groups: 9 },
     { n: 2, c: 4, h: 6, w: 6, o: 8, k: 3, stride: 1, pad: 1, groups: 2 },
     { n: 1, c: 1, h: 6, w: 2, o: 3, k: 3, stride: 1, pad: 1, groups: 1 },
   ])('convolution %j', async ({ n, c, h, w, o, k, stride, pad, groups }) => {

@@ -144,6 +144,17 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 
+/** The depthwise kernel that loads least: pixels that stand one or two taps apart share what they read. */
+function depthwiseKernel(
+  { kernelHeight, kernelWidth, outWidth }: ConvolutionForm,
+  { nextPixel, tapAcross }: { readonly nextPixel: number; readonly tapAcross: number },
+) {
+  const three = kernelHeight === 3 && kernelWidth === 3
+  if (three && nextPixel === tapAcross) return 'f32_dwconv_3x3'
+  if (three && nextPixel === 2 * tapAcross) return 'f32_dwconv_3x3s2'
+  return nextPixel === tapAcross && kernelWidth > 1 && outWidth >= 4 ? 'f32_dwconv_s1' : 'f32_dwconv'
+}
+
 function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
@@ -164,14 +175,14 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   )
   const xs = strides(x)
   const tap = taps(node, xs)
-  const three = form.kernelHeight === 3 && form.kernelWidth === 3
+  const template = depthwiseKernel(form, tap)
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
     for (let n = 0; n < form.batch; n++) {
       s.emit({
         kind: 'template',
-        template: three ? 'f32_dwconv_3x3' : 'f32_dwconv',
+        template,
         args: [
           address(x, (n * xs.image) / 4),
           { buffer: weights, offset: 0 },
@@ -181,9 +192,9 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
           form.outHeight,
           form.outWidth,
           form.channels,
-          ...(three ? [] : [form.kernelHeight, form.kernelWidth]),
+          ...(template.startsWith('f32_dwconv_3x3') ? [] : [form.kernelHeight, form.kernelWidth]),
           tap.nextRow,
-          tap.nextPixel,
+          ...(template === 'f32_dwconv' ? [tap.nextPixel] : []),
           tap.tapDown,
           tap.tapAcross,
           ys.row,

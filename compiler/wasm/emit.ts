@@ -3,7 +3,8 @@ import { fail } from '../core/diagnostic.ts'
 import { byteSize } from '../core/dtype.ts'
 import type { MemoryPlan } from '../schedule/plan-memory.ts'
 import type { Kernel, Program, TemplateArgument, TemplateKernel } from '../schedule/program.ts'
-import { templates } from '../schedule/templates.generated.ts'
+import { templates, type TemplateName } from '../schedule/templates.generated.ts'
+import type { StraightBody } from './inline.ts'
 import { Linker } from './link.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code } from './machine.ts'
 import { requestNest } from './nest.ts'
@@ -43,10 +44,10 @@ export function emitModule(
   const pages = pagesOf(plan.totalBytes)
   if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
   const m = new binaryen.Module()
+  const linker = new Linker(binaryen, m, target)
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
-    const linker = new Linker(binaryen, m, target)
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
     const functions = new Map<string, string>()
     const address = (a: TemplateArgument): number =>
@@ -55,7 +56,8 @@ export function emitModule(
       if (kernel.kind === 'template') {
         return m.call(linker.link(kernel.template, kernel.holes), templateArguments(m, kernel, address), binaryen.none)
       }
-      const request = kernel.kind === 'nest' ? requestNest(kernel) : requestScan(kernel)
+      const straight = (template: TemplateName): StraightBody | undefined => linker.straight(template)
+      const request = kernel.kind === 'nest' ? requestNest(kernel, straight) : requestScan(kernel)
       if (!request) return undefined
       let name = functions.get(request.key)
       if (name === undefined) {
@@ -88,6 +90,7 @@ export function emitModule(
     const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
     return concatBytes([m.emitBinary(), dataSection(plan.constants), custom])
   } finally {
+    linker.dispose()
     m.dispose()
   }
 }

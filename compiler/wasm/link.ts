@@ -2,6 +2,7 @@ import { formatExpr, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
+import { isStraight, type StraightBody } from './inline.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code, type Module } from './machine.ts'
 import { templateBytes } from './templates.generated.ts'
 import { emitVector } from './vector.ts'
@@ -22,6 +23,7 @@ export class Linker {
   private readonly m: Module
   private readonly target: Target
   private readonly linked = new Map<string, string>()
+  private readonly opened = new Map<TemplateName, { source: Module; straight: StraightBody | undefined }>()
 
   constructor(binaryen: Binaryen, m: Module, target: Target) {
     this.binaryen = binaryen
@@ -42,10 +44,34 @@ export class Linker {
     return name
   }
 
+  /** The template's code where it is straight, for inlining. */
+  straight(template: TemplateName): StraightBody | undefined {
+    const known = this.opened.get(template)
+    if (known) return known.straight
+    const { binaryen } = this
+    const source = this.read(template)
+    const { body, params, vars } = binaryen.getFunctionInfo(source.getFunctionByIndex(0))
+    const types = [...binaryen.expandType(params), ...vars]
+    const straight = types.every((t) => t === binaryen.v128) && isStraight(binaryen, body)
+    const opened = straight ? { body, params: types.length - vars.length } : undefined
+    this.opened.set(template, { source, straight: opened })
+    return opened
+  }
+
+  /** Frees the modules of templates that were opened. */
+  dispose(): void {
+    this.opened.forEach(({ source }) => source.dispose())
+  }
+
+  private read(template: TemplateName): Module {
+    const source = this.binaryen.readBinary(decodeBase64(templateBytes[this.target]![template]!))
+    source.setFeatures(this.binaryen.Features.All)
+    return source
+  }
+
   private copy(template: TemplateName, holes: Readonly<Record<string, Expr>>, name: string): void {
     const { binaryen } = this
-    const source = binaryen.readBinary(decodeBase64(templateBytes[this.target]![template]!))
-    source.setFeatures(binaryen.Features.All)
+    const source = this.read(template)
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
@@ -89,7 +115,7 @@ export class Linker {
           return f.get(5)
       }
     }
-    const { statements, value } = emitVector(f, expr, argument, undefined, parameters)
+    const { statements, value } = emitVector(f, expr, argument, { numbers: parameters })
     f.finish(name, ['v128'], source.block(null, [...statements, value], binaryen.v128))
   }
 }

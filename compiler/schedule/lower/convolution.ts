@@ -91,10 +91,36 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
+  // Whatever a pixel needs is one run: a row of a matrix.
+  const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
+    if (flat && form.outHeight * form.outWidth < 3) {
+      for (let n = 0; n < form.batch; n++) {
+        s.emit({
+          kind: 'template',
+          template: 'f32_gemv_1x32',
+          args: [
+            address(x, (n * xs.image) / 4),
+            { buffer: weights, offset: 0 },
+            { buffer: bias, offset: biasOffset },
+            address(write, (n * ys.image) / 4),
+            address(aux, (n * us.image) / 4),
+            ...[form.outHeight * form.outWidth, form.kernelWidth * perGroup, outputs],
+            ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
+            ...parameters,
+          ],
+          holes: { epilogue: hole },
+          reads: [x.buffer, weights, bias, aux.buffer],
+          writes: [write.buffer],
+          macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
+          nodes,
+        })
+      }
+      return
+    }
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
     for (let n = 0; n < images; n++) {

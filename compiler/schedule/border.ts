@@ -3,6 +3,7 @@ import { byteSize, type Scalar } from '../core/dtype.ts'
 import { nodesOf, type Graph, type Value } from '../core/graph.ts'
 import { elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
 import { channelsLastForm } from './convolution-form.ts'
+import { phasesOf, type Phase } from './phases.ts'
 import type { Access, Kernel } from './program.ts'
 
 /** Elements of zeros before and after each axis. */
@@ -10,11 +11,6 @@ export interface Border {
   readonly low: readonly number[]
   readonly high: readonly number[]
 }
-
-export const noBorder = (rank: number): Border => ({
-  low: new Array<number>(rank).fill(0),
-  high: new Array<number>(rank).fill(0),
-})
 
 export const isEmptyBorder = (b: Border): boolean => [...b.low, ...b.high].every((n) => n === 0)
 
@@ -28,21 +24,28 @@ export function convolutionBorder(window: readonly { low: number; high: number }
   return { low: side((w) => w.low), high: side((w) => w.high) }
 }
 
+const widest = (a: Border, b: Border): Border => ({
+  low: a.low.map((n, i) => Math.max(n, b.low[i]!)),
+  high: a.high.map((n, i) => Math.max(n, b.high[i]!)),
+})
+
+/** The border that contains those of a transposed convolution's phases. */
+export const convolutionBorders = (combinations: readonly Phase[][]): Border =>
+  combinations.map((phases) => convolutionBorder(phases.map((phase) => phase.window))).reduce(widest)
+
 /** For each value the border that contains all the borders its convolutions want. */
 export function borderRequirements(graph: Graph): Map<Value, Border> {
   const wanted = new Map<Value, Border>()
   for (const node of nodesOf(graph)) {
     if (node.op !== 'convolution') continue
     const form = channelsLastForm(node)
-    if (!form || node.attrs.window.some((w) => w.baseDilation > 1)) continue
-    const border = convolutionBorder(node.attrs.window)
+    if (!form) continue
+    const phases = phasesOf(node)
+    if (!phases && node.attrs.window.some((w) => w.baseDilation > 1)) continue
+    const border = phases ? convolutionBorders(phases) : convolutionBorder(node.attrs.window)
     if (isEmptyBorder(border)) continue
     const value = node.operands[0]!
-    const before = wanted.get(value) ?? noBorder(border.low.length)
-    wanted.set(value, {
-      low: border.low.map((n, i) => Math.max(n, before.low[i]!)),
-      high: border.high.map((n, i) => Math.max(n, before.high[i]!)),
-    })
+    wanted.set(value, widest(border, wanted.get(value) ?? border))
   }
   return wanted
 }

@@ -215,6 +215,25 @@ describe('compiled equals evaluated', () => {
     await check([x, y], [dot(x, y, 0), biased, b.unary('tanh', dot(x, y, 0))])
   })
 
+  it.each([
+    { c: 5, o: 6, k: 4, stride: 2, pad: 1, groups: 1 },
+    { c: 4, o: 8, k: 3, stride: 2, pad: 2, groups: 2 },
+    { c: 6, o: 6, k: 5, stride: 3, pad: 0, groups: 6 },
+    { c: 3, o: 5, k: 2, stride: 2, pad: 0, groups: 1 },
+    { c: 3, o: 4, k: 2, stride: 3, pad: 1, groups: 1 },
+  ])('transposed convolution %j', async ({ c, o, k, stride, pad, groups }) => {
+    const x = inputOf('x', 'f32', [2, 4, 5, c])
+    const random = new Random(k)
+    const kernel = b.constant(randomTensor(random, 'f32', [o, c / groups, k, k]))
+    const axis = { ...trivialWindow, size: k, low: k - 1 - pad, high: k - pad, baseDilation: stride }
+    const axes = { batch: 0, feature: 3, spatial: [1, 2] }
+    const rhs = { output: 0, input: 1, spatial: [2, 3] }
+    const y = b.convolution(x, kernel, { lhs: axes, rhs, out: axes, window: [axis, { ...axis, high: 0 }], groups })
+    const other = b.constant(randomTensor(random, 'f32', y.type.shape))
+    const bias = b.constant(randomTensor(random, 'f32', [o]))
+    await check([x], [b.binary('max', b.binary('add', b.binary('add', y, bias), other), b.scalar(0, 'f32'))])
+  })
+
   it.each([1, 2, 3])('convolution of a sequence to %i places', async (places) => {
     const x = inputOf('x', 'f32', [2, places + 1, 6])
     const kernel = b.constant(randomTensor(new Random(places), 'f32', [9, 6, 3]))

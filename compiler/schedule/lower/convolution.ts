@@ -6,16 +6,20 @@ import { convolutionBorder } from '../border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../convolution-form.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
+import { phasesOf } from '../phases.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
 import { address, pendingTemplate, type Placement } from './template.ts'
+import { transposedConvolution } from './transposed-convolution.ts'
 
 type Convolution = NodeOf<'convolution'>
 
 export function convolution(s: Scheduler, node: Convolution): void {
   const form = channelsLastForm(node)
   if (!form) return direct(s, node)
+  const phases = phasesOf(node)
+  if (phases) return transposedConvolution(s, node, phases, convolution)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
   if (depthwise) depthwiseTemplate(s, node, form)
   else implicitGemm(s, node, form)

@@ -76,7 +76,7 @@ export function requestNest(original: NestKernel, straight: Straight): FunctionR
 }
 
 /** Elements from which on a mathematical function's code goes into the loop: a call loads its constants every time. */
-const inlineElements = 1024
+const inlineElements = 128
 
 /** Elements of a reduced row from which on several sums side by side pay. */
 const longRow = 32

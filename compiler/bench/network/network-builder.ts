@@ -75,6 +75,8 @@ export class NetworkBuilder {
   }
 
   reshape(x: number, shape: Shape): number {
-    return sameShape(this.shape(x), shape) ? x : this.layer('reshape', [x], shape)
+    const before = this.producers.get(x)
+    const source = before?.op === 'reshape' ? before.inputs[0]! : x
+    return sameShape(this.shape(source), shape) && source === x ? x : this.layer('reshape', [source], shape)
   }
 }

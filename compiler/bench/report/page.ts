@@ -87,7 +87,7 @@ const notMeasured = (absent: readonly Absence[]): string[] =>
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[], tag: string): string =>
     `<tr>${cells.map((cell, i) => (i === 0 ? `<th>${escape(cell)}</th>` : `<${tag}>${escape(cell)}</${tag}>`)).join('')}</tr>`
-  return `<table><thead>${line(header, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('')}</tbody></table>`
+  return `<div class="diagram"><table><thead>${line(header, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('')}</tbody></table></div>`
 }
 
 const count = (n: number): string => n.toLocaleString('en-US')
@@ -151,8 +151,9 @@ body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sa
 h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { border-top: 1px solid var(--line); padding-top: 1.2rem; margin-top: 2rem; } h3 { margin: 1.6rem 0 0; }
 .note { color: var(--muted); margin: 0.2rem 0 0.6rem; }
 .diagram { overflow-x: auto; } .diagram figure { margin: 0; }
+.diagram [class*=swatches] { font-size: 13px !important; }
 .diagram svg { max-width: 100%; height: auto; color: var(--ink); --plot-background: var(--paper); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; font-size: 0.9rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.7rem; text-align: right; font-weight: normal; }
-thead th { color: var(--muted); } tr > th:first-child { text-align: left; font-weight: 600; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.55rem; text-align: right; font-weight: normal; }
+thead th { color: var(--muted); } th { white-space: nowrap; } tr > th:first-child { text-align: left; font-weight: 600; }
 `

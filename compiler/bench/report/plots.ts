@@ -16,6 +16,7 @@ const frame = ({ document }: Libraries) => ({
   width,
   marginLeft: left,
   marginRight: 90,
+  marginBottom: 48,
   style: { fontSize: '13px', background: 'none', overflow: 'visible' },
 })
 
@@ -37,8 +38,15 @@ export function latencies(libraries: Libraries, measurements: readonly Measureme
   return render(
     Plot.plot({
       ...frame(libraries),
-      height: systems.length * rowHeight + 60,
-      x: { type: 'log', label: 'milliseconds of one run (logarithmic)', grid: true, tickFormat: short },
+      height: systems.length * rowHeight + 74,
+      x: {
+        type: 'log',
+        label: 'milliseconds of one run (logarithmic)',
+        labelOffset: 42,
+        ticks: 6,
+        grid: true,
+        tickFormat: short,
+      },
       y: { domain: systems, label: null },
       marks: [
         Plot.tickX(samples, {
@@ -53,7 +61,7 @@ export function latencies(libraries: Libraries, measurements: readonly Measureme
           samples,
           Plot.groupY(
             { x1: 'p25', x2: 'p75' },
-            { x1: 'ms', x2: 'ms', y: 'system', fill: 'var(--accent)', fillOpacity: 0.55, inset: 6 },
+            { x1: 'ms', x2: 'ms', y: 'system', fill: 'var(--accent)', fillOpacity: 0.55, insetTop: 6, insetBottom: 6 },
           ),
         ),
         Plot.tickX(medians, {
@@ -96,8 +104,8 @@ export function coldStarts(libraries: Libraries, measurements: readonly Measurem
   return render(
     Plot.plot({
       ...frame(libraries),
-      height: totals.length * rowHeight + 60,
-      x: { label: 'milliseconds', grid: true, tickFormat: short },
+      height: totals.length * rowHeight + 74,
+      x: { label: 'milliseconds', labelOffset: 42, grid: true, tickFormat: short },
       y: { domain: totals.map(({ system }) => system), label: null },
       color: {
         domain: parts.map(([part]) => part),
@@ -109,7 +117,8 @@ export function coldStarts(libraries: Libraries, measurements: readonly Measurem
           x: 'ms',
           y: 'system',
           fill: 'part',
-          inset: 5,
+          insetTop: 5,
+          insetBottom: 5,
           title: (b: (typeof bars)[number]) => `${b.part}: ${short(b.ms)} ms`,
         }),
         Plot.text(totals, {
@@ -137,8 +146,8 @@ export function downloads(libraries: Libraries, measurements: readonly Measureme
   return render(
     Plot.plot({
       ...frame(libraries),
-      height: systems.length * (2.4 * rowHeight) + 60,
-      x: { label: 'kilobytes (1000 bytes)', grid: true },
+      height: systems.length * (2.4 * rowHeight) + 74,
+      x: { label: 'kilobytes (1000 bytes)', labelOffset: 42, grid: true },
       y: { domain: forms, label: null, axis: null },
       fy: { domain: systems, label: null, axis: 'left' },
       color: { domain: forms, range: ['var(--part-1)', 'var(--part-2)', 'var(--part-3)'], legend: true },
@@ -174,8 +183,8 @@ export function layers(libraries: Libraries, measured: readonly Layer[]): Diagra
     Plot.plot({
       ...frame(libraries),
       marginRight: 170,
-      height: rows.length * 20 + 60,
-      x: { label: 'per cent of the kernels’ time', grid: true },
+      height: rows.length * 20 + 74,
+      x: { label: 'per cent of the kernels’ time', labelOffset: 42, grid: true },
       y: {
         domain: rows.map(({ row }) => row),
         label: null,

@@ -216,10 +216,23 @@ describe('inspect', () => {
 
   it('shows a module byte by byte', async () => {
     expect(await attar('inspect', at('out/model.wasm'), '--json')).toBe(0)
-    const found = json() as { bytes: number; sections: { name: string; bytes: number }[]; functions: number[] }
+    const found = json() as {
+      bytes: number
+      sections: { name: string; bytes: number }[]
+      functions: number[]
+      code: { part: string; bytes: number; calls: number }[]
+    }
     expect(found.bytes).toBe(readFileSync(at('out/model.wasm')).length)
     expect(found.sections.reduce((sum, { bytes }) => sum + bytes, 8)).toBe(found.bytes)
     expect(found).toMatchObject({ imports: [], memoryBytes: 65536, spec: { outputs: [{ name: 'y' }] } })
+    const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0)
+    expect(sum(found.code.map(({ bytes }) => bytes))).toBe(sum(found.functions))
+    const { compilation } = JSON.parse(readFileSync(at('out/report.json'), 'utf8')) as {
+      compilation: { kernels: { kernel: string }[] }
+    }
+    const calls = found.code.flatMap(({ part, calls: n }) => Array.from({ length: n }, () => part))
+    expect(calls.sort()).toEqual(compilation.kernels.map(({ kernel }) => kernel).sort())
+    expect(found.code.map(({ part }) => part)).toContain('run')
     out = []
     expect(await attar('inspect', at('out/model.wasm'))).toBe(0)
     expect(out.join('\n')).toMatch(/code [^]*data [^]*attar [^]*whole module +[\d,]+ +100\.0 %/)

@@ -1,4 +1,4 @@
-import { children, parts, type Expr } from '../../core/expr.ts'
+import { children, formatExpr, parts, type Expr } from '../../core/expr.ts'
 import { broadcastShapes } from '../../core/shape.ts'
 import type { NetworkBuilder } from './network-builder.ts'
 import type { BinaryLayer, UnaryLayer } from './network.ts'
@@ -11,7 +11,8 @@ const binaryLayers: Readonly<Record<string, BinaryLayer>> = {
   ...{ add: 'add', sub: 'sub', mul: 'mul', div: 'div', max: 'maximum', min: 'minimum' },
 }
 
-const isConstant = (e: Expr, value: number): boolean => e.kind === 'const' && Math.fround(value) === e.value
+const isConstant = (e: Expr, value: number): boolean =>
+  e.kind === 'const' && Math.fround(Number(e.value)) === Math.fround(value)
 
 /** Both operands of a commutative `op`, the one that satisfies `first` before the other. */
 function pair(e: Expr, op: string, first: (e: Expr) => boolean): [Expr, Expr] | undefined {
@@ -29,19 +30,19 @@ function sigmoidOf(e: Expr): Expr | undefined {
 }
 
 /** x of x · min(max(x / 6 + 1/2, 0), 1), as `hardSwish` of the front end builds it. */
-function hardSwishOf(e: Expr, same: (a: Expr, b: Expr) => boolean): Expr | undefined {
+function hardSwishOf(e: Expr): Expr | undefined {
   const factors = pair(e, 'mul', (part) => part.kind === 'binary' && part.op === 'min')
   const clamped = factors && pair(factors[0], 'min', (part) => isConstant(part, 1))
   const rectified = clamped && pair(clamped[1], 'max', (part) => isConstant(part, 0))
   const shifted = rectified && pair(rectified[1], 'add', (part) => isConstant(part, 0.5))
   const scaled = shifted && pair(shifted[1], 'mul', (part) => isConstant(part, 1 / 6))
-  return scaled && same(scaled[1], factors[1]) ? scaled[1] : undefined
+  return scaled && formatExpr(scaled[1]) === formatExpr(factors[1]) ? scaled[1] : undefined
 }
 
 /** Layers for a scalar expression over tensors; `args[i]` is the tensor that `arg(i)` stands for. */
 export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly number[]): number {
-  const lowered = new Map<Expr, number>()
-  const same = (a: Expr, b: Expr): boolean => a === b || (a.kind === 'arg' && b.kind === 'arg' && a.index === b.index)
+  /** By the expression's text: equal parts need not be one object. */
+  const lowered = new Map<string, number>()
 
   function binary(op: BinaryLayer, a: number, b: number): number {
     const shape = broadcastShapes([net.shape(a), net.shape(b)])
@@ -67,7 +68,7 @@ export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly 
     if (e.dtype !== 'f32') return unsupported(`values of type ${e.dtype}`)
     if (e.kind === 'arg') return args[e.index]!
     if (e.kind === 'const') return net.tensor([], new Float32Array([Number(e.value)]))
-    const swish = hardSwishOf(e, same)
+    const swish = hardSwishOf(e)
     const logistic = sigmoidOf(e)
     const special = swish ?? logistic
     if (special) {
@@ -93,10 +94,11 @@ export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly 
   }
 
   function lower(e: Expr): number {
-    let tensor = lowered.get(e)
+    const text = formatExpr(e)
+    let tensor = lowered.get(text)
     if (tensor === undefined) {
       tensor = compute(e)
-      lowered.set(e, tensor)
+      lowered.set(text, tensor)
       const uses = usesIn(root, e)
       if (e.kind !== 'arg' && uses > 1) net.replaceReader(tensor, uses)
     }
@@ -105,15 +107,20 @@ export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly 
   return lower(root)
 }
 
-/** How many parts of `root` have the shared part `e` as their operand. */
-const usesIn = (root: Expr, e: Expr): number =>
-  parts(root)
+/** The parts of an expression that differ from each other. */
+const distinctParts = (root: Expr): Expr[] => [...new Map(parts(root).map((part) => [formatExpr(part), part])).values()]
+
+/** How many parts of `root` have one equal to `e` as their operand. */
+function usesIn(root: Expr, e: Expr): number {
+  const text = formatExpr(e)
+  return distinctParts(root)
     .flatMap(children)
-    .filter((part) => part === e).length
+    .filter((part) => formatExpr(part) === text).length
+}
 
 /** How often the expression reads each of `count` operands. */
 export function argumentUses(root: Expr, count: number): number[] {
   const uses = new Array<number>(count).fill(0)
-  for (const part of [root, ...parts(root).flatMap(children)]) if (part.kind === 'arg') uses[part.index]!++
+  for (const part of [root, ...distinctParts(root).flatMap(children)]) if (part.kind === 'arg') uses[part.index]!++
   return uses
 }

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readFile } from '../../data/index.ts'
-import { fail } from '../../index.ts'
 import type { Network } from '../network/network.ts'
 import { writeTflite } from '../network/tflite.ts'
 import { sizesOf } from '../sizes.ts'
@@ -39,12 +38,7 @@ export async function litert({ folder }: PeerModel, converted: string | (() => N
   // A page resolves no packages by name.
   const text = new TextDecoder().decode(readFile(join(core, 'dist/index.js')))
   writeFileSync(paths[script]!, text.replaceAll('"@litertjs/wasm-utils"', `"./${helpers}"`))
-  if (typeof converted !== 'string') {
-    const flatbuffers = await import('flatbuffers').catch(() =>
-      fail('A501', 'flatbuffers is not installed', { hint: 'npm install --save-dev flatbuffers' }),
-    )
-    writeFileSync(paths[model]!, writeTflite(flatbuffers, converted()))
-  }
+  if (typeof converted !== 'string') writeFileSync(paths[model]!, await writeTflite(converted()))
   const settings: Settings = { script, engines, model }
   const shipped = [script, helpers, model, engines.relaxed.loader, engines.relaxed.wasm].map((file) => paths[file]!)
   return {

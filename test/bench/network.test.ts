@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { lowerToNetwork } from '../../compiler/bench/network/lower.ts'
 import type { Layer, Network } from '../../compiler/bench/network/network.ts'
+import { writeTflite } from '../../compiler/bench/network/tflite.ts'
 import { Unsupported } from '../../compiler/bench/network/unsupported.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/index.ts'
@@ -77,5 +78,22 @@ describe('a model as layers of other systems', () => {
   it('says what it cannot express', () => {
     expect(() => networkOf(onRow('y = Erf(x)'))).toThrow(Unsupported)
     expect(() => networkOf(onRow('y = Erf(x)'))).toThrow('the function erf')
+  })
+})
+
+describe('a .tflite file', () => {
+  it('has the format’s mark, and weights at multiples of 16 bytes', async () => {
+    const network = networkOf(classifier)
+    const file = Buffer.from(await writeTflite(network))
+    expect(file.subarray(4, 8).toString()).toBe('TFL3')
+    const constants = network.layers
+      .flatMap(({ inputs }) => inputs.map((i) => network.tensors[i]!.data))
+      .filter((data) => data?.some((value) => value !== 0))
+    expect(constants).toHaveLength(8) // w1, b1, wd, w2, w3, b3, w4, b4
+    for (const data of constants) {
+      const at = file.indexOf(Buffer.from(data!.buffer, data!.byteOffset, data!.byteLength))
+      expect(at).toBeGreaterThan(0)
+      expect(at % 16).toBe(0)
+    }
   })
 })

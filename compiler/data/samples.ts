@@ -1,5 +1,6 @@
 import { fail } from '../core/diagnostic.ts'
 import { integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
+import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, reader, tensorOf, type Tensor, type TensorType } from '../core/tensor.ts'
 
@@ -62,18 +63,6 @@ export function splitSamples(
     })
     return Object.fromEntries(cut)
   })
-}
-
-/** Uniform in [0, 1), 32 bits at a time; the same seed gives the same numbers everywhere (xorshift32, Marsaglia 2003). */
-function uniform(seed: number): () => number {
-  // Spreads small seeds over all bits; zero is xorshift's fixed point.
-  let state = Math.imul(seed + 1, 0x9e3779b1) || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
 }
 
 /**

@@ -32,7 +32,7 @@ function quantizedLayer(b: Builder, layer: Layer, plan: Plan, decisions: Decisio
   const operands = node.operands.map((o, i) => {
     if (i === weights?.operand) {
       const [input] = layer.data
-      const scale = input !== undefined && plan.reads(node, input) ? parametersOf(input).scale : 1
+      const scale = input !== undefined && plan.reads(node, input) ? parametersOf(input).scale : undefined
       const bias = layer.bias && correctedBias(layer.bias.tensor, decisions.corrections?.get(layer))
       const own = decisions.weights?.get(layer)
       return weightsValue(b, weights, own ?? quantizeWeights(weights, bias?.data as Float32Array | undefined, scale))

@@ -1,0 +1,234 @@
+import { fail } from '../core/diagnostic.ts'
+import type { Executor } from '../core/executor.ts'
+import type { Graph, Value } from '../core/graph.ts'
+import type { Accuracy, Metric, QuantizationReport } from '../core/quantization-report.ts'
+import { choose } from '../core/random.ts'
+import { runPasses } from '../passes/index.ts'
+import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
+import { layerErrors, type LayerError } from './correct-bias.ts'
+import { layersOf, type Layer } from './layers.ts'
+import { accuracyOf, outputsOf, relativeNoise, rowWidth, type Outputs, type Validation } from './metric.ts'
+import { planOf, type Plan } from './plan.ts'
+import { chooseRange, type Choice } from './range.ts'
+import { reportOf } from './report.ts'
+import { rewrite, type Decisions } from './rewrite.ts'
+import { bisect, ranking, sensitivities } from './search.ts'
+
+export interface QuantizeOptions {
+  /** `int8` stores activations and weights as integers, `weights` only the weights. */
+  readonly mode: 'int8' | 'weights'
+  /** Inputs of runs that are like those to come. `weights` can do without. */
+  readonly calibration: readonly Sample[]
+  /** How many of them are used; 300 unless given. */
+  readonly samples?: number | undefined
+  readonly executor: Executor
+  readonly validation?: Validation | undefined
+  /** Without it: top1 where there are labels, else agreement, or mse for outputs of one element. */
+  readonly metric?: Metric | undefined
+  /** The drop of the metric that is allowed, e.g. 0.01; layers are left in f32 until it is kept. */
+  readonly maxDrop?: number | undefined
+  /** Whether to measure what each layer alone does; always done where the budget needs it. */
+  readonly sensitivity?: boolean | undefined
+  readonly seed?: number | undefined
+  readonly onProgress?: Progress | undefined
+}
+
+export interface Quantized {
+  readonly graph: Graph
+  readonly report: QuantizationReport
+}
+
+/** Samples on which layers are ranked: their noise shows on a few. */
+const rankingSamples = 32
+
+/** One way to quantize, and what it does to the outputs. */
+export interface Trial {
+  readonly plan: Plan
+  readonly decisions: Decisions
+  readonly graph: Graph
+  readonly accuracy: Accuracy | null
+}
+
+/** What is known of the float model, and all that trials share. */
+class Study {
+  readonly graph: Graph
+  readonly options: QuantizeOptions
+  readonly layers: readonly Layer[]
+  readonly seed: number
+  readonly progress: Progress
+  readonly calibration: readonly Sample[]
+  observations: ReadonlyMap<Value, Observation> = new Map()
+  unfit: ReadonlySet<Value> = new Set()
+  float: Outputs = []
+  readonly metric: Metric
+
+  constructor(graph: Graph, options: QuantizeOptions) {
+    this.graph = graph
+    this.options = options
+    this.seed = options.seed ?? 1
+    this.progress = options.onProgress ?? (() => {})
+    const { calibration } = options
+    this.calibration = choose(options.samples ?? 300, calibration.length, this.seed).map((i) => calibration[i]!)
+    const all = layersOf(graph)
+    this.layers = options.mode === 'weights' ? all.filter(({ weights }) => weights) : all
+    this.metric = options.metric ?? defaultMetric(graph, options.validation)
+  }
+
+  planFor(layers: readonly Layer[]): Plan {
+    if (this.options.mode === 'int8') return planOf(this.graph, layers, this.unfit)
+    return { layers, stored: new Map(), moved: new Set(), reads: () => false }
+  }
+
+  private sources({ stored, moved }: Plan): Value[] {
+    return [...stored.keys()].filter((value) => !moved.has(value))
+  }
+
+  async observe(): Promise<void> {
+    const { graph, calibration, seed, progress, options } = this
+    const values = this.sources(this.planFor(this.layers))
+    this.observations = await observe(graph, values, calibration, options.executor, seed, progress)
+    this.unfit = new Set(values.filter((value) => this.observations.get(value)!.notFinite > 0))
+  }
+
+  /** The observed values of each group that shares parameters. */
+  groups(plan: Plan): Map<Value, Observation[]> {
+    const groups = new Map<Value, Observation[]>()
+    for (const value of this.sources(plan)) {
+      const root = plan.stored.get(value)!
+      groups.set(root, [...(groups.get(root) ?? []), this.observations.get(value)!])
+    }
+    return groups
+  }
+
+  parameters(plan: Plan): Map<Value, Choice> {
+    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen)]))
+  }
+
+  /** The layers that can be stored: those whose activations are finite. */
+  fitting(): Layer[] {
+    return this.layers.filter(({ node, data }) => data.every((i) => !this.unfit.has(node.operands[i]!)))
+  }
+
+  async outputs(graph: Graph, samples: readonly Sample[], step: string): Promise<Outputs> {
+    const run = await this.options.executor.prepare(graph)
+    return outputsOf(run, graph.outputs[0]!.name, samples, this.progress, step)
+  }
+
+  async try(layers: readonly Layer[], shared: Omit<Decisions, 'parameters'>): Promise<Trial> {
+    const plan = this.planFor(layers)
+    const decisions = { ...shared, parameters: this.parameters(plan) }
+    const graph = rewrite(this.graph, plan, decisions)
+    const { validation } = this.options
+    if (!validation) return { plan, decisions, graph, accuracy: null }
+    const outputs = await this.outputs(graph, validation.samples, 'measuring')
+    const width = rowWidth(this.graph.outputs[0]!.value.type.shape)
+    const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
+    return { plan, decisions, graph, accuracy }
+  }
+
+  async errors(trial: Trial): Promise<Map<Layer, LayerError>> {
+    const { graph, calibration, options, progress } = this
+    return layerErrors(graph, trial.plan, trial.decisions, calibration, options.executor, progress)
+  }
+
+  /** What each of the layers alone does to the outputs. */
+  async sensitivities(layers: readonly Layer[], shared: Omit<Decisions, 'parameters'>): Promise<Map<Layer, number>> {
+    const { validation } = this.options
+    const pool = validation ? validation.samples : this.calibration
+    const samples = choose(rankingSamples, pool.length, this.seed).map((i) => pool[i]!)
+    if (samples.length === 0) return new Map()
+    const float = await this.outputs(this.graph, samples, 'ranking layers')
+    const progress = this.progress
+    let done = 0
+    return sensitivities(layers, async (some) => {
+      progress('ranking layers', done++, layers.length)
+      const plan = this.planFor(some)
+      const graph = rewrite(this.graph, plan, { ...shared, parameters: this.parameters(plan) })
+      const run = await this.options.executor.prepare(graph)
+      return relativeNoise(float, await outputsOf(run, graph.outputs[0]!.name, samples, () => {}, ''))
+    })
+  }
+}
+
+function defaultMetric(graph: Graph, validation: Validation | undefined): Metric {
+  const width = rowWidth(graph.outputs[0]!.value.type.shape)
+  if (width < 2) return 'mse'
+  return validation?.labels ? 'top1' : 'agreement'
+}
+
+function check(graph: Graph, { mode, calibration, validation, metric, maxDrop, samples }: QuantizeOptions): void {
+  if (graph.outputs.length === 0) fail('A501', 'the model has no outputs')
+  if (mode === 'int8' && (calibration.length === 0 || samples === 0))
+    fail('A501', 'there are no samples to calibrate on')
+  if (maxDrop !== undefined && (!validation || validation.samples.length === 0))
+    fail('A501', 'a budget needs samples to measure accuracy on')
+  if ((metric === 'top1' || metric === 'auc') && validation && !validation.labels)
+    fail('A501', `metric ${metric} needs labels`, { hint: 'give them as an array "y", or measure agreement' })
+}
+
+/** The better of two trials: less is lost, or where nothing tells them apart, less noise. */
+function better(a: Trial, b: Trial): Trial {
+  if (!a.accuracy || !b.accuracy) return b
+  if (a.accuracy.drop !== b.accuracy.drop) return a.accuracy.drop < b.accuracy.drop ? a : b
+  return (a.accuracy.sqnrDb ?? Infinity) > (b.accuracy.sqnrDb ?? Infinity) ? a : b
+}
+
+/**
+ * The graph with its weights, and in mode `int8` its activations, as 8-bit integers that are dequantized where they are
+ * read. Biases are corrected where that helps; with `maxDrop` as many layers stay in f32 as it takes. A501 where the
+ * samples do not suffice or nothing can be quantized.
+ */
+export async function quantize(source: Graph, options: QuantizeOptions): Promise<Quantized> {
+  check(source, options)
+  const study = new Study(runPasses(source), options)
+  if (study.layers.length === 0) fail('A501', 'the model has no weights that could be quantized')
+  const { validation, maxDrop } = options
+  if (options.mode === 'int8') await study.observe()
+  const layers = study.fitting()
+  if (layers.length === 0) fail('A501', 'no layer has finite activations on the samples')
+  if (validation) study.float = await study.outputs(study.graph, validation.samples, 'measuring the float model')
+
+  const notes: string[] = []
+  const techniques: string[] = []
+  const plain = await study.try(layers, {})
+  let trial = plain
+  let errors: ReadonlyMap<Layer, LayerError> = new Map()
+  if (study.calibration.length > 0) {
+    errors = await study.errors(plain)
+    const corrections = new Map([...errors].map(([layer, { shift }]) => [layer, shift]))
+    const corrected = await study.try(layers, { corrections })
+    trial = better(plain, corrected)
+    if (trial === corrected) techniques.push('bias correction')
+    else notes.push('bias correction was left out: it did not help')
+  }
+  const fits = ({ accuracy }: Trial): boolean => maxDrop === undefined || accuracy!.drop <= maxDrop
+
+  const { corrections } = trial.decisions
+  const shared = corrections ? { corrections } : {}
+  const over = !fits(trial)
+  const found = over || options.sensitivity ? await study.sensitivities(layers, shared) : new Map<Layer, number>()
+  if (over) {
+    const ranked = ranking(found)
+    const { best, attempts } = await bisect(
+      ranked.length,
+      (given) => study.try(ranked.slice(given), shared),
+      fits,
+    )
+    trial = best?.result ?? attempts.map(({ result }) => result).reduce(better, trial)
+    const given = layers.length - trial.plan.layers.length
+    if (given > 0) techniques.push(`${given} of ${layers.length} layers left in f32`)
+  }
+  notes.push(...remarks(trial, maxDrop))
+  const report = reportOf(study, trial, { sensitivity: found, errors, techniques, notes, withinBudget: fits(trial) })
+  return { graph: trial.graph, report }
+}
+
+/** What the figures do not say by themselves. */
+function remarks({ accuracy }: Trial, maxDrop: number | undefined): string[] {
+  if (!accuracy || maxDrop === undefined) return []
+  const [low, high] = accuracy.interval
+  const decided = high <= maxDrop || low > maxDrop
+  return decided ? [] : [`${accuracy.samples} samples are too few to tell whether the drop is within ${maxDrop}`]
+}
+
+export type { Study }

@@ -104,7 +104,8 @@ class Rewriter {
       const correction = this.decisions.corrections?.get(owner)
       const bias = correctedBias(owner.bias!.tensor, correction)
       const b = new Builder(owner.node.origin)
-      operands[operand] = biasValue(b, bias, this.inputScale(owner), weights)
+      const scale = this.inputScale(owner)
+      operands[operand] = scale === undefined ? b.constant(bias) : biasValue(b, bias, scale, weights)
     }
     const unchanged = operands.every((o, i) => o === node.operands[i])
     const copy = unchanged ? node : createNode<OpName>(node.op, operands, node.attrs, node.origin)
@@ -126,10 +127,9 @@ class Rewriter {
     return createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
   }
 
-  /** The scale of the layer's only operand that is data; 1 where it has none. */
-  private inputScale({ node, data }: Layer): number {
-    const [i] = data
-    return i === undefined || !this.plan.reads(node, i) ? 1 : this.parameters(node.operands[i]!).scale
+  /** The scale of the operand that is data; undefined where that is not stored as integers. */
+  private inputScale({ node, data: [i] }: Layer): number | undefined {
+    return i === undefined || !this.plan.reads(node, i) ? undefined : this.parameters(node.operands[i]!).scale
   }
 
   private visitLayer(node: Node, layer: Layer): void {

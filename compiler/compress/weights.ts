@@ -46,8 +46,8 @@ function stepOf(values: Float32Array): number | undefined {
   return products / squares
 }
 
-/** Least scales that clip no weight (or the grid's, where the weights lie on one), and with which no bias exceeds its integers at input scale `inputScale`. */
-function scalesFor(weights: Weights, bias: ArrayLike<number> | undefined, inputScale: number): Float32Array {
+/** Least scales that clip no weight (or the grid's, where the weights lie on one), and with which no bias exceeds its integers. */
+function scalesFor(weights: Weights, bias?: ArrayLike<number>, inputScale?: number): Float32Array {
   const largest = new Float64Array(weights.channels)
   const channel = channelOf(weights)
   const values = weights.tensor.data as Float32Array
@@ -58,15 +58,16 @@ function scalesFor(weights: Weights, bias: ArrayLike<number> | undefined, inputS
   const step = stepOf(values)
   return Float32Array.from(largest, (max, c) => {
     const least = step !== undefined && max < (largestWeight + 0.5) * step ? step : max / largestWeight
-    const forBias = bias && bias.length === weights.channels ? Math.abs(bias[c]!) / (inputScale * largestBias) : 0
+    const forBias = bias?.length === weights.channels && inputScale !== undefined ? Math.abs(bias[c]!) / (inputScale * largestBias) : 0
     return Math.max(least, forBias, 2 ** -100)
   })
 }
 
+/** `bias` and the scale of the input where both are stored as integers. */
 export function quantizeWeights(
   weights: Weights,
-  bias: ArrayLike<number> | undefined,
-  inputScale: number,
+  bias?: ArrayLike<number>,
+  inputScale?: number,
 ): QuantizedWeights {
   const scales = scalesFor(weights, bias, inputScale)
   const channel = channelOf(weights)

@@ -68,7 +68,11 @@ export async function layerErrors(
     ]
   })
   const run = await executor.prepare({ inputs: graph.inputs, outputs })
-  const totals = layers.map(({ weights }) => ({ shift: new Array<number>(weights!.channels).fill(0), signal: 0, noise: 0 }))
+  const totals = layers.map(({ weights }) => ({
+    shift: new Array<number>(weights!.channels).fill(0),
+    signal: 0,
+    noise: 0,
+  }))
   for (const [s, sample] of samples.entries()) {
     progress('comparing layers', s, samples.length)
     const results = run(sample)

@@ -1,3 +1,3 @@
 export type { Progress, Sample } from './calibrate.ts'
-export type { Validation } from './metric.ts'
+export { accuracyOf, defaultMetric, outputWidth, type Validation } from './metric.ts'
 export { quantize, type Quantized, type QuantizeOptions } from './quantize.ts'

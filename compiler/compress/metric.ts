@@ -1,5 +1,6 @@
 import type { Accuracy, Metric } from '../core/quantization-report.ts'
 import { uniform } from '../core/random.ts'
+import type { Shape } from '../core/shape.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { Run } from '../core/executor.ts'
 import type { Progress, Sample } from './calibrate.ts'
@@ -15,10 +16,22 @@ export interface Validation {
 /** For each sample, the elements of the first output. */
 export type Outputs = readonly (readonly number[])[]
 
-/** The width of a row in which the largest element is looked for. */
-export const rowWidth = (shape: readonly number[]): number => shape.findLast((d) => d !== 1) ?? 1
+/** The width of a row in which the largest element is looked for: the last dimension of a result that is not 1. */
+export const outputWidth = (shape: Shape): number => shape.findLast((d) => d !== 1) ?? 1
 
-export async function outputsOf(run: Run, output: string, samples: readonly Sample[], progress: Progress, step: string) {
+/** The metric that suits outputs of this width. */
+export function defaultMetric(width: number, hasLabels: boolean): Metric {
+  if (width < 2) return 'mse'
+  return hasLabels ? 'top1' : 'agreement'
+}
+
+export async function outputsOf(
+  run: Run,
+  output: string,
+  samples: readonly Sample[],
+  progress: Progress,
+  step: string,
+) {
   return samples.map((sample, i) => {
     progress(step, i, samples.length)
     return toNumbers(run(sample)[output] as Tensor)
@@ -83,7 +96,13 @@ function squares(a: Outputs, b: Outputs): { noise: number[]; signal: number[] } 
 const total = (values: readonly number[], chosen: readonly number[]): number =>
   chosen.reduce((sum, i) => sum + values[i]!, 0)
 
-function scorer(metric: Metric, float: Outputs, quantized: Outputs, width: number, labels: Validation['labels']): Score {
+function scorer(
+  metric: Metric,
+  float: Outputs,
+  quantized: Outputs,
+  width: number,
+  labels: Validation['labels'],
+): Score {
   const difference = (a: number, b: number): Scores => ({ float: a, quantized: b, drop: a - b })
   switch (metric) {
     case 'top1': {

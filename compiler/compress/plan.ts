@@ -59,8 +59,7 @@ function isAccumulated(value: Value): boolean {
 function statistics(graph: Graph): (value: Value) => boolean {
   const found = new Set<Value>()
   for (const node of nodesOf(graph)) {
-    const is =
-      node.op === 'reduce' || ((node.op === 'map' || isView(node)) && node.operands.some((o) => found.has(o)))
+    const is = node.op === 'reduce' || ((node.op === 'map' || isView(node)) && node.operands.some((o) => found.has(o)))
     if (is) node.results.forEach((r) => found.add(r))
   }
   return (value) => found.has(value)

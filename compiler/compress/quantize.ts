@@ -7,7 +7,15 @@ import { runPasses } from '../passes/index.ts'
 import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
 import { layerErrors, type LayerError } from './correct-bias.ts'
 import { layersOf, type Layer } from './layers.ts'
-import { accuracyOf, outputsOf, relativeNoise, rowWidth, type Outputs, type Validation } from './metric.ts'
+import {
+  accuracyOf,
+  defaultMetric,
+  outputsOf,
+  outputWidth,
+  relativeNoise,
+  type Outputs,
+  type Validation,
+} from './metric.ts'
 import { planOf, type Plan } from './plan.ts'
 import { chooseRange, type Choice } from './range.ts'
 import { reportOf } from './report.ts'
@@ -71,7 +79,9 @@ class Study {
     this.calibration = choose(options.samples ?? 300, calibration.length, this.seed).map((i) => calibration[i]!)
     const all = layersOf(graph)
     this.layers = options.mode === 'weights' ? all.filter(({ weights }) => weights) : all
-    this.metric = options.metric ?? defaultMetric(graph, options.validation)
+    const { validation } = options
+    this.metric =
+      options.metric ?? defaultMetric(outputWidth(graph.outputs[0]!.value.type.shape), validation?.labels !== undefined)
   }
 
   planFor(layers: readonly Layer[]): Plan {
@@ -121,7 +131,7 @@ class Study {
     const { validation } = this.options
     if (!validation) return { plan, decisions, graph, accuracy: null }
     const outputs = await this.outputs(graph, validation.samples, 'measuring')
-    const width = rowWidth(this.graph.outputs[0]!.value.type.shape)
+    const width = outputWidth(this.graph.outputs[0]!.value.type.shape)
     const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
     return { plan, decisions, graph, accuracy }
   }
@@ -148,12 +158,6 @@ class Study {
       return relativeNoise(float, await outputsOf(run, graph.outputs[0]!.name, samples, () => {}, ''))
     })
   }
-}
-
-function defaultMetric(graph: Graph, validation: Validation | undefined): Metric {
-  const width = rowWidth(graph.outputs[0]!.value.type.shape)
-  if (width < 2) return 'mse'
-  return validation?.labels ? 'top1' : 'agreement'
 }
 
 function check(graph: Graph, { mode, calibration, validation, metric, maxDrop, samples }: QuantizeOptions): void {
@@ -209,11 +213,7 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   const found = over || options.sensitivity ? await study.sensitivities(layers, shared) : new Map<Layer, number>()
   if (over) {
     const ranked = ranking(found)
-    const { best, attempts } = await bisect(
-      ranked.length,
-      (given) => study.try(ranked.slice(given), shared),
-      fits,
-    )
+    const { best, attempts } = await bisect(ranked.length, (given) => study.try(ranked.slice(given), shared), fits)
     trial = best?.result ?? attempts.map(({ result }) => result).reduce(better, trial)
     const given = layers.length - trial.plan.layers.length
     if (given > 0) techniques.push(`${given} of ${layers.length} layers left in f32`)

@@ -58,17 +58,16 @@ function scalesFor(weights: Weights, bias?: ArrayLike<number>, inputScale?: numb
   const step = stepOf(values)
   return Float32Array.from(largest, (max, c) => {
     const least = step !== undefined && max < (largestWeight + 0.5) * step ? step : max / largestWeight
-    const forBias = bias?.length === weights.channels && inputScale !== undefined ? Math.abs(bias[c]!) / (inputScale * largestBias) : 0
+    const forBias =
+      bias?.length === weights.channels && inputScale !== undefined
+        ? Math.abs(bias[c]!) / (inputScale * largestBias)
+        : 0
     return Math.max(least, forBias, 2 ** -100)
   })
 }
 
 /** `bias` and the scale of the input where both are stored as integers. */
-export function quantizeWeights(
-  weights: Weights,
-  bias?: ArrayLike<number>,
-  inputScale?: number,
-): QuantizedWeights {
+export function quantizeWeights(weights: Weights, bias?: ArrayLike<number>, inputScale?: number): QuantizedWeights {
   const scales = scalesFor(weights, bias, inputScale)
   const channel = channelOf(weights)
   const values = weights.tensor.data as Float32Array

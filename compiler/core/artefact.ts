@@ -1,4 +1,5 @@
 import type { DType } from './dtype.ts'
+import type { QuantizationReport } from './quantization-report.ts'
 import type { Shape } from './shape.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
@@ -47,6 +48,8 @@ export interface Report {
   /** Multiply-accumulates of one run. */
   readonly macs: number
   readonly kernels: readonly KernelReport[]
+  /** Of a model that attar quantized. */
+  readonly quantization?: QuantizationReport
 }
 
 export interface KernelReport {

@@ -112,8 +112,10 @@ async function readPng(bytes: Uint8Array): Promise<Image> {
   const png = decode(bytes)
   const { width, height, depth, channels } = png
   const pixels = width * height
-  if (png.palette) return { width, height, ...colours(convertIndexedToRgb(png), png.palette[0]!.length, pixels, (x) => x) }
-  if (depth >= 8) return { width, height, ...colours(png.data, channels, pixels, depth === 16 ? (x) => x >> 8 : (x) => x) }
+  if (png.palette)
+    return { width, height, ...colours(convertIndexedToRgb(png), png.palette[0]!.length, pixels, (x) => x) }
+  if (depth >= 8)
+    return { width, height, ...colours(png.data, channels, pixels, depth === 16 ? (x) => x >> 8 : (x) => x) }
   // Gray samples of less than a byte are packed, each row from a byte of its own.
   const rowBytes = Math.ceil((width * depth) / 8)
   const largest = 2 ** depth - 1

@@ -64,7 +64,10 @@ export function parsePreprocess(json: string, what: string): PreprocessOptions {
 }
 
 /** Where an input has its height, width and channels. */
-function axesOf({ shape }: InputType, layout: Preprocess['layout']): { height: number; width: number; channels: number } {
+function axesOf(
+  { shape }: InputType,
+  layout: Preprocess['layout'],
+): { height: number; width: number; channels: number } {
   const [channels, height, width] = layout === 'NCHW' ? shape.slice(1) : [shape[3], shape[1], shape[2]]
   return { height: height!, width: width!, channels: channels! }
 }
@@ -82,7 +85,8 @@ export function completePreprocess(options: PreprocessOptions, input: InputType)
   }
   const each = (x: number | readonly number[] | undefined, otherwise: number, name: string): readonly number[] => {
     const list = [x ?? otherwise].flat()
-    if (list.length !== 1 && list.length !== count) fail('A501', `${name} has ${list.length} numbers for ${count} channels`)
+    if (list.length !== 1 && list.length !== count)
+      fail('A501', `${name} has ${list.length} numbers for ${count} channels`)
     return list.length === count ? list : new Array<number>(count).fill(list[0]!)
   }
   return {

@@ -3,11 +3,26 @@ import { integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
 import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, reader, tensorOf, type Tensor, type TensorType } from '../core/tensor.ts'
+import type { Preprocess } from './preprocess.ts'
 
 /** An input of a model. */
 export interface InputType extends TensorType {
   readonly name: string
 }
+
+/** Inputs of single runs, with what is known of the results. */
+export interface Dataset {
+  readonly samples: readonly Readonly<Record<string, Tensor>>[]
+  /** For each sample its class, or the values that the first output should have. */
+  readonly labels?: readonly (readonly number[])[]
+  /** The names of the classes, which are numbered in this order. */
+  readonly classes?: readonly string[]
+  /** How pictures became inputs. */
+  readonly preprocess?: Preprocess
+}
+
+/** Names of arrays, columns and members that are labels. */
+export const labelName = 'y'
 
 /**
  * `t` as `dtype`: floats to floats (rounded), integers and booleans to integers that hold their values, so that NumPy's

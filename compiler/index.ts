@@ -11,6 +11,7 @@ import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
   abiVersion,
+  preprocessKey,
   targets,
   type Compiled,
   type KernelReport,

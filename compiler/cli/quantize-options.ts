@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
-import type { CompileOptions, Imported, Metric, QuantizeModelOptions, Validation } from '../index.ts'
+import type { CompileOptions, Imported, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
 import { nonNegative, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -75,9 +75,11 @@ export const addQuantizeOptions = (command: Command): Command =>
       .option('--force', 'take --calib random, which tells nothing about the ranges of real data'),
   )
 
-/** What the options say on pictures, those of the file included. */
-export async function pictureOptions(options: PictureOptions): Promise<PreprocessOptions> {
+/** What the options say on pictures, those of the file included, and what a compiled model says of itself. */
+export async function pictureOptions(options: PictureOptions, spec?: ModuleSpec): Promise<PreprocessOptions> {
   const { parsePreprocess, readFile } = await import('../data/index.ts')
+  const { preprocessKey } = await import('../index.ts')
+  const own = spec?.metadata[preprocessKey]
   const names = ['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'] as const
   const given = Object.fromEntries(
     names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
@@ -85,7 +87,8 @@ export async function pictureOptions(options: PictureOptions): Promise<Preproces
   const { preprocess } = options
   const stored =
     preprocess === undefined ? {} : parsePreprocess(new TextDecoder().decode(readFile(preprocess)), `"${preprocess}"`)
-  return { ...stored, ...parsePreprocess(JSON.stringify(given), 'the command line') }
+  const compiled = own === undefined ? {} : parsePreprocess(own, 'the module’s metadata')
+  return { ...compiled, ...stored, ...parsePreprocess(JSON.stringify(given), 'the command line') }
 }
 
 interface Data {
@@ -139,8 +142,7 @@ export async function quantized(
   importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>,
   terminal: Terminal,
 ): Promise<Required<Imported>> {
-  const { importModel, quantize } = await import('../index.ts')
-  const { preprocessKey } = await import('../data/index.ts')
+  const { importModel, preprocessKey, quantize } = await import('../index.ts')
   const { graph, metadata } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')

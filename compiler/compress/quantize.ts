@@ -170,11 +170,16 @@ function check(graph: Graph, { mode, calibration, validation, metric, maxDrop, s
     fail('A501', `metric ${metric} needs labels`, { hint: 'give them as an array "y", or measure agreement' })
 }
 
-/** The better of two trials: less is lost, or where nothing tells them apart, less noise. */
+/** The trial with less noise in the outputs: counting metrics are too coarse to tell techniques apart. */
 function better(a: Trial, b: Trial): Trial {
   if (!a.accuracy || !b.accuracy) return b
-  if (a.accuracy.drop !== b.accuracy.drop) return a.accuracy.drop < b.accuracy.drop ? a : b
   return (a.accuracy.sqnrDb ?? Infinity) > (b.accuracy.sqnrDb ?? Infinity) ? a : b
+}
+
+/** The trial that loses less, or of equals the one that quantizes more. */
+function closer(a: Trial, b: Trial): Trial {
+  const [x, y] = [a.accuracy!.drop, b.accuracy!.drop]
+  return x < y || (x === y && a.plan.layers.length >= b.plan.layers.length) ? a : b
 }
 
 /**
@@ -214,7 +219,7 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   if (over) {
     const ranked = ranking(found)
     const { best, attempts } = await bisect(ranked.length, (given) => study.try(ranked.slice(given), shared), fits)
-    trial = best?.result ?? attempts.map(({ result }) => result).reduce(better, trial)
+    trial = best?.result ?? attempts.map(({ result }) => result).reduce(closer, trial)
     const given = layers.length - trial.plan.layers.length
     if (given > 0) techniques.push(`${given} of ${layers.length} layers left in f32`)
   }

@@ -9,6 +9,9 @@ export const abiVersion = 1
 export const targets = ['simd', 'relaxed-simd'] as const
 export type Target = (typeof targets)[number]
 
+/** The key of a model's metadata under which stands, as JSON, how pictures become its input. */
+export const preprocessKey = 'preprocess'
+
 /** A tensor at the module's boundary: row-major, contiguous, at a fixed address of the module's memory. */
 export interface PortSpec {
   readonly name: string

@@ -9,7 +9,6 @@ export {
   imageTensor,
   layouts,
   parsePreprocess,
-  preprocessKey,
   type Preprocess,
   type PreprocessOptions,
 } from './preprocess.ts'

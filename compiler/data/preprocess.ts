@@ -27,9 +27,6 @@ export type PreprocessOptions = Partial<Omit<Preprocess, 'mean' | 'std'>> & {
   readonly std?: number | readonly number[]
 }
 
-/** The key of a compiled model's metadata under which its preprocessing stands as JSON. */
-export const preprocessKey = 'preprocess'
-
 const oneOf = (values: readonly string[], x: unknown): boolean => typeof x === 'string' && values.includes(x)
 const isNumber = (x: unknown): x is number => typeof x === 'number' && Number.isFinite(x)
 const isNumbers = (x: unknown): boolean => isNumber(x) || (Array.isArray(x) && x.length <= 4 && x.every(isNumber))

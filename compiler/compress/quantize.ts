@@ -6,6 +6,7 @@ import { choose } from '../core/random.ts'
 import { runPasses } from '../passes/index.ts'
 import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
 import { layerErrors, type LayerError } from './correct-bias.ts'
+import { equalize } from './equalize.ts'
 import { layersOf, type Layer } from './layers.ts'
 import {
   accuracyOf,
@@ -46,8 +47,9 @@ export interface Quantized {
   readonly report: QuantizationReport
 }
 
-/** Samples on which layers are ranked: their noise shows on a few. */
+/** Samples on which layers are ranked, and trials where there is no validation: their noise shows on a few. */
 const rankingSamples = 32
+const judgingSamples = 100
 
 /** One way to quantize, and what it does to the outputs. */
 export interface Trial {
@@ -55,6 +57,8 @@ export interface Trial {
   readonly decisions: Decisions
   readonly graph: Graph
   readonly accuracy: Accuracy | null
+  /** Of the first output, relative to its mean square; NaN where there are no samples at all. */
+  readonly noise: number
 }
 
 /** What is known of the float model, and all that trials share. */
@@ -65,6 +69,8 @@ class Study {
   readonly seed: number
   readonly progress: Progress
   readonly calibration: readonly Sample[]
+  /** What trials are judged on. */
+  readonly judged: readonly Sample[]
   observations: ReadonlyMap<Value, Observation> = new Map()
   unfit: ReadonlySet<Value> = new Set()
   float: Outputs = []
@@ -77,6 +83,7 @@ class Study {
     this.progress = options.onProgress ?? (() => {})
     const { calibration } = options
     this.calibration = choose(options.samples ?? 300, calibration.length, this.seed).map((i) => calibration[i]!)
+    this.judged = options.validation?.samples ?? this.calibration.slice(0, judgingSamples)
     const all = layersOf(graph)
     this.layers = options.mode === 'weights' ? all.filter(({ weights }) => weights) : all
     const { validation } = options
@@ -93,8 +100,11 @@ class Study {
     return [...stored.keys()].filter((value) => !moved.has(value))
   }
 
+  /** Measures the float model. */
   async observe(): Promise<void> {
     const { graph, calibration, seed, progress, options } = this
+    this.float = await this.outputs(graph, this.judged, 'measuring the float model')
+    if (options.mode === 'weights') return
     const values = this.sources(this.planFor(this.layers))
     this.observations = await observe(graph, values, calibration, options.executor, seed, progress)
     this.unfit = new Set(values.filter((value) => this.observations.get(value)!.notFinite > 0))
@@ -129,11 +139,12 @@ class Study {
     const decisions = { ...shared, parameters: this.parameters(plan) }
     const graph = rewrite(this.graph, plan, decisions)
     const { validation } = this.options
-    if (!validation) return { plan, decisions, graph, accuracy: null }
-    const outputs = await this.outputs(graph, validation.samples, 'measuring')
+    const outputs = await this.outputs(graph, this.judged, 'measuring')
+    const noise = this.judged.length > 0 ? relativeNoise(this.float, outputs) : NaN
+    if (!validation) return { plan, decisions, graph, accuracy: null, noise }
     const width = outputWidth(this.graph.outputs[0]!.value.type.shape)
     const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
-    return { plan, decisions, graph, accuracy }
+    return { plan, decisions, graph, accuracy, noise }
   }
 
   async errors(trial: Trial): Promise<Map<Layer, LayerError>> {
@@ -171,10 +182,7 @@ function check(graph: Graph, { mode, calibration, validation, metric, maxDrop, s
 }
 
 /** The trial with less noise in the outputs: counting metrics are too coarse to tell techniques apart. */
-function better(a: Trial, b: Trial): Trial {
-  if (!a.accuracy || !b.accuracy) return b
-  return (a.accuracy.sqnrDb ?? Infinity) > (b.accuracy.sqnrDb ?? Infinity) ? a : b
-}
+const isBetter = (a: Trial, b: Trial): boolean => a.noise < b.noise
 
 /** The trial that loses less, or of equals the one that quantizes more. */
 function closer(a: Trial, b: Trial): Trial {
@@ -189,26 +197,37 @@ function closer(a: Trial, b: Trial): Trial {
  */
 export async function quantize(source: Graph, options: QuantizeOptions): Promise<Quantized> {
   check(source, options)
-  const study = new Study(runPasses(source), options)
-  if (study.layers.length === 0) fail('A501', 'the model has no weights that could be quantized')
-  const { validation, maxDrop } = options
-  if (options.mode === 'int8') await study.observe()
-  const layers = study.fitting()
-  if (layers.length === 0) fail('A501', 'no layer has finite activations on the samples')
-  if (validation) study.float = await study.outputs(study.graph, validation.samples, 'measuring the float model')
-
+  const { maxDrop } = options
   const notes: string[] = []
   const techniques: string[] = []
-  const plain = await study.try(layers, {})
-  let trial = plain
+  let study = new Study(runPasses(source), options)
+  if (study.layers.length === 0) fail('A501', 'the model has no weights that could be quantized')
+  await study.observe()
+  if (study.fitting().length === 0) fail('A501', 'no layer has finite activations on the samples')
+  let trial = await study.try(study.fitting(), {})
+  const consider = (technique: string, candidate: Trial): boolean => {
+    const helps = isBetter(candidate, trial)
+    if (helps) techniques.push(technique)
+    else notes.push(`${technique} was left out: it did not help`)
+    if (helps) trial = candidate
+    return helps
+  }
+
+  const { graph, calibration, progress } = study
+  if (options.mode === 'int8') {
+    const equalized = await equalize(graph, calibration, options.executor, progress)
+    if (equalized !== graph) {
+      const other = new Study(equalized, options)
+      await other.observe()
+      if (consider('equalization', await other.try(other.fitting(), {}))) study = other
+    }
+  }
+  const layers = study.fitting()
   let errors: ReadonlyMap<Layer, LayerError> = new Map()
-  if (study.calibration.length > 0) {
-    errors = await study.errors(plain)
+  if (calibration.length > 0) {
+    errors = await study.errors(trial)
     const corrections = new Map([...errors].map(([layer, { shift }]) => [layer, shift]))
-    const corrected = await study.try(layers, { corrections })
-    trial = better(plain, corrected)
-    if (trial === corrected) techniques.push('bias correction')
-    else notes.push('bias correction was left out: it did not help')
+    consider('bias correction', await study.try(layers, { corrections }))
   }
   const fits = ({ accuracy }: Trial): boolean => maxDrop === undefined || accuracy!.drop <= maxDrop
 

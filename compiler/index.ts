@@ -32,7 +32,7 @@ export {
 export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'
 export type { Executor, Run } from './core/executor.ts'
-export { nodesOf, type Graph, type Node } from './core/graph.ts'
+export { allNodesOf, nodesOf, type Graph, type Node } from './core/graph.ts'
 export { printGraph } from './core/print.ts'
 export {
   metrics,

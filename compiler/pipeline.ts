@@ -15,7 +15,7 @@ import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
-import type { Program, ProgramPort } from './schedule/program.ts'
+import { macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
 import { emitModule, loadBinaryen, pagesOf } from './wasm/emit.ts'
 
@@ -93,7 +93,7 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({
     kernel: kernel.kind === 'template' ? kernel.template : kernel.kind,
     nodes: kernel.nodes,
-    macs: kernel.kind === 'template' ? kernel.macs : 0,
+    macs: macsOf(kernel),
   }))
   return {
     weights: plan.constants.length,

@@ -1,6 +1,6 @@
 import { fail } from './diagnostic.ts'
 import { elementCount } from './shape.ts'
-import { topological, type Graph, type Node, type Value } from './graph.ts'
+import { nodesOf, regionsOf, topological, type Graph, type Node, type Value } from './graph.ts'
 import { facetsOf } from './ops/index.ts'
 import { typeBytes, type Tensor } from './tensor.ts'
 
@@ -10,11 +10,17 @@ export function evaluateValues(roots: readonly Value[], known: ReadonlyMap<Value
   for (const node of topological(roots)) {
     if (node.results.every((r) => values.has(r))) continue
     const operands = node.operands.map((o) => values.get(o)!)
-    const results = facetsOf(node.op).evaluate(operands, node.attrs)
+    const results = facetsOf(node.op).evaluate(operands, node.attrs, evaluateRegion)
     node.results.forEach((r, i) => values.set(r, results[i]!))
   }
   return roots.map((r) => values.get(r)!)
 }
+
+const evaluateRegion = (region: Graph, inputs: readonly Tensor[]): Tensor[] =>
+  evaluateValues(
+    region.outputs.map((port) => port.value),
+    new Map(region.inputs.map(({ value }, i) => [value, inputs[i]!])),
+  )
 
 /** The reference: outputs by name from inputs by name. */
 export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
@@ -40,10 +46,16 @@ export function workOf(node: Node): number {
     }
     case 'reduce_window':
       return out * elementCount(node.attrs.window.map((w) => w.size))
+    case 'while':
+      return node.attrs.trips * workOfGraph(node.attrs.body)
+    case 'if':
+      return Math.max(...regionsOf(node).map(workOfGraph))
     default:
       return Math.max(out, ...node.operands.map((o) => elementCount(o.type.shape)))
   }
 }
+
+export const workOfGraph = (graph: Graph): number => nodesOf(graph).reduce((sum, node) => sum + workOf(node), 0)
 
 /** What constant evaluation may cost before it is given up. */
 export const foldLimits = { operations: 1 << 26, bytes: 1 << 28 }
@@ -60,7 +72,7 @@ export function constantOf(value: Value): Tensor | undefined {
     const cheap = workOf(node) <= foldLimits.operations && bytes <= foldLimits.bytes
     const foldable = node.op !== 'input' && operands.every((o) => o !== null) && (node.op === 'constant' || cheap)
     const results = foldable
-      ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs)
+      ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs, evaluateRegion)
       : node.results.map(() => null)
     node.results.forEach((r, i) => folded.set(r, results[i]!))
   }

@@ -83,6 +83,17 @@ export function topological(roots: Iterable<Value>, settled: (node: Node) => boo
 export const nodesOf = (graph: Graph): Node[] =>
   topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
 
+/** The graphs within a node: bodies and branches, which reach nothing outside themselves. */
+export function regionsOf(node: Node): readonly Graph[] {
+  if (node.op === 'while') return [node.attrs.body]
+  if (node.op === 'if') return [node.attrs.then, node.attrs.otherwise]
+  return []
+}
+
+/** The graph's nodes and those of the regions in it, however deep. */
+export const allNodesOf = (graph: Graph): Node[] =>
+  nodesOf(graph).flatMap((node) => [node, ...regionsOf(node).flatMap(allNodesOf)])
+
 /** How many operands and outputs refer to each value. */
 export function countUses(graph: Graph): Map<Value, number> {
   const uses = new Map<Value, number>()

@@ -43,6 +43,10 @@ export interface OpContext {
   has(name: string): boolean
   /** The outputs of a subgraph. Its inputs become `inputs`; names from outside mean what they mean at this node. */
   inline(graph: GraphProto, inputs: readonly Item[]): Item[]
+  /** What the names mean that a subgraph reads from around it. */
+  captured(graph: GraphProto): Item[]
+  /** What `body` gives; undefined, with nothing reported, where it fails or a subgraph that it inlines cannot be lowered. */
+  attempt<T>(body: () => T): T | undefined
   /** A205 `message` unless `condition`. */
   check(condition: boolean, message: string): asserts condition
   /** A203: the operator is known, but not this form of it. */

@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
-import { nodesOf, type Graph } from '../core/graph.ts'
+import { allNodesOf, type Graph } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -17,9 +17,9 @@ import {
   type Opsets,
 } from './decode.ts'
 import { isSequence, isTensor, kindOf, type Item } from './item.ts'
-import { NodeContext } from './node-context.ts'
+import { NodeContext, type Host } from './node-context.ts'
 import { operators } from './ops/index.ts'
-import { namesRead, neededNodes } from './order.ts'
+import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 
 export interface ImportOptions extends Bindings {
@@ -54,7 +54,7 @@ export function importModel(
     return isTensor(value) ? { name, value } : fail('A203', `output "${name}" is ${kindOf(value)}, not a tensor`)
   })
   const graph = { inputs: ports, outputs }
-  for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   return { graph, metadata: { ...model.metadata } }
 }
 
@@ -195,9 +195,13 @@ class Importer {
     place: Place,
     read: ReadonlySet<string>,
   ): readonly Item[] {
-    const inline = (graph: GraphProto, args: readonly Item[]): Item[] => this.inline(graph, args, origin, place)
+    const host: Host = {
+      inline: (graph, args) => this.inline(graph, args, origin, place),
+      captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
+      attempt: (body) => this.attempt(body),
+    }
     try {
-      const context = new NodeContext(node, origin, inputs, operator, inline, read)
+      const context = new NodeContext(node, origin, inputs, operator, host, read)
       const results = context.store(operator.lower(context))
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
@@ -209,6 +213,20 @@ class Importer {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
       fail('A204', `${error.message}\ninputs: ${types}`)
+    }
+  }
+
+  private attempt<T>(body: () => T): T | undefined {
+    const found = this.found.length
+    const unsupported = [...this.unsupported].map(([key, e]) => ({ key, origin: e.origin, names: [...e.names] }))
+    try {
+      return body()
+    } catch (error) {
+      if (![Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
+      this.found.length = found
+      this.unsupported.clear()
+      unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
+      return undefined
     }
   }
 

@@ -11,7 +11,8 @@ import { requireDType } from './stored-tensor.ts'
 
 type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
 
-type Inline = (graph: GraphProto, inputs: readonly Item[]) => Item[]
+/** What the importer does for a node. */
+export type Host = Pick<OpContext, 'inline' | 'captured' | 'attempt'>
 
 /** The `OpContext` of one ONNX node. Diagnostics come without origin: who calls `lower` locates them. */
 export class NodeContext implements OpContext {
@@ -19,7 +20,9 @@ export class NodeContext implements OpContext {
   readonly opset: number
   readonly outputCount: number
   readonly inputs: readonly (Value | undefined)[]
-  readonly inline: Inline
+  readonly inline: OpContext['inline']
+  readonly captured: OpContext['captured']
+  readonly attempt: OpContext['attempt']
   private readonly node: NodeProto
   /** Names that something reads. */
   private readonly read: ReadonlySet<string>
@@ -32,7 +35,7 @@ export class NodeContext implements OpContext {
     origin: Origin,
     items: readonly (Item | undefined)[],
     { floats, items: takesItems }: Operator,
-    inline: Inline,
+    { inline, captured, attempt }: Host,
     read: ReadonlySet<string>,
   ) {
     this.node = node
@@ -46,6 +49,8 @@ export class NodeContext implements OpContext {
     this.opset = origin.opset
     this.outputCount = node.outputs.findLastIndex((name) => name !== '') + 1
     this.inline = inline
+    this.captured = captured
+    this.attempt = attempt
     const narrow = floats === 'storage' ? undefined : inputs.find((v) => v && isStorageOnly(v.type.dtype))
     this.storage = narrow?.type.dtype
     this.inputs = narrow ? inputs.map((v) => v && (isStorageOnly(v.type.dtype) ? this.b.convert(v, 'f32') : v)) : inputs

@@ -152,6 +152,8 @@ export function emitVector(
           return unaryVector(f, part.op, part.dtype, operand(part.x))
         case 'convert':
           return convertVector(f, operand(part.x), part.x.dtype, part.dtype)
+        case 'bitcast':
+          return operand(part.x)
         case 'binary':
           return binaryVector(f, part.op, part.a.dtype, operand(part.a), operand(part.b))
         case 'select':

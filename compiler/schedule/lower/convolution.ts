@@ -8,6 +8,7 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
+import { integerConvolution } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
 import { address, pendingTemplate, type Placement } from './template.ts'
 
@@ -17,7 +18,10 @@ export function convolution(s: Scheduler, node: Convolution): void {
   const form = channelsLastForm(node)
   if (!form) return direct(s, node)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
-  if (depthwise) depthwiseTemplate(s, node, form)
+  if (node.results[0]!.type.dtype === 'i32') {
+    if (depthwise) direct(s, node)
+    else integerConvolution(s, node, form, input(s, node))
+  } else if (depthwise) depthwiseTemplate(s, node, form)
   else implicitGemm(s, node, form)
 }
 
@@ -30,12 +34,12 @@ function input(s: Scheduler, node: Convolution): Access {
     return spatial < 0 ? { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 } : window[spatial]!
   })
   if (channelsLastForm(node) && window.every((w) => w.baseDilation === 1)) {
-    const access = s.forceBordered(x, convolutionBorder(window))
+    const access = s.forceBordered(x, convolutionBorder(node.attrs))
     const first = window.reduce((sum, w, i) => sum - w.low * access.strides[i + 1]!, 0)
     return { ...access, offset: access.offset + first }
   }
   const padded = axes.some((w) => w.low !== 0 || w.high !== 0 || w.baseDilation > 1)
-  return padded ? paddedCopy(s, s.readable(x), axes, 0) : s.force(x)
+  return padded ? paddedCopy(s, s.readable(x), axes, node.attrs.padValue ?? 0) : s.force(x)
 }
 
 /** Strides of a channels-last access in bytes: image, row, pixel. */

@@ -1,0 +1,3 @@
+// Templates that only the relaxed-simd module has.
+export * from './u8/igemm-dot'
+export * from './u8/probe'

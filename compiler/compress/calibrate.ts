@@ -59,7 +59,9 @@ export interface Observation {
   readonly min: number
   readonly max: number
   readonly histogram: Histogram
-  /** A choice of elements, at least one of each sample. */
+  /** Finite elements that were seen. */
+  readonly count: number
+  /** A choice of them, at least one of each sample. */
   readonly elements: Float64Array
   /** Elements that are NaN or infinite: no scale represents those. */
   readonly notFinite: number
@@ -69,6 +71,7 @@ class Observer {
   min = Infinity
   max = -Infinity
   notFinite = 0
+  count = 0
   readonly histogram = new Histogram()
   readonly elements: number[] = []
   private readonly perSample: number
@@ -84,6 +87,7 @@ class Observer {
         this.notFinite++
         continue
       }
+      this.count++
       if (x < this.min) this.min = x
       if (x > this.max) this.max = x
       this.histogram.add(x)
@@ -98,9 +102,9 @@ class Observer {
 
   result(): Observation {
     const seen = this.min <= this.max
-    const { histogram, notFinite, elements } = this
+    const { histogram, notFinite, count, elements } = this
     return {
-      ...{ histogram, notFinite },
+      ...{ histogram, notFinite, count },
       min: seen ? this.min : 0,
       max: seen ? this.max : 0,
       elements: Float64Array.from(elements),

@@ -121,8 +121,9 @@ function scorer(
       return (chosen) => difference(areaUnderCurve(a, positive, chosen), areaUnderCurve(b, positive, chosen))
     }
     case 'mse': {
-      if (labels) {
-        const size = Math.max(1, float[0]?.length ?? 1)
+      const size = Math.max(1, float[0]?.length ?? 1)
+      // Classes are no values to compare with.
+      if (labels?.every((row) => row.length === size)) {
         const [a, b] = [squares(float, labels).noise, squares(quantized, labels).noise]
         return (chosen) => {
           const [x, y] = [total(a, chosen), total(b, chosen)]

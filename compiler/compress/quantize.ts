@@ -105,9 +105,12 @@ class Study {
     const { graph, calibration, seed, progress, options } = this
     this.float = await this.outputs(graph, this.judged, 'measuring the float model')
     if (options.mode === 'weights') return
-    const values = this.sources(this.planFor(this.layers))
+    const plan = this.planFor(this.layers)
+    const values = this.sources(plan)
     this.observations = await observe(graph, values, calibration, options.executor, seed, progress)
-    this.unfit = new Set(values.filter((value) => this.observations.get(value)!.notFinite > 0))
+    const { stored } = plan
+    const groups = values.filter((v) => this.observations.get(v)!.notFinite > 0).map((v) => stored.get(v))
+    this.unfit = new Set([...stored].filter(([, root]) => groups.includes(root)).map(([value]) => value))
   }
 
   /** The observed values of each group that shares parameters. */

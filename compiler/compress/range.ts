@@ -1,5 +1,5 @@
 import { log } from '../core/math.ts'
-import type { Histogram, Observation } from './calibrate.ts'
+import type { Observation } from './calibrate.ts'
 
 /** How a tensor is stored as i8: x ≈ (q − zero) · scale. */
 export interface Parameters {
@@ -63,22 +63,16 @@ export interface Choice extends Parameters {
   readonly noise: number
 }
 
-/** Several values' observations as one: they share their parameters. */
-interface Pooled {
-  readonly min: number
-  readonly max: number
-  readonly histograms: readonly Histogram[]
-  readonly elements: readonly number[]
-}
-
-function pool(observations: readonly Observation[]): Pooled {
-  return {
-    min: Math.min(...observations.map((o) => o.min)),
-    max: Math.max(...observations.map((o) => o.max)),
-    histograms: observations.map((o) => o.histogram),
-    // The extremes stand for themselves: no choice of elements may miss them.
-    elements: observations.flatMap((o) => [...o.elements, o.min, o.max]),
-  }
+/** Σ x² and Σ (x − stored x)² over all that was seen, estimated from the elements that were kept and the extremes. */
+function estimate(
+  { elements, count, min, max }: Observation,
+  parameters: Parameters,
+): { signal: number; noise: number } {
+  const kept = noiseOf(elements, parameters)
+  const weight = count / Math.max(1, elements.length)
+  // The extremes stand for themselves: no choice of elements may miss them.
+  const ends = noiseOf([min, max], parameters)
+  return { signal: kept.signal * weight + ends.signal, noise: kept.noise * weight + ends.noise }
 }
 
 /**
@@ -86,13 +80,16 @@ function pool(observations: readonly Observation[]): Pooled {
  * seen: a histogram has a bin's middle in their place, which hides what rare large elements lose.
  */
 export function chooseRange(observations: readonly Observation[]): Choice {
-  const { min, max, histograms, elements } = pool(observations)
+  const min = Math.min(...observations.map((o) => o.min))
+  const max = Math.max(...observations.map((o) => o.max))
   let best: Choice | undefined
   for (const clip of clipped) {
-    const low = clip === 0 ? min : Math.max(min, Math.min(...histograms.map((h) => h.quantile(clip))))
-    const high = clip === 0 ? max : Math.min(max, Math.max(...histograms.map((h) => h.quantile(1 - clip))))
+    const low = clip === 0 ? min : Math.max(min, Math.min(...observations.map((o) => o.histogram.quantile(clip))))
+    const high = clip === 0 ? max : Math.min(max, Math.max(...observations.map((o) => o.histogram.quantile(1 - clip))))
     const parameters = parametersFor(low, high)
-    const choice = { ...parameters, low, high, clip, ...noiseOf(elements, parameters) }
+    const errors = observations.map((o) => estimate(o, parameters))
+    const sum = (of: 'signal' | 'noise'): number => errors.reduce((total, e) => total + e[of], 0)
+    const choice = { ...parameters, low, high, clip, signal: sum('signal'), noise: sum('noise') }
     if (!best || choice.noise < best.noise) best = choice
   }
   return best!

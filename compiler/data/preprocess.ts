@@ -74,7 +74,8 @@ export function completePreprocess(options: PreprocessOptions, input: InputType)
   const { shape } = input
   const takes = `input "${input.name}" is ${formatType(input)}`
   if (shape.length !== 4 || shape[0] !== 1) fail('A501', `${takes}: pictures go one by one into inputs of 4 dimensions`)
-  const layout = options.layout ?? (shape[1] === 1 || shape[1] === 3 ? 'NCHW' : 'NHWC')
+  const fitting = options.channels === undefined ? [1, 3] : [options.channels === 'gray' ? 1 : 3]
+  const layout = options.layout ?? (fitting.includes(shape[1]!) ? 'NCHW' : 'NHWC')
   const count = axesOf(input, layout).channels
   const channels = options.channels ?? (count === 1 ? 'gray' : 'RGB')
   if (count !== (channels === 'gray' ? 1 : 3)) {

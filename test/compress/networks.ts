@@ -1,8 +1,8 @@
 import { Builder } from '../../compiler/core/builder.ts'
-import { evaluate } from '../../compiler/core/evaluate.ts'
 import * as f from '../../compiler/core/formula.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { compiledExecutor } from '../../compiler/execute.ts'
 import { loadDigits } from '../../examples/digits/data.ts'
 import { nchw, oihw } from '../golden/change.ts'
 import { Random } from '../support/random.ts'
@@ -49,7 +49,7 @@ export interface DigitsCase {
  * A classifier of handwritten digits that needs no training loop: a random convolution, rectified and pooled, and the
  * linear discriminant to the classes' means over `fitted` images. It reads three of four digits right.
  */
-export function digitsNetwork(count: number, fitted: number): DigitsCase {
+export async function digitsNetwork(count: number, fitted: number): Promise<DigitsCase> {
   const digits = loadDigits()
   const order = interleaved(digits.labels)
   const image = (i: number): Tensor =>
@@ -63,11 +63,11 @@ export function digitsNetwork(count: number, fitted: number): DigitsCase {
   const filters = constant([8, 1, 5, 5], randomValues(random, 8 * 25, 0.5))
   const conv = convolve(named('conv'), x, filters, randomValues(random, 8, 0.2), { stride: 2, pad: 2 })
   const features = b.reshape(maxPool(conv, 2), [1, 8 * 49])
-  const extractor = graphOf([x], [features])
+  const extract = await compiledExecutor.prepare(graphOf([x], [features]))
   const means = Array.from({ length: 10 }, () => new Array<number>(8 * 49).fill(0))
   const each = fitted / 10
   for (const i of order.slice(0, fitted)) {
-    const values = toNumbers(evaluate(extractor, { x: image(i) }).y0!)
+    const values = toNumbers(extract({ x: image(i) }).y0!)
     values.forEach((v, k) => (means[digits.labels[i]!]![k]! += v / each))
   }
   const weights = constant(

@@ -36,8 +36,8 @@ const code = async (run: Promise<unknown>): Promise<string | undefined> => {
 describe('a classifier of digits', () => {
   let digits: DigitsCase
   let options: QuantizeOptions
-  beforeAll(() => {
-    digits = digitsNetwork(500, 300)
+  beforeAll(async () => {
+    digits = await digitsNetwork(500, 300)
     const { samples, labels } = digits
     options = {
       ...{ mode: 'int8', executor: compiledExecutor, calibration: samples.slice(0, 100) },

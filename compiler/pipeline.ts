@@ -8,7 +8,7 @@ import {
   type Report,
   type Target,
 } from './core/artefact.ts'
-import type { Graph } from './core/graph.ts'
+import { countsOf, type Graph } from './core/graph.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
@@ -74,11 +74,19 @@ export async function compileGraph(
     shape,
     address: plan.addresses.get(buffer)!,
   })
+  const counts = countsOf(optimized)
+  const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
+    const { extent } = optimized.outputs[i]!
+    if (counts.has(output.name)) return []
+    if (!extent) return [port(output)]
+    const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
+    return [{ ...port(output), extent: { axis: extent.axis, address } }]
+  })
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
     inputs: program.inputs.map(port),
-    outputs: program.outputs.map(port),
+    outputs,
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets

@@ -1,26 +1,7 @@
+import { extend } from './extend'
+import { pairs } from './pairs'
 import { next } from './pixels'
 import { finish, wide } from './store'
-
-/** Whether x is i8 rather than u8: a constant of the site. */
-// @ts-ignore: decorator
-@external('hole', 'signed_input')
-declare function signedInput(): bool
-
-// @ts-ignore: decorator
-@inline
-function extend(x: v128): v128 {
-  return signedInput() ? i16x8.extend_low_i8x16_s(x) : i16x8.extend_low_i8x16_u(x)
-}
-
-/** Even and odd lanes of two vectors, added. */
-// @ts-ignore: decorator
-@inline
-function pairs(a: v128, b: v128): v128 {
-  return i32x4.add(
-    i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
-    i8x16.shuffle(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31),
-  )
-}
 
 /**
  * The same as `u8_igemm_dot_4x8`, 2 pixels × 8 output channels, by the dot product of two i16, which every engine computes

@@ -57,16 +57,9 @@ export function finish(
 // @ts-ignore: decorator
 @inline
 function storeBytes(y: usize, v: v128, count: i32): void {
-  let rest = v
-  if (count & 4) {
-    v128.store32_lane(y, rest, 0)
-    rest = i8x16.shuffle(rest, rest, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7)
-    y += 4
-  }
-  if (count & 2) {
-    v128.store16_lane(y, rest, 0)
-    rest = i8x16.shuffle(rest, rest, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3)
-    y += 2
-  }
-  if (count & 1) v128.store8_lane(y, rest, 0)
+  let bytes = i64x2.extract_lane(v, 0)
+  do {
+    store<u8>(y++, bytes as u8)
+    bytes >>= 8
+  } while (--count)
 }

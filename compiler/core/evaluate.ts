@@ -1,7 +1,8 @@
 import { fail } from './diagnostic.ts'
+import { parts } from './expr.ts'
 import { elementCount } from './shape.ts'
-import { nodesOf, regionsOf, topological, type Graph, type Node, type Value } from './graph.ts'
-import { facetsOf } from './ops/index.ts'
+import { countsOf, nodesOf, regionsOf, topological, type Graph, type Node, type Value } from './graph.ts'
+import { facetsOf, ops } from './ops/index.ts'
 import { typeBytes, type Tensor } from './tensor.ts'
 
 /** The values of `roots`, given the values of inputs; everything else is evaluated, plainly and slowly. */
@@ -16,13 +17,19 @@ export function evaluateValues(roots: readonly Value[], known: ReadonlyMap<Value
   return roots.map((r) => values.get(r)!)
 }
 
+/** The first `count` elements along `axis`. */
+function shorten(x: Tensor, axis: number, count: number): Tensor {
+  const start = x.shape.map(() => 0)
+  return ops.slice.evaluate([x], { start, shape: x.shape.with(axis, count), strides: start.map(() => 1) })[0]!
+}
+
 const evaluateRegion = (region: Graph, inputs: readonly Tensor[]): Tensor[] =>
   evaluateValues(
     region.outputs.map((port) => port.value),
     new Map(region.inputs.map(({ value }, i) => [value, inputs[i]!])),
   )
 
-/** The reference: outputs by name from inputs by name. */
+/** The reference: outputs by name from inputs by name. Those of data-dependent size come without padding. */
 export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const known = new Map(
     graph.inputs.map(({ name, value }) => [value, inputs[name] ?? fail('A501', `input ${name} is missing`)] as const),
@@ -31,7 +38,15 @@ export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>)
     graph.outputs.map((port) => port.value),
     known,
   )
-  return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, results[i]!]))
+  const named = new Map(graph.outputs.map(({ name }, i) => [name, results[i]!]))
+  const counts = countsOf(graph)
+  const shown = graph.outputs.filter(({ name }) => !counts.has(name))
+  return Object.fromEntries(
+    shown.map(({ name, extent }) => {
+      const value = named.get(name)!
+      return [name, extent ? shorten(value, extent.axis, Number(named.get(extent.count)!.data[0])) : value]
+    }),
+  )
 }
 
 /** Scalar operations that evaluating `node` takes, in round figures: what a budget counts. */
@@ -46,6 +61,8 @@ export function workOf(node: Node): number {
     }
     case 'reduce_window':
       return out * elementCount(node.attrs.window.map((w) => w.size))
+    case 'map':
+      return out * parts(node.attrs.expr).length
     case 'while':
       return node.attrs.trips * workOfGraph(node.attrs.body)
     case 'if':

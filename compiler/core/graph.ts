@@ -24,6 +24,14 @@ export type Node = { [O in OpName]: NodeOf<O> }[OpName]
 export interface Port {
   readonly name: string
   readonly value: Value
+  /** Of an output whose size depends on data. */
+  readonly extent?: Extent
+}
+
+/** `count` is the output, an i32[], that says how many elements along `axis` count; behind them stands padding. */
+export interface Extent {
+  readonly axis: number
+  readonly count: string
 }
 
 /** SSA: a graph is what its outputs reach. Inputs that nothing uses stay in its signature. */
@@ -78,6 +86,10 @@ export function topological(roots: Iterable<Value>, settled: (node: Node) => boo
   }
   return order
 }
+
+/** Names of outputs that tell the sizes of others. */
+export const countsOf = ({ outputs }: Graph): ReadonlySet<string> =>
+  new Set(outputs.flatMap((port) => (port.extent ? [port.extent.count] : [])))
 
 /** The graph's nodes, its unused inputs included. */
 export const nodesOf = (graph: Graph): Node[] =>
@@ -136,6 +148,6 @@ export function applyPatch(graph: Graph, patch: Patch): Graph {
     const copy = unchanged ? node : createNode<OpName>(node.op, after, node.attrs, node.origin)
     node.results.forEach((result, i) => rebuilt.set(result, copy.results[i]!))
   }
-  const outputs = graph.outputs.map(({ name, value }) => ({ name, value: rebuilt.get(resolve(value))! }))
+  const outputs = graph.outputs.map((port) => ({ ...port, value: rebuilt.get(resolve(port.value))! }))
   return { inputs: graph.inputs, outputs }
 }

@@ -44,6 +44,9 @@ function printLines(graph: Graph, names: Map<Value, string>): string[] {
     ])
     return [`${results} = ${node.op} ${types}${operands}: ${attrs}`, ...regions]
   })
-  const outputs = graph.outputs.map(({ name, value }) => `${JSON.stringify(name)} = ${nameOf(value)}`)
+  const outputs = graph.outputs.map(({ name, value, extent }) => {
+    const size = extent ? ` (${JSON.stringify(extent.count)} along axis ${extent.axis})` : ''
+    return `${JSON.stringify(name)} = ${nameOf(value)}${size}`
+  })
   return [...lines, `output ${outputs.join(', ')}`]
 }

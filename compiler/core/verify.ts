@@ -5,7 +5,8 @@
  * 3. dimensions are integers, not negative, and no tensor exceeds `maxElements`;
  * 4. graph inputs are values of `input` nodes, every reachable `input` node is among them, and port names are unique;
  * 5. a constant's data has as many elements as its shape;
- * 6. all of this holds for a node's regions, which reach nothing outside themselves (by 4).
+ * 6. an output of data-dependent size names an output of type i32[] for it, and one of its own axes;
+ * 7. all of this holds for a node's regions, which reach nothing outside themselves (by 4).
  */
 import { CompileError, type Diagnostic } from './diagnostic.ts'
 import { nodesOf, regionsOf, type Graph, type Node } from './graph.ts'
@@ -65,6 +66,11 @@ function check(graph: Graph): Diagnostic[] {
   }
   for (const ports of [graph.inputs, graph.outputs]) {
     if (new Set(ports.map((p) => p.name)).size !== ports.length) report('port names repeat', undefined)
+  }
+  for (const { name, value, extent } of graph.outputs) {
+    const count = graph.outputs.find((port) => port.name === extent?.count)?.value.type
+    const known = count !== undefined && sameType(count, { dtype: 'i32', shape: [] })
+    if (extent && !(known && extent.axis in value.type.shape)) report(`output "${name}" has no such extent`, undefined)
   }
   return found
 }

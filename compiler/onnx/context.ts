@@ -64,5 +64,10 @@ export interface Operator {
   readonly floats?: 'arithmetic' | 'storage'
   /** Whether it takes sequences and optionals without a value; other operators get tensors only. */
   readonly items?: true
+  /**
+   * Takes tensors whose length along an axis depends on data, padded: the axis of the results that axis `axis` of input
+   * `input` becomes, element for element; undefined where there is none. Operators without it do not take such tensors.
+   */
+  readonly keeps?: (c: OpContext, input: number, axis: number) => number | undefined
   readonly lower: (c: OpContext) => Item[]
 }

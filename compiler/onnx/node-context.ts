@@ -6,13 +6,24 @@ import { topological, type Value } from '../core/graph.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
-import { isSequence, isTensor, kindOf, type Item, type Sequence } from './item.ts'
+import { isBounded, isSequence, isTensor, kindOf, type Bounded, type Item, type Sequence } from './item.ts'
 import { requireDType } from './stored-tensor.ts'
 
 type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
 
 /** What the importer does for a node. */
 export type Host = Pick<OpContext, 'inline' | 'captured' | 'attempt'>
+
+/** Names of the graph inputs that `value` depends on. */
+const inputsOf = (value: Value): string[] =>
+  topological([value]).flatMap((node) => (node.op === 'input' ? [node.attrs.name] : []))
+
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
+
+const bindHint = (inputs: readonly string[]) => ({
+  hint: `bind ${inputs.length > 1 ? 'these inputs' : 'this input'} to a value`,
+  inputs,
+})
 
 /** The `OpContext` of one ONNX node. Diagnostics come without origin: who calls `lower` locates them. */
 export class NodeContext implements OpContext {
@@ -34,7 +45,7 @@ export class NodeContext implements OpContext {
     node: NodeProto,
     origin: Origin,
     items: readonly (Item | undefined)[],
-    { floats, items: takesItems }: Operator,
+    { floats, items: takesItems, keeps }: Operator,
     { inline, captured, attempt }: Host,
     read: ReadonlySet<string>,
   ) {
@@ -43,6 +54,10 @@ export class NodeContext implements OpContext {
     this.items = items
     const inputs = items.map((item, i) => {
       if (!item || isTensor(item)) return item
+      if (isBounded(item) && !takesItems) {
+        if (keeps) return item.padded
+        this.refuseLength(i)
+      }
       return takesItems ? undefined : fail('A203', `input ${i} "${node.inputs[i]}" is ${kindOf(item)}, not a tensor`)
     })
     this.b = new Builder(origin)
@@ -69,6 +84,7 @@ export class NodeContext implements OpContext {
 
   input(i: number): Value {
     const item = this.items[i]
+    if (item && isBounded(item) && !this.inputs[i]) this.refuseLength(i)
     return this.inputs[i] ?? fail('A102', item ? `input ${i} is ${kindOf(item)}` : `input ${i} is missing`)
   }
 
@@ -85,13 +101,34 @@ export class NodeContext implements OpContext {
     const value = this.input(i)
     const known = constantOf(value)
     if (known) return known
-    const sources = topological([value]).flatMap((node) => (node.op === 'input' ? [node.attrs.name] : []))
+    const sources = inputsOf(value)
     const what = `input ${i} "${this.node.inputs[i]}" must be known at compile time`
     if (sources.length === 0) fail('A301', `${what}, but takes too long to evaluate`)
-    fail('A206', `${what}, but depends on ${sources.map((name) => `"${name}"`).join(', ')}`, {
-      hint: `bind ${sources.length > 1 ? 'these inputs' : 'this input'} to a value`,
-      inputs: sources,
-    })
+    fail('A206', `${what}, but depends on ${quoted(sources)}`, bindHint(sources))
+  }
+
+  /** A207: input `i` is of data-dependent length, which the operator does not take. */
+  refuseLength(i: number): never {
+    const item = this.items[i] as Bounded
+    const sources = inputsOf(item.count)
+    fail(
+      'A207',
+      `input ${i} "${this.node.inputs[i]}" is of a length along axis ${item.axis} that depends on ${quoted(sources)}`,
+      bindHint(sources),
+    )
+  }
+
+  /** The results under the data-dependent lengths that the inputs brought. */
+  limit(results: readonly Item[], { keeps, items }: Operator): readonly Item[] {
+    const given = this.items.flatMap((item, i) => (item && isBounded(item) ? [{ item, i }] : []))
+    const [first] = given
+    if (!first || items || !keeps) return results
+    const { count } = first.item
+    const axes = given.map(({ item, i }) => (item.count === count ? keeps(this, i, item.axis) : undefined))
+    const axis = axes[0]
+    const fails = axes.findIndex((a) => a === undefined || a !== axis)
+    if (axis === undefined || fails >= 0) this.refuseLength(given[Math.max(0, fails)]!.i)
+    return results.map((padded) => (isTensor(padded) ? { padded, axis, count } : padded))
   }
 
   constantInts(i: number, fallback?: readonly number[]): number[] {

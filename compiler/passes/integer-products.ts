@@ -1,13 +1,13 @@
 /**
  * Takes dequantization behind convolutions, matrix products, sums and extremes, so that they work on integers:
- * Σ (x - x₀)·sₓ · w·s_w = (Σ x·w - x₀ Σ w) · sₓ·s_w, where all but x is known.
+ * Σ (x - x₀)·sₓ · (w - w₀)·s_w is a sum of integers times sₓ·s_w, where all but x is known.
  * Before: any graph; constants not folded, or 8-bit weights are floats already. After: a product of dequantized operands of
  * which the second is constant is an i32 product of 8-bit integers, dequantized by a map; what is quantized again as it was
  * before is taken as it is.
  */
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
-import { convert } from '../core/expr.ts'
+import { convert, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { freeAxes } from '../core/ops/dot-general.ts'
@@ -19,13 +19,19 @@ import { dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from '
 /** Products of an 8-bit and a 7-bit magnitude that are sure to fit into 31 bits. */
 const mostTerms = 1 << 16
 
-/** Constant weights minus their zero point, in i8; undefined where they do not fit. */
-function centeredWeights(w: Dequantized): Tensor | undefined {
+/** Constant weights as i8, and the zero point that they have as such. */
+function byteWeights(w: Dequantized): { weights: Tensor; zero: number } | undefined {
   const known = constantOf(w.q)
   if (!known) return undefined
-  if (known.dtype === 'i8' && w.zero === 0) return known
-  const values = toNumbers(known).map((v) => v - w.zero)
-  return values.every((v) => v >= -128 && v <= 127) ? tensorOf('i8', known.shape, values) : undefined
+  if (known.dtype === 'i8') return { weights: known, zero: w.zero }
+  const shifted = (by: number): Tensor =>
+    tensorOf(
+      'i8',
+      known.shape,
+      toNumbers(known).map((v) => v - by),
+    )
+  const fits = toNumbers(known).every((v) => v - w.zero >= -128 && v - w.zero <= 127)
+  return fits ? { weights: shifted(w.zero), zero: 0 } : { weights: shifted(128), zero: w.zero - 128 }
 }
 
 /** Sums of the weights over all axes but `axis`. */
@@ -76,35 +82,55 @@ function channelScales(w: Dequantized, axis: number, channels: number): readonly
 const isPadded = (node: NodeOf<'convolution'>): boolean =>
   node.attrs.window.some((axis) => axis.low > 0 || axis.high > 0)
 
+/** Σ x under each window or along each row, shaped to broadcast over the output channels. */
+function inputSums(b: Builder, { node, resultAxis }: Product, x: Dequantized, sum: Value): Value {
+  if (node.op === 'convolution') {
+    const { groups, rhs } = node.attrs
+    const shape = node.operands[1]!.type.shape.map((d, i) => (i === rhs.output ? groups : d))
+    const ones = b.constant(tensorOf('i8', shape, new Array<number>(elementCount(shape)).fill(1)))
+    const sums = b.convolution(x.q, ones, { ...node.attrs, ...(isPadded(node) && { padValue: x.zero }) })
+    if (groups === 1 || groups === sum.type.shape[resultAxis]) return sums
+    const each = sum.type.shape[resultAxis]! / groups
+    const split = [...sums.type.shape.slice(0, resultAxis + 1), each, ...sums.type.shape.slice(resultAxis + 1)]
+    const kept = sums.type.shape.map((_, i) => (i <= resultAxis ? i : i + 1))
+    return b.reshape(b.broadcastInDim(sums, split, kept), sum.type.shape)
+  }
+  const sums = b.reduce('add', b.convert(x.q, 'i32'), node.attrs.lhsContract)
+  return b.reshape(sums, [...sums.type.shape, 1])
+}
+
 function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined {
   const product = productOf(node)
   if (!product || product.terms > mostTerms || node.results[0]!.type.dtype !== 'f32') return undefined
   const x = dequantizedOf(now(product.node.operands[0]!), now)
   const w = x && elementCount(x.scale.type.shape) === 1 ? dequantizedOf(now(product.node.operands[1]!), now) : undefined
-  const weights = w && centeredWeights(w)
-  if (!x || !w || !weights) return undefined
+  const bytes = w && byteWeights(w)
+  if (!x || !w || !bytes) return undefined
   const { weightAxis, resultAxis } = product
-  const channels = weights.shape[weightAxis]!
+  const channels = bytes.weights.shape[weightAxis]!
   const scales = channelScales(w, weightAxis, channels)
   if (!scales) return undefined
   const b = new Builder(node.origin)
-  const kernel = b.constant(weights)
+  const kernel = b.constant(bytes.weights)
   const sum =
     product.node.op === 'convolution'
       ? b.convolution(x.q, kernel, { ...product.node.attrs, ...(isPadded(product.node) && { padValue: x.zero }) })
       : b.dotGeneral(x.q, kernel, product.node.attrs)
   const along = sum.type.shape.map((_, i) => (i === resultAxis ? channels : 1))
   const xScale = Number(reader(constantOf(x.scale)!)(0))
-  const scale = b.constant(
-    tensorOf(
-      'f32',
-      along,
-      scales.map((s) => Math.fround(xScale * s)),
-    ),
+  const both = scales.map((s) => Math.fround(xScale * s))
+  const scale = b.constant(tensorOf('f32', along, both))
+  // Σ (x - x₀)(w - w₀) = Σ x·w - x₀ Σ w + n x₀ w₀ - w₀ Σ x: of these, Σ x is not known.
+  const known = sumsAlong(bytes.weights, weightAxis).map((s) => x.zero * (product.terms * bytes.zero - s))
+  const offset = known.some((v) => v !== 0) ? b.constant(tensorOf('i32', along, known)) : undefined
+  const shifted = (e: Expr, o: Expr | undefined): Expr => (o ? f.add(e, o) : e)
+  if (bytes.zero === 0) {
+    return b.map([sum, scale, ...(offset ? [offset] : [])], (e, s, o) => f.mul(convert(shifted(e!, o), 'f32'), s!))
+  }
+  const sums = inputSums(b, product, x, sum)
+  return b.map([sum, scale, sums, ...(offset ? [offset] : [])], (e, s, n, o) =>
+    f.mul(convert(f.sub(shifted(e!, o), f.mul(n!, bytes.zero)), 'f32'), s!),
   )
-  if (x.zero === 0) return b.map([sum, scale], (e, s) => dequantized(e!, s!, undefined))
-  const offset = sumsAlong(weights, weightAxis).map((s) => s * x.zero)
-  return b.map([sum, scale, b.constant(tensorOf('i32', along, offset))], (e, s, o) => dequantized(e!, s!, o))
 }
 
 /** Sums and extremes of integers instead of dequantized ones. */

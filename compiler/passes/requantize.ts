@@ -16,10 +16,14 @@ import { convertScalar } from '../core/scalar.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensorOf, toNumbers } from '../core/tensor.ts'
 
-/** (sum + bias) · scale, of an i32 sum. */
-interface Scaled {
+/** sum + bias - less, in i32. */
+interface Biased {
   readonly sum: Expr
   readonly bias: Value | undefined
+  readonly less: Expr | undefined
+}
+
+interface Scaled extends Biased {
   readonly scale: Value
 }
 
@@ -79,14 +83,16 @@ class Rewriter {
     return op === 'convolution' || op === 'dot_general'
   }
 
-  private biasedSum(e: Expr): { sum: Expr; bias: Value | undefined } | undefined {
-    if (this.isSum(e)) return { sum: e, bias: undefined }
+  /** `e` as an i32 sum, what is known of it and what else is subtracted. */
+  private biasedSum(e: Expr): Biased | undefined {
+    if (this.isSum(e)) return { sum: e, bias: undefined, less: undefined }
     if (e.kind !== 'binary' || e.dtype !== 'i32' || (e.op !== 'add' && e.op !== 'sub')) return undefined
-    const bias = this.constantValue(e.b)
-    const inner = bias && this.biasedSum(e.a)
+    const inner = this.biasedSum(e.a)
     if (!inner) return undefined
+    const bias = this.constantValue(e.b)
+    if (!bias) return e.op === 'sub' && !inner.less ? { ...inner, less: e.b } : undefined
     const signed = e.op === 'add' ? bias : this.b.unary('neg', bias)
-    return { sum: inner.sum, bias: inner.bias ? this.b.binary('add', inner.bias, signed) : signed }
+    return { ...inner, bias: inner.bias ? this.b.binary('add', inner.bias, signed) : signed }
   }
 
   private scaled(e: Expr): Scaled | undefined {
@@ -96,8 +102,13 @@ class Rewriter {
     return sum && { ...sum, scale }
   }
 
-  private product({ sum, bias, scale }: Scaled): Expr {
-    return f.mul(convert(bias ? f.add(sum, this.asExpr(bias)) : sum, 'f32'), this.asExpr(scale))
+  private whole({ sum, bias, less }: Biased): Expr {
+    const biased = bias ? f.add(sum, this.asExpr(bias)) : sum
+    return less ? f.sub(biased, less) : biased
+  }
+
+  private product(scaled: Scaled): Expr {
+    return f.mul(convert(this.whole(scaled), 'f32'), this.asExpr(scaled.scale))
   }
 
   /** (sum · scale) + bias as (sum + integer bias) · scale, where the bias is an integer of that scale; sum + b - c as sum + d. */
@@ -105,8 +116,11 @@ class Rewriter {
     if (e.kind !== 'binary') return undefined
     if (e.dtype === 'i32') {
       const sum = this.biasedSum(e)
-      const nested = e.a.kind === 'binary' || e.op === 'sub'
-      return sum?.bias && nested ? f.add(sum.sum, this.asExpr(sum.bias)) : undefined
+      if (!sum?.bias) return undefined
+      // In order already: sum, sum + bias, or that less something.
+      const rest = sum.less && e.op === 'sub' && e.b === sum.less ? e.a : e
+      const inOrder = rest.kind === 'binary' && rest.op === 'add' && this.isSum(rest.a)
+      return inOrder ? undefined : this.whole(sum)
     }
     if (e.op !== 'add' || e.dtype !== 'f32') return undefined
     const scaled = this.scaled(e.a)

@@ -1,12 +1,12 @@
-import { integerRange, type DType } from '../core/dtype.ts'
+import { byteSize, integerRange, type DType } from '../core/dtype.ts'
 import { arg, children, parts, replaceParts, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
 
 /**
- * Arguments of the expression that fills a `requantize` hole: 0 the four sums, 1 four elements at `aux`, from `vectors` on
- * the vectors over channels, from `table` on the site's constants.
+ * Arguments of the expression that fills a `requantize` hole: the four sums, four elements at `aux` or the one there for all
+ * channels of a pixel, from `vectors` on the vectors over channels, from `table` on the site's constants.
  */
-export const requantizeArguments = { acc: 0, aux: 1, vectors: 2, table: 16 } as const
+export const requantizeArguments = { acc: 0, aux: 1, pixel: 2, vectors: 3, table: 16 } as const
 
 const mostVectors = requantizeArguments.table - requantizeArguments.vectors
 const mostConstants = 64
@@ -36,10 +36,14 @@ const isVector = (a: Access, extent: number): boolean => {
   )
 }
 
-const isAux = (a: Access, extent: number): boolean =>
-  !a.indirect &&
-  ['i8', 'u8', 'i32', 'f32'].includes(a.buffer.dtype) &&
-  (extent === 1 || a.strides[a.strides.length - 1] === 1)
+const isAux = (a: Access, extent: number): boolean => {
+  const stride = a.strides[a.strides.length - 1]
+  if (a.indirect || !['i8', 'u8', 'i32', 'f32'].includes(a.buffer.dtype)) return false
+  return extent === 1 || stride === 1 || (stride === 0 && byteSize(a.buffer.dtype) === 4)
+}
+
+/** Whether one element of `aux` is for all channels. */
+export const isPerPixel = (aux: Access): boolean => aux.strides[aux.strides.length - 1] === 0
 
 const lanes: readonly DType[] = ['i8', 'u8', 'i32', 'f32', 'bool']
 
@@ -94,7 +98,8 @@ export function planIntegerEpilogue(post: Post, extent: number): IntegerEpilogue
   const hole = replaceParts(expr, (e) => {
     if (e.kind === 'arg') {
       if (e.index === 0) return arg(requantizeArguments.acc, e.dtype)
-      if (e.index === auxIndex) return arg(requantizeArguments.aux, e.dtype)
+      if (e.index === auxIndex)
+        return arg(isPerPixel(aux!) ? requantizeArguments.pixel : requantizeArguments.aux, e.dtype)
       return arg(requantizeArguments.vectors + vectors.indexOf(e.index), e.dtype)
     }
     if (e.kind !== 'const' || (e.dtype !== 'f32' && e.dtype !== 'i32')) return undefined

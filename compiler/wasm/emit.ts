@@ -59,14 +59,23 @@ export function emitModule(
     }
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
     const functions = new Map<string, string>()
+    /** A function that calls `dot` where the dot product is exact, else `plain`. */
+    const either = (dot: string, plain: string): string => {
+      const name = `${dot}_or_${plain}`
+      if (functions.has(name)) return name
+      functions.set(name, name)
+      const { params } = binaryen.getFunctionInfo(m.getFunction(plain))
+      const args = (): Code[] => binaryen.expandType(params).map((type, i) => m.local.get(i, type))
+      const exact = m.i32.ne(m.global.get(dotGlobal, binaryen.i32), m.i32.const(1))
+      const body = m.if(exact, m.call(dot, args(), binaryen.none), m.call(plain, args(), binaryen.none))
+      m.addFunction(name, params, binaryen.none, [], body)
+      return name
+    }
     const call = (kernel: LeafKernel, site: Site): Code | undefined => {
       if (kernel.kind === 'template') {
         const name = linker.link(kernel.template, kernel.holes)
-        const plain = m.call(name, templateArguments(kernel, site), binaryen.none)
-        if (!probes || !kernel.dot) return plain
-        const exact = m.i32.ne(m.global.get(dotGlobal, binaryen.i32), m.i32.const(1))
-        const dot = linker.link(kernel.dot, kernel.holes)
-        return m.if(exact, m.call(dot, templateArguments(kernel, site), binaryen.none), plain)
+        const chosen = probes && kernel.dot ? either(linker.link(kernel.dot, kernel.holes), name) : name
+        return m.call(chosen, templateArguments(kernel, site), binaryen.none)
       }
       const request = kernel.kind === 'nest' ? requestNest(kernel) : requestScan(kernel)
       if (!request) return undefined

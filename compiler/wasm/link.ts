@@ -123,10 +123,11 @@ function epilogueArgument(f: FunctionBuilder): (index: number) => Code {
 /** Parameters of the hole: sums, vectors over channels, aux, table. */
 function requantizeArgument(f: FunctionBuilder, expr: Expr): (index: number) => Code {
   const dtypes = new Map(parts(expr).flatMap((e) => (e.kind === 'arg' ? [[e.index, e.dtype] as const] : [])))
-  const { acc, aux, vectors, table } = requantizeArguments
+  const { acc, aux, pixel, vectors, table } = requantizeArguments
   return (index) => {
     if (index === acc) return f.get(0)
     if (index === aux) return loadContiguous(f, dtypes.get(index)!, f.get(2))
+    if (index === pixel) return f.m.v128.load32_splat(0, 4, f.get(2), memoryName)
     if (index < table) return loadContiguous(f, 'f32', f.get(1), (index - vectors) * 16)
     return f.m.v128.load32_splat((index - table) * 4, 4, f.get(3), memoryName)
   }

@@ -8,6 +8,7 @@ import { elementCount } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
 import type { Item } from '../item.ts'
+import { limited } from '../shared/compaction.ts'
 import { stacked, tensorOutput, unrolls } from '../shared/unroll.ts'
 
 /** Inputs and what is known of them. */
@@ -81,8 +82,12 @@ function run(c: OpContext, { carried, scanCount, trips }: Form): Item[] {
   const within = (v: Value, done: Value): Value =>
     trips === undefined ? b.map([v, done, scalar(limit!)], (go, i, n) => f.and(go, f.lt(convert(i, 'i64'), n))) : v
   const conditional = !bounded || !always(start) || !always(continues)
-  if (conditional && scanCount > 0) c.unsupported('scan outputs of a length that is known at run time only')
-  const { carried: last, stacked: scans } = b.while({
+  if (!bounded && scanCount > 0) c.unsupported('scan outputs of a length that nothing bounds at compile time')
+  const {
+    carried: last,
+    stacked: scans,
+    count,
+  } = b.while({
     trips: bounded ? trips : unboundedTrips,
     iteration,
     ...(conditional && {
@@ -98,7 +103,7 @@ function run(c: OpContext, { carried, scanCount, trips }: Form): Item[] {
     scanInputs: [],
     scanOutputs: results.slice(initial.length).map((slice) => ({ slice, axis: 0, reverse: false })),
   })
-  return [...last, ...scans]
+  return [...last, ...(conditional ? scans.map((padded) => limited(b, padded, 0, count)) : scans)]
 }
 
 /**

@@ -8,9 +8,9 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
-import { integerConvolution } from './integer-convolution.ts'
+import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import { address, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
 
 type Convolution = NodeOf<'convolution'>
 
@@ -19,8 +19,8 @@ export function convolution(s: Scheduler, node: Convolution): void {
   if (!form) return direct(s, node)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
   if (node.results[0]!.type.dtype === 'i32') {
-    if (depthwise) direct(s, node)
-    else integerConvolution(s, node, form, input(s, node))
+    const lower = depthwise ? integerDepthwise : integerConvolution
+    lower(s, node, form, input(s, node))
   } else if (depthwise) depthwiseTemplate(s, node, form)
   else implicitGemm(s, node, form)
 }
@@ -63,12 +63,6 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
     tapAcross: across.dilation * x.pixel,
   }
 }
-
-/** What a band of pixels may read, in bytes: half of a small second-level cache. */
-const bandBytes = 1 << 16
-
-/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
 
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs

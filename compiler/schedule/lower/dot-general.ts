@@ -7,10 +7,9 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
-import { bandOf } from './convolution.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
-import { address, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 

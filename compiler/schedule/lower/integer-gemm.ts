@@ -1,11 +1,10 @@
 import { byteSize } from '../../core/dtype.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import type { Pending } from '../lazy.ts'
-import type { Access, Buffer } from '../program.ts'
+import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { bandOf } from './convolution.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
-import { address } from './template.ts'
+import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 export interface IntegerWeights {
@@ -23,6 +22,10 @@ export interface IntegerWeights {
 
 const blockChannels = 8
 const runStep = 4
+/** So few rows leave most of a tile of four pixels to repetitions. */
+const mostGemvRows = 2
+/** Smaller products do not repay a function of their own. */
+const leastGemvWeights = 1 << 12
 
 interface Packed {
   readonly buffer: Buffer
@@ -91,25 +94,59 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const [rows, columns, inputs] = weights.extents
   const packed = packIntegerWeights(s, weights)
   const padded = Math.ceil(outputs / blockChannels) * blockChannels
+  const common = (p: IntegerPlacement, nodes: readonly string[]) => ({
+    kind: 'template' as const,
+    holes: p.holes,
+    reads: [x.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
+    writes: [p.write.buffer],
+    nodes,
+  })
+  const leading = (p: IntegerPlacement, n: number): TemplateArgument[] => [
+    address(x, n * g.image),
+    { buffer: packed.buffer, offset: 0 },
+    { buffer: p.bias, offset: 0 },
+    { buffer: p.vectors, offset: 0 },
+    { buffer: p.table, offset: 0 },
+    address(p.write, n * g.place(p.write).image),
+    address(p.aux, n * g.place(p.aux).image),
+  ]
+  const rowsOnly = (p: IntegerPlacement, nodes: readonly string[]): void =>
+    s.emit({
+      ...common(p, nodes),
+      template: 'u8_gemv_i16_1x16',
+      dot: 'u8_gemv_dot_1x32',
+      args: [
+        ...leading(p, 0),
+        g.width,
+        inputs,
+        outputs,
+        p.vectorBytes,
+        p.element,
+        g.nextPixel,
+        bytesOf(g.place(p.write), p.write).pixel,
+        bytesOf(g.place(p.aux), p.aux).pixel,
+        { flip: x.buffer.dtype },
+      ],
+      macs: g.width * outputs * inputs,
+    })
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
+    const flat = g.images * groups * g.height * rows * columns === 1
+    if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
+      rowsOnly(p, nodes)
+      return
+    }
     const y = bytesOf(g.place(p.write), p.write)
     const u = bytesOf(g.place(p.aux), p.aux)
-    const element = byteSize(p.aux.buffer.dtype)
+    const { element } = p
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     for (let n = 0; n < images; n++) {
       s.emit({
-        kind: 'template',
+        ...common(p, nodes),
         template: 'u8_igemm_i16_2x8',
         dot: 'u8_igemm_dot_4x8',
         args: [
-          address(x, n * g.image),
-          { buffer: packed.buffer, offset: 0 },
-          { buffer: p.bias, offset: 0 },
-          { buffer: p.vectors, offset: 0 },
-          { buffer: p.table, offset: 0 },
-          address(p.write, n * g.place(p.write).image),
-          address(p.aux, n * g.place(p.aux).image),
+          ...leading(p, n),
           grouped ? groups : g.images,
           g.height,
           g.width,
@@ -136,11 +173,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           u.pixel,
           { flip: x.buffer.dtype },
         ],
-        holes: p.holes,
-        reads: [x.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
-        writes: [p.write.buffer],
         macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
-        nodes,
       })
     }
   }

@@ -1,7 +1,7 @@
 import { byteSize } from '../../core/dtype.ts'
 import { arg, constant, type Expr } from '../../core/expr.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import { planIntegerEpilogue, type IntegerEpilogue } from '../integer-epilogue.ts'
+import { isPerPixel, planIntegerEpilogue, type IntegerEpilogue } from '../integer-epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -11,6 +11,8 @@ export interface IntegerPlacement {
   readonly write: Access
   /** The hole's second operand, or the result again where it has none. */
   readonly aux: Access
+  /** Bytes from one channel to the next in `aux`. */
+  readonly element: number
   readonly bias: Buffer
   readonly vectors: Buffer
   /** Bytes of `vectors` for every four channels. */
@@ -61,10 +63,9 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
     }
     const { vectors, vectorBytes } = vectorBuffer(s, site, epilogue)
     const bias = biasBuffer(s, site, epilogue)
-    site.call(
-      { write, aux: epilogue.aux ?? write, bias, vectors, vectorBytes, table: tableBuffer(s, epilogue), holes },
-      nodes,
-    )
+    const aux = epilogue.aux ?? write
+    const element = isPerPixel(aux) ? 0 : byteSize(aux.buffer.dtype)
+    site.call({ write, aux, element, bias, vectors, vectorBytes, table: tableBuffer(s, epilogue), holes }, nodes)
   }
   return { type, emit }
 }

@@ -33,6 +33,12 @@ export const address = (access: Access, offset = 0): TemplateArgument => ({
   offset: access.offset + offset,
 })
 
+/** What a band of pixels may read, in bytes: half of a small second-level cache. */
+const bandBytes = 1 << 16
+
+/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
+export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
+
 /** A pending kernel around a template: what its epilogue can't do becomes a nest behind it. */
 export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   const { type, channels } = site

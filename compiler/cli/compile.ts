@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { Option } from 'commander'
 import type { Compiled, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
+import { describeAccuracy, describeQuantization } from './quantization.ts'
+import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
 import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import type { Terminal } from './terminal.ts'
 
-interface Options extends ShapeOptions {
+interface Options extends ShapeOptions, QuantizeCliOptions {
   output: string
   name: string
   target: Target | 'both'
@@ -17,20 +19,26 @@ interface Options extends ShapeOptions {
   json?: boolean
 }
 
-export const addCompile: AddCommand = (program, terminal) => {
+const usage = `
+attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--max-drop 1%]
+                          8-bit integers, in ranges that values take on DATA; quantization.html in
+                          the folder tells which layers that hurts`
+
+export const addCompile: AddCommand = (program, terminal, done) => {
   const command = program
     .command('compile')
     .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts')
     .option('--name <name>', 'name of the files', 'model')
-  addShapeOptions(command)
+  addQuantizeOptions(addShapeOptions(command))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
     .option('--json', 'print the report as JSON')
+    .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
@@ -39,8 +47,12 @@ export const addCompile: AddCommand = (program, terminal) => {
       const { partSizes } = await import('./sizes.ts')
       const { name, target } = options
       phase('reading')
-      const compiled = await compile(readFile(path), {
-        ...(await importOptions(path, options)),
+      const model = readFile(path)
+      const importing = await importOptions(path, options)
+      const { quantize } = options
+      const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
+      const compiled = await compile(source, {
+        ...importing,
         ...(target !== 'both' && { targets: [target] }),
         onPhase: phase,
       })
@@ -57,11 +69,18 @@ export const addCompile: AddCommand = (program, terminal) => {
         const { report, spec } = compiled
         const result = { output: options.output, files: Object.keys(files), parts, spec, report }
         terminal.out(toJson(options.profile ? { ...result, phases } : result))
-        return
+      } else {
+        terminal.out(describe(compiled, parts))
+        if (options.profile)
+          terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
       }
-      terminal.out(describe(compiled, parts))
-      if (options.profile)
-        terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
+      const { quantization } = compiled.report
+      if (quantization?.withinBudget === false) {
+        terminal.err(
+          `the budget is not kept: ${describeAccuracy(quantization.accuracy!)}; this is the best that was found`,
+        )
+        done(1)
+      }
     })
 }
 
@@ -99,7 +118,9 @@ function describe({ report }: Compiled, parts: readonly PartSize[]): string {
     ['kernels', formatCount(report.kernels.length), kinds(report.kernels.map(({ kernel }) => kernel))],
     ['MACs', formatCount(report.macs)],
   ]
-  return [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])].join('\n')
+  const { quantization } = report
+  const tables = [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])]
+  return [...tables, ...(quantization ? ['', describeQuantization(quantization)] : [])].join('\n')
 }
 
 /** e.g. `12 nest, 9 f32_igemm_4x8` */

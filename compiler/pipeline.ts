@@ -8,13 +8,13 @@ import {
   type Report,
   type Target,
 } from './core/artefact.ts'
-import type { Graph } from './core/graph.ts'
+import { countsOf, type Graph } from './core/graph.ts'
 import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
-import type { Program, ProgramPort } from './schedule/program.ts'
+import { macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
 import { emitModule, loadBinaryen, pagesOf } from './wasm/emit.ts'
 
@@ -63,11 +63,19 @@ export async function compileGraph(
     shape,
     address: plan.addresses.get(buffer)!,
   })
+  const counts = countsOf(optimized)
+  const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
+    const { extent } = optimized.outputs[i]!
+    if (counts.has(output.name)) return []
+    if (!extent) return [port(output)]
+    const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
+    return [{ ...port(output), extent: { axis: extent.axis, address } }]
+  })
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
     inputs: program.inputs.map(port),
-    outputs: program.outputs.map(port),
+    outputs,
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets
@@ -81,7 +89,7 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({
     kernel: kernel.kind === 'template' ? kernel.template : kernel.kind,
     nodes: kernel.nodes,
-    macs: kernel.kind === 'template' ? kernel.macs : 0,
+    macs: macsOf(kernel),
   }))
   return {
     weights: plan.constants.length,

@@ -1,7 +1,7 @@
 /** What ships to the user: loads a module that attar compiled and runs it. Imports nothing. */
 
 /** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
-const abi = 1
+const abi = 2
 
 const arrays: Record<DType, ViewConstructor> = {
   bool: Uint8Array,
@@ -32,6 +32,8 @@ export interface Port {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly address: number
+  /** The i32 at `address` tells how many elements along `axis` count; behind them stands padding. */
+  readonly extent?: { readonly axis: number; readonly address: number }
 }
 
 export interface Spec {
@@ -46,7 +48,10 @@ export type Source = WebAssembly.Module | BufferSource | Response | URL | string
 export interface Model {
   /** Views of the inputs in the module's memory, for filling in place. Activations share it: write before every run. */
   readonly inputs: Readonly<Record<string, View>>
-  /** Views of the outputs in the module's memory; they hold the results of the last run. */
+  /**
+   * Views of the outputs in the module's memory; they hold the results of the last run. One whose size depends on data
+   * is as long as that run made it.
+   */
   readonly outputs: Readonly<Record<string, View>>
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
@@ -94,20 +99,20 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
       Object.fromEntries(
         ports.map(({ name, dtype, shape, address }) => [
           name,
-          new arrays[dtype](
-            memory.buffer,
-            address,
-            shape.reduce((count, d) => count * d, 1),
-          ),
+          new arrays[dtype](memory.buffer, address, product(shape)),
         ]),
       ),
     )
   const inputs = views(spec.inputs)
-  const outputs = views(spec.outputs)
+  const whole = views(spec.outputs)
+  const sized = spec.outputs.some(({ extent }) => extent)
+  let outputs = whole
 
   return {
     inputs,
-    outputs,
+    get outputs() {
+      return outputs
+    },
     run(values, options) {
       if (values) {
         for (const name in values) {
@@ -129,11 +134,27 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
         }
       }
       run()
+      if (sized) {
+        const trimmed = spec.outputs.map((port) => [port.name, trim(memory, port, whole[port.name]!)])
+        outputs = Object.freeze(Object.fromEntries(trimmed)) as typeof whole
+      }
       return options?.copy
         ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()]))
         : outputs
     },
   }
+}
+
+const product = (dims: readonly number[]): number => dims.reduce((count, d) => count * d, 1)
+
+/** The elements that count, moved together where padding stands between them. */
+function trim({ buffer }: WebAssembly.Memory, { shape, extent }: Port, view: View): View {
+  if (!extent) return view
+  const rows = product(shape.slice(0, extent.axis))
+  const kept = product(shape.slice(extent.axis + 1)) * new Int32Array(buffer, extent.address)[0]!
+  const row = view.length / rows
+  for (let i = 1; i < rows; i++) view.copyWithin(i * kept, i * row, i * row + kept)
+  return view.subarray(0, rows * kept)
 }
 
 /** `Float32Array` and so on, for arrays of other realms too; canvas pixels count as plain bytes. */

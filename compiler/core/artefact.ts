@@ -2,7 +2,7 @@ import type { DType } from './dtype.ts'
 import type { Shape } from './shape.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
-export const abiVersion = 1
+export const abiVersion = 2
 
 /** Instruction sets: `simd` runs everywhere, `relaxed-simd` where the engine knows those opcodes. */
 export const targets = ['simd', 'relaxed-simd'] as const
@@ -15,6 +15,11 @@ export interface PortSpec {
   readonly shape: Shape
   /** Byte address of the first element. */
   readonly address: number
+  /**
+   * Of an output whose size depends on data: after a run, the i32 at byte `address` tells how many elements along `axis`
+   * count; `shape` is the greatest, and behind them stands padding.
+   */
+  readonly extent?: { readonly axis: number; readonly address: number }
 }
 
 /** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. */

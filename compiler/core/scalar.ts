@@ -1,4 +1,4 @@
-import { byteSize, integerRange, isBigInt, isFloat, type DType, type Scalar } from './dtype.ts'
+import { allocate, byteSize, fromBytes, integerRange, isBigInt, isFloat, type DType, type Scalar } from './dtype.ts'
 import type { BinaryOp, CompareOp, Expr, UnaryOp } from './expr.ts'
 import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from './half.ts'
 import * as math from './math.ts'
@@ -58,6 +58,16 @@ export function convertScalar(x: Scalar, from: DType, to: DType): Scalar {
   // u32 goes by way of i64, as a C cast does on 64-bit machines; the narrow types by way of i32.
   const wide = saturate(x as number, to === 'u32' ? 'i64' : 'i32')
   return normalize(to, Number(BigInt.asIntN(32, wide)))
+}
+
+/** The number of dtype `to` that has the bits of one of dtype `from`. */
+function bitcastScalar(from: DType, to: DType): (x: Scalar) => Scalar {
+  const written = allocate(from, 1)
+  const bytes = new Uint8Array(written.buffer)
+  return (x) => {
+    written[0] = x
+    return fromBytes(to, bytes, 1)[0]!
+  }
 }
 
 const floatUnary: Record<Exclude<UnaryOp, 'not'>, (x: number) => number> = {
@@ -213,6 +223,11 @@ function compileStep(e: Expr, slot: (x: Expr) => number): (args: readonly Scalar
       const { dtype } = e
       const from = e.x.dtype
       return (_, values) => convertScalar(values[x]!, from, dtype)
+    }
+    case 'bitcast': {
+      const x = slot(e.x)
+      const f = bitcastScalar(e.x.dtype, e.dtype)
+      return (_, values) => f(values[x]!)
     }
     case 'unary': {
       const x = slot(e.x)

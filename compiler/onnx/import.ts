@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
-import { nodesOf, type Graph } from '../core/graph.ts'
+import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -16,10 +16,10 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
-import { isSequence, isTensor, kindOf, type Item } from './item.ts'
-import { NodeContext } from './node-context.ts'
+import { isBounded, isSequence, isTensor, kindOf, type Item } from './item.ts'
+import { NodeContext, type Host } from './node-context.ts'
 import { operators } from './ops/index.ts'
-import { namesRead, neededNodes } from './order.ts'
+import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 
 export interface ImportOptions extends Bindings {
@@ -49,13 +49,29 @@ export function importModel(
   const names = model.graph.outputs.map(({ name }) => name)
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const outputs = names.map((name, i) => {
-    const value = results[i]!
-    return isTensor(value) ? { name, value } : fail('A203', `output "${name}" is ${kindOf(value)}, not a tensor`)
-  })
-  const graph = { inputs: ports, outputs }
-  for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  const graph = { inputs: ports, outputs: outputPorts(names, results as readonly Item[]) }
+  for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   return { graph, metadata: { ...model.metadata } }
+}
+
+/** The outputs; those of data-dependent size are followed by one that counts their elements. */
+function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
+  const counts = new Map<Value, Port>()
+  const outputs = names.map((name, i): Port => {
+    const item = results[i]!
+    if (isTensor(item)) return { name, value: item }
+    if (!isBounded(item)) fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+    const { padded, axis, count } = item
+    let port = counts.get(count)
+    if (!port) {
+      let own = `${name}.count`
+      while (names.includes(own)) own += '.count'
+      port = { name: own, value: count }
+      counts.set(count, port)
+    }
+    return { name, value: padded, extent: { axis, count: port.name } }
+  })
+  return [...outputs, ...counts.values()]
 }
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
@@ -68,6 +84,7 @@ function checkSize(type: TensorType, origin: Origin | undefined): void {
 
 function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
+  else if (isBounded(item)) checkSize(item.padded.type, origin)
   else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
 }
 
@@ -195,10 +212,14 @@ class Importer {
     place: Place,
     read: ReadonlySet<string>,
   ): readonly Item[] {
-    const inline = (graph: GraphProto, args: readonly Item[]): Item[] => this.inline(graph, args, origin, place)
+    const host: Host = {
+      inline: (graph, args) => this.inline(graph, args, origin, place),
+      captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
+      attempt: (body) => this.attempt(body),
+    }
     try {
-      const context = new NodeContext(node, origin, inputs, operator, inline, read)
-      const results = context.store(operator.lower(context))
+      const context = new NodeContext(node, origin, inputs, operator, host, read)
+      const results = context.limit(context.store(operator.lower(context)), operator)
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
@@ -209,6 +230,20 @@ class Importer {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
       fail('A204', `${error.message}\ninputs: ${types}`)
+    }
+  }
+
+  private attempt<T>(body: () => T): T | undefined {
+    const found = this.found.length
+    const unsupported = [...this.unsupported].map(([key, e]) => ({ key, origin: e.origin, names: [...e.names] }))
+    try {
+      return body()
+    } catch (error) {
+      if (![Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
+      this.found.length = found
+      this.unsupported.clear()
+      unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
+      return undefined
     }
   }
 

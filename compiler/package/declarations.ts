@@ -10,7 +10,7 @@ export interface Inputs {
 ${members(spec.inputs, accepted)}
 }
 
-/** What \`run\` gives: row-major. */
+/** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
 ${members(spec.outputs, view)}
 }
@@ -76,16 +76,17 @@ function accepted(dtype: DType): string {
 
 const members = (ports: readonly PortSpec[], type: (dtype: DType) => string): string =>
   ports
-    .map(({ name, dtype, shape }) => {
+    .map(({ name, dtype, shape, extent }) => {
       const bits = isStorageOnly(dtype) ? ', as bits' : ''
-      return `  /** ${dtype}[${shape.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(dtype)}`
+      const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
+      return `  /** ${dtype}[${dims.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(dtype)}`
     })
     .join('\n')
 
 const ports = (list: readonly PortSpec[]): string => {
   const entries = list.map(
-    ({ name, dtype, shape }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number },\n`,
+    ({ name, dtype, shape, extent }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? '; readonly extent: { readonly axis: number; readonly address: number }' : ''} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

@@ -20,11 +20,18 @@ export function localInstance(): Instance {
       const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
       const results = model.run(Object.fromEntries(values), { copy: true })
       const tensors = spec.outputs.map(
-        ({ name, dtype, shape }) => [name, { dtype, shape, data: results[name]! }] as const,
+        ({ name, dtype, shape, extent }) =>
+          [name, { dtype, shape: shapeOf(shape, extent?.axis, results[name]!.length), data: results[name]! }] as const,
       )
       return Object.fromEntries(tensors)
     },
   }
+}
+
+/** `shape` with the length along `axis` that `elements` elements give. */
+function shapeOf(shape: readonly number[], axis: number | undefined, elements: number): readonly number[] {
+  const others = shape.reduce((product, d, i) => (i === axis ? product : product * d), 1)
+  return axis === undefined ? shape : shape.with(axis, others === 0 ? 0 : elements / others)
 }
 
 const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>

@@ -68,6 +68,8 @@ export function emitScalar(
           return unaryCode(f, part.op, part.dtype, operand(part.x))
         case 'convert':
           return convertCode(f, operand(part.x), part.x.dtype, part.dtype)
+        case 'bitcast':
+          return bitcastCode(f, operand(part.x), part.x.dtype, part.dtype)
         case 'binary':
           return binaryCode(f, part.op, part.a.dtype, operand(part.a), operand(part.b))
         case 'select':
@@ -267,6 +269,11 @@ export function binaryCode(f: FunctionBuilder, op: BinaryOp, dtype: DType, a: Co
     default:
       return integerCompare(f, op, type, signed, a, b)
   }
+}
+
+function bitcastCode(f: FunctionBuilder, x: Code, from: DType, to: DType): Code {
+  const type = wasmTypeOf(to)
+  return wasmTypeOf(from) === type ? x : f.m[type].reinterpret(x)
 }
 
 export function convertCode(f: FunctionBuilder, x: Code, from: DType, to: DType): Code {

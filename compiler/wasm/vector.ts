@@ -177,6 +177,8 @@ export function emitVector(
           return unaryVector(f, site, part.op, part.dtype, operand(part.x))
         case 'convert':
           return convertVector(f, operand(part.x), part.x.dtype, part.dtype)
+        case 'bitcast':
+          return operand(part.x)
         case 'binary': {
           const { op, a, b } = part
           const bound = boundOf(part, site.numbers ?? none)

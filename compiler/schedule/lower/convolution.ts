@@ -9,8 +9,9 @@ import { pack } from '../pack.ts'
 import { phasesOf } from '../phases.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
+import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import { address, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
@@ -22,7 +23,10 @@ export function convolution(s: Scheduler, node: Convolution): void {
   const phases = phasesOf(node)
   if (phases) return transposedConvolution(s, node, phases, convolution)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
-  if (depthwise) depthwiseTemplate(s, node, form)
+  if (node.results[0]!.type.dtype === 'i32') {
+    const lower = depthwise ? integerDepthwise : integerConvolution
+    lower(s, node, form, input(s, node))
+  } else if (depthwise) depthwiseTemplate(s, node, form)
   else implicitGemm(s, node, form)
 }
 
@@ -35,12 +39,12 @@ function input(s: Scheduler, node: Convolution): Access {
     return spatial < 0 ? { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 } : window[spatial]!
   })
   if (channelsLastForm(node) && window.every((w) => w.baseDilation === 1)) {
-    const access = s.forceBordered(x, convolutionBorder(window))
+    const access = s.forceBordered(x, convolutionBorder(node.attrs))
     const first = window.reduce((sum, w, i) => sum - w.low * access.strides[i + 1]!, 0)
     return { ...access, offset: access.offset + first }
   }
   const padded = axes.some((w) => w.low !== 0 || w.high !== 0 || w.baseDilation > 1)
-  return padded ? paddedCopy(s, s.readable(x), axes, 0) : s.force(x)
+  return padded ? paddedCopy(s, s.readable(x), axes, node.attrs.padValue ?? 0) : s.force(x)
 }
 
 /** Strides of a channels-last access in bytes: image, row, pixel. */
@@ -64,12 +68,6 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
     tapAcross: across.dilation * x.pixel,
   }
 }
-
-/** What a band of pixels may read, in bytes: half of a small second-level cache. */
-const bandBytes = 1 << 16
-
-/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
 
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs

@@ -34,6 +34,12 @@ export const address = (access: Access, offset = 0): TemplateArgument => ({
   offset: access.offset + offset,
 })
 
+/** What a band of pixels may read, in bytes: half of a small second-level cache. */
+const bandBytes = 1 << 16
+
+/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
+export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
+
 /** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */
 const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
   elementCount(shape) >= 1024 &&

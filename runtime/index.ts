@@ -3,13 +3,11 @@
 /** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
 const abi = 1
 
-const arrays: Record<DType, ViewConstructor> = {
-  bool: Uint8Array,
-  i8: Int8Array,
+/** Kinds of arrays for types of more than a byte. */
+const arrays: Partial<Record<DType, ViewConstructor>> = {
   i16: Int16Array,
   i32: Int32Array,
   i64: BigInt64Array,
-  u8: Uint8Array,
   u16: Uint16Array,
   u32: Uint32Array,
   u64: BigUint64Array,
@@ -19,7 +17,11 @@ const arrays: Record<DType, ViewConstructor> = {
   f64: Float64Array,
 }
 
-type DType = 'bool' | `${'i' | 'u'}${8 | 16 | 32 | 64}` | 'f16' | 'bf16' | 'f32' | 'f64'
+type DType =
+  | 'bool'
+  | `${'i' | 'u'}${2 | 4 | 8 | 16 | 32 | 64}`
+  | ('f16' | 'bf16' | 'f32' | 'f64')
+  | ('f8e4m3fn' | 'f8e4m3fnuz' | 'f8e5m2' | 'f8e5m2fnuz' | 'f8e8m0' | 'f4e2m1')
 export type View =
   | (Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array)
   | (BigInt64Array | BigUint64Array | Float32Array | Float64Array)
@@ -50,8 +52,8 @@ export interface Model {
   readonly outputs: Readonly<Record<string, View>>
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
-   * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for f16 and
-   * bf16, which pass as bits. An input written in place is passed as its own view; without `inputs` all of them are.
+   * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for floats of 16
+   * bits and fewer, which pass as bits. An input written in place is passed as its own view; without `inputs` all of them are.
    * @throws TypeError for an unknown or missing name, a wrong length or kind of array.
    */
   run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, View>>
@@ -94,7 +96,7 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
       Object.fromEntries(
         ports.map(({ name, dtype, shape, address }) => [
           name,
-          new arrays[dtype](
+          new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(
             memory.buffer,
             address,
             shape.reduce((count, d) => count * d, 1),
@@ -120,7 +122,7 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
           if (value === view) continue
           if (
             value?.length !== view.length ||
-            (ArrayBuffer.isView(value) ? kind(value) !== kind(view) : dtype.endsWith('f16'))
+            (ArrayBuffer.isView(value) ? kind(value) !== kind(view) : /f(16|8|4)/.test(dtype))
           ) {
             const given = value && `${kind(value) ?? 'array'} of ${value.length}`
             refuse(`input "${name}" (${dtype}[${shape}]) takes a ${kind(view)} of ${view.length}, got ${given}`)

@@ -13,6 +13,7 @@ import type { ReduceKind } from './ops/reduce.ts'
 import type { ScatterAttrs } from './ops/scatter.ts'
 import type { WindowAxis } from './ops/window.ts'
 import { elementCount, sameShape, type Shape } from './shape.ts'
+import { conversion, type Narrowing } from './small-float.ts'
 import { scalarTensor, tensorOf, type Tensor } from './tensor.ts'
 
 /**
@@ -63,8 +64,9 @@ export class Builder {
     return this.map([cond, a, b], (c, x, y) => expr.select(c!, x!, y!))
   }
 
-  convert(x: Value, dtype: DType): Value {
-    return this.map([x], (a) => expr.convert(a!, dtype))
+  /** By way of f32 where either is a float of 8 bits or fewer. */
+  convert(x: Value, dtype: DType, narrowing?: Narrowing): Value {
+    return this.map([x], (a) => conversion(a!, dtype, narrowing))
   }
 
   reduce(kind: ReduceKind, x: Value, axes: readonly number[], keepDims = false): Value {

@@ -1,5 +1,5 @@
 import type { ModuleSpec, PortSpec } from '../core/artefact.ts'
-import { allocate, isBigInt, isStorageOnly, type DType } from '../core/dtype.ts'
+import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
 export function declarations(spec: ModuleSpec): string {
@@ -68,8 +68,10 @@ const literal = (text: string): string => JSON.stringify(text)
 
 const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
 
+const passesAsBits = (dtype: DType): boolean => isFloat(dtype) && isStorageOnly(dtype)
+
 function accepted(dtype: DType): string {
-  if (isStorageOnly(dtype)) return view(dtype)
+  if (passesAsBits(dtype)) return view(dtype)
   const pixels = dtype === 'u8' ? ' | Uint8ClampedArray' : ''
   return `${view(dtype)}${pixels} | readonly ${isBigInt(dtype) ? 'bigint' : 'number'}[]`
 }
@@ -77,7 +79,7 @@ function accepted(dtype: DType): string {
 const members = (ports: readonly PortSpec[], type: (dtype: DType) => string): string =>
   ports
     .map(({ name, dtype, shape }) => {
-      const bits = isStorageOnly(dtype) ? ', as bits' : ''
+      const bits = passesAsBits(dtype) ? ', as bits' : ''
       return `  /** ${dtype}[${shape.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(dtype)}`
     })
     .join('\n')

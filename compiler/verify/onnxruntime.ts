@@ -1,7 +1,8 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
 import { decodeModel, fail, type CompileOptions, type DType, type Tensor } from '../index.ts'
 
-const ortTypes: Readonly<Record<Exclude<DType, 'bf16'>, OrtTensor.Type>> = {
+/** Types at the boundary of onnxruntime-web. */
+const ortTypes: Readonly<Partial<Record<DType, OrtTensor.Type>>> = {
   bool: 'bool',
   i8: 'int8',
   i16: 'int16',
@@ -57,8 +58,9 @@ export async function openReference(
           fail('A501', `the model's input "${name}" has no value`, {
             hint: `bind it as it was when compiled: --bind ${name}=file.npy`,
           })
-        if (t.dtype === 'bf16') fail('A202', `onnxruntime-web does not take bf16, the type of input "${name}"`)
-        return [name, new ort.Tensor(ortTypes[t.dtype], t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
+        const type = ortTypes[t.dtype]
+        if (!type) fail('A202', `onnxruntime-web does not take ${t.dtype}, the type of input "${name}"`)
+        return [name, new ort.Tensor(type, t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
       })
       const results = await session
         .run(Object.fromEntries(feeds))

@@ -1,3 +1,4 @@
+import { isStorageOnly } from '../dtype.ts'
 import { normalize } from '../scalar.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
@@ -50,7 +51,7 @@ export const convolution: Facets<ConvolutionAttrs> = {
     require(a.window.every((axis, i) => axis.size === w.shape[a.rhs.spatial[i]!]), 'window and kernel differ in size')
     const dtype = accumulatorOf(x.dtype)
     require(dtype === accumulatorOf(w.dtype), `convolution of ${x.dtype} and ${w.dtype}`)
-    require(dtype !== 'bool' && dtype !== 'f16' && dtype !== 'bf16', `convolution does not take ${x.dtype}`)
+    require(dtype !== 'bool' && !isStorageOnly(dtype), `convolution does not take ${x.dtype}`)
     const spatial = windowShape(
       a.lhs.spatial.map((i) => x.shape[i]!),
       a.window,

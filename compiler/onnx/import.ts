@@ -18,6 +18,7 @@ import {
 } from './decode.ts'
 import { isSequence, isTensor, kindOf, type Item } from './item.ts'
 import { NodeContext } from './node-context.ts'
+import { absent } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
 import { namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
@@ -131,7 +132,9 @@ class Importer {
         names.length > 1
           ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
           : ''
-      return { code: 'A201', message: `attar does not have the operator ${operator}${others}`, origin }
+      const why = absent[origin.operator]
+      const message = `attar does not have the operator ${operator}${others}`
+      return { code: 'A201', message, origin, ...(why !== undefined && { hint: why }) }
     })
     if (missing.length + this.found.length > 0) throw new CompileError([...missing, ...this.found])
   }
@@ -236,7 +239,8 @@ class Importer {
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))
-    const nodes = f.nodes.map((inner) => specialize(inner, node.attributes, omitted))
+    const attributes = new Map([...f.defaults, ...node.attributes])
+    const nodes = f.nodes.map((inner) => specialize(inner, attributes, omitted))
     const scope = new Scope(undefined, given, new Map())
     const inner = { scope, opsets: f.opsets, path: `${origin.node}/`, depth: place.depth + 1 }
     const wanted = f.outputs.slice(0, node.outputs.length)

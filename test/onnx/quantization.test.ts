@@ -33,6 +33,41 @@ describe('QuantizeLinear', () => {
   })
 })
 
+describe('narrow types', () => {
+  const quantized = (values: number[], zero: Tensor, attributes = {}): Tensor =>
+    runNode({
+      ...{ operator: 'QuantizeLinear', opset: 23, attributes },
+      inputs: [vector('f32', values), scalar('f32', 2), zero],
+    })[0]!
+  const real = (x: Tensor, zero: Tensor): number[] =>
+    result({ operator: 'DequantizeLinear', opset: 23, inputs: [x, scalar('f32', 2), zero] })
+
+  it('of integers shift and saturate', () => {
+    const x = quantized([3, 100, -100, -1], scalar('i4', -1))
+    expect([x.dtype, ...toNumbers(x)]).toEqual(['i4', 1, 7, -8, -1])
+    expect(real(x, scalar('i4', -1))).toEqual([4, 16, -14, 0])
+    expect(toNumbers(quantized([3, 100, -100], scalar('u2', 1)))).toEqual([3, 3, 0])
+  })
+
+  it('of floats round and saturate, unless they must not', () => {
+    const x = quantized([2.2, -3, 2000], scalar('f8e4m3fn', 0))
+    expect([x.dtype, ...toNumbers(x)]).toEqual(['f8e4m3fn', 1.125, -1.5, 448])
+    expect(real(x, scalar('f8e4m3fn', 0))).toEqual([2.25, -3, 896])
+    expect(toNumbers(quantized([2000], scalar('f8e4m3fn', 0), { saturate: 0 }))).toEqual([NaN])
+    expect(toNumbers(quantized([3, 100], scalar('f4e2m1', 0)))).toEqual([1.5, 6])
+  })
+
+  it('have a scale for each block', () => {
+    const inputs = [vector('i4', [1, 2, 3, 4], [1, 4]), vector('f32', [1, 10], [1, 2]), vector('i4', [0, 1], [1, 2])]
+    const attributes = { axis: 1, block_size: 2 }
+    expect(result({ operator: 'DequantizeLinear', opset: 21, inputs, attributes })).toEqual([1, 2, 20, 30])
+    const powers = [vector('f4e2m1', [1, 6, -3], [3]), scalar('f8e8m0', 4)]
+    expect(
+      result({ operator: 'DequantizeLinear', opset: 25, inputs: powers, attributes: { output_dtype: 1 } }),
+    ).toEqual([4, 24, -12])
+  })
+})
+
 describe('DequantizeLinear', () => {
   it('subtracts integers before it scales', () => {
     const inputs = [vector('i32', [16777217, 5]), scalar('f32', 2), scalar('i32', 16777216)]

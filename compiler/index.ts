@@ -33,6 +33,7 @@ export { bytesOf, formatType, reader, sameType, tensorOf, type Tensor, type Tens
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
 export {
   decodeModel,
+  decodeStrings,
   decodeTensor,
   type LazyTensor,
   type ModelProto,
@@ -42,7 +43,7 @@ export {
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { artefacts, moduleFile } from './package/index.ts'
 export type { CompileOptions } from './pipeline.ts'
-export { instantiate, target, type Model } from '../runtime/index.ts'
+export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
 
 /**
  * The WebAssembly modules of an ONNX model, with what stands in them. Throws a CompileError with all diagnostics of the

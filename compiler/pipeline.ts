@@ -4,6 +4,7 @@ import {
   type Compiled,
   type KernelReport,
   type ModuleSpec,
+  type OutputNames,
   type PortSpec,
   type Report,
   type Target,
@@ -38,8 +39,8 @@ export interface CompileOptions {
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
 export async function compile(model: Uint8Array, options: CompileOptions = {}): Promise<Compiled> {
   options.onPhase?.('import')
-  const { graph, metadata } = importModel(model, options)
-  return compileGraph(graph, { ...options, metadata })
+  const { graph, metadata, outputNames } = importModel(model, options)
+  return compileGraph(graph, { ...options, metadata, outputNames })
 }
 
 /** Compiles a core graph: the phases after the front end. */
@@ -47,6 +48,7 @@ export async function compileGraph(
   graph: Graph,
   options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
+    readonly outputNames?: OutputNames
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
@@ -67,7 +69,7 @@ export async function compileGraph(
     abi: abiVersion,
     attar: version,
     inputs: program.inputs.map(port),
-    outputs: program.outputs.map(port),
+    outputs: program.outputs.map((output) => ({ ...port(output), ...options.outputNames?.[output.name] })),
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets

@@ -26,6 +26,8 @@ export type View =
   | (Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array)
   | (BigInt64Array | BigUint64Array | Float32Array | Float64Array)
 type ViewConstructor = new (buffer: ArrayBuffer, address: number, length: number) => View
+/** An output: numbers, or for outputs of labels the labels themselves. */
+export type Output = View | readonly string[]
 type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint>
 
 /** A tensor in the module's memory: row-major, contiguous, from byte `address`. */
@@ -34,6 +36,8 @@ export interface Port {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly address: number
+  /** What the elements, i32, are places in. */
+  readonly labels?: readonly string[]
 }
 
 export interface Spec {
@@ -48,15 +52,15 @@ export type Source = WebAssembly.Module | BufferSource | Response | URL | string
 export interface Model {
   /** Views of the inputs in the module's memory, for filling in place. Activations share it: write before every run. */
   readonly inputs: Readonly<Record<string, View>>
-  /** Views of the outputs in the module's memory; they hold the results of the last run. */
-  readonly outputs: Readonly<Record<string, View>>
+  /** Views of the outputs in the module's memory; they hold the results of the last run. Labels are looked up when read. */
+  readonly outputs: Readonly<Record<string, Output>>
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
    * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for floats of 16
    * bits and fewer, which pass as bits. An input written in place is passed as its own view; without `inputs` all of them are.
    * @throws TypeError for an unknown or missing name, a wrong length or kind of array.
    */
-  run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, View>>
+  run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, Output>>
 }
 
 /**
@@ -90,22 +94,22 @@ function check(module: WebAssembly.Module, spec: Spec): void {
 
 function bind(instance: WebAssembly.Instance, spec: Spec): Model {
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
-  const views = (ports: readonly Port[]): Readonly<Record<string, View>> =>
-    Object.freeze(
-      // fromEntries defines even `__proto__` as a property of its own.
-      Object.fromEntries(
-        ports.map(({ name, dtype, shape, address }) => [
-          name,
-          new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(
-            memory.buffer,
-            address,
-            shape.reduce((count, d) => count * d, 1),
-          ),
-        ]),
-      ),
-    )
-  const inputs = views(spec.inputs)
-  const outputs = views(spec.outputs)
+  // Properties are defined, so that even `__proto__` is one of the object's own.
+  const views = <T>(ports: readonly Port[]): Readonly<Record<string, T>> => {
+    const all = {}
+    for (const { name, dtype, shape, address, labels } of ports) {
+      const view = new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(
+        memory.buffer,
+        address,
+        shape.reduce((count, d) => count * d, 1),
+      )
+      const get = (): View | string[] => (labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
+      Object.defineProperty(all, name, { enumerable: true, get })
+    }
+    return Object.freeze(all)
+  }
+  const inputs = views<View>(spec.inputs)
+  const outputs = views<Output>(spec.outputs)
 
   return {
     inputs,

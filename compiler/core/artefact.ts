@@ -15,7 +15,14 @@ export interface PortSpec {
   readonly shape: Shape
   /** Byte address of the first element. */
   readonly address: number
+  /** Of an output of strings: its elements, i32, are places in this list. The runtime gives the strings themselves. */
+  readonly labels?: readonly string[]
+  /** Of an output of scores whose classes the model names: what its last axis runs over. */
+  readonly classes?: readonly (string | number)[]
 }
+
+/** What the numbers of outputs stand for, by the outputs' names. */
+export type OutputNames = Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 
 /** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. */
 export interface ModuleSpec {

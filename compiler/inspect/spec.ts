@@ -43,12 +43,16 @@ function checkPorts(kind: string, ports: unknown, memory: number): asserts ports
 
 function isPort(port: unknown): port is PortSpec {
   if (!isRecord(port)) return false
-  const { name, dtype, shape, address } = port
+  const { name, dtype, shape, address, labels = [], classes = [] } = port
   return (
     typeof name === 'string' &&
     dtypes.some((known) => known === dtype) &&
     Array.isArray(shape) &&
-    [...shape, address].every((n) => Number.isSafeInteger(n) && n >= 0)
+    [...shape, address].every((n) => Number.isSafeInteger(n) && n >= 0) &&
+    Array.isArray(labels) &&
+    labels.every((label) => typeof label === 'string') &&
+    Array.isArray(classes) &&
+    classes.every((name) => typeof name === 'string' || Number.isSafeInteger(name))
   )
 }
 

@@ -29,7 +29,8 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
   const report = (code: Diagnostic['code'], message: string, hint?: string): void =>
     void found.push({ code, message, ...(hint && { hint }) })
   // Before IR version 4 initializers had to be declared as inputs too.
-  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name) || Object.hasOwn(bind, name))
+  const isStored = (name: string): boolean => graph.initializers.has(name) || graph.strings.has(name)
+  const inputs = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name))
 
   const known = new Map<string, number>()
   const settle = (dim: string, size: number, where: string): void => {

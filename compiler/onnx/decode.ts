@@ -6,11 +6,14 @@ import type { Tensor } from '../core/tensor.ts'
 import {
   dataTypeName,
   dtypeOf,
+  holdsStrings,
   readSparse,
   readStored,
+  readStrings,
   toBigInt,
   type RawTensor,
   type ReadExternal,
+  type StringTensor,
 } from './stored-tensor.ts'
 
 const { onnx } = onnxProto
@@ -34,6 +37,8 @@ export interface GraphProto {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
   readonly initializers: ReadonlyMap<string, LazyTensor>
+  /** Initializers that are strings. */
+  readonly strings: ReadonlyMap<string, StringTensor>
 }
 
 /** A function that the model brings along; nodes call it by domain and name. */
@@ -73,6 +78,7 @@ export type Attribute =
   | { readonly kind: 'int'; readonly value: bigint }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'tensor'; readonly value: LazyTensor }
+  | { readonly kind: 'string tensor'; readonly value: StringTensor }
   | { readonly kind: 'graph'; readonly value: GraphProto }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'ints'; readonly value: readonly bigint[] }
@@ -212,8 +218,12 @@ class Converter {
   private graph(graph: onnxProto.onnx.IGraphProto): GraphProto {
     if (++this.depth > maxDepth) fail('A301', `graphs are nested more than ${maxDepth} deep`)
     const initializers = new Map<string, LazyTensor>()
-    for (const raw of graph.initializer ?? [])
-      initializers.set(raw.name ?? '', this.tensor(raw, `tensor "${raw.name}"`))
+    const strings = new Map<string, StringTensor>()
+    for (const raw of graph.initializer ?? []) {
+      const what = `tensor "${raw.name}"`
+      if (holdsStrings(raw)) strings.set(raw.name ?? '', readStrings(raw, what))
+      else initializers.set(raw.name ?? '', this.tensor(raw, what))
+    }
     for (const raw of graph.sparseInitializer ?? []) {
       const name = raw.values?.name ?? ''
       initializers.set(
@@ -229,6 +239,7 @@ class Converter {
       inputs: (graph.input ?? []).map(valueInfo),
       outputs: (graph.output ?? []).map(valueInfo),
       initializers,
+      strings,
     }
   }
 
@@ -259,6 +270,7 @@ class Converter {
       case types.STRING:
         return { kind: 'string', value: text(a.s ?? new Uint8Array()) }
       case types.TENSOR:
+        if (a.t && holdsStrings(a.t)) return { kind: 'string tensor', value: readStrings(a.t, what) }
         return { kind: 'tensor', value: this.tensor(a.t ?? {}, what) }
       case types.SPARSE_TENSOR:
         return { kind: 'tensor', value: once(() => readSparse(a.sparseTensor ?? {}, what, this.readExternal)) }
@@ -313,6 +325,14 @@ function valueInfo(info: onnxProto.onnx.IValueInfoProto): ValueInfo {
  */
 export function decodeModel(bytes: Uint8Array, readExternal?: ReadExternal): ModelProto {
   return parse('an ONNX model', bytes, (plain) => new Converter(readExternal).model(plain))
+}
+
+/** The strings in a TensorProto file; undefined where it holds numbers. */
+export function decodeStrings(bytes: Uint8Array): StringTensor | undefined {
+  return parse('an ONNX tensor', bytes, (plain) => {
+    const raw = onnx.TensorProto.decode(new BoundedReader(plain))
+    return holdsStrings(raw) ? readStrings(raw, `tensor "${raw.name}"`) : undefined
+  })
 }
 
 /** The tensor in a TensorProto file, such as ONNX test data has. A202 where it holds a sequence, map or optional. */

@@ -1,6 +1,7 @@
+import type { OutputNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
-import { nodesOf, type Graph } from '../core/graph.ts'
+import { nodesOf, type Graph, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -16,12 +17,13 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
-import { isSequence, isTensor, kindOf, type Item } from './item.ts'
+import { isScores, isSequence, isStrings, isTensor, kindOf, type Item } from './item.ts'
 import { NodeContext } from './node-context.ts'
 import { absent } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
 import { namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
+import { constantStrings, withCommonList } from './strings.ts'
 
 export interface ImportOptions extends Bindings {
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
@@ -36,27 +38,40 @@ const entryCost = 10
 const maxDepth = 64
 
 /**
- * The core graph of an ONNX model, with every dimension a number, and the model's metadata. Throws one CompileError with
+ * The core graph of an ONNX model, with every dimension a number, the model's metadata and what outputs stand for. Throws one CompileError with
  * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
  */
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string> } {
+): { graph: Graph; metadata: Record<string, string>; outputNames: OutputNames } {
   const model = decodeModel(bytes, options.readExternal)
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
-  const scope = new Scope(undefined, values, model.graph.initializers)
+  const scope = scopeOf(undefined, values, model.graph)
   const names = model.graph.outputs.map(({ name }) => name)
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const outputs = names.map((name, i) => {
-    const value = results[i]!
-    return isTensor(value) ? { name, value } : fail('A203', `output "${name}" is ${kindOf(value)}, not a tensor`)
-  })
+  const outputs = names.map((name, i) => ({ name, value: tensorIn(results[i]!, name) }))
   const graph = { inputs: ports, outputs }
   for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
-  return { graph, metadata: { ...model.metadata } }
+  const outputNames = Object.fromEntries(names.map((name, i) => [name, namesIn(results[i]!)] as const))
+  return { graph, metadata: { ...model.metadata }, outputNames }
+}
+
+function tensorIn(item: Item, name: string): Value {
+  if (isTensor(item)) return item
+  if (isStrings(item)) return item.places
+  return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+}
+
+const namesIn = (item: Item): OutputNames[string] =>
+  isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
+
+function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | undefined>, graph: GraphProto): Scope {
+  const b = new Builder(undefined)
+  const strings = [...graph.strings].map(([name, value]) => [name, constantStrings(b, value)] as const)
+  return new Scope(parent, new Map([...strings, ...given]), graph.initializers)
 }
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
@@ -200,8 +215,11 @@ class Importer {
   ): readonly Item[] {
     const inline = (graph: GraphProto, args: readonly Item[]): Item[] => this.inline(graph, args, origin, place)
     try {
-      const context = new NodeContext(node, origin, inputs, operator, inline, read)
-      const results = context.store(operator.lower(context))
+      const texts = operator.strings && withCommonList(new Builder(origin), inputs)
+      const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, inline, read)
+      const lowered = context.store(operator.lower(context))
+      const asStrings = (item: Item): Item => (texts && isTensor(item) ? { places: item, list: texts.list } : item)
+      const results = lowered.map(asStrings)
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
@@ -220,7 +238,7 @@ class Importer {
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
-    const scope = new Scope(place.scope, values, graph.initializers)
+    const scope = scopeOf(place.scope, values, graph)
     const inner = { ...place, scope, path: `${origin.node}/`, depth: place.depth + 1 }
     const outputs = graph.outputs.map(({ name }) => name)
     return this.lowerNodes(graph.nodes, outputs, inner).map((value) => {

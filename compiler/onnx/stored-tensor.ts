@@ -28,6 +28,7 @@ export interface RawTensor {
   readonly int64Data?: readonly Wide[] | null
   readonly uint64Data?: readonly Wide[] | null
   readonly doubleData?: readonly number[] | null
+  readonly stringData?: readonly Uint8Array[] | null
   readonly rawData?: Uint8Array | null
   readonly externalData?: readonly { readonly key?: string | null; readonly value?: string | null }[] | null
   readonly dataLocation?: number | null
@@ -206,6 +207,24 @@ export function readStored(raw: RawTensor, what: string, readExternal: ReadExter
   const data = given ? fromBytes(dtype, given, count) : fromTyped(dtype, field)
   if (dtype === 'bool') (data as Uint8Array).forEach((value, i) => (data[i] = value === 0 ? 0 : 1))
   return tensor(dtype, shape, data)
+}
+
+export interface StringTensor {
+  readonly shape: readonly number[]
+  /** Row-major. */
+  readonly strings: readonly string[]
+}
+
+export const holdsStrings = (raw: RawTensor): boolean => raw.dataType === 8
+
+/** A102 where the strings do not fill the shape. */
+export function readStrings(raw: RawTensor, what: string): StringTensor {
+  const shape = shapeOf(raw.dims ?? [], what)
+  const decoder = new TextDecoder()
+  const strings = (raw.stringData ?? []).map((bytes) => decoder.decode(bytes))
+  if (strings.length !== elementCount(shape))
+    fail('A102', `${what}: ${strings.length} elements do not fill string[${shape.join(',')}]`)
+  return { shape, strings }
 }
 
 /** The dense tensor of a SparseTensorProto, whose indices are flat positions or coordinates. */

@@ -7,23 +7,23 @@ export function declarations(spec: ModuleSpec): string {
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
-${members(spec.inputs, accepted)}
+${members(spec.inputs, ({ dtype }) => accepted(dtype))}
 }
 
 /** What \`run\` gives: row-major. */
 export interface Outputs {
-${members(spec.outputs, view)}
+${members(spec.outputs, output)}
 }
 
 /** The inputs in the module's memory. */
 export interface InputViews {
-${members(spec.inputs, view)}
+${members(spec.inputs, ({ dtype }) => view(dtype))}
 }
 
 export interface Model {
   /** Views of the inputs, for filling in place. Activations share their memory: write them before every run. */
   readonly inputs: InputViews
-  /** Views of the outputs; they hold the results of the last run. */
+  /** Views of the outputs; they hold the results of the last run. Labels are looked up when read. */
   readonly outputs: Outputs
   /**
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
@@ -76,18 +76,26 @@ function accepted(dtype: DType): string {
   return `${view(dtype)}${pixels} | readonly ${isBigInt(dtype) ? 'bigint' : 'number'}[]`
 }
 
-const members = (ports: readonly PortSpec[], type: (dtype: DType) => string): string =>
+const output = ({ dtype, labels }: PortSpec): string =>
+  labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)
+
+const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports
-    .map(({ name, dtype, shape }) => {
-      const bits = passesAsBits(dtype) ? ', as bits' : ''
-      return `  /** ${dtype}[${shape.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(dtype)}`
+    .map((port) => {
+      const { name, shape, labels } = port
+      const dtype = labels ? 'string' : port.dtype
+      const bits = passesAsBits(port.dtype) ? ', as bits' : ''
+      return `  /** ${dtype}[${shape.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(port)}`
     })
     .join('\n')
 
-const ports = (list: readonly PortSpec[]): string => {
-  const entries = list.map(
-    ({ name, dtype, shape }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number },\n`,
+const list = (name: string, values: readonly unknown[] | undefined): string =>
+  values ? `; readonly ${name}: readonly [${values.map((v) => JSON.stringify(v)).join(', ')}]` : ''
+
+const ports = (all: readonly PortSpec[]): string => {
+  const entries = all.map(
+    ({ name, dtype, shape, labels, classes }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${list('labels', labels)}${list('classes', classes)} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

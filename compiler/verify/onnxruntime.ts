@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
+import type { Labels } from './engine.ts'
 import { decodeModel, fail, type CompileOptions, type DType, type Tensor } from '../index.ts'
 
 /** Types at the boundary of onnxruntime-web. */
@@ -25,12 +26,14 @@ export interface Reference {
 }
 
 /**
- * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. A501 where the
+ * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. Strings come as i32
+ * places in the lists that `labels` has for outputs. A501 where the
  * package is not installed, A502 where it cannot run the model.
  */
 export async function openReference(
   model: Uint8Array,
   readExternal: NonNullable<CompileOptions['readExternal']>,
+  labels: Labels = new Map(),
 ): Promise<Reference> {
   const ort = await import('onnxruntime-web/wasm').catch(() =>
     fail('A501', 'the reference, onnxruntime-web, is not installed', {
@@ -70,13 +73,18 @@ export async function openReference(
             `onnxruntime-web cannot run the model: ${error instanceof Error ? error.message : String(error)}`,
           ),
         )
-      return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(name, t)] as const))
+      return Object.fromEntries(
+        Object.entries(results).map(([name, t]) => [name, fromOrt(name, t, labels.get(name))] as const),
+      )
     },
     close: () => session.release(),
   }
 }
 
-function fromOrt(name: string, { type, dims, data }: OrtTensor): Tensor {
+function fromOrt(name: string, { type, dims, data }: OrtTensor, labels: readonly string[] | undefined): Tensor {
+  if (labels && Array.isArray(data)) {
+    return { dtype: 'i32', shape: dims, data: Int32Array.from(data, (text) => labels.indexOf(text)) }
+  }
   const dtype = Object.entries(ortTypes).find(([, t]) => t === type)?.[0] as DType | undefined
   if (!dtype || Array.isArray(data)) fail('A202', `output "${name}" is of type ${type}, which attar does not have`)
   // Where the engine has Float16Array, that is what float16 comes as.

@@ -47,7 +47,7 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine): Pro
     for (const set of test.sets) {
       const inputs = readSet(set, 'input', test.inputs)
       const runners = await compileFor(inputs)
-      const expected = readSet(set, 'output', test.outputs)
+      const expected = readSet(set, 'output', test.outputs, runners[0]?.labels)
       for (const { variant, run } of runners) {
         const outputs = await run({ ...inputs, ...carried.get(variant) })
         for (const [output, value] of Object.entries(expected)) {

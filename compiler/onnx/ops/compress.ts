@@ -6,6 +6,7 @@ import { takeFixed } from '../shared/indices.ts'
 /** The slices along an axis, or without one the elements, for which the condition holds; it may be shorter than the axis. */
 export const compress: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c) => {
     const { shape } = c.input(0).type
     const whole = !c.has('axis')

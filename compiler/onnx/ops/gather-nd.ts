@@ -5,6 +5,7 @@ import { wrapIndexVectors } from '../shared/indices.ts'
 /** Slices at the index vectors along the last axis of the indices; the first `batch_dims` axes go in step. */
 export const gatherNd: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type

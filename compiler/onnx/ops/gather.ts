@@ -6,6 +6,7 @@ import { takeFixed, wrapIndices } from '../shared/indices.ts'
 
 export const gather: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c) => {
     const { b } = c
     const x = c.input(0)

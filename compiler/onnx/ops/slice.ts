@@ -4,6 +4,7 @@ import { normalizeAxis, range } from '../shared/axes.ts'
 /** Before opset 10 starts, ends and axes are attributes, and there are no steps. */
 export const slice: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type

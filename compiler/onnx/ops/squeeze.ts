@@ -7,6 +7,7 @@ const axesOf = (c: OpContext, fallback?: readonly number[]): number[] =>
 
 export const squeeze: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const { shape } = c.input(0).type
     const ones = range(0, shape.length).filter((i) => shape[i] === 1)
@@ -26,6 +27,7 @@ export const squeeze: Operator = {
 
 export const unsqueeze: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const shape = [...c.input(0).type.shape]
     const given = axesOf(c)

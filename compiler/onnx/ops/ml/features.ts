@@ -104,6 +104,7 @@ export const oneHotEncoder: Operator = {
 /** Elements along the last axis; those of a vector become one row. */
 export const arrayFeatureExtractor: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const { b } = c
     const { shape } = c.input(0).type
@@ -139,5 +140,14 @@ export const featureVectorizer: Operator = {
   },
 }
 
-/** A sequence of maps from label to score is the scores' tensor itself. */
-export const zipMap: Operator = { lower: (c: OpContext) => [c.input(0)] }
+/** A sequence of maps from label to score is the scores' tensor, with the labels beside it. */
+export const zipMap: Operator = {
+  lower: (c: OpContext) => {
+    const scores = c.input(0)
+    const strings = c.strings('classlabels_strings', [])
+    const classes = strings.length > 0 ? strings : c.ints('classlabels_int64s', [])
+    const count = scores.type.shape.at(-1)
+    c.check(classes.length === 0 || classes.length === count, `${classes.length} labels for ${count} scores`)
+    return [classes.length === 0 ? scores : { scores, classes }]
+  },
+}

@@ -4,6 +4,7 @@ import { tensorOf } from '../../../core/tensor.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
 import * as f from '../../../core/formula.ts'
+import type { Item } from '../../item.ts'
 import { classLabels, type Labels } from './labels.ts'
 import { project } from './linear.ts'
 import { bothScores, postTransform, transformScores } from './post-transform.ts'
@@ -63,7 +64,7 @@ export const svmRegressor: Operator = {
 }
 
 /** Each class against the rest, by weights for each feature. */
-function linearMachine(c: OpContext, labels: Labels, hasProbabilities: boolean): Value[] {
+function linearMachine(c: OpContext, labels: Labels, hasProbabilities: boolean): Item[] {
   const { b } = c
   const coefficients = c.floats('coefficients')
   const [rho = 0] = c.floats('rho')

@@ -65,5 +65,7 @@ export interface Operator {
   readonly items?: true
   /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
   readonly strings?: true
+  /** What it does not take, for the list in README.md; no sentence, but a part of one. */
+  readonly limits?: string
   readonly lower: (c: OpContext) => Item[]
 }

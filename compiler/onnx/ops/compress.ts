@@ -7,6 +7,7 @@ import { takeFixed } from '../shared/indices.ts'
 export const compress: Operator = {
   floats: 'storage',
   strings: true,
+  limits: 'its condition must be known at compile time',
   lower: (c) => {
     const { shape } = c.input(0).type
     const whole = !c.has('axis')

@@ -17,6 +17,7 @@ function flag(c: OpContext, i: number): boolean {
 export const loop: Operator = {
   floats: 'storage',
   items: true,
+  limits: 'how often it runs must be known at compile time; it is unrolled',
   lower: (c: OpContext) => {
     const body = c.graph('body')
     const carriedCount = c.inputs.length - 2

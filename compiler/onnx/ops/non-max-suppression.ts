@@ -26,6 +26,7 @@ const maxBoxes = 2 ** 14
 /** Indices [batch, class, box] of boxes that overlap no better one. The result's shape depends on the data. */
 export const nonMaxSuppression: Operator = {
   since: 10,
+  limits: 'its inputs must be known at compile time',
   lower: (c: OpContext) => {
     const boxes = c.constant(0)
     const scores = c.constant(1)

@@ -5,6 +5,7 @@ import type { Operator } from '../context.ts'
 /** Coordinates of the elements that are not 0, one column each. The result's shape depends on the data. */
 export const nonZero: Operator = {
   floats: 'storage',
+  limits: 'its input must be known at compile time',
   lower: (c) => {
     const x = c.constant(0)
     const read = reader(x)

@@ -97,6 +97,7 @@ function ratiosOf(rois: Tensor, { cells, scale, half }: Form): [number, number][
  */
 export const roiAlign: Operator = {
   since: 10,
+  limits: 'with sampling_ratio 0 its regions must be known at compile time',
   lower: (c: OpContext) => {
     const { b } = c
     const [x, rois, images] = [c.input(0), c.input(1), c.input(2)]

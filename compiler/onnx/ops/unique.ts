@@ -27,6 +27,7 @@ function sliceOrder(x: Tensor, axis: number): (i: number, j: number) => number {
 /** The distinct slices along an axis, or without one the distinct elements. The result's shape depends on the data. */
 export const unique: Operator = {
   floats: 'storage',
+  limits: 'its input must be known at compile time',
   lower: (c) => {
     const { b } = c
     const given = c.constant(0)

@@ -90,6 +90,7 @@ export const binarizer: Operator = {
 
 /** An element that is no category gives zeros, even where attribute `zeros` wants onnxruntime to fail. */
 export const oneHotEncoder: Operator = {
+  limits: 'categories that are integers',
   lower: (c: OpContext) => {
     const x = c.input(0)
     if (c.strings('cats_strings', []).length > 0) fail('A202', 'categories are strings')

@@ -104,6 +104,7 @@ export const labelEncoder: Operator = {
   since: 2,
   floats: 'storage',
   items: true,
+  limits: 'an input of the model cannot be strings',
   lower: (c: OpContext) => {
     const { b } = c
     const item = c.item(0)

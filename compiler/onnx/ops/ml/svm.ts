@@ -84,6 +84,7 @@ const pairsOf = (classes: number): [number, number][] =>
 
 /** One against one. Row j - 1 (of class i's vectors) and row i (of class j's) of the coefficients decide between i and j. */
 export const svmClassifier: Operator = {
+  limits: 'without probabilities (prob_a, prob_b)',
   lower: (c: OpContext) => {
     const { b } = c
     const labels = classLabels(c, 'classlabels_ints')

@@ -11,6 +11,9 @@ const markers = [
 const domainOf = (key: string): string => (key.includes('.') ? key.slice(0, key.lastIndexOf('.')) : 'ai.onnx')
 const nameOf = (key: string): string => key.slice(key.lastIndexOf('.') + 1)
 
+/** A space that lines do not break at. */
+const glue = '\0'
+
 /** `text` in lines of at most 120 characters. */
 function wrapped(text: string, indent = ''): string {
   const lines = text.split(' ').reduce<string[]>((all, word) => {
@@ -19,7 +22,7 @@ function wrapped(text: string, indent = ''): string {
     if (last.length + 1 + word.length <= 120) return [...all.slice(0, -1), `${last} ${word}`]
     return [...all, indent + word]
   }, [])
-  return lines.join('\n')
+  return lines.join('\n').replaceAll(glue, ' ')
 }
 
 /** The operators by domain, then what some of them do not take. */
@@ -30,7 +33,7 @@ function operatorList(): string {
     const own = keys.filter((key) => domainOf(key) === domain)
     const names = own.map((key) => {
       const { since = 1 } = operators[key]!
-      return since > 1 ? `${nameOf(key)} (${since})` : nameOf(key)
+      return since > 1 ? `${nameOf(key)}${glue}(${since})` : nameOf(key)
     })
     return wrapped(`**${domain}** (${own.length}): ${names.join(', ')}.`)
   })

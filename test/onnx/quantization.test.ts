@@ -193,6 +193,25 @@ describe('onnxruntime’s quantized operators', () => {
     expect(run('QLinearConcat', [...inputs, ...second], { axis: 0 })).toEqual([2, 6])
   })
 
+  it('multiply by matrices of 4 and 2 bits in blocks', () => {
+    // Rows [1 2 3 | 4] and [5 6 7 | 8] in blocks of 16, of which a row of 17 columns fills one and begins a second.
+    const row = (first: number[], last: number): number[] => [
+      ...first,
+      ...new Array<number>(6).fill(0),
+      last,
+      ...new Array<number>(7).fill(0),
+    ]
+    const bytes = vector('u8', [...row([0x21, 0x03], 4), ...row([0x65, 0x07], 8)], [2, 2, 8])
+    const a = vector('f32', [1, 10, 100, ...new Array<number>(13).fill(0), 1000], [1, 17])
+    const scales = vector('f32', [1, 2, 1, 0.5])
+    const attributes = { K: 17, N: 2, bits: 4, block_size: 16 }
+    // With zero points 1, 0 and 0, 8 (the first in the lower bits), then with 8 throughout.
+    expect(run('MatMulNBits', [a, bytes, scales, vector('u8', [0x01, 0x80])], attributes)).toEqual([8210, 765])
+    expect(run('MatMulNBits', [a, bytes, scales], attributes)).toEqual([-8567, -123])
+    const pairs = [vector('f32', [1, 1, 1, 1], [1, 4]), vector('u8', [0b11100100], [1, 1, 1]), scalar('f32', 1)]
+    expect(run('MatMulNBits', pairs, { K: 4, N: 1, bits: 2, block_size: 4 })).toEqual([-2])
+  })
+
   it('multiply matrices into real or quantized results', () => {
     const a = [vector('u8', [1, 2], [2, 1]), scalar('f32', 0.5), scalar('u8', 0)]
     const b = [vector('i8', [3, 5], [2, 1]), scalar('f32', 2), scalar('i8', 1)]

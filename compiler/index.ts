@@ -29,7 +29,16 @@ export { evaluate, workOf } from './core/evaluate.ts'
 export { nodesOf, type Graph, type Node } from './core/graph.ts'
 export { printGraph } from './core/print.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
-export { bytesOf, formatType, reader, sameType, tensorOf, type Tensor, type TensorType } from './core/tensor.ts'
+export {
+  bytesOf,
+  formatType,
+  reader,
+  sameType,
+  tensorOf,
+  toNumbers,
+  type Tensor,
+  type TensorType,
+} from './core/tensor.ts'
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
 export {
   decodeModel,
@@ -41,6 +50,7 @@ export {
   type ValueInfo,
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
+export { vocabularyOf } from './onnx/strings.ts'
 export { artefacts, moduleFile } from './package/index.ts'
 export type { CompileOptions } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'

@@ -4,7 +4,7 @@ import {
   type Compiled,
   type KernelReport,
   type ModuleSpec,
-  type OutputNames,
+  type PortNames,
   type PortSpec,
   type Report,
   type Target,
@@ -39,8 +39,8 @@ export interface CompileOptions {
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
 export async function compile(model: Uint8Array, options: CompileOptions = {}): Promise<Compiled> {
   options.onPhase?.('import')
-  const { graph, metadata, outputNames } = importModel(model, options)
-  return compileGraph(graph, { ...options, metadata, outputNames })
+  const { graph, metadata, names } = importModel(model, options)
+  return compileGraph(graph, { ...options, metadata, names })
 }
 
 /** Compiles a core graph: the phases after the front end. */
@@ -48,7 +48,7 @@ export async function compileGraph(
   graph: Graph,
   options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
-    readonly outputNames?: OutputNames
+    readonly names?: PortNames
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
@@ -68,8 +68,8 @@ export async function compileGraph(
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
-    inputs: program.inputs.map(port),
-    outputs: program.outputs.map((output) => ({ ...port(output), ...options.outputNames?.[output.name] })),
+    inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
+    outputs: program.outputs.map((output) => ({ ...port(output), ...options.names?.outputs[output.name] })),
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets

@@ -28,7 +28,7 @@ export type View =
 type ViewConstructor = new (buffer: ArrayBuffer, address: number, length: number) => View
 /** An output: numbers, or for outputs of labels the labels themselves. */
 export type Output = View | readonly string[]
-type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint>
+type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint> | readonly string[]
 
 /** A tensor in the module's memory: row-major, contiguous, from byte `address`. */
 export interface Port {
@@ -57,7 +57,7 @@ export interface Model {
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
    * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for floats of 16
-   * bits and fewer, which pass as bits. An input written in place is passed as its own view; without `inputs` all of them are.
+   * bits and fewer, which pass as bits. Labels are strings. An input written in place is passed as its own view; without `inputs` all of them are.
    * @throws TypeError for an unknown or missing name, a wrong length or kind of array.
    */
   run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, Output>>
@@ -95,7 +95,7 @@ function check(module: WebAssembly.Module, spec: Spec): void {
 function bind(instance: WebAssembly.Instance, spec: Spec): Model {
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
   // Properties are defined, so that even `__proto__` is one of the object's own.
-  const views = <T>(ports: readonly Port[]): Readonly<Record<string, T>> => {
+  const views = <T>(ports: readonly Port[], texts: boolean): Readonly<Record<string, T>> => {
     const all = {}
     for (const { name, dtype, shape, address, labels } of ports) {
       const view = new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(
@@ -103,13 +103,13 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
         address,
         shape.reduce((count, d) => count * d, 1),
       )
-      const get = (): View | string[] => (labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
+      const get = (): View | string[] => (texts && labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
       Object.defineProperty(all, name, { enumerable: true, get })
     }
     return Object.freeze(all)
   }
-  const inputs = views<View>(spec.inputs)
-  const outputs = views<Output>(spec.outputs)
+  const inputs = views<View>(spec.inputs, false)
+  const outputs = views<Output>(spec.outputs, true)
 
   return {
     inputs,
@@ -120,7 +120,7 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
           if (!Object.hasOwn(inputs, name))
             refuse(`no input "${name}", the model has "${Object.keys(inputs).join('", "')}"`)
         }
-        for (const { name, dtype, shape } of spec.inputs) {
+        for (const { name, dtype, shape, labels } of spec.inputs) {
           const view = inputs[name]!
           const value = Object.hasOwn(values, name) ? values[name] : undefined
           if (value === view) continue
@@ -131,7 +131,9 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
             const given = value && `${kind(value) ?? 'array'} of ${value.length}`
             refuse(`input "${name}" (${dtype}[${shape}]) takes a ${kind(view)} of ${view.length}, got ${given}`)
           }
-          view.set(value as ArrayLike<never>)
+          const places =
+            labels && !ArrayBuffer.isView(value) && Array.from(value as string[], (text) => labels.indexOf(text))
+          view.set((places || value) as ArrayLike<never>)
         }
       }
       run()

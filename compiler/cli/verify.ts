@@ -118,7 +118,10 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     Object.entries(options.bind ?? {}).map(([name, file]) => [name, readTensor(file)] as const),
   )
   terminal.status('loading onnxruntime-web')
-  const reference = await openReference(readFile(path), readerBeside(path), labelsOf(spec.outputs))
+  const reference = await openReference(readFile(path), readerBeside(path), {
+    inputs: labelsOf(spec.inputs),
+    outputs: labelsOf(spec.outputs),
+  })
   const places = modulePlaces()
   try {
     terminal.status(`comparing ${samples.length} runs`)

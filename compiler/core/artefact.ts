@@ -15,14 +15,20 @@ export interface PortSpec {
   readonly shape: Shape
   /** Byte address of the first element. */
   readonly address: number
-  /** Of an output of strings: its elements, i32, are places in this list. The runtime gives the strings themselves. */
+  /**
+   * Of strings: the elements, i32, are places in this list. The runtime takes and gives the strings themselves; an input may
+   * hold others too, at place -1.
+   */
   readonly labels?: readonly string[]
   /** Of an output of scores whose classes the model names: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
 }
 
-/** What the numbers of outputs stand for, by the outputs' names. */
-export type OutputNames = Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
+/** What the numbers of inputs and outputs stand for, by the names of these. */
+export interface PortNames {
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels'>>>
+  readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
+}
 
 /** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. */
 export interface ModuleSpec {

@@ -1,4 +1,4 @@
-import type { OutputNames } from '../core/artefact.ts'
+import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
 import { nodesOf, type Graph, type Value } from '../core/graph.ts'
@@ -44,7 +44,7 @@ const maxDepth = 64
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string>; outputNames: OutputNames } {
+): { graph: Graph; metadata: Record<string, string>; names: PortNames } {
   const model = decodeModel(bytes, options.readExternal)
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
@@ -55,17 +55,22 @@ export function importModel(
   const outputs = names.map((name, i) => ({ name, value: tensorIn(results[i]!, name) }))
   const graph = { inputs: ports, outputs }
   for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
-  const outputNames = Object.fromEntries(names.map((name, i) => [name, namesIn(results[i]!)] as const))
-  return { graph, metadata: { ...model.metadata }, outputNames }
+  const named = {
+    inputs: Object.fromEntries(ports.flatMap(({ name }) => [[name, namesIn(values.get(name)!)] as const])),
+    outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(results[i]!)] as const)),
+  }
+  return { graph, metadata: { ...model.metadata }, names: named }
 }
 
 function tensorIn(item: Item, name: string): Value {
   if (isTensor(item)) return item
+  if (isStrings(item) && item.open)
+    fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
   if (isStrings(item)) return item.places
   return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
 }
 
-const namesIn = (item: Item): OutputNames[string] =>
+const namesIn = (item: Item): PortNames['outputs'][string] =>
   isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
 
 function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | undefined>, graph: GraphProto): Scope {
@@ -218,7 +223,7 @@ class Importer {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
       const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, inline, read)
       const lowered = context.store(operator.lower(context))
-      const asStrings = (item: Item): Item => (texts && isTensor(item) ? { places: item, list: texts.list } : item)
+      const asStrings = (item: Item): Item => (texts && isTensor(item) ? { places: item, ...texts.list } : item)
       const results = lowered.map(asStrings)
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)

@@ -15,6 +15,8 @@ export interface Strings {
   readonly places: Value
   /** Each once. */
   readonly list: readonly string[]
+  /** Whether there may be others too, at place -1: so it is with inputs of the model. */
+  readonly open?: true
 }
 
 /** Maps from classes to scores, as one tensor whose last axis runs over the classes. */

@@ -7,7 +7,7 @@ export function declarations(spec: ModuleSpec): string {
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
-${members(spec.inputs, ({ dtype }) => accepted(dtype))}
+${members(spec.inputs, ({ dtype, labels }) => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype)))}
 }
 
 /** What \`run\` gives: row-major. */

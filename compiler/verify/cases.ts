@@ -2,7 +2,16 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { minimatch } from 'minimatch'
 import { readFile } from '../data/index.ts'
-import { decodeModel, decodeStrings, decodeTensor, fail, tensorOf, type Tensor, type ValueInfo } from '../index.ts'
+import {
+  vocabularyOf,
+  decodeModel,
+  decodeStrings,
+  decodeTensor,
+  fail,
+  tensorOf,
+  type Tensor,
+  type ValueInfo,
+} from '../index.ts'
 import { defaultTolerance, type Tolerance } from './compare.ts'
 import type { Labels } from './engine.ts'
 
@@ -55,6 +64,8 @@ export interface Case {
   /** Without those that the model has values for. */
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
+  /** What inputs that are strings may hold. */
+  readonly labels: Labels
   readonly meta: CaseMeta
   /** Folders of the data sets, in order. */
   readonly sets: readonly string[]
@@ -70,6 +81,9 @@ export function readCase(folder: string): Case {
     model,
     inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)),
     outputs: graph.outputs,
+    labels: new Map(
+      graph.inputs.filter(({ typeName }) => typeName === 'string').map(({ name }) => [name, vocabularyOf(graph)]),
+    ),
     meta: readMeta(join(folder, 'meta.json')),
     sets: sets.sort((a, b) => number(a) - number(b)).map((name) => join(folder, name)),
   }
@@ -114,7 +128,7 @@ export function readSet(
     const file = join(folder, `${kind}_${i}.pb`)
     if (!existsSync(file)) return []
     const list = labels?.get(name)
-    const strings = list && decodeStrings(readFile(file))
+    const strings = list?.length && decodeStrings(readFile(file))
     if (strings) {
       const places = strings.strings.map((text) => list.indexOf(text))
       return [[name, tensorOf('i32', strings.shape, places)] as const]

@@ -24,8 +24,8 @@ export interface Engine {
 /** The front end alone: the imported graph under the reference evaluator, without passes and code generation. */
 export const referenceEngine: Engine = {
   prepare: async (model, options) => {
-    const { graph, outputNames } = importModel(model, options)
-    const labels = labelsOf(graph.outputs.map(({ name }) => ({ name, ...outputNames[name] })))
+    const { graph, names } = importModel(model, options)
+    const labels = labelsOf(graph.outputs.map(({ name }) => ({ name, ...names.outputs[name] })))
     return [{ variant: 'reference', labels, run: async (inputs) => evaluate(graph, inputs) }]
   },
 }

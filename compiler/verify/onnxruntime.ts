@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
 import type { Labels } from './engine.ts'
-import { decodeModel, fail, type CompileOptions, type DType, type Tensor } from '../index.ts'
+import { decodeModel, fail, toNumbers, type CompileOptions, type DType, type Tensor } from '../index.ts'
 
 /** Types at the boundary of onnxruntime-web. */
 const ortTypes: Readonly<Partial<Record<DType, OrtTensor.Type>>> = {
@@ -27,13 +27,13 @@ export interface Reference {
 
 /**
  * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. Strings come as i32
- * places in the lists that `labels` has for outputs. A501 where the
+ * places in the lists that `labels` has for them. A501 where the
  * package is not installed, A502 where it cannot run the model.
  */
 export async function openReference(
   model: Uint8Array,
   readExternal: NonNullable<CompileOptions['readExternal']>,
-  labels: Labels = new Map(),
+  labels: { readonly inputs: Labels; readonly outputs: Labels } = { inputs: new Map(), outputs: new Map() },
 ): Promise<Reference> {
   const ort = await import('onnxruntime-web/wasm').catch(() =>
     fail('A501', 'the reference, onnxruntime-web, is not installed', {
@@ -61,6 +61,16 @@ export async function openReference(
           fail('A501', `the model's input "${name}" has no value`, {
             hint: `bind it as it was when compiled: --bind ${name}=file.npy`,
           })
+        const list = labels.inputs.get(name)
+        if (list)
+          return [
+            name,
+            new ort.Tensor(
+              'string',
+              toNumbers(t).map((i) => list[i] ?? ''),
+              t.shape,
+            ),
+          ] as const
         const type = ortTypes[t.dtype]
         if (!type) fail('A202', `onnxruntime-web does not take ${t.dtype}, the type of input "${name}"`)
         return [name, new ort.Tensor(type, t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
@@ -74,7 +84,7 @@ export async function openReference(
           ),
         )
       return Object.fromEntries(
-        Object.entries(results).map(([name, t]) => [name, fromOrt(name, t, labels.get(name))] as const),
+        Object.entries(results).map(([name, t]) => [name, fromOrt(name, t, labels.outputs.get(name))] as const),
       )
     },
     close: () => session.release(),

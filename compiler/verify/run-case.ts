@@ -45,7 +45,7 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine): Pro
     // A module's own results are carried on, not another's.
     const carried = new Map<string, Record<string, Tensor>>()
     for (const set of test.sets) {
-      const inputs = readSet(set, 'input', test.inputs)
+      const inputs = readSet(set, 'input', test.inputs, test.labels)
       const runners = await compileFor(inputs)
       const expected = readSet(set, 'output', test.outputs, runners[0]?.labels)
       for (const { variant, run } of runners) {

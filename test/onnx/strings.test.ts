@@ -1,14 +1,16 @@
-import type { onnx as types } from 'onnx-proto'
+import onnxProto, { type onnx as types } from 'onnx-proto'
 import { describe, expect, it } from 'vitest'
-import type { OutputNames } from '../../compiler/core/artefact.ts'
+import type { PortNames } from '../../compiler/core/artefact.ts'
+import { CompileError } from '../../compiler/core/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { compile } from '../../compiler/pipeline.ts'
 import { declarations } from '../../compiler/package/declarations.ts'
-import { instantiate } from '../../runtime/index.ts'
+import { instantiate, type Output } from '../../runtime/index.ts'
 import { model, node, stored, type AttributeValue } from './build.ts'
 
+const { onnx } = onnxProto
 const domain = 'ai.onnx.ml'
 const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
 const floats = (...values: number[]): AttributeValue => ({ floats: values })
@@ -26,9 +28,9 @@ const bytesOf = ({ inputs, nodes, initializers = [] }: Omit<Case, 'x'>): Uint8Ar
 
 /** Output y for input x, evaluated: its numbers, and what they stand for if that is strings. */
 function labelled(c: Case): { tensor: Tensor; labels?: readonly string[]; values?: string[] } {
-  const { graph, outputNames } = importModel(bytesOf(c))
+  const { graph, names } = importModel(bytesOf(c))
   const tensor = evaluate(graph, { x: c.x })['y']!
-  const labels = outputNames['y']?.labels
+  const labels = names.outputs['y']?.labels
   return labels ? { tensor, labels, values: toNumbers(tensor).map((i) => labels[i]!) } : { tensor }
 }
 
@@ -91,16 +93,55 @@ describe('strings', () => {
   })
 
   it('names the classes of scores in maps', () => {
-    const of = (attributes: Record<string, AttributeValue>): OutputNames[string] | undefined =>
+    const of = (attributes: Record<string, AttributeValue>): PortNames['outputs'][string] | undefined =>
       importModel(
         model(
           { inputs: ['x f32[1,2]'], outputs: ['y'], nodes: [node('y = ZipMap(x)', { domain, attributes })] },
           { opsetImport: [{ domain, version: 1 }] },
         ),
-      ).outputNames['y']
+      ).names.outputs['y']
     expect(of({ classlabels_strings: strings('a', 'b') })).toEqual({ classes: ['a', 'b'] })
     expect(of({ classlabels_int64s: [3, 4] })).toEqual({ classes: [3, 4] })
     expect(() => of({ classlabels_int64s: [3] })).toThrow('A205')
+  })
+})
+
+describe('inputs', () => {
+  const encode = node('y = LabelEncoder(x)', {
+    domain,
+    attributes: { keys_strings: strings('a', 'b'), values_int64s: [5, 6], default_int64: -7 },
+  })
+  const text = (nodes: Case['nodes']): Uint8Array => {
+    const bytes = bytesOf({ inputs: ['x i32[3]'], nodes })
+    const decoded = onnx.ModelProto.decode(bytes)
+    decoded.graph!.input![0]!.type!.tensorType!.elemType = 8
+    return onnx.ModelProto.encode(decoded).finish()
+  }
+  const run = async (nodes: Case['nodes']): Promise<Output> => {
+    const { modules, spec } = await compile(text(nodes), { targets: ['simd'] })
+    return instantiate(modules.simd as BufferSource, spec).run({ x: ['b', 'other', 'a'] })['y']!
+  }
+
+  it('are strings of which the module knows those that nodes name', async () => {
+    expect(await run([encode])).toEqual(BigInt64Array.of(6n, -7n, 5n))
+    const moved = node('t = Identity(x)')
+    const categories = node('y = OneHotEncoder(t)', { domain, attributes: { cats_strings: strings('c', 'b') } })
+    expect(await run([moved, categories])).toEqual(Float32Array.of(0, 1, 0, 0, 0, 0))
+  })
+
+  it('do not come out again, and want something to be compared with', () => {
+    const codeOf = (nodes: Case['nodes']): string => {
+      try {
+        importModel(text(nodes))
+      } catch (error) {
+        if (error instanceof CompileError) return error.diagnostics[0]!.code
+      }
+      return 'none'
+    }
+    expect(codeOf(['y = Identity(x)'])).toBe('A202')
+    expect(
+      codeOf(['y = Identity(x)', node('z = LabelEncoder(x)', { domain, attributes: { keys_strings: strings('a') } })]),
+    ).toBe('A203')
   })
 })
 

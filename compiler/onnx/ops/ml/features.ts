@@ -4,9 +4,9 @@ import { constantOf } from '../../../core/evaluate.ts'
 import { convert } from '../../../core/expr.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { toNumbers } from '../../../core/tensor.ts'
-import { fail } from '../../../core/diagnostic.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/formula.ts'
+import { isStrings } from '../../item.ts'
 import { takeFixed } from '../../shared/indices.ts'
 import { computeDType, floatRows } from './rows.ts'
 
@@ -90,10 +90,19 @@ export const binarizer: Operator = {
 
 /** An element that is no category gives zeros, even where attribute `zeros` wants onnxruntime to fail. */
 export const oneHotEncoder: Operator = {
-  limits: 'categories that are integers',
+  items: true,
   lower: (c: OpContext) => {
+    const item = c.item(0)
+    const names = c.strings('cats_strings', [])
+    if (item && isStrings(item)) {
+      c.check(names.length > 0, 'categories are integers, the input is strings')
+      const column = c.b.reshape(item.places, [...item.places.type.shape, 1])
+      // A category that is in no list equals no string.
+      const places = names.map((name) => (item.list.includes(name) ? item.list.indexOf(name) : -2))
+      return [c.b.map([column, c.b.vector(places, 'i32')], (v, k) => convert(f.eq(v, k), 'f32'))]
+    }
     const x = c.input(0)
-    if (c.strings('cats_strings', []).length > 0) fail('A202', 'categories are strings')
+    c.check(names.length === 0, `categories are strings, the input is ${x.type.dtype}`)
     const categories = c.bigints('cats_int64s')
     c.check(new Set(categories).size === categories.length, 'categories repeat')
     const column = c.b.reshape(x, [...x.type.shape, 1])

@@ -7,7 +7,7 @@ import { reader, tensorOf, type Tensor } from '../../../core/tensor.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/formula.ts'
 import { isStrings, type Item } from '../../item.ts'
-import { listOf } from '../../strings.ts'
+import { listOf, lookUp } from '../../strings.ts'
 
 /** Integer keys within so many values of one another are looked up in a table. */
 const maxTable = 1 << 16
@@ -54,7 +54,7 @@ function defaultOf(c: OpContext, dtype: DType): Scalar {
 }
 
 /** Integer keys that lie close together: the values by key, with the default in the gaps and at both ends. */
-function lookUp(
+function lookUpInteger(
   c: OpContext,
   x: Value,
   keys: readonly Scalar[],
@@ -84,7 +84,7 @@ function encoded(
   dtype: DType,
 ): Value {
   const { b } = c
-  const found = isFloat(x.type.dtype) ? undefined : lookUp(c, x, keys, values, absent, dtype)
+  const found = isFloat(x.type.dtype) ? undefined : lookUpInteger(c, x, keys, values, absent, dtype)
   if (found) return found
   if (elementCount(x.type.shape) * keys.length > maxCompared) {
     fail('A301', `${keys.length} keys for ${elementCount(x.type.shape)} elements`)
@@ -104,7 +104,6 @@ export const labelEncoder: Operator = {
   since: 2,
   floats: 'storage',
   items: true,
-  limits: 'an input of the model cannot be strings',
   lower: (c: OpContext) => {
     const { b } = c
     const item = c.item(0)
@@ -119,7 +118,7 @@ export const labelEncoder: Operator = {
     if (item && isStrings(item)) {
       c.check(texts !== undefined, 'keys are numbers, the input is strings')
       const byPlace = item.list.map((text) => values[texts.indexOf(text)] ?? absent)
-      return result(b.take(b.vector(byPlace, tensor.dtype), item.places, 0))
+      return result(lookUp(b, item, tensorOf(tensor.dtype, [byPlace.length], byPlace), absent))
     }
     const x = c.input(0)
     c.check(

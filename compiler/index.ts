@@ -26,7 +26,7 @@ export {
 } from './core/diagnostic.ts'
 export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'
-export { nodesOf, type Graph, type Node } from './core/graph.ts'
+export { allNodesOf, nodesOf, type Graph, type Node } from './core/graph.ts'
 export { printGraph } from './core/print.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
 export {

@@ -9,13 +9,13 @@ import {
   type Report,
   type Target,
 } from './core/artefact.ts'
-import type { Graph } from './core/graph.ts'
+import { countsOf, type Graph } from './core/graph.ts'
 import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
-import type { Program, ProgramPort } from './schedule/program.ts'
+import { macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
 import { emitModule, loadBinaryen, pagesOf } from './wasm/emit.ts'
 
@@ -65,11 +65,19 @@ export async function compileGraph(
     shape,
     address: plan.addresses.get(buffer)!,
   })
+  const counts = countsOf(optimized)
+  const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
+    const { extent } = optimized.outputs[i]!
+    if (counts.has(output.name)) return []
+    if (!extent) return [port(output)]
+    const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
+    return [{ ...port(output), extent: { axis: extent.axis, address } }]
+  })
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
-    outputs: program.outputs.map((output) => ({ ...port(output), ...options.names?.outputs[output.name] })),
+    outputs: outputs.map((output) => ({ ...output, ...options.names?.outputs[output.name] })),
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets
@@ -83,7 +91,7 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({
     kernel: kernel.kind === 'template' ? kernel.template : kernel.kind,
     nodes: kernel.nodes,
-    macs: kernel.kind === 'template' ? kernel.macs : 0,
+    macs: macsOf(kernel),
   }))
   return {
     weights: plan.constants.length,

@@ -1,7 +1,7 @@
 /** What ships to the user: loads a module that attar compiled and runs it. Imports nothing. */
 
 /** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
-const abi = 1
+const abi = 2
 
 /** Kinds of arrays for types of more than a byte. */
 const arrays: Partial<Record<DType, ViewConstructor>> = {
@@ -38,6 +38,8 @@ export interface Port {
   readonly address: number
   /** What the elements, i32, are places in. */
   readonly labels?: readonly string[]
+  /** The i32 at `address` tells how many elements along `axis` count; behind them stands padding. */
+  readonly extent?: { readonly axis: number; readonly address: number }
 }
 
 export interface Spec {
@@ -52,7 +54,10 @@ export type Source = WebAssembly.Module | BufferSource | Response | URL | string
 export interface Model {
   /** Views of the inputs in the module's memory, for filling in place. Activations share it: write before every run. */
   readonly inputs: Readonly<Record<string, View>>
-  /** Views of the outputs in the module's memory; they hold the results of the last run. Labels are looked up when read. */
+  /**
+   * Views of the outputs in the module's memory; they hold the results of the last run. One whose size depends on data
+   * is as long as that run made it. Outputs of labels are arrays of strings, each run's own.
+   */
   readonly outputs: Readonly<Record<string, Output>>
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
@@ -94,26 +99,26 @@ function check(module: WebAssembly.Module, spec: Spec): void {
 
 function bind(instance: WebAssembly.Instance, spec: Spec): Model {
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
-  // Properties are defined, so that even `__proto__` is one of the object's own.
-  const views = <T>(ports: readonly Port[], texts: boolean): Readonly<Record<string, T>> => {
-    const all = {}
-    for (const { name, dtype, shape, address, labels } of ports) {
-      const view = new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(
-        memory.buffer,
-        address,
-        shape.reduce((count, d) => count * d, 1),
-      )
-      const get = (): View | string[] => (texts && labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
-      Object.defineProperty(all, name, { enumerable: true, get })
-    }
-    return Object.freeze(all)
-  }
-  const inputs = views<View>(spec.inputs, false)
-  const outputs = views<Output>(spec.outputs, true)
+  const views = (ports: readonly Port[]): Readonly<Record<string, View>> =>
+    Object.freeze(
+      // fromEntries defines even `__proto__` as a property of its own.
+      Object.fromEntries(
+        ports.map(({ name, dtype, shape, address }) => [
+          name,
+          new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(memory.buffer, address, product(shape)),
+        ]),
+      ),
+    )
+  const inputs = views(spec.inputs)
+  const whole = views(spec.outputs)
+  const own = spec.outputs.some(({ extent, labels }) => extent || labels)
+  let outputs: Readonly<Record<string, Output>> = whole
 
   return {
     inputs,
-    outputs,
+    get outputs() {
+      return outputs
+    },
     run(values, options) {
       if (values) {
         for (const name in values) {
@@ -137,11 +142,31 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
         }
       }
       run()
+      if (own) {
+        const results = spec.outputs.map((port): [string, Output] => {
+          const { name, labels } = port
+          const view = trim(memory, port, whole[name]!)
+          return [name, labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view]
+        })
+        outputs = Object.freeze(Object.fromEntries(results))
+      }
       return options?.copy
         ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()]))
         : outputs
     },
   }
+}
+
+const product = (dims: readonly number[]): number => dims.reduce((count, d) => count * d, 1)
+
+/** The elements that count, moved together where padding stands between them. */
+function trim({ buffer }: WebAssembly.Memory, { shape, extent }: Port, view: View): View {
+  if (!extent) return view
+  const rows = product(shape.slice(0, extent.axis))
+  const kept = product(shape.slice(extent.axis + 1)) * new Int32Array(buffer, extent.address)[0]!
+  const row = view.length / rows
+  for (let i = 1; i < rows; i++) view.copyWithin(i * kept, i * row, i * row + kept)
+  return view.subarray(0, rows * kept)
 }
 
 /** `Float32Array` and so on, for arrays of other realms too; canvas pixels count as plain bytes. */

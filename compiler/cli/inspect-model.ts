@@ -1,11 +1,11 @@
 import {
+  allNodesOf,
   CompileError,
   decodeModel,
   elementCount,
   formatDiagnostic,
   formatType,
   importModel,
-  nodesOf,
   workOf,
   type Diagnostic,
   type ImportOptions,
@@ -104,7 +104,7 @@ function importedNodes(
 ): { core: Map<string, Node[]>; diagnostics: readonly Diagnostic[] } {
   const core = new Map<string, Node[]>()
   try {
-    for (const node of nodesOf(importModel(bytes, options).graph)) {
+    for (const node of allNodesOf(importModel(bytes, options).graph)) {
       if (!node.origin || node.op === 'constant') continue
       const name = node.origin.node.split('/')
       // Names may have slashes of their own, so all beginnings are candidates.

@@ -2,7 +2,7 @@ import type { DType } from './dtype.ts'
 import type { Shape } from './shape.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
-export const abiVersion = 1
+export const abiVersion = 2
 
 /** Instruction sets: `simd` runs everywhere, `relaxed-simd` where the engine knows those opcodes. */
 export const targets = ['simd', 'relaxed-simd'] as const
@@ -22,6 +22,11 @@ export interface PortSpec {
   readonly labels?: readonly string[]
   /** Of an output of scores whose classes the model names: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
+  /**
+   * Of an output whose size depends on data: after a run, the i32 at byte `address` tells how many elements along `axis`
+   * count; `shape` is the greatest, and behind them stands padding.
+   */
+  readonly extent?: { readonly axis: number; readonly address: number }
 }
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */

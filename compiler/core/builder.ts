@@ -12,6 +12,7 @@ import type { AttrsOf, OpName } from './ops/index.ts'
 import type { ReduceKind } from './ops/reduce.ts'
 import type { ScatterAttrs } from './ops/scatter.ts'
 import type { WindowAxis } from './ops/window.ts'
+import { closeLoop, closeRegion, type LoopParts } from './region.ts'
 import { elementCount, sameShape, type Shape } from './shape.ts'
 import { conversion, type Narrowing } from './small-float.ts'
 import { scalarTensor, tensorOf, type Tensor } from './tensor.ts'
@@ -180,6 +181,44 @@ export class Builder {
   sort(x: Value, axis: number, descending: boolean): [Value, Value] {
     const { results } = createNode('sort', [x], { axis, descending }, this.origin)
     return [results[0]!, results[1]!]
+  }
+
+  /** A loop: its carried values, scan outputs and the number of its iterations. What does not depend on a parameter is computed before it. */
+  while(loop: LoopParts): { carried: Value[]; stacked: Value[]; count: Value } {
+    const { trips, iteration, condition, carried, scanInputs, scanOutputs } = loop
+    const parameters = [iteration, ...carried.map((c) => c.parameter), ...scanInputs.map((x) => x.parameter)]
+    const next = [...carried.map((c) => c.next), ...scanOutputs.map((y) => y.slice)]
+    const { region: body, captured } = closeLoop(condition ? [condition.next, ...next] : next, parameters)
+    const scan = ({ axis, reverse }: { axis: number; reverse: boolean }) => ({ axis, reverse })
+    const attrs = {
+      ...{ body, trips, conditional: condition !== undefined, carried: carried.length },
+      ...{ scanInputs: scanInputs.map(scan), scanOutputs: scanOutputs.map(scan) },
+    }
+    const given = [...carried.map((c) => c.initial), ...scanInputs.map((x) => x.value), ...captured]
+    const operands = condition ? [condition.initial, ...given] : given
+    const { results } = createNode('while', operands, attrs, this.origin)
+    return {
+      carried: results.slice(0, carried.length),
+      stacked: results.slice(carried.length, -1),
+      count: results.at(-1)!,
+    }
+  }
+
+  /** `then` where the bool[] `condition` holds, else `otherwise`; only the one that is wanted is computed, but for what is `outside`. */
+  if(
+    condition: Value,
+    then: readonly Value[],
+    otherwise: readonly Value[],
+    outside: (value: Value) => boolean,
+  ): readonly Value[] {
+    // Both branches take all captured values: they are closed as one region and split.
+    const { region, captured } = closeRegion([...then, ...otherwise], [], outside)
+    const { inputs, outputs } = region
+    const branches = {
+      then: { inputs, outputs: outputs.slice(0, then.length) },
+      otherwise: { inputs, outputs: outputs.slice(then.length) },
+    }
+    return createNode('if', [condition, ...captured], branches, this.origin).results
   }
 
   /** `x` filled with one value: a scalar broadcast to `shape`. */

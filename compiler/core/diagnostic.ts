@@ -24,6 +24,7 @@ export const codes = {
   A204: 'shape-mismatch',
   A205: 'bad-attribute',
   A206: 'not-constant',
+  A207: 'data-dependent-length',
   A301: 'over-budget',
   A401: 'unsupported-kernel',
   A501: 'bad-argument',
@@ -38,7 +39,7 @@ export interface Diagnostic {
   readonly message: string
   readonly origin?: Origin
   readonly hint?: string
-  /** Of A206: the graph inputs whose values would have to be known. */
+  /** Of A206 and A207: the graph inputs whose values would have to be known. */
   readonly inputs?: readonly string[]
 }
 

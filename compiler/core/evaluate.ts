@@ -1,7 +1,8 @@
 import { fail } from './diagnostic.ts'
+import { parts } from './expr.ts'
 import { elementCount } from './shape.ts'
-import { topological, type Graph, type Node, type Value } from './graph.ts'
-import { facetsOf } from './ops/index.ts'
+import { countsOf, nodesOf, regionsOf, topological, type Graph, type Node, type Value } from './graph.ts'
+import { facetsOf, ops } from './ops/index.ts'
 import { typeBytes, type Tensor } from './tensor.ts'
 
 /** The values of `roots`, given the values of inputs; everything else is evaluated, plainly and slowly. */
@@ -10,13 +11,25 @@ export function evaluateValues(roots: readonly Value[], known: ReadonlyMap<Value
   for (const node of topological(roots)) {
     if (node.results.every((r) => values.has(r))) continue
     const operands = node.operands.map((o) => values.get(o)!)
-    const results = facetsOf(node.op).evaluate(operands, node.attrs)
+    const results = facetsOf(node.op).evaluate(operands, node.attrs, evaluateRegion)
     node.results.forEach((r, i) => values.set(r, results[i]!))
   }
   return roots.map((r) => values.get(r)!)
 }
 
-/** The reference: outputs by name from inputs by name. */
+/** The first `count` elements along `axis`. */
+function shorten(x: Tensor, axis: number, count: number): Tensor {
+  const start = x.shape.map(() => 0)
+  return ops.slice.evaluate([x], { start, shape: x.shape.with(axis, count), strides: start.map(() => 1) })[0]!
+}
+
+const evaluateRegion = (region: Graph, inputs: readonly Tensor[]): Tensor[] =>
+  evaluateValues(
+    region.outputs.map((port) => port.value),
+    new Map(region.inputs.map(({ value }, i) => [value, inputs[i]!])),
+  )
+
+/** The reference: outputs by name from inputs by name. Those of data-dependent size come without padding. */
 export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const known = new Map(
     graph.inputs.map(({ name, value }) => [value, inputs[name] ?? fail('A501', `input ${name} is missing`)] as const),
@@ -25,7 +38,15 @@ export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>)
     graph.outputs.map((port) => port.value),
     known,
   )
-  return Object.fromEntries(graph.outputs.map(({ name }, i) => [name, results[i]!]))
+  const named = new Map(graph.outputs.map(({ name }, i) => [name, results[i]!]))
+  const counts = countsOf(graph)
+  const shown = graph.outputs.filter(({ name }) => !counts.has(name))
+  return Object.fromEntries(
+    shown.map(({ name, extent }) => {
+      const value = named.get(name)!
+      return [name, extent ? shorten(value, extent.axis, Number(named.get(extent.count)!.data[0])) : value]
+    }),
+  )
 }
 
 /** Scalar operations that evaluating `node` takes, in round figures: what a budget counts. */
@@ -40,10 +61,18 @@ export function workOf(node: Node): number {
     }
     case 'reduce_window':
       return out * elementCount(node.attrs.window.map((w) => w.size))
+    case 'map':
+      return out * parts(node.attrs.expr).length
+    case 'while':
+      return node.attrs.trips * workOfGraph(node.attrs.body)
+    case 'if':
+      return Math.max(...regionsOf(node).map(workOfGraph))
     default:
       return Math.max(out, ...node.operands.map((o) => elementCount(o.type.shape)))
   }
 }
+
+export const workOfGraph = (graph: Graph): number => nodesOf(graph).reduce((sum, node) => sum + workOf(node), 0)
 
 /** What constant evaluation may cost before it is given up. */
 export const foldLimits = { operations: 1 << 26, bytes: 1 << 28 }
@@ -60,7 +89,7 @@ export function constantOf(value: Value): Tensor | undefined {
     const cheap = workOf(node) <= foldLimits.operations && bytes <= foldLimits.bytes
     const foldable = node.op !== 'input' && operands.every((o) => o !== null) && (node.op === 'constant' || cheap)
     const results = foldable
-      ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs)
+      ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs, evaluateRegion)
       : node.results.map(() => null)
     node.results.forEach((r, i) => folded.set(r, results[i]!))
   }

@@ -215,7 +215,7 @@ export function formatExpr(e: Expr, name: (index: number) => string = (i) => `a$
       case 'convert':
         return `${x.dtype}(${visit(x.x)})`
       case 'bitcast':
-        return `bits_${x.dtype}(${visit(x.x)})`
+        return `bits.${x.dtype}(${visit(x.x)})`
       case 'unary':
         return `${x.op}(${visit(x.x)})`
       case 'binary':

@@ -24,6 +24,14 @@ export type Node = { [O in OpName]: NodeOf<O> }[OpName]
 export interface Port {
   readonly name: string
   readonly value: Value
+  /** Of an output whose size depends on data. */
+  readonly extent?: Extent
+}
+
+/** `count` is the output, an i32[], that says how many elements along `axis` count; behind them stands padding. */
+export interface Extent {
+  readonly axis: number
+  readonly count: string
 }
 
 /** SSA: a graph is what its outputs reach. Inputs that nothing uses stay in its signature. */
@@ -79,9 +87,24 @@ export function topological(roots: Iterable<Value>, settled: (node: Node) => boo
   return order
 }
 
+/** Names of outputs that tell the sizes of others. */
+export const countsOf = ({ outputs }: Graph): ReadonlySet<string> =>
+  new Set(outputs.flatMap((port) => (port.extent ? [port.extent.count] : [])))
+
 /** The graph's nodes, its unused inputs included. */
 export const nodesOf = (graph: Graph): Node[] =>
   topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
+
+/** The graphs within a node: bodies and branches, which reach nothing outside themselves. */
+export function regionsOf(node: Node): readonly Graph[] {
+  if (node.op === 'while') return [node.attrs.body]
+  if (node.op === 'if') return [node.attrs.then, node.attrs.otherwise]
+  return []
+}
+
+/** The graph's nodes and those of the regions in it, however deep. */
+export const allNodesOf = (graph: Graph): Node[] =>
+  nodesOf(graph).flatMap((node) => [node, ...regionsOf(node).flatMap(allNodesOf)])
 
 /** How many operands and outputs refer to each value. */
 export function countUses(graph: Graph): Map<Value, number> {
@@ -125,6 +148,6 @@ export function applyPatch(graph: Graph, patch: Patch): Graph {
     const copy = unchanged ? node : createNode<OpName>(node.op, after, node.attrs, node.origin)
     node.results.forEach((result, i) => rebuilt.set(result, copy.results[i]!))
   }
-  const outputs = graph.outputs.map(({ name, value }) => ({ name, value: rebuilt.get(resolve(value))! }))
+  const outputs = graph.outputs.map((port) => ({ ...port, value: rebuilt.get(resolve(port.value))! }))
   return { inputs: graph.inputs, outputs }
 }

@@ -1,5 +1,5 @@
 import { formatExpr } from './expr.ts'
-import { nodesOf, type Graph, type Value } from './graph.ts'
+import { nodesOf, regionsOf, type Graph, type Value } from './graph.ts'
 import type { Node } from './graph.ts'
 import { formatType, toNumbers, type Tensor } from './tensor.ts'
 
@@ -21,21 +21,32 @@ function formatAttrs(node: Node, name: (i: number) => string): string {
   if (node.op === 'constant') return formatTensor(node.attrs.value)
   if (node.op === 'input') return JSON.stringify(node.attrs.name)
   return Object.entries(node.attrs)
+    .filter(([, value]) => !(regionsOf(node) as readonly unknown[]).includes(value))
     .map(([key, value]) => `${key}=${formatAttr(value)}`)
     .join(' ')
 }
 
-/** The graph as text, one node a line: `%3 = map f32[1,8] (%1, %2): add(%1, %2)`. */
-export function printGraph(graph: Graph): string {
-  const names = new Map<Value, string>()
+/** The graph as text, one node a line: `%3 = map f32[1,8] (%1, %2): add(%1, %2)`. Regions stand indented below theirs. */
+export const printGraph = (graph: Graph): string => printLines(graph, new Map()).join('\n') + '\n'
+
+function printLines(graph: Graph, names: Map<Value, string>): string[] {
   const nameOf = (v: Value): string => names.get(v)!
-  const lines = nodesOf(graph).map((node) => {
+  const lines = nodesOf(graph).flatMap((node) => {
     for (const r of node.results) names.set(r, `%${names.size}`)
     const results = node.results.map(nameOf).join(', ')
     const types = node.results.map((r) => formatType(r.type)).join(', ')
     const operands = node.operands.length > 0 ? ` (${node.operands.map(nameOf).join(', ')})` : ''
-    return `${results} = ${node.op} ${types}${operands}: ${formatAttrs(node, (i) => nameOf(node.operands[i]!))}`
+    const attrs = formatAttrs(node, (i) => nameOf(node.operands[i]!))
+    const regions = regionsOf(node).flatMap((region) => [
+      '  {',
+      ...printLines(region, names).map((l) => `    ${l}`),
+      '  }',
+    ])
+    return [`${results} = ${node.op} ${types}${operands}: ${attrs}`, ...regions]
   })
-  const outputs = graph.outputs.map(({ name, value }) => `${JSON.stringify(name)} = ${nameOf(value)}`)
-  return [...lines, `output ${outputs.join(', ')}`].join('\n') + '\n'
+  const outputs = graph.outputs.map(({ name, value, extent }) => {
+    const size = extent ? ` (${JSON.stringify(extent.count)} along axis ${extent.axis})` : ''
+    return `${JSON.stringify(name)} = ${nameOf(value)}${size}`
+  })
+  return [...lines, `output ${outputs.join(', ')}`]
 }

@@ -4,10 +4,12 @@
  * 2. operands are results of the node they name, and no node depends on itself;
  * 3. dimensions are integers, not negative, and no tensor exceeds `maxElements`;
  * 4. graph inputs are values of `input` nodes, every reachable `input` node is among them, and port names are unique;
- * 5. a constant's data has as many elements as its shape.
+ * 5. a constant's data has as many elements as its shape;
+ * 6. an output of data-dependent size names an output of type i32[] for it, and one of its own axes;
+ * 7. all of this holds for a node's regions, which reach nothing outside themselves (by 4).
  */
 import { CompileError, type Diagnostic } from './diagnostic.ts'
-import { nodesOf, type Graph, type Node } from './graph.ts'
+import { nodesOf, regionsOf, type Graph, type Node } from './graph.ts'
 import { facetsOf } from './ops/index.ts'
 import { elementCount } from './shape.ts'
 import { formatType, sameType, type TensorType } from './tensor.ts'
@@ -45,6 +47,11 @@ function checkNode(node: Node, position: ReadonlyMap<Node, number>): string[] {
 
 /** Throws a CompileError (A601) that lists every broken invariant. */
 export function verify(graph: Graph): void {
+  const found = check(graph)
+  if (found.length > 0) throw new CompileError(found)
+}
+
+function check(graph: Graph): Diagnostic[] {
   const nodes = nodesOf(graph)
   const position = new Map(nodes.map((node, i) => [node, i]))
   const found: Diagnostic[] = []
@@ -53,11 +60,17 @@ export function verify(graph: Graph): void {
   const inputs = new Set(graph.inputs.map((port) => port.value.node))
   for (const node of nodes) {
     for (const message of checkNode(node, position)) report(`${node.op}: ${message}`, node.origin)
+    for (const region of regionsOf(node)) found.push(...check(region))
     if ((node.op === 'input') !== inputs.has(node))
       report(`${node.op} ${node.op === 'input' ? 'is not' : 'is'} a graph input`, node.origin)
   }
   for (const ports of [graph.inputs, graph.outputs]) {
     if (new Set(ports.map((p) => p.name)).size !== ports.length) report('port names repeat', undefined)
   }
-  if (found.length > 0) throw new CompileError(found)
+  for (const { name, value, extent } of graph.outputs) {
+    const count = graph.outputs.find((port) => port.name === extent?.count)?.value.type
+    const known = count !== undefined && sameType(count, { dtype: 'i32', shape: [] })
+    if (extent && !(known && extent.axis in value.type.shape)) report(`output "${name}" has no such extent`, undefined)
+  }
+  return found
 }

@@ -27,13 +27,17 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   if (!isRecord(metadata) || !hasStrings(metadata)) bad('metadata that is no text')
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
+  if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
   return { abi: abiVersion, attar, inputs, outputs, metadata }
 }
 
 function checkPorts(kind: string, ports: unknown, memory: number): asserts ports is PortSpec[] {
   if (!Array.isArray(ports) || !ports.every(isPort)) bad(`malformed ${kind}`)
   if (new Set(ports.map((port) => port.name)).size < ports.length) bad(`${kind} of the same name`)
-  for (const { name, dtype, shape, address } of ports) {
+  for (const { name, dtype, shape, address, extent } of ports) {
+    if (extent && !(extent.address + 4 <= memory && extent.address % 4 === 0 && extent.axis < shape.length)) {
+      bad(`"${name}" with a size that is not in the memory`)
+    }
     const bytes = elementCount(shape) * byteSize(dtype)
     // Written so that an infinite count fails too.
     if (!(address + bytes <= memory)) bad(`"${name}" ends at byte ${address + bytes} of ${memory}`)
@@ -43,12 +47,13 @@ function checkPorts(kind: string, ports: unknown, memory: number): asserts ports
 
 function isPort(port: unknown): port is PortSpec {
   if (!isRecord(port)) return false
-  const { name, dtype, shape, address, labels = [], classes = [] } = port
+  const { name, dtype, shape, address, extent, labels = [], classes = [] } = port
+  const sized = isRecord(extent) ? [extent.axis, extent.address] : extent === undefined ? [] : [extent]
   return (
     typeof name === 'string' &&
     dtypes.some((known) => known === dtype) &&
     Array.isArray(shape) &&
-    [...shape, address].every((n) => Number.isSafeInteger(n) && n >= 0) &&
+    [...shape, address, ...sized].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
     Array.isArray(labels) &&
     labels.every((label) => typeof label === 'string') &&
     Array.isArray(classes) &&

@@ -46,6 +46,10 @@ export interface OpContext {
   has(name: string): boolean
   /** The outputs of a subgraph. Its inputs become `inputs`; names from outside mean what they mean at this node. */
   inline(graph: GraphProto, inputs: readonly Item[]): Item[]
+  /** What the names mean that a subgraph reads from around it. */
+  captured(graph: GraphProto): Item[]
+  /** What `body` gives; undefined, with nothing reported, where it fails or a subgraph that it inlines cannot be lowered. */
+  attempt<T>(body: () => T): T | undefined
   /** A205 `message` unless `condition`. */
   check(condition: boolean, message: string): asserts condition
   /** A203: the operator is known, but not this form of it. */
@@ -67,5 +71,10 @@ export interface Operator {
   readonly strings?: true
   /** What it does not take, for the list in README.md; no sentence, but a part of one. */
   readonly limits?: string
+  /**
+   * Takes tensors whose length along an axis depends on data, padded: the axis of the results that axis `axis` of input
+   * `input` becomes, element for element; undefined where there is none. Operators without it do not take such tensors.
+   */
+  readonly keeps?: (c: OpContext, input: number, axis: number) => number | undefined
   readonly lower: (c: OpContext) => Item[]
 }

@@ -1,7 +1,7 @@
 import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
-import { nodesOf, type Graph, type Value } from '../core/graph.ts'
+import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -17,11 +17,11 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
-import { isScores, isSequence, isStrings, isTensor, kindOf, type Item } from './item.ts'
-import { NodeContext } from './node-context.ts'
+import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item } from './item.ts'
+import { NodeContext, type Host } from './node-context.ts'
 import { absent } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
-import { namesRead, neededNodes } from './order.ts'
+import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { constantStrings, withCommonList } from './strings.ts'
 
@@ -52,22 +52,28 @@ export function importModel(
   const names = model.graph.outputs.map(({ name }) => name)
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const outputs = names.map((name, i) => ({ name, value: tensorIn(results[i]!, name) }))
-  const graph = { inputs: ports, outputs }
-  for (const node of nodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  const items = results as readonly Item[]
+  const graph = {
+    inputs: ports,
+    outputs: outputPorts(
+      names,
+      items.map((item, i) => plain(item, names[i]!)),
+    ),
+  }
+  for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   const named = {
     inputs: Object.fromEntries(ports.flatMap(({ name }) => [[name, namesIn(values.get(name)!)] as const])),
-    outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(results[i]!)] as const)),
+    outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
   return { graph, metadata: { ...model.metadata }, names: named }
 }
 
-function tensorIn(item: Item, name: string): Value {
-  if (isTensor(item)) return item
-  if (isStrings(item) && item.open)
-    fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
-  if (isStrings(item)) return item.places
-  return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+/** Places instead of strings, scores instead of maps; other items as they are. */
+function plain(item: Item, name: string): Item {
+  if (isScores(item)) return item.scores
+  if (!isStrings(item)) return item
+  if (!item.open) return item.places
+  fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
 }
 
 const namesIn = (item: Item): PortNames['outputs'][string] =>
@@ -77,6 +83,26 @@ function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | un
   const b = new Builder(undefined)
   const strings = [...graph.strings].map(([name, value]) => [name, constantStrings(b, value)] as const)
   return new Scope(parent, new Map([...strings, ...given]), graph.initializers)
+}
+
+/** The outputs; those of data-dependent size are followed by one that counts their elements. */
+function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
+  const counts = new Map<Value, Port>()
+  const outputs = names.map((name, i): Port => {
+    const item = results[i]!
+    if (isTensor(item)) return { name, value: item }
+    if (!isBounded(item)) fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+    const { padded, axis, count } = item
+    let port = counts.get(count)
+    if (!port) {
+      let own = `${name}.count`
+      while (names.includes(own)) own += '.count'
+      port = { name: own, value: count }
+      counts.set(count, port)
+    }
+    return { name, value: padded, extent: { axis, count: port.name } }
+  })
+  return [...outputs, ...counts.values()]
 }
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
@@ -89,6 +115,7 @@ function checkSize(type: TensorType, origin: Origin | undefined): void {
 
 function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
+  else if (isBounded(item)) checkSize(item.padded.type, origin)
   else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
 }
 
@@ -218,11 +245,15 @@ class Importer {
     place: Place,
     read: ReadonlySet<string>,
   ): readonly Item[] {
-    const inline = (graph: GraphProto, args: readonly Item[]): Item[] => this.inline(graph, args, origin, place)
+    const host: Host = {
+      inline: (graph, args) => this.inline(graph, args, origin, place),
+      captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
+      attempt: (body) => this.attempt(body),
+    }
     try {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
-      const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, inline, read)
-      const lowered = context.store(operator.lower(context))
+      const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, host, read)
+      const lowered = context.limit(context.store(operator.lower(context)), operator)
       const asStrings = (item: Item): Item => (texts && isTensor(item) ? { places: item, ...texts.list } : item)
       const results = lowered.map(asStrings)
       node.outputs.forEach((name, i) => {
@@ -235,6 +266,20 @@ class Importer {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
       fail('A204', `${error.message}\ninputs: ${types}`)
+    }
+  }
+
+  private attempt<T>(body: () => T): T | undefined {
+    const found = this.found.length
+    const unsupported = [...this.unsupported].map(([key, e]) => ({ key, origin: e.origin, names: [...e.names] }))
+    try {
+      return body()
+    } catch (error) {
+      if (![Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
+      this.found.length = found
+      this.unsupported.clear()
+      unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
+      return undefined
     }
   }
 

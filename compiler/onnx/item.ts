@@ -10,6 +10,13 @@ export interface Nothing {
   readonly nothing: true
 }
 
+/** A tensor whose length along an axis depends on data: its first `count` (i32[]) elements there; padding stands behind. */
+export interface Bounded {
+  readonly padded: Value
+  readonly axis: number
+  readonly count: Value
+}
+
 /** A tensor of strings out of a list, as i32 places in it. Outputs of a model carry the list as their labels. */
 export interface Strings {
   readonly places: Value
@@ -26,23 +33,26 @@ export interface Scores {
 }
 
 /** What a name in an ONNX graph may stand for. */
-export type Item = Value | Sequence | Nothing | Strings | Scores
+export type Item = Value | Bounded | Sequence | Nothing | Strings | Scores
 
 export const nothing: Nothing = { nothing: true }
 
 export const isTensor = (item: Item): item is Value => 'node' in item
 export const isStrings = (item: Item): item is Strings => 'places' in item
 export const isScores = (item: Item): item is Scores => 'classes' in item
+export const isBounded = (item: Item): item is Bounded => 'padded' in item
 export const isSequence = (item: Item): item is Sequence => 'elements' in item
 
 /** For diagnostics. */
 export const kindOf = (item: Item): string =>
   isTensor(item)
     ? 'a tensor'
-    : isSequence(item)
-      ? `a sequence of ${item.elements.length}`
-      : isStrings(item)
-        ? 'strings'
-        : isScores(item)
-          ? 'a sequence of maps'
-          : 'an optional without a value'
+    : isBounded(item)
+      ? `a tensor whose length along axis ${item.axis} depends on data`
+      : isSequence(item)
+        ? `a sequence of ${item.elements.length}`
+        : isStrings(item)
+          ? 'strings'
+          : isScores(item)
+            ? 'a sequence of maps'
+            : 'an optional without a value'

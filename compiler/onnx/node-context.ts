@@ -6,12 +6,24 @@ import { topological, type Value } from '../core/graph.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
-import { isSequence, isTensor, kindOf, type Item, type Sequence } from './item.ts'
+import { isBounded, isSequence, isTensor, kindOf, type Bounded, type Item, type Sequence } from './item.ts'
 import { requireDType, type StringTensor } from './stored-tensor.ts'
 
 type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
 
-type Inline = (graph: GraphProto, inputs: readonly Item[]) => Item[]
+/** What the importer does for a node. */
+export type Host = Pick<OpContext, 'inline' | 'captured' | 'attempt'>
+
+/** Names of the graph inputs that `value` depends on. */
+const inputsOf = (value: Value): string[] =>
+  topological([value]).flatMap((node) => (node.op === 'input' ? [node.attrs.name] : []))
+
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
+
+const bindHint = (inputs: readonly string[]) => ({
+  hint: `bind ${inputs.length > 1 ? 'these inputs' : 'this input'} to a value`,
+  inputs,
+})
 
 /** The `OpContext` of one ONNX node. Diagnostics come without origin: who calls `lower` locates them. */
 export class NodeContext implements OpContext {
@@ -19,7 +31,9 @@ export class NodeContext implements OpContext {
   readonly opset: number
   readonly outputCount: number
   readonly inputs: readonly (Value | undefined)[]
-  readonly inline: Inline
+  readonly inline: OpContext['inline']
+  readonly captured: OpContext['captured']
+  readonly attempt: OpContext['attempt']
   private readonly node: NodeProto
   /** Names that something reads. */
   private readonly read: ReadonlySet<string>
@@ -31,8 +45,8 @@ export class NodeContext implements OpContext {
     node: NodeProto,
     origin: Origin,
     items: readonly (Item | undefined)[],
-    { floats, items: takesItems }: Operator,
-    inline: Inline,
+    { floats, items: takesItems, keeps }: Operator,
+    { inline, captured, attempt }: Host,
     read: ReadonlySet<string>,
   ) {
     this.node = node
@@ -40,12 +54,18 @@ export class NodeContext implements OpContext {
     this.items = items
     const inputs = items.map((item, i) => {
       if (!item || isTensor(item)) return item
+      if (isBounded(item) && !takesItems) {
+        if (keeps) return item.padded
+        this.refuseLength(i)
+      }
       return takesItems ? undefined : fail('A203', `input ${i} "${node.inputs[i]}" is ${kindOf(item)}, not a tensor`)
     })
     this.b = new Builder(origin)
     this.opset = origin.opset
     this.outputCount = node.outputs.findLastIndex((name) => name !== '') + 1
     this.inline = inline
+    this.captured = captured
+    this.attempt = attempt
     const narrow = floats === 'storage' ? undefined : inputs.find((v) => v && isStorageOnly(v.type.dtype))
     this.storage = narrow?.type.dtype
     this.inputs = narrow ? inputs.map((v) => v && (isStorageOnly(v.type.dtype) ? this.b.convert(v, 'f32') : v)) : inputs
@@ -64,6 +84,7 @@ export class NodeContext implements OpContext {
 
   input(i: number): Value {
     const item = this.items[i]
+    if (item && isBounded(item) && !this.inputs[i]) this.refuseLength(i)
     return this.inputs[i] ?? fail('A102', item ? `input ${i} is ${kindOf(item)}` : `input ${i} is missing`)
   }
 
@@ -80,13 +101,34 @@ export class NodeContext implements OpContext {
     const value = this.input(i)
     const known = constantOf(value)
     if (known) return known
-    const sources = topological([value]).flatMap((node) => (node.op === 'input' ? [node.attrs.name] : []))
+    const sources = inputsOf(value)
     const what = `input ${i} "${this.node.inputs[i]}" must be known at compile time`
     if (sources.length === 0) fail('A301', `${what}, but takes too long to evaluate`)
-    fail('A206', `${what}, but depends on ${sources.map((name) => `"${name}"`).join(', ')}`, {
-      hint: `bind ${sources.length > 1 ? 'these inputs' : 'this input'} to a value`,
-      inputs: sources,
-    })
+    fail('A206', `${what}, but depends on ${quoted(sources)}`, bindHint(sources))
+  }
+
+  /** A207: input `i` is of data-dependent length, which the operator does not take. */
+  refuseLength(i: number): never {
+    const item = this.items[i] as Bounded
+    const sources = inputsOf(item.count)
+    fail(
+      'A207',
+      `input ${i} "${this.node.inputs[i]}" is of a length along axis ${item.axis} that depends on ${quoted(sources)}`,
+      bindHint(sources),
+    )
+  }
+
+  /** The results under the data-dependent lengths that the inputs brought. */
+  limit(results: readonly Item[], { keeps, items }: Operator): readonly Item[] {
+    const given = this.items.flatMap((item, i) => (item && isBounded(item) ? [{ item, i }] : []))
+    const [first] = given
+    if (!first || items || !keeps) return results
+    const { count } = first.item
+    const axes = given.map(({ item, i }) => (item.count === count ? keeps(this, i, item.axis) : undefined))
+    const axis = axes[0]
+    const fails = axes.findIndex((a) => a === undefined || a !== axis)
+    if (axis === undefined || fails >= 0) this.refuseLength(given[Math.max(0, fails)]!.i)
+    return results.map((padded) => (isTensor(padded) ? { padded, axis, count } : padded))
   }
 
   constantInts(i: number, fallback?: readonly number[]): number[] {

@@ -2,7 +2,7 @@ import { fail } from '../core/diagnostic.ts'
 import type { GraphProto, NodeProto } from './decode.ts'
 
 /** Names that `graph` takes from the graphs around it. */
-function freeNames(graph: GraphProto): Set<string> {
+export function freeNames(graph: GraphProto): Set<string> {
   const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...graph.strings.keys()])
   for (const node of graph.nodes) node.outputs.forEach((name) => own.add(name))
   const free = new Set<string>()

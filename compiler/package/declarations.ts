@@ -10,7 +10,7 @@ export interface Inputs {
 ${members(spec.inputs, ({ dtype, labels }) => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype)))}
 }
 
-/** What \`run\` gives: row-major. */
+/** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
 ${members(spec.outputs, output)}
 }
@@ -82,10 +82,11 @@ const output = ({ dtype, labels }: PortSpec): string =>
 const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports
     .map((port) => {
-      const { name, shape, labels } = port
+      const { name, shape, labels, extent } = port
       const dtype = labels ? 'string' : port.dtype
       const bits = passesAsBits(port.dtype) ? ', as bits' : ''
-      return `  /** ${dtype}[${shape.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(port)}`
+      const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
+      return `  /** ${dtype}[${dims.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(port)}`
     })
     .join('\n')
 
@@ -94,8 +95,8 @@ const list = (name: string, values: readonly unknown[] | undefined): string =>
 
 const ports = (all: readonly PortSpec[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, labels, classes }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${list('labels', labels)}${list('classes', classes)} },\n`,
+    ({ name, dtype, shape, labels, classes, extent }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? '; readonly extent: { readonly axis: number; readonly address: number }' : ''}${list('labels', labels)}${list('classes', classes)} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

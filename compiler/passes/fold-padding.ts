@@ -1,7 +1,7 @@
 /**
- * Makes padding with the neutral element part of the window of the convolution or pooling that reads it.
- * Before: any graph. After: no convolution reads a `pad` of zeros along its spatial axes, and no `reduce_window` a `pad`
- * of its identity.
+ * Makes padding part of the window of the convolution or pooling that reads it.
+ * Before: any graph. After: no convolution reads a `pad` with one constant along its spatial axes, and no `reduce_window` a
+ * `pad` of its identity.
  */
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
@@ -9,13 +9,14 @@ import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../cor
 import { identityOf } from '../core/ops/reduce.ts'
 import type { WindowAxis } from '../core/ops/window.ts'
 import type { Scalar } from '../core/dtype.ts'
+import { reader } from '../core/tensor.ts'
 
-/** The `pad` node that gives `value`, if it pads with `neutral`. */
-function neutralPad(value: Value, neutral: Scalar): NodeOf<'pad'> | undefined {
+/** The `pad` node that gives `value`, and what it pads with. */
+function constantPad(value: Value): { pad: NodeOf<'pad'>; fill: Scalar } | undefined {
   const { node } = value
   if (node.op !== 'pad') return undefined
   const fill = constantOf(node.operands[1]!)
-  return fill && fill.data[0] === neutral ? node : undefined
+  return fill && { pad: node, fill: reader(fill)(0) }
 }
 
 /** Window `w` over an axis that was padded by `low` and `high`; undefined where spread elements make them differ. */
@@ -41,19 +42,19 @@ export function foldPadding(graph: Graph): Graph {
     const [x, w] = node.operands
     const b = new Builder(node.origin)
     if (node.op === 'convolution') {
-      const pad = neutralPad(x!, 0)
-      const window = pad && widenAll(node.attrs.window, node.attrs.lhs.spatial, pad)
-      if (window) patch.set(node.results[0]!, b.convolution(pad.operands[0]!, w!, { ...node.attrs, window }))
+      const found = constantPad(x!)
+      const padded = node.attrs.window.some((axis) => axis.low !== 0 || axis.high !== 0)
+      const padValue = Number(found?.fill)
+      if (!found || (padded && padValue !== (node.attrs.padValue ?? 0)) || Number.isNaN(padValue)) continue
+      const window = widenAll(node.attrs.window, node.attrs.lhs.spatial, found.pad)
+      const attrs = { ...node.attrs, window: window!, ...(padValue !== 0 && { padValue }) }
+      if (window) patch.set(node.results[0]!, b.convolution(found.pad.operands[0]!, w!, attrs))
     } else if (node.op === 'reduce_window') {
-      const pad = neutralPad(x!, identityOf(node.attrs.kind, x!.type.dtype))
-      const window =
-        pad &&
-        widenAll(
-          node.attrs.window,
-          x!.type.shape.map((_, i) => i),
-          pad,
-        )
-      if (window) patch.set(node.results[0]!, b.reduceWindow(node.attrs.kind, pad.operands[0]!, window))
+      const found = constantPad(x!)
+      if (found?.fill !== identityOf(node.attrs.kind, x!.type.dtype)) continue
+      const axes = x!.type.shape.map((_, i) => i)
+      const window = widenAll(node.attrs.window, axes, found.pad)
+      if (window) patch.set(node.results[0]!, b.reduceWindow(node.attrs.kind, found.pad.operands[0]!, window))
     }
   }
   return applyPatch(graph, patch)

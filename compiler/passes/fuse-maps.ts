@@ -1,11 +1,11 @@
 /**
  * Joins maps: a map takes the expression of a map it reads, where that one has no other user and as many elements, and
  * constants of one element become part of the expression.
- * Before: any graph. After: no map reads a map that only it uses and that is not broadcast, short of `mostOperands`;
- * each operand of a map is named once.
+ * Before: any graph. After: no map reads a map that only it uses and that is not broadcast, short of `mostOperands` and but
+ * for maps that finish a second product; each operand of a map is named once.
  */
 import { Builder } from '../core/builder.ts'
-import { isStorageOnly } from '../core/dtype.ts'
+import { byteSize, isStorageOnly } from '../core/dtype.ts'
 import { arg, constant, substitute, type Expr } from '../core/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import { broadcastShapes, elementCount, sameShape, type Shape } from '../core/shape.ts'
@@ -30,6 +30,12 @@ class Operands {
     return arg(index, value.type.dtype)
   }
 }
+
+const readsProduct = (node: NodeOf<'map'>): boolean =>
+  node.operands.some((o) => o.node.op === 'convolution' || o.node.op === 'dot_general')
+
+/** What was brought to 8 bits is stored in them, rather than in what its reader makes of it. */
+const widens = (from: Value, to: Value): boolean => byteSize(from.type.dtype) === 1 && byteSize(to.type.dtype) > 1
 
 /** The operands and expression of `node` with what it can take in, or undefined where that changes nothing. */
 function fuse(node: NodeOf<'map'>, inlined: (operand: Value) => NodeOf<'map'> | undefined) {
@@ -64,10 +70,14 @@ export function fuseMaps(graph: Graph): Graph {
     if (node.op !== 'map') continue
     const [result] = node.results
     const count = elementCount(result!.type.shape)
+    // One product's finish is joined to this map. Others stay with their own products, which then need no raw sums in memory.
+    const finishing = node.operands.filter((o) => fused.has(o) && readsProduct(fused.get(o)!))
+    const last = readsProduct(node) ? undefined : finishing.at(-1)
     const inlined = (operand: Value): NodeOf<'map'> | undefined => {
       const inner = fused.get(operand)
       const single = uses.get(operand) === 1 && elementCount(operand.type.shape) === count
-      return inner && single ? inner : undefined
+      if (!inner || !single) return undefined
+      return !readsProduct(inner) || (operand === last && !widens(operand, result!)) ? inner : undefined
     }
     let { values, expr } = fuse(node, inlined)
     if (values.length > mostOperands) ({ values, expr } = fuse(node, () => undefined))

@@ -5,7 +5,11 @@ import { foldAffine } from './fold-affine.ts'
 import { foldConstants } from './fold-constants.ts'
 import { foldPadding } from './fold-padding.ts'
 import { fuseMaps } from './fuse-maps.ts'
+import { integerProducts } from './integer-products.ts'
+import { integerRounding } from './integer-rounding.ts'
 import { mergeIdentical } from './merge-identical.ts'
+import { requantize } from './requantize.ts'
+import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
 
 /** A rewrite of the whole graph. */
@@ -16,6 +20,7 @@ export interface Pass {
 
 /** In the order they run. Views are composed and maps fused again once transposes have moved. */
 export const passes: readonly Pass[] = [
+  { name: 'integer-products', run: integerProducts },
   { name: 'fold-constants', run: foldConstants },
   { name: 'compose-views', run: composeViews },
   { name: 'merge-identical', run: mergeIdentical },
@@ -29,8 +34,11 @@ export const passes: readonly Pass[] = [
   { name: 'fold-padding-again', run: foldPadding },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
+  { name: 'requantize', run: requantize },
+  { name: 'integer-rounding', run: integerRounding },
   { name: 'fold-constants-last', run: foldConstants },
   { name: 'merge-identical-last', run: mergeIdentical },
+  { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
 ]
 
 export function runPasses(graph: Graph): Graph {

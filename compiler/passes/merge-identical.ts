@@ -1,16 +1,17 @@
 /**
  * Common subexpression elimination.
- * Before: any graph. After: no two nodes have the same op, attributes and operands, and no two small constants the same
+ * Before: any graph. After: no two nodes without regions have the same op, attributes and operands, and no two small constants the same
  * type and data. Nodes with an effect do not exist.
  */
 import { formatExpr } from '../core/expr.ts'
-import { applyPatch, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
+import { applyPatch, nodesOf, regionsOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import { bytesOf, formatType } from '../core/tensor.ts'
 
 /** Larger constants are compared by identity alone. */
 const largestConstant = 1 << 12
 
 function attributesKey(node: Node): string | undefined {
+  if (regionsOf(node).length > 0) return undefined
   if (node.op === 'map') return formatExpr(node.attrs.expr)
   if (node.op !== 'constant') return JSON.stringify(node.attrs)
   const bytes = bytesOf(node.attrs.value)

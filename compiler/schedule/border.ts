@@ -1,60 +1,79 @@
 import { arg, constant } from '../core/expr.ts'
-import { byteSize, type Scalar } from '../core/dtype.ts'
+import { byteSize, isBigInt, type Scalar } from '../core/dtype.ts'
 import { nodesOf, type Graph, type Value } from '../core/graph.ts'
+import type { ConvolutionAttrs } from '../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
 import { channelsLastForm } from './convolution-form.ts'
+import { phasesOf, type Phase } from './phases.ts'
 import type { Access, Kernel } from './program.ts'
 
-/** Elements of zeros before and after each axis. */
+/** Elements before and after each axis that hold `value`. */
 export interface Border {
+  readonly value: number
   readonly low: readonly number[]
   readonly high: readonly number[]
 }
 
-export const noBorder = (rank: number): Border => ({
-  low: new Array<number>(rank).fill(0),
-  high: new Array<number>(rank).fill(0),
-})
-
 export const isEmptyBorder = (b: Border): boolean => [...b.low, ...b.high].every((n) => n === 0)
 
 /** The border that a channels-last convolution wants around its input, batch and channel axes included. */
-export function convolutionBorder(window: readonly { low: number; high: number }[]): Border {
+export function convolutionBorder({ window, padValue = 0 }: Pick<ConvolutionAttrs, 'window' | 'padValue'>): Border {
   const side = (pick: (w: { low: number; high: number }) => number): number[] => [
     0,
     ...window.map((w) => Math.max(0, pick(w))),
     0,
   ]
-  return { low: side((w) => w.low), high: side((w) => w.high) }
+  return { value: padValue, low: side((w) => w.low), high: side((w) => w.high) }
 }
 
-/** For each value the border that contains all the borders its convolutions want. */
+const widest = (a: Border, b: Border): Border => ({
+  value: a.value,
+  low: a.low.map((n, i) => Math.max(n, b.low[i]!)),
+  high: a.high.map((n, i) => Math.max(n, b.high[i]!)),
+})
+
+/** The border that contains those of a transposed convolution's phases. */
+export const convolutionBorders = (combinations: readonly Phase[][]): Border =>
+  combinations.map((phases) => convolutionBorder({ window: phases.map((phase) => phase.window) })).reduce(widest)
+
+/**
+ * For each value the border that contains the borders its convolutions want, of those that agree with the first on what it
+ * holds.
+ */
 export function borderRequirements(graph: Graph): Map<Value, Border> {
   const wanted = new Map<Value, Border>()
   for (const node of nodesOf(graph)) {
     if (node.op !== 'convolution') continue
     const form = channelsLastForm(node)
-    if (!form || node.attrs.window.some((w) => w.baseDilation > 1)) continue
-    const border = convolutionBorder(node.attrs.window)
+    if (!form) continue
+    const phases = phasesOf(node)
+    if (!phases && node.attrs.window.some((w) => w.baseDilation > 1)) continue
+    const border = phases ? convolutionBorders(phases) : convolutionBorder(node.attrs)
     if (isEmptyBorder(border)) continue
     const value = node.operands[0]!
-    const before = wanted.get(value) ?? noBorder(border.low.length)
-    wanted.set(value, {
-      low: border.low.map((n, i) => Math.max(n, before.low[i]!)),
-      high: border.high.map((n, i) => Math.max(n, before.high[i]!)),
-    })
+    const before = wanted.get(value) ?? border
+    if (before.value === border.value) wanted.set(value, widest(border, before))
   }
   return wanted
 }
 
-/** Kernels that zero what surrounds the interior of a bordered tensor; `full` is its shape with the border. */
-export function zeroBorder(interior: Access, shape: Shape, full: Shape): Kernel[] {
+/** Kernels that put `value` around the interior of a bordered tensor; `full` is its shape with the border. */
+export function fillBorder(interior: Access, shape: Shape, full: Shape, value: number): Kernel[] {
   const { buffer } = interior
   const rank = shape.length
   const around = shape.map((d, i) => full[i]! - d)
   const spatialOnly = around[0] === 0 && around[rank - 1] === 0
-  if ((rank !== 3 && rank !== 4) || !spatialOnly || shape.includes(0)) return [fill(interior, full)]
   const bytes = byteSize(buffer.dtype)
+  const byBytes = value === 0 || bytes === 1
+  if ((rank !== 3 && rank !== 4) || !spatialOnly || !byBytes || shape.includes(0)) {
+    return [
+      fillKernel(
+        { buffer, offset: 0, strides: [1] },
+        [elementCount(full)],
+        isBigInt(buffer.dtype) ? BigInt(value) : value,
+      ),
+    ]
+  }
   const strides = rowMajorStrides(full)
   const image = strides[0]!
   const channels = shape[rank - 1]!
@@ -64,9 +83,10 @@ export function zeroBorder(interior: Access, shape: Shape, full: Shape): Kernel[
   const last = interior.offset + (rank === 4 ? (rows - 1) * strides[1]! : 0) + row
   return Array.from({ length: shape[0]! }, (_, n) => ({
     kind: 'template',
-    template: 'zero_border',
+    template: 'fill_border',
     args: [
       { buffer, offset: n * image },
+      value & 255,
       interior.offset * bytes,
       row * bytes,
       gap * bytes,
@@ -79,13 +99,6 @@ export function zeroBorder(interior: Access, shape: Shape, full: Shape): Kernel[
     macs: 0,
     nodes: [],
   }))
-}
-
-/** Zeroes all of a tensor's buffer. */
-function fill(interior: Access, full: Shape): Kernel {
-  const { buffer } = interior
-  const count = elementCount(full)
-  return fillKernel({ buffer, offset: 0, strides: [1] }, [count], 0)
 }
 
 export const fillKernel = (write: Access, extents: Shape, value: Scalar): Kernel => ({

@@ -16,12 +16,20 @@ export interface ConvolutionForm {
 const isAscending = (axes: { batch: number; feature: number; spatial: readonly number[] }): boolean =>
   axes.batch === 0 && axes.spatial.every((s, i) => s === i + 1) && axes.feature === axes.spatial.length + 1
 
-/** The form of an f32 convolution that templates can compute, else undefined. */
+/** Types that templates compute: floats, or 8-bit activations with constant i8 weights. */
+function hasTemplateTypes(node: NodeOf<'convolution'>): boolean {
+  const [x, w] = node.operands
+  const { dtype } = x!.type
+  if (dtype === 'f32') return w!.type.dtype === 'f32'
+  return (dtype === 'i8' || dtype === 'u8') && w!.type.dtype === 'i8' && w!.node.op === 'constant'
+}
+
+/** The form of a convolution that templates can compute, else undefined. */
 export function channelsLastForm(node: NodeOf<'convolution'>): ConvolutionForm | undefined {
   const { lhs, out, rhs, window, groups } = node.attrs
   const [x, w] = node.operands
   if (window.length < 1 || window.length > 2 || !isAscending(lhs) || !isAscending(out)) return undefined
-  if (x!.type.dtype !== 'f32' || w!.type.dtype !== 'f32') return undefined
+  if (!hasTemplateTypes(node)) return undefined
   const shape = node.results[0]!.type.shape
   if (shape.includes(0) || x!.type.shape.includes(0)) return undefined
   const two = window.length === 2

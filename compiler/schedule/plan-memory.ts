@@ -1,5 +1,5 @@
 import { byteSize } from '../core/dtype.ts'
-import { readsOf, writesOf, type Buffer, type Program } from './program.ts'
+import { memoryOf, readsOf, writesOf, type Buffer, type Kernel, type Program } from './program.ts'
 
 /** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
 const alignment = 16
@@ -30,21 +30,50 @@ interface Life {
   last: number
 }
 
-/** When each arena buffer is first written and last read, in kernel numbers; inputs live from the start, outputs to the end. */
-function liveness(program: Program): Life[] {
+/**
+ * When each arena buffer is first written and last read, in positions of the kernels as they stand in the tree; inputs
+ * live from the start, outputs to the end. The branches of one kernel stand one after the other, so they share memory.
+ */
+function liveness(program: Program): { lives: Life[]; positions: number } {
   const lives = new Map<Buffer, Life>()
-  const touch = (buffer: Buffer, at: number): void => {
+  const touch = (named: Buffer, at: number): void => {
+    const buffer = memoryOf(named)
     if (buffer.data) return
     const life = lives.get(buffer)
     if (life) life.last = Math.max(life.last, at)
     else lives.set(buffer, { buffer, bytes: align(bufferBytes(buffer)), first: at, last: at })
   }
   program.inputs.forEach((port) => touch(port.buffer, -1))
-  program.kernels.forEach((kernel, at) => {
-    for (const buffer of [...writesOf(kernel), ...readsOf(kernel)]) touch(buffer, at)
-  })
-  program.outputs.forEach((port) => touch(port.buffer, program.kernels.length))
-  return [...lives.values()]
+  let next = 0
+  /** Inner loops first. */
+  const loops: { kernel: Kernel; first: number; last: number }[] = []
+  const visit = (kernel: Kernel): void => {
+    const first = next++
+    if (kernel.kind === 'loop') {
+      kernel.body.forEach(visit)
+      const last = next++
+      for (const buffer of [kernel.condition, kernel.index, kernel.count]) {
+        if (buffer) [first, last].forEach((at) => touch(buffer, at))
+      }
+      loops.push({ kernel, first, last })
+    } else if (kernel.kind === 'branch') {
+      touch(kernel.condition.buffer, first)
+      kernel.then.forEach(visit)
+      kernel.otherwise.forEach(visit)
+    } else for (const buffer of [...writesOf(kernel), ...readsOf(kernel)]) touch(buffer, first)
+  }
+  program.kernels.forEach(visit)
+  program.outputs.forEach((port) => touch(port.buffer, next))
+  // What comes into a loop or goes out of it is needed in all its iterations.
+  for (const { kernel, first, last } of loops) {
+    for (const buffer of [...readsOf(kernel), ...writesOf(kernel)]) {
+      const life = lives.get(memoryOf(buffer))
+      if (!life || (life.first >= first && life.last <= last)) continue
+      life.first = Math.min(life.first, first)
+      life.last = Math.max(life.last, last)
+    }
+  }
+  return { lives: [...lives.values()], positions: next }
 }
 
 interface Arena {
@@ -137,7 +166,7 @@ export function planMemory(program: Program): MemoryPlan {
   const used = [
     ...program.kernels.flatMap((k) => [...readsOf(k), ...writesOf(k)]),
     ...program.outputs.map((port) => port.buffer),
-  ]
+  ].map(memoryOf)
   for (const buffer of used) {
     if (!buffer.data || addresses.has(buffer)) continue
     const key = contentKey(buffer.data)
@@ -151,8 +180,7 @@ export function planMemory(program: Program): MemoryPlan {
     }
     addresses.set(buffer, constant.address)
   }
-  const lives = liveness(program)
-  const kernels = program.kernels.length
+  const { lives, positions: kernels } = liveness(program)
   const lowerBound = liveBytes(lives, kernels).reduce((a, b) => Math.max(a, b), 0)
   const arena = placeArena(lives, kernels, lowerBound)
   arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))

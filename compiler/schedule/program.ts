@@ -1,6 +1,7 @@
 import type { DType } from '../core/dtype.ts'
 import type { Expr } from '../core/expr.ts'
 import type { ReduceKind } from '../core/ops/reduce.ts'
+import { unboundedTrips } from '../core/ops/while.ts'
 import type { TemplateName } from './templates.generated.ts'
 
 /** A piece of memory; its address is the memory plan's business. */
@@ -11,7 +12,25 @@ export interface Buffer {
   readonly length: number
   /** Constants: their bytes. Others live in the arena. */
   readonly data?: Uint8Array
+  /** Not memory of its own, but a place in another buffer that moves with a loop. */
+  readonly window?: Window
 }
+
+/** Element `first + step × i` of the buffer `of` is element 0 in iteration i of the loop that `counter` counts. */
+export interface Window {
+  readonly of: Buffer
+  readonly counter: Counter
+  readonly first: number
+  readonly step: number
+}
+
+/** The number of a loop's iteration, from 0. */
+export interface Counter {
+  readonly name: string
+}
+
+/** The buffer whose memory `buffer` stands in. */
+export const memoryOf = (buffer: Buffer): Buffer => (buffer.window ? memoryOf(buffer.window.of) : buffer)
 
 /** An element address that is affine in the loop indices, in elements of the buffer, plus loaded indices. */
 export interface Access {
@@ -66,12 +85,25 @@ export interface ScanKernel {
   readonly nodes: readonly string[]
 }
 
+/** The address of an element. */
+export interface TemplateAddress {
+  readonly buffer: Buffer
+  readonly offset: number
+}
+
+/** What `flip` of the templates that use the relaxed dot product must be for activations of this dtype, in this engine. */
+export interface TemplateFlip {
+  readonly flip: 'i8' | 'u8'
+}
+
 /** An argument of a template: a number, or the address of an element. */
-export type TemplateArgument = number | { readonly buffer: Buffer; readonly offset: number }
+export type TemplateArgument = number | TemplateAddress | TemplateFlip
 
 export interface TemplateKernel {
   readonly kind: 'template'
   readonly template: TemplateName
+  /** Takes its place where the relaxed dot product is exact; the arguments are the same. */
+  readonly dot?: TemplateName
   readonly args: readonly TemplateArgument[]
   /** Expressions that fill the template's holes, by hole. */
   readonly holes: Readonly<Record<string, Expr>>
@@ -81,7 +113,33 @@ export interface TemplateKernel {
   readonly nodes: readonly string[]
 }
 
-export type Kernel = NestKernel | ScanKernel | TemplateKernel
+export type LeafKernel = NestKernel | ScanKernel | TemplateKernel
+
+/** `body`, `trips` times, or as long as `condition` holds. */
+export interface LoopKernel {
+  readonly kind: 'loop'
+  readonly counter: Counter
+  readonly trips: number
+  /** A bool that is read before each iteration, the first included. */
+  readonly condition?: Buffer
+  /** An i32 that holds the iteration's number within the body. */
+  readonly index?: Buffer
+  /** An i32 that is given the number of iterations after the last. */
+  readonly count?: Buffer
+  readonly body: readonly Kernel[]
+  readonly nodes: readonly string[]
+}
+
+/** `then` where the bool at `condition` is true, else `otherwise`. */
+export interface BranchKernel {
+  readonly kind: 'branch'
+  readonly condition: TemplateAddress
+  readonly then: readonly Kernel[]
+  readonly otherwise: readonly Kernel[]
+  readonly nodes: readonly string[]
+}
+
+export type Kernel = LeafKernel | LoopKernel | BranchKernel
 
 export interface ProgramPort {
   readonly name: string
@@ -90,7 +148,7 @@ export interface ProgramPort {
   readonly shape: readonly number[]
 }
 
-/** Kernels in the order they run. */
+/** Kernels in the order they run: a tree, whose loops and branches hold kernels. */
 export interface Program {
   readonly kernels: readonly Kernel[]
   readonly inputs: readonly ProgramPort[]
@@ -99,8 +157,18 @@ export interface Program {
 
 const accessBuffers = (a: Access): Buffer[] => [a.buffer, ...(a.indirect ?? []).map((i) => i.index.buffer)]
 
+/** Kernels directly within a loop or branch. */
+export const innerKernels = (kernel: Kernel): readonly Kernel[] =>
+  kernel.kind === 'loop' ? kernel.body : kernel.kind === 'branch' ? [...kernel.then, ...kernel.otherwise] : []
+
+/** Whether any kernel uses the relaxed dot product where it can. */
+export const usesDot = (kernels: readonly Kernel[]): boolean =>
+  kernels.some((k) => (k.kind === 'template' ? k.dot !== undefined : usesDot(innerKernels(k))))
+
 /** Buffers that a kernel reads; a write that combines reads as well. */
 export function readsOf(kernel: Kernel): Buffer[] {
+  if (kernel.kind === 'loop') return [...(kernel.condition ? [kernel.condition] : []), ...kernel.body.flatMap(readsOf)]
+  if (kernel.kind === 'branch') return [kernel.condition.buffer, ...innerKernels(kernel).flatMap(readsOf)]
   if (kernel.kind === 'template') return [...kernel.reads]
   if (kernel.kind === 'scan') return accessBuffers(kernel.read)
   const { reads, post, write, accumulate } = kernel
@@ -109,5 +177,16 @@ export function readsOf(kernel: Kernel): Buffer[] {
   return [...reads.flatMap(accessBuffers), ...post.reads.flatMap(accessBuffers), ...indices, ...old]
 }
 
-export const writesOf = (kernel: Kernel): readonly Buffer[] =>
-  kernel.kind === 'template' ? kernel.writes : [kernel.write.buffer]
+export function writesOf(kernel: Kernel): readonly Buffer[] {
+  if (kernel.kind === 'template') return kernel.writes
+  if (kernel.kind === 'nest' || kernel.kind === 'scan') return [kernel.write.buffer]
+  const own = kernel.kind === 'loop' ? [kernel.index, kernel.count].filter((b) => b !== undefined) : []
+  return [...own, ...innerKernels(kernel).flatMap(writesOf)]
+}
+
+/** Multiply-accumulates of a kernel's templates, a loop's as often as it may run; once where nothing bounds it. */
+export function macsOf(kernel: Kernel): number {
+  if (kernel.kind === 'template') return kernel.macs
+  const inner = innerKernels(kernel).reduce((sum, k) => sum + macsOf(k), 0)
+  return kernel.kind === 'loop' && kernel.trips < unboundedTrips ? kernel.trips * inner : inner
+}

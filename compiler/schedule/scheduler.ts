@@ -5,7 +5,7 @@ import { countUses, nodesOf, type Graph, type Node, type Value } from '../core/g
 import { elementCount, rowMajorStrides, sameShape, type Shape } from '../core/shape.ts'
 import { bytesOf, type Tensor } from '../core/tensor.ts'
 import { contiguous, isContiguous } from './access.ts'
-import { borderRequirements, zeroBorder, type Border } from './border.ts'
+import { borderRequirements, fillBorder, isEmptyBorder, type Border } from './border.ts'
 import { lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
 import type { Access, Buffer, Kernel, Program, ProgramPort } from './program.ts'
 
@@ -17,9 +17,12 @@ export class Scheduler {
   private readonly wanted: ReadonlyMap<Value, Border>
   /** Borders that exist, by buffer. */
   private readonly borders = new Map<Buffer, Border>()
-  private buffers = 0
+  private readonly names: { next: number }
+  private readonly lower: Lower
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, lower: Lower, names = { next: 0 }) {
+    this.lower = lower
+    this.names = names
     this.uses = countUses(graph)
     this.wanted = borderRequirements(graph)
   }
@@ -29,11 +32,11 @@ export class Scheduler {
   }
 
   newBuffer(dtype: DType, length: number): Buffer {
-    return { name: `b${this.buffers++}`, dtype, length }
+    return { name: `b${this.names.next++}`, dtype, length }
   }
 
   constantBuffer(dtype: DType, data: Uint8Array): Buffer {
-    return { name: `c${this.buffers++}`, dtype, length: data.length / byteSize(dtype), data }
+    return { name: `c${this.names.next++}`, dtype, length: data.length / byteSize(dtype), data }
   }
 
   constantAccess(t: Tensor): Access {
@@ -90,13 +93,15 @@ export class Scheduler {
     return copy
   }
 
-  /** The value with at least `border` zeros around it, the last axis of unit stride. */
+  /** The value with at least `border` around it, the last axis of unit stride. */
   forceBordered(value: Value, border: Border): Access {
     const access = this.force(value)
     const rank = value.type.shape.length
     const has = this.borders.get(access.buffer)
     const enough =
-      border.low.every((n, i) => n <= (has?.low[i] ?? 0)) && border.high.every((n, i) => n <= (has?.high[i] ?? 0))
+      (has === undefined || has.value === border.value || isEmptyBorder(border)) &&
+      border.low.every((n, i) => n <= (has?.low[i] ?? 0)) &&
+      border.high.every((n, i) => n <= (has?.high[i] ?? 0))
     const unit = access.strides[rank - 1] === 1 || value.type.shape[rank - 1] === 1
     const ownsBorder = has === undefined || this.isWhole(access, value.type.shape, has)
     if (enough && unit && ownsBorder) return access
@@ -113,7 +118,7 @@ export class Scheduler {
     return elementCount(full) === access.buffer.length && offset === access.offset && sameShape(strides, access.strides)
   }
 
-  /** Memory for a tensor, with a zeroed border if asked for. */
+  /** Memory for a tensor, with a filled border if asked for. */
   allocate(type: { dtype: DType; shape: Shape }, border?: Border): Access {
     const { shape, dtype } = type
     if (!border) return contiguous(this.newBuffer(dtype, elementCount(shape)), shape)
@@ -123,7 +128,7 @@ export class Scheduler {
     const offset = border.low.reduce((sum, n, i) => sum + n * strides[i]!, 0)
     this.borders.set(buffer, border)
     const access = { buffer, offset, strides }
-    zeroBorder(access, shape, full).forEach((kernel) => this.emit(kernel))
+    fillBorder(access, shape, full, border.value).forEach((kernel) => this.emit(kernel))
     return access
   }
 
@@ -144,6 +149,20 @@ export class Scheduler {
       write,
       nodes: lazy.nodes,
     })
+  }
+
+  /** Whether something reads the value. */
+  isUsed(value: Value): boolean {
+    return this.uses.has(value)
+  }
+
+  /** The kernels of a region whose inputs stand at `inputs`; `place` says what becomes of its outputs. */
+  region(graph: Graph, inputs: readonly Access[], place: (inner: Scheduler) => void): Kernel[] {
+    const inner = new Scheduler(graph, this.lower, this.names)
+    graph.inputs.forEach(({ value }, i) => inner.values.set(value, lazyAccess(inputs[i]!, value.type)))
+    for (const node of nodesOf(graph)) this.lower(inner, node)
+    place(inner)
+    return inner.kernels
   }
 
   input(value: Value, name: string): ProgramPort {
@@ -182,9 +201,11 @@ export type Lowering<N extends Node> = (s: Scheduler, node: N) => void
 
 export const originOf = (node: Node): string[] => (node.origin ? [node.origin.node] : [])
 
+type Lower = (s: Scheduler, node: Node) => void
+
 /** Schedules `graph` by `lower`, which holds a rule for every op. */
-export function scheduleWith(graph: Graph, lower: (s: Scheduler, node: Node) => void): Program {
-  const s = new Scheduler(graph)
+export function scheduleWith(graph: Graph, lower: Lower): Program {
+  const s = new Scheduler(graph, lower)
   const inputs = graph.inputs.map(({ name, value }) => s.input(value, name))
   for (const node of nodesOf(graph)) lower(s, node)
   const taken = new Set(inputs.map((port) => port.buffer))

@@ -19,10 +19,10 @@ export function localInstance(): Instance {
       const { model, spec } = loaded
       const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
       const results = model.run(Object.fromEntries(values), { copy: true })
-      const tensors = spec.outputs.map(({ name, dtype, shape, labels }) => {
+      const tensors = spec.outputs.map(({ name, dtype, shape, extent, labels }) => {
         const result = results[name]!
         const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
-        return [name, { dtype, shape, data }] as const
+        return [name, { dtype, shape: shapeOf(shape, extent?.axis, data.length), data }] as const
       })
       return Object.fromEntries(tensors)
     },
@@ -30,6 +30,11 @@ export function localInstance(): Instance {
 }
 
 const isView = (output: Output): output is View => ArrayBuffer.isView(output)
+/** `shape` with the length along `axis` that `elements` elements give. */
+function shapeOf(shape: readonly number[], axis: number | undefined, elements: number): readonly number[] {
+  const others = shape.reduce((product, d, i) => (i === axis ? product : product * d), 1)
+  return axis === undefined ? shape : shape.with(axis, others === 0 ? 0 : elements / others)
+}
 
 const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
   inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)

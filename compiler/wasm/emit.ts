@@ -1,9 +1,10 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
-import { byteSize } from '../core/dtype.ts'
 import type { MemoryPlan } from '../schedule/plan-memory.ts'
-import type { Kernel, Program, TemplateArgument, TemplateKernel } from '../schedule/program.ts'
-import { templates } from '../schedule/templates.generated.ts'
+import { usesDot, type LeafKernel, type Program, type TemplateKernel } from '../schedule/program.ts'
+import { templates, type TemplateName } from '../schedule/templates.generated.ts'
+import { addressCode, dotGlobal, emitKernel, type Site } from './control.ts'
+import type { StraightBody } from './inline.ts'
 import { Linker } from './link.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code } from './machine.ts'
 import { requestNest } from './nest.ts'
@@ -12,6 +13,8 @@ import { concatBytes, customSection, dataSection } from './sections.ts'
 
 const pageBytes = 65536
 const maxPages = 65536
+/** What the probe of the dot product writes to, behind the constants, before anything runs. */
+const probeBytes = 32
 
 export const pagesOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / pageBytes))
 
@@ -40,22 +43,43 @@ export function emitModule(
   spec: ModuleSpec,
   instrument = false,
 ): Uint8Array {
-  const pages = pagesOf(plan.totalBytes)
+  const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
   if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
   const m = new binaryen.Module()
+  const integer = usesDot(program.kernels)
+  const probes = integer && target === 'relaxed-simd'
+  // Beside integers, floats must round the same on every engine: no fused multiply-add.
+  const linker = new Linker(binaryen, m, target, integer ? 'simd' : target)
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
-    const linker = new Linker(binaryen, m, target)
+    if (probes) {
+      m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
+      const probe = m.call(linker.link('i8_dot_probe'), [m.i32.const(plan.constants.length)], binaryen.i32)
+      m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.global.set(dotGlobal, probe)))
+    }
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
     const functions = new Map<string, string>()
-    const address = (a: TemplateArgument): number =>
-      typeof a === 'number' ? a : plan.addresses.get(a.buffer)! + a.offset * byteSize(a.buffer.dtype)
-    const callOf = (kernel: Kernel): Code | undefined => {
+    /** A function that calls `dot` where the dot product is exact, else `plain`. */
+    const either = (dot: string, plain: string): string => {
+      const name = `${dot}_or_${plain}`
+      if (functions.has(name)) return name
+      functions.set(name, name)
+      const { params } = binaryen.getFunctionInfo(m.getFunction(plain))
+      const args = (): Code[] => binaryen.expandType(params).map((type, i) => m.local.get(i, type))
+      const exact = m.i32.ne(m.global.get(dotGlobal, binaryen.i32), m.i32.const(1))
+      const body = m.if(exact, m.call(dot, args(), binaryen.none), m.call(plain, args(), binaryen.none))
+      m.addFunction(name, params, binaryen.none, [], body)
+      return name
+    }
+    const call = (kernel: LeafKernel, site: Site): Code | undefined => {
       if (kernel.kind === 'template') {
-        return m.call(linker.link(kernel.template, kernel.holes), templateArguments(m, kernel, address), binaryen.none)
+        const name = linker.link(kernel.template, kernel.holes)
+        const chosen = probes && kernel.dot ? either(linker.link(kernel.dot, kernel.holes), name) : name
+        return m.call(chosen, templateArguments(kernel, site), binaryen.none)
       }
-      const request = kernel.kind === 'nest' ? requestNest(kernel) : requestScan(kernel)
+      const straight = (template: TemplateName): StraightBody | undefined => linker.straight(template)
+      const request = kernel.kind === 'nest' ? requestNest(kernel, straight) : requestScan(kernel)
       if (!request) return undefined
       let name = functions.get(request.key)
       if (name === undefined) {
@@ -66,40 +90,37 @@ export function emitModule(
       }
       return m.call(
         name,
-        request.args.map((a) => m.i32.const(address(a))),
+        request.args.map((a) => addressCode(site, a)),
         binaryen.none,
       )
     }
-    const calls: Code[] = []
-    program.kernels.forEach((kernel, i) => {
-      const call = callOf(kernel)
-      if (call === undefined) return
-      if (!instrument) {
-        calls.push(call)
-        return
-      }
+    const siteIn = (f: FunctionBuilder): Site => ({ f, addresses: plan.addresses, counters: new Map(), call })
+    const run = new FunctionBuilder(host, [])
+    const site = siteIn(run)
+    const calls = program.kernels.flatMap((kernel, i): Code[] => {
+      if (!instrument) return emitKernel(site, kernel)
+      const f = new FunctionBuilder(host, [])
+      const code = emitKernel(siteIn(f), kernel)
+      if (code.length === 0) return []
       const name = `kernel${i}`
-      m.addFunction(name, binaryen.none, binaryen.none, [], call)
+      f.finish(name, [], f.block(code))
       m.addFunctionExport(name, name)
-      calls.push(m.call(name, [], binaryen.none))
+      return [m.call(name, [], binaryen.none)]
     })
-    m.addFunction('run', binaryen.none, binaryen.none, [], m.block(null, calls))
+    run.finish('run', [], m.block(null, calls))
     m.addFunctionExport('run', 'run')
     const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
     return concatBytes([m.emitBinary(), dataSection(plan.constants), custom])
   } finally {
+    linker.dispose()
     m.dispose()
   }
 }
 
-function templateArguments(
-  m: InstanceType<Binaryen['Module']>,
-  kernel: TemplateKernel,
-  address: (a: TemplateArgument) => number,
-): Code[] {
+function templateArguments(kernel: TemplateKernel, site: Site): Code[] {
   const { params } = templates[kernel.template]
   if (params.length !== kernel.args.length) {
     fail('A601', `${kernel.template} takes ${params.length} arguments, not ${kernel.args.length}`)
   }
-  return kernel.args.map((a, i) => (params[i] === 'f32' ? m.f32.const(address(a)) : m.i32.const(address(a))))
+  return kernel.args.map((a, i) => (params[i] === 'f32' ? site.f.m.f32.const(Number(a)) : addressCode(site, a)))
 }

@@ -1,10 +1,23 @@
-import { formatExpr, type Expr } from '../core/expr.ts'
+import { formatExpr, parts, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
+import { requantizeArguments } from '../schedule/integer-epilogue.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
-import { FunctionBuilder, memoryName, type Binaryen, type Code, type Module } from './machine.ts'
+import { isStraight, type StraightBody } from './inline.ts'
+import {
+  FunctionBuilder,
+  memoryName,
+  readModule,
+  type Binaryen,
+  type Code,
+  type Module,
+  type WasmType,
+} from './machine.ts'
 import { templateBytes } from './templates.generated.ts'
-import { emitVector } from './vector.ts'
+import { emitVector, loadContiguous } from './vector.ts'
+
+/** Epilogues' arguments that `planEpilogue` never makes zero or NaN. */
+const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
 
 /** What passes make of a template once its holes are filled. */
 const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']
@@ -18,12 +31,20 @@ export class Linker {
   private readonly binaryen: Binaryen
   private readonly m: Module
   private readonly target: Target
+  private readonly floatTarget: Target
   private readonly linked = new Map<string, string>()
+  private readonly opened = new Map<TemplateName, { source: Module; straight: StraightBody | undefined }>()
 
-  constructor(binaryen: Binaryen, m: Module, target: Target) {
+  /** Templates of integers are those of `target`, all others those of `floatTarget`. */
+  constructor(binaryen: Binaryen, m: Module, target: Target, floatTarget: Target) {
     this.binaryen = binaryen
     this.m = m
     this.target = target
+    this.floatTarget = floatTarget
+  }
+
+  private targetOf(template: TemplateName): Target {
+    return template.startsWith('u8_') || template.startsWith('i8_') ? this.target : this.floatTarget
   }
 
   /** The name of the function that the template became. */
@@ -39,10 +60,32 @@ export class Linker {
     return name
   }
 
+  /** The template's code where it is straight, for inlining. */
+  straight(template: TemplateName): StraightBody | undefined {
+    const known = this.opened.get(template)
+    if (known) return known.straight
+    const { binaryen } = this
+    const source = this.read(template)
+    const { body, params, vars } = binaryen.getFunctionInfo(source.getFunctionByIndex(0))
+    const types = [...binaryen.expandType(params), ...vars]
+    const straight = types.every((t) => t === binaryen.v128) && isStraight(binaryen, body)
+    const opened = straight ? { body, params: types.length - vars.length } : undefined
+    this.opened.set(template, { source, straight: opened })
+    return opened
+  }
+
+  /** Frees the modules of templates that were opened. */
+  dispose(): void {
+    this.opened.forEach(({ source }) => source.dispose())
+  }
+
+  private read(template: TemplateName): Module {
+    return readModule(this.binaryen, decodeBase64(templateBytes[this.targetOf(template)]![template]!))
+  }
+
   private copy(template: TemplateName, holes: Readonly<Record<string, Expr>>, name: string): void {
     const { binaryen } = this
-    const source = binaryen.readBinary(decodeBase64(templateBytes[this.target]![template]!))
-    source.setFeatures(binaryen.Features.All)
+    const source = this.read(template)
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
@@ -60,8 +103,12 @@ export class Linker {
 
   /** Adds the function that stands for a hole of `source`. Mathematical functions stay imports, or they would be inlined. */
   private fill(source: Module, name: string, hole: string, expr: Expr): void {
-    if (hole !== 'epilogue') throw new TypeError(`a hole called ${hole}`)
     const { binaryen } = this
+    if (expr.kind === 'const') {
+      source.addFunction(name, binaryen.none, binaryen.i32, [], source.i32.const(Number(expr.value)))
+      return
+    }
+    if (hole !== 'epilogue' && hole !== 'requantize') throw new TypeError(`a hole called ${hole}`)
     const imported = new Set<string>()
     const link = (template: TemplateName): string => {
       const linked = this.link(template)
@@ -73,20 +120,42 @@ export class Linker {
       }
       return linked
     }
-    const f = new FunctionBuilder({ binaryen, m: source, link }, ['v128', 'i32', 'i32', 'i32', 'v128', 'v128'])
-    const argument = (index: number): Code => {
-      switch (index) {
-        case epilogueArguments.acc:
-          return f.get(0)
-        case epilogueArguments.aux:
-          return source.v128.load(0, 4, f.get(2), memoryName)
-        case epilogueArguments.p0:
-          return f.get(4)
-        default:
-          return f.get(5)
-      }
-    }
-    const { statements, value } = emitVector(f, expr, argument)
+    const params: readonly WasmType[] =
+      hole === 'epilogue' ? ['v128', 'i32', 'i32', 'i32', 'v128', 'v128'] : ['v128', 'i32', 'i32', 'i32']
+    const f = new FunctionBuilder({ binaryen, m: source, link }, params)
+    const { statements, value } =
+      hole === 'epilogue'
+        ? emitVector(f, expr, epilogueArgument(f), { numbers: parameters })
+        : emitVector(f, expr, requantizeArgument(f, expr))
     f.finish(name, ['v128'], source.block(null, [...statements, value], binaryen.v128))
+  }
+}
+
+/** Parameters of the hole: sums, place of the result, aux, column, p0, p1. */
+function epilogueArgument(f: FunctionBuilder): (index: number) => Code {
+  return (index) => {
+    switch (index) {
+      case epilogueArguments.acc:
+        return f.get(0)
+      case epilogueArguments.aux:
+        return loadContiguous(f, 'f32', f.get(2))
+      case epilogueArguments.p0:
+        return f.get(4)
+      default:
+        return f.get(5)
+    }
+  }
+}
+
+/** Parameters of the hole: sums, vectors over channels, aux, table. */
+function requantizeArgument(f: FunctionBuilder, expr: Expr): (index: number) => Code {
+  const dtypes = new Map(parts(expr).flatMap((e) => (e.kind === 'arg' ? [[e.index, e.dtype] as const] : [])))
+  const { acc, aux, pixel, vectors, table } = requantizeArguments
+  return (index) => {
+    if (index === acc) return f.get(0)
+    if (index === aux) return loadContiguous(f, dtypes.get(index)!, f.get(2))
+    if (index === pixel) return f.m.v128.load32_splat(0, 4, f.get(2), memoryName)
+    if (index < table) return loadContiguous(f, 'f32', f.get(1), (index - vectors) * 16)
+    return f.m.v128.load32_splat((index - table) * 4, 4, f.get(3), memoryName)
   }
 }

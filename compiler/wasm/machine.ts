@@ -16,6 +16,12 @@ export function wasmTypeOf(dtype: DType): Exclude<WasmType, 'v128'> {
 /** Name that Binaryen gives the memory of a module it has read; templates and generated code must agree on it. */
 export const memoryName = '0'
 
+/** Without features, which Binaryen's type declarations leave out, modules with some of the newer instructions are refused. */
+export function readModule(binaryen: Binaryen, bytes: Uint8Array): Module {
+  const read = binaryen.readBinary as (bytes: Uint8Array, features: number) => Module
+  return read(bytes, binaryen.Features.All)
+}
+
 /** A function being built: its parameters and the locals it has asked for. */
 export class FunctionBuilder {
   readonly binaryen: Binaryen

@@ -175,11 +175,31 @@ describe('fold-padding', () => {
     `)
   })
 
-  it('leaves other values, other axes and spread elements', () => {
+  it('makes other values the padding of a convolution that has none of its own', () => {
+    const one = b.pad(x, b.scalar(1, 'f32'), [0, 0, 1, 0], [0, 0, 0, 0])
+    const window = [trivialWindow, { ...trivialWindow, size: 2 }]
+    const conv = b.convolution(one, w, { lhs: nchw, rhs: oihw, out: nchw, window, groups: 1 })
+    expect(change(foldPadding, [x], [conv])).toMatchInlineSnapshot(`
+      "%0 = input f32[1,2,4,4]: "x"
+      %1 = constant f32[]: {1}
+      %2 = pad f32[1,2,5,4] (%0, %1): low=[0, 0, 1, 0] high=[0, 0, 0, 0]
+      %3 = constant f32[1,2,1,2]: {1, 2, 3, 4}
+      %4 = convolution f32[1,1,5,3] (%2, %3): lhs={batch: 0, feature: 1, spatial: [2, 3]} rhs={output: 0, input: 1, spatial: [2, 3]} out={batch: 0, feature: 1, spatial: [2, 3]} window=[{1 stride 1 dilation 1 pad 0 0 base 1}, {2 stride 1 dilation 1 pad 0 0 base 1}] groups=1
+      output "y0" = %4
+
+      %0 = input f32[1,2,4,4]: "x"
+      %1 = constant f32[1,2,1,2]: {1, 2, 3, 4}
+      %2 = convolution f32[1,1,5,3] (%0, %1): lhs={batch: 0, feature: 1, spatial: [2, 3]} rhs={output: 0, input: 1, spatial: [2, 3]} out={batch: 0, feature: 1, spatial: [2, 3]} window=[{1 stride 1 dilation 1 pad 1 0 base 1}, {2 stride 1 dilation 1 pad 0 0 base 1}] groups=1 padValue=1
+      output "y0" = %2
+      "
+    `)
+  })
+
+  it('leaves what pads otherwise, other axes and spread elements', () => {
     const pad = (value: number, low: readonly number[]): Value => b.pad(x, b.scalar(value, 'f32'), low, [0, 0, 0, 0])
-    const conv = (v: Value, base = 1): Value => {
+    const conv = (v: Value, base = 1, low = 0): Value => {
       const window = [
-        { ...trivialWindow, baseDilation: base },
+        { ...trivialWindow, baseDilation: base, low },
         { ...trivialWindow, size: 2 },
       ]
       const inputs = v.type.shape[1]!
@@ -192,7 +212,7 @@ describe('fold-padding', () => {
       { ...trivialWindow, size: 2 },
       trivialWindow,
     ])
-    const outputs = [conv(pad(1, [0, 0, 1, 0])), conv(pad(0, [0, 1, 0, 0])), conv(pad(0, [0, 0, 1, 0]), 2), pool]
+    const outputs = [conv(pad(1, [0, 0, 1, 0]), 1, 1), conv(pad(0, [0, 1, 0, 0])), conv(pad(0, [0, 0, 1, 0]), 2), pool]
     expect(keeps(foldPadding, [x], outputs)).toBe(true)
   })
 })

@@ -71,7 +71,7 @@ describe('inspectModule', () => {
       refusal(withSection(moduleOf(memoryOf(1)), 'attar', JSON.stringify({ ...spec, ...change })))
     const [port] = spec.inputs
     expect(withSpec({})).toBe('none')
-    expect(withSpec({ abi: 2 })).toContain('ABI 2')
+    expect(withSpec({ abi: 3 })).toContain('ABI 3')
     expect(withSpec({ attar: 1 })).toContain('no version')
     expect(withSpec({ metadata: { labels: 1 } })).toContain('metadata')
     expect(withSpec({ inputs: {} })).toContain('malformed inputs')

@@ -151,15 +151,6 @@ describe('Loop', () => {
     ])
   })
 
-  it('must have a condition that is known', () => {
-    const body = graph({
-      inputs: ['i', 'c', 's'],
-      outputs: ['more', 't', 'seen'],
-      nodes: ['more = Less(s, i)', 't = Identity(s)', 'seen = Identity(i)'],
-    })
-    expect(codesOf(loop(scalarTensor('i64', 2), body))).toEqual(['A203'])
-  })
-
   it('must have a trip count that is known', () => {
     expect(
       codesOf({

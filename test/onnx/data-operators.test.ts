@@ -349,10 +349,9 @@ describe('Resize', () => {
 })
 
 describe('data-dependent results', () => {
-  it('are computed of constants and diagnosed otherwise', () => {
+  it('are computed of constants', () => {
     const nonZero: OneNode = { operator: 'NonZero', inputs: [f32([2, 2], [1, 0, 0, NaN])], constant: [0] }
     expect(result(nonZero)).toEqual({ shape: [2, 2], values: [0, 1, 0, 1] })
-    expect(codesOf({ ...nonZero, constant: [] })).toEqual(['A206'])
     const compress: OneNode = {
       operator: 'Compress',
       inputs: [iota(2, 3), tensorOf('bool', [2], [0, 1])],
@@ -366,11 +365,4 @@ describe('data-dependent results', () => {
 it('dropout is the identity, with a mask of ones', () => {
   const [y, mask] = runNode({ operator: 'Dropout', opset: 13, inputs: [iota(2)], outputs: 2 })
   expect([toNumbers(y!), mask!.dtype, toNumbers(mask!)]).toEqual([[0, 1], 'bool', [1, 1]])
-  const training: OneNode = {
-    operator: 'Dropout',
-    opset: 13,
-    inputs: [iota(2), f32([], [0.5]), tensorOf('bool', [], [1])],
-    constant: [1, 2],
-  }
-  expect(codesOf(training)).toEqual(['A203'])
 })

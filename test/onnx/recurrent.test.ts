@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import type { AttributeValue } from './build.ts'
-import { runNode } from './one-node.ts'
+import { nodesOf } from '../../compiler/core/graph.ts'
+import { importModel } from '../../compiler/onnx/import.ts'
+import { Random } from '../support/random.ts'
+import { expectClose, expectCompiledEqualsEvaluated, randomTensor } from '../support/run-graph.ts'
+import { modelOf, runNode } from './one-node.ts'
 
 const f32 = (values: number[], shape: number[]): Tensor => tensorOf('f32', shape, values)
 const affine = (count: number): Record<string, AttributeValue> => ({
@@ -68,9 +72,56 @@ describe('RNN', () => {
     expect(run('RNN', [1], x, { ...affine(1), clip: { float: 2 } })).toEqual([[1, 2, 2], [2]])
   })
 
-  it('is refused beyond the steps that may be unrolled', () => {
-    const long = f32(new Array<number>(513).fill(0), [513, 1, 1])
-    expect(() => run('RNN', [1], long, {})).toThrow(/A301/)
+  it('runs long sequences in a loop, each as far as it goes', () => {
+    const ones = f32(new Array<number>(2000).fill(1), [1000, 2, 1])
+    const lengths = tensorOf('i32', [2], [1000, 3])
+    for (const direction of ['forward', 'reverse']) {
+      const [y, last] = run('RNN', [1], ones, { ...affine(1), direction }, [undefined, lengths])
+      expect(last).toEqual([1000, 3])
+      const [first, second] = [0, 1].map((n) => y!.filter((_, i) => i % 2 === n)) as [number[], number[]]
+      const steps = first.map((_, t) => (direction === 'forward' ? t + 1 : 1000 - t))
+      expect(first).toEqual(steps)
+      expect(second.slice(0, 4)).toEqual(direction === 'forward' ? [1, 2, 3, 0] : [3, 2, 1, 0])
+    }
+  })
+
+  it('gives in a loop what its steps give', async () => {
+    const random = new Random(1)
+    const make = (...shape: number[]): Tensor => randomTensor(random, 'f32', shape)
+    const x = make(7, 3, 5)
+    const node = {
+      operator: 'LSTM',
+      opset: 14,
+      inputs: [x, make(2, 24, 5), make(2, 24, 6), make(2, 48)],
+      constant: [1, 2, 3],
+      attributes: { hidden_size: 6, direction: 'bidirectional' },
+      outputs: 3,
+    }
+    const { graph } = importModel(modelOf(node))
+    expect(nodesOf(graph).filter(({ op }) => op === 'while')).toHaveLength(2)
+    await expectCompiledEqualsEvaluated(graph, random)
+    // The same in pieces of a step, forwards; the first direction depends on nothing else.
+    const [y] = runNode(node)
+    const piece = (t: number, rest: Tensor[]): Tensor[] =>
+      runNode({
+        ...node,
+        inputs: [
+          tensorOf('f32', [1, 3, 5], toNumbers(x).slice(t * 15, t * 15 + 15)),
+          ...node.inputs
+            .slice(1)
+            .map((w) => tensorOf('f32', [1, ...w.shape.slice(1)], toNumbers(w).slice(0, w.data.length / 2))),
+          undefined,
+          ...rest,
+        ],
+        attributes: { hidden_size: 6 },
+      })
+    let states = [tensorOf('f32', [1, 3, 6], new Array<number>(18).fill(0))]
+    states = [...states, ...states]
+    for (let t = 0; t < 7; t++) {
+      const [, h, c] = piece(t, states)
+      states = [h!, c!]
+      expectClose(h!, tensorOf('f32', [1, 3, 6], toNumbers(y!).slice(t * 36, t * 36 + 18)), 1e-6)
+    }
   })
 
   it('is refused with an activation it does not know', () => {

@@ -26,7 +26,7 @@ describe('instantiate', () => {
 
   it('speaks the ABI of the compiler and no other', () => {
     expect(spec.abi).toBe(abiVersion)
-    expect(() => instantiate(simd!, { ...spec, abi: abiVersion + 1 })).toThrow('the model has ABI 2, this runtime 1')
+    expect(() => instantiate(simd!, { ...spec, abi: abiVersion + 1 })).toThrow('the model has ABI 3, this runtime 2')
   })
 
   it('refuses a module of another compilation', () => {
@@ -140,7 +140,7 @@ describe('load', () => {
     await expect(load(spec, fetch(`${address}/absent`), nowhere)).rejects.toThrow(`${address}/absent: 404`)
     await expect(load(spec, nowhere(), nowhere)).rejects.toThrow('ENOENT')
     await expect(load(spec, new Uint8Array(8), nowhere)).rejects.toThrow(WebAssembly.CompileError)
-    await expect(load({ ...spec, abi: 2 }, simd!, nowhere)).rejects.toThrow('ABI 2')
+    await expect(load({ ...spec, abi: 3 }, simd!, nowhere)).rejects.toThrow('ABI 3')
   })
 
   it("reads the target's own file, and the baseline in its absence", async () => {

@@ -1,6 +1,6 @@
-import { isStorageOnly } from '../dtype.ts'
+import { isBigInt, isStorageOnly } from '../dtype.ts'
 import { normalize } from '../scalar.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
+import { elementCount, rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
 import { accumulatorOf, needsBigInt, productSum } from './dot-general.ts'
 import { mixed, require, requireDistinctAxes, toResult, type AxisUse, type Facets } from './facets.ts'
@@ -26,6 +26,8 @@ export interface ConvolutionAttrs {
   /** One entry for each spatial axis; `size` is the kernel's. */
   readonly window: readonly WindowAxis[]
   readonly groups: number
+  /** What the window's padding holds; 0 unless given. A quantized input's zero point, mostly. */
+  readonly padValue?: number
 }
 
 export const activationList = (a: ActivationAxes): number[] => [a.batch, a.feature, ...a.spatial]
@@ -49,6 +51,8 @@ export const convolution: Facets<ConvolutionAttrs> = {
       channels === inputs * a.groups, `${channels} channels for a kernel of ${inputs} in ${a.groups} groups`)
     require(outputs % a.groups === 0, `${outputs} output channels do not divide into ${a.groups} groups`)
     require(a.window.every((axis, i) => axis.size === w.shape[a.rhs.spatial[i]!]), 'window and kernel differ in size')
+    require((a.padValue ?? 0) === 0 ||
+      a.window.every((axis) => axis.baseDilation === 1), 'padding between spread elements is 0')
     const dtype = accumulatorOf(x.dtype)
     require(dtype === accumulatorOf(w.dtype), `convolution of ${x.dtype} and ${w.dtype}`)
     require(dtype !== 'bool' && !isStorageOnly(dtype), `convolution does not take ${x.dtype}`)
@@ -72,7 +76,10 @@ export const convolution: Facets<ConvolutionAttrs> = {
     const perGroup = w!.shape[a.rhs.output]! / a.groups
     const sizes = a.window.map((axis) => axis.size)
     const lengths = a.lhs.spatial.map((i) => x!.shape[i]!)
-    const sum = productSum(reader(x!), reader(w!), needsBigInt(type.dtype))
+    // What stands one behind the input's last element is its padding.
+    const [readX, outside] = [reader(x!), elementCount(x!.shape)]
+    const pad = normalize(x!.dtype, isBigInt(x!.dtype) ? BigInt(a.padValue ?? 0) : (a.padValue ?? 0))
+    const sum = productSum((i) => (i < outside ? readX(i) : pad), reader(w!), needsBigInt(type.dtype))
     let at = 0
     walk(type.shape, [], (_, position) => {
       const output = position[a.out.feature]!
@@ -80,13 +87,17 @@ export const convolution: Facets<ConvolutionAttrs> = {
       const base = position[a.out.batch]! * xs[a.lhs.batch]! + first * xs[a.lhs.feature]!
       walk(sizes, [a.rhs.spatial.map((i) => ws[i]!)], ([tap], element) => {
         let from = base
+        let inside = true
         for (let i = 0; i < sizes.length; i++) {
           const index = windowIndex(position[a.out.spatial[i]!]!, element[i]!, lengths[i]!, a.window[i]!)
-          if (index < 0) return
+          if (index < 0) inside = false
           from += index * xs[a.lhs.spatial[i]!]!
         }
         const kernel = tap! + output * ws[a.rhs.output]!
-        for (let c = 0; c < inputs; c++) sum.add(from + c * xs[a.lhs.feature]!, kernel + c * ws[a.rhs.input]!)
+        if (!inside && !a.padValue) return
+        for (let c = 0; c < inputs; c++) {
+          sum.add(inside ? from + c * xs[a.lhs.feature]! : outside, kernel + c * ws[a.rhs.input]!)
+        }
       })
       write(at++, normalize(type.dtype, sum.take()))
     })

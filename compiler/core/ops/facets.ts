@@ -1,3 +1,4 @@
+import type { Graph } from '../graph.ts'
 import type { Tensor, TensorType } from '../tensor.ts'
 
 /** What becomes of one axis of an operand. */
@@ -9,11 +10,14 @@ export type AxisUse =
   /** Anything else: positions of the result depend on several positions of this axis, or on data. */
   | { readonly to: 'mixed' }
 
+/** Evaluates a region: its outputs from its inputs. */
+export type RunRegion = (region: Graph, inputs: readonly Tensor[]) => Tensor[]
+
 /** The facets of a core op with attributes A. `type` throws a TypeError that says what is wrong with the operands. */
 export interface Facets<A> {
   readonly type: (operands: readonly TensorType[], attrs: A) => TensorType[]
-  /** Plain and slow: the oracle of the tests, and the constant folder. Floats are accumulated in f64. */
-  readonly evaluate: (operands: readonly Tensor[], attrs: A) => Tensor[]
+  /** Plain and slow: the oracle of the tests, and the constant folder. Floats are accumulated in f64. Ops with regions want `run`. */
+  readonly evaluate: (operands: readonly Tensor[], attrs: A, run?: RunRegion) => Tensor[]
   /** One entry for each axis of each operand. */
   readonly axes: (operands: readonly TensorType[], attrs: A) => AxisUse[][]
 }

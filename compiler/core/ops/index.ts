@@ -7,6 +7,7 @@ import { cumulate } from './cumulate.ts'
 import { dotGeneral } from './dot-general.ts'
 import type { Facets } from './facets.ts'
 import { gather } from './gather.ts'
+import { ifElse } from './if.ts'
 import { input } from './input.ts'
 import { iota } from './iota.ts'
 import { map } from './map.ts'
@@ -18,6 +19,7 @@ import { scatter } from './scatter.ts'
 import { slice } from './slice.ts'
 import { sort } from './sort.ts'
 import { transpose } from './transpose.ts'
+import { whileLoop } from './while.ts'
 
 /** Every core op by name. Names and semantics are StableHLO's where it has the op. */
 export const ops = {
@@ -40,6 +42,8 @@ export const ops = {
   dot_general: dotGeneral,
   convolution,
   sort,
+  while: whileLoop,
+  if: ifElse,
 }
 
 export type OpName = keyof typeof ops

@@ -6,10 +6,6 @@ const reasons: readonly (readonly [reason: string, operators: readonly string[]]
   ],
   ['it decodes files; decode images first, e.g. with createImageBitmap, and pass pixels', ['ImageDecoder']],
   [
-    'it is random; attar gives the same result for the same input. Make its result an input of the model',
-    ['Bernoulli', 'Multinomial', 'RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'],
-  ],
-  [
     'it trains; export the model for inference',
     ['Adagrad', 'Adam', 'Gradient', 'Momentum'].map((name) => `ai.onnx.preview.training.${name}`),
   ],

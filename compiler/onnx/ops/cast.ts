@@ -14,10 +14,12 @@ function narrowing(c: OpContext): Narrowing {
 export const cast: Operator = {
   since: 6,
   floats: 'storage',
+  keeps: (_c, _input, axis) => axis,
   lower: (c) => [c.b.convert(c.input(0), c.dtype('to'), narrowing(c))],
 }
 
 export const castLike: Operator = {
   floats: 'storage',
+  keeps: (_c, input, axis) => (input === 0 ? axis : undefined),
   lower: (c) => [c.b.convert(c.input(0), c.input(1).type.dtype, narrowing(c))],
 }

@@ -1,10 +1,12 @@
 import type { Expr } from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Operator } from '../context.ts'
+import { keepsAligned } from '../shared/elementwise.ts'
 import * as f from '../../core/formula.ts'
 
 /** Bounds are attributes before opset 11, then optional scalar inputs. Where they cross, the upper one wins (Clip-13). */
 export const clip: Operator = {
+  keeps: keepsAligned,
   lower: (c) => {
     const x = c.input(0)
     if (c.opset < 11) {

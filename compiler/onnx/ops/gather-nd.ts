@@ -6,6 +6,8 @@ import { wrapIndexVectors } from '../shared/indices.ts'
 export const gatherNd: Operator = {
   floats: 'storage',
   strings: true,
+  keeps: (c, input, axis) =>
+    input === 1 && axis >= c.int('batch_dims', 0) && axis < c.input(1).type.shape.length - 1 ? axis : undefined,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type

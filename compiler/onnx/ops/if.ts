@@ -1,9 +1,10 @@
-import { constantOf } from '../../core/evaluate.ts'
-import type { Value } from '../../core/graph.ts'
+import { constantOf, workOfGraph } from '../../core/evaluate.ts'
+import { regionsOf, type Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { sameType } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { isSequence, isTensor, type Item } from '../item.ts'
+import { range } from '../shared/axes.ts'
 
 /** Whether a select can choose between the results of two branches. */
 function alike(a: Item, b: Item): boolean {
@@ -12,11 +13,25 @@ function alike(a: Item, b: Item): boolean {
   return a.elements.length === b.elements.length && a.elements.every((e, i) => alike(e, b.elements[i]!))
 }
 
-/** `a` where the scalar `condition` holds, else `b`; they are alike. */
-function choose(c: OpContext, condition: Value, a: Item, b: Item): Item {
-  if (isTensor(a) && isTensor(b)) return a === b ? a : c.b.select(condition, a, b)
-  if (!isSequence(a) || !isSequence(b)) return a
-  return { elements: a.elements.map((e, i) => choose(c, condition, e, b.elements[i]!)) }
+const tensorsIn = (item: Item): Value[] =>
+  isTensor(item) ? [item] : isSequence(item) ? item.elements.flatMap(tensorsIn) : []
+
+/** `item` with its tensors replaced. */
+const mapTensors = (item: Item, to: (v: Value) => Value): Item =>
+  isTensor(item) ? to(item) : isSequence(item) ? { elements: item.elements.map((e) => mapTensors(e, to)) } : item
+
+/** Scalar operations up to which both branches are computed: a choice between them joins its neighbours' loops. */
+const cheap = 1024
+
+/** For each of `pairs` the first value where the condition holds, else the second. */
+function choose(c: OpContext, condition: Value, pairs: readonly (readonly [Value, Value])[]): readonly Value[] {
+  if (pairs.length === 0) return []
+  const branches = [c.graph('then_branch'), c.graph('else_branch')]
+  const outside = new Set(branches.flatMap((graph) => c.captured(graph)).flatMap(tensorsIn))
+  const [then, otherwise] = [pairs.map(([a]) => a), pairs.map(([, b]) => b)]
+  const chosen = c.b.if(condition, then, otherwise, (v) => outside.has(v))
+  const work = regionsOf(chosen[0]!.node).reduce((sum, region) => sum + workOfGraph(region), 0)
+  return work <= cheap ? pairs.map(([a, b]) => c.b.select(condition, a, b)) : chosen
 }
 
 /** The results of both branches. Where one cannot be lowered it may never be taken: then the condition must be known. */
@@ -30,8 +45,7 @@ function both(c: OpContext, take: (holds: boolean) => Item[]): [Item[], Item[]] 
 }
 
 /**
- * The branch that the condition takes. Branches have no effects: where the condition is known at run time only and the
- * branches give the same types, both are evaluated.
+ * The branch that the condition takes. Where that is known at run time only, the branches must give the same types.
  */
 export const ifOperator: Operator = {
   floats: 'storage',
@@ -46,7 +60,11 @@ export const ifOperator: Operator = {
     c.check(then.length === otherwise.length, `the branches have ${then.length} and ${otherwise.length} outputs`)
     // Different types leave only a condition that is known, which reports that it is not.
     if (!then.every((item, i) => alike(item, otherwise[i]!))) c.constant(0)
-    const scalar = c.b.reshape(condition, [])
-    return then.map((item, i) => choose(c, scalar, item, otherwise[i]!))
+    const [ones, others] = [then, otherwise].map((items) => items.flatMap(tensorsIn)) as [Value[], Value[]]
+    const differ = range(0, ones.length).filter((i) => ones[i] !== others[i])
+    const pairs = differ.map((i) => [ones[i]!, others[i]!] as const)
+    const results = [...ones]
+    choose(c, c.b.reshape(condition, []), pairs).forEach((v, k) => (results[differ[k]!] = v))
+    return then.map((item) => mapTensors(item, () => results.shift()!))
   },
 }

@@ -66,6 +66,7 @@ import { pad } from './pad.ts'
 import { pow } from './pow.ts'
 import { prelu } from './prelu.ts'
 import { quantizeLinear } from './quantize-linear.ts'
+import { randomOperators } from './random.ts'
 import { range } from './range.ts'
 import { gru, lstm, rnn } from './recurrent.ts'
 import { reduceOperators } from './reduce.ts'
@@ -105,6 +106,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...sequenceOperators,
   ...signalOperators,
   ...softmaxOperators,
+  ...randomOperators,
   ...unaryOperators,
   ...variadicOperators,
   AffineGrid: affineGrid,

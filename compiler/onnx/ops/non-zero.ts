@@ -1,19 +1,22 @@
-import { rowMajorStrides } from '../../core/shape.ts'
-import { reader, tensorOf } from '../../core/tensor.ts'
+import { convert } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
+import { elementCount, rowMajorStrides } from '../../core/shape.ts'
+import { tensorOf } from '../../core/tensor.ts'
 import type { Operator } from '../context.ts'
+import { limited, placesOf } from '../shared/compaction.ts'
 
-/** Coordinates of the elements that are not 0, one column each. The result's shape depends on the data. */
+/** Coordinates of the elements that are not 0, one column each; as many as the data have. */
 export const nonZero: Operator = {
   floats: 'storage',
-  limits: 'its input must be known at compile time',
   lower: (c) => {
-    const x = c.constant(0)
-    const read = reader(x)
-    const found: number[] = []
-    for (let i = 0; i < x.data.length; i++) if (Number(read(i)) !== 0) found.push(i)
-    const coordinates = rowMajorStrides(x.shape).flatMap((stride, axis) =>
-      found.map((i) => Math.floor(i / stride) % x.shape[axis]!),
+    const { b } = c
+    const { shape } = c.input(0).type
+    const holds = b.reshape(b.convert(c.input(0), 'bool'), [elementCount(shape)])
+    const { places, count } = placesOf(b, holds)
+    const column = (values: readonly number[]) => b.constant(tensorOf('i32', [shape.length, 1], values))
+    const coordinates = b.map([places, column(rowMajorStrides(shape)), column(shape)], (place, stride, size) =>
+      convert(f.rem(f.div(place!, stride!), size!), 'i64'),
     )
-    return [c.b.constant(tensorOf('i64', [x.shape.length, found.length], coordinates))]
+    return [limited(b, coordinates, 1, count)]
   },
 }

@@ -5,7 +5,7 @@ import type { Value } from '../../core/graph.ts'
 import { broadcastShapes, sameShape } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { Operator } from '../context.ts'
-import { broadcastOperands } from '../shared/elementwise.ts'
+import { broadcastOperands, keepsAligned } from '../shared/elementwise.ts'
 import * as f from '../../core/formula.ts'
 
 /** The largest exponent that becomes products. */
@@ -45,6 +45,7 @@ function generalPower(x: Expr, y: Expr): Expr {
 }
 
 export const pow: Operator = {
+  keeps: keepsAligned,
   lower: (c) => {
     const [x, y] = broadcastOperands(c)
     const exponent = uniform(y)

@@ -1,8 +1,9 @@
 import type { Value } from '../../core/graph.ts'
+import { parameter } from '../../core/region.ts'
 import type { OpContext, Operator } from '../context.ts'
 import type { Item } from '../item.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import { stacked, tensorOutput } from '../shared/unroll.ts'
+import { stacked, tensorOutput, unrolls } from '../shared/unroll.ts'
 
 /** How one scan input or output is walked. */
 interface Walk {
@@ -23,8 +24,14 @@ function walks(c: OpContext, count: number, axes: string, directions: string): W
 const sliceAt = (c: OpContext, x: Value, axis: number, i: number): Value =>
   c.b.reshape(c.b.sliceAxis(x, axis, i, 1), x.type.shape.toSpliced(axis, 1))
 
-/** Final states, then the scan outputs. */
-function unroll(c: OpContext, initial: readonly Value[], inputs: readonly Value[], ins: Walk[], outs: Walk[]): Value[] {
+/** Final states, then the scan outputs: by a loop, or where that is short or its body differs between iterations, without. */
+function iterate(
+  c: OpContext,
+  initial: readonly Value[],
+  inputs: readonly Value[],
+  ins: Walk[],
+  outs: Walk[],
+): Value[] {
   const body = c.graph('body')
   const axes = ins.map(({ axis }, k) => normalizeAxis(c, axis, inputs[k]!.type.shape.length))
   const lengths = axes.map((axis, k) => inputs[k]!.type.shape[axis]!)
@@ -33,6 +40,10 @@ function unroll(c: OpContext, initial: readonly Value[], inputs: readonly Value[
     lengths.every((n) => n === length),
     `scan inputs have lengths ${lengths.join(', ')}`,
   )
+  if (!unrolls(body, length)) {
+    const looped = c.attempt(() => loop(c, initial, inputs, { length, axes, ins, outs }))
+    if (looped) return looped
+  }
   let states: readonly Item[] = initial
   const slices: Item[][] = outs.map(() => [])
   const run = (parts: readonly Value[]): Item[] => {
@@ -54,6 +65,34 @@ function unroll(c: OpContext, initial: readonly Value[], inputs: readonly Value[
   ]
 }
 
+function loop(
+  c: OpContext,
+  initial: readonly Value[],
+  inputs: readonly Value[],
+  { length, axes, ins, outs }: { length: number; axes: readonly number[]; ins: Walk[]; outs: Walk[] },
+): Value[] {
+  const states = initial.map(({ type }) => parameter(type.dtype, type.shape))
+  const slices = inputs.map(({ type }, k) => parameter(type.dtype, type.shape.toSpliced(axes[k]!, 1)))
+  const results = c.inline(c.graph('body'), [...states, ...slices]).map((item) => tensorOutput(c, item))
+  c.check(results.length === initial.length + outs.length, `the body has ${results.length} outputs`)
+  const { carried, stacked } = c.b.while({
+    trips: length,
+    iteration: parameter('i32', []),
+    carried: initial.map((value, i) => ({ initial: value, parameter: states[i]!, next: results[i]! })),
+    scanInputs: inputs.map((value, k) => ({
+      value,
+      parameter: slices[k]!,
+      axis: axes[k]!,
+      reverse: ins[k]!.backward,
+    })),
+    scanOutputs: outs.map(({ axis, backward }, k) => {
+      const slice = results[initial.length + k]!
+      return { slice, axis: normalizeAxis(c, axis, slice.type.shape.length + 1), reverse: backward }
+    }),
+  })
+  return [...carried, ...stacked]
+}
+
 /** Opset 8: all operands have a batch axis in front, which the body does not see, and input 0 may give lengths. */
 function lowerBatched(c: OpContext, scanCount: number, outputCount: number): Value[] {
   if (c.inputs[0]) c.unsupported('sequences of different lengths')
@@ -70,7 +109,7 @@ function lowerBatched(c: OpContext, scanCount: number, outputCount: number): Val
   const stateCount = operands.length - scanCount
   const examples = range(0, batch).map((n) => {
     const own = operands.map((x) => sliceAt(c, x, 0, n))
-    return unroll(c, own.slice(0, stateCount), own.slice(stateCount), ins, outs)
+    return iterate(c, own.slice(0, stateCount), own.slice(stateCount), ins, outs)
   })
   return examples[0]!.map((first, k) =>
     stacked(
@@ -82,11 +121,11 @@ function lowerBatched(c: OpContext, scanCount: number, outputCount: number): Val
   )
 }
 
-/** Unrolled: lengths are known. Inputs are initial states, then scan inputs, whose slices the body takes one by one. */
+/** Inputs are initial states, then scan inputs, whose slices the body takes one by one. */
 export const scan: Operator = {
   since: 8,
   floats: 'storage',
-  limits: 'it is unrolled; before opset 9 without sequence_lens',
+  limits: 'before opset 9 without sequence_lens',
   lower: (c: OpContext) => {
     const scanCount = c.int('num_scan_inputs')
     const stateCount = c.inputs.length - scanCount - (c.opset < 9 ? 1 : 0)
@@ -96,6 +135,6 @@ export const scan: Operator = {
     const operands = range(0, c.inputs.length).map((i) => c.input(i))
     const ins = walks(c, scanCount, 'scan_input_axes', 'scan_input_directions')
     const outs = walks(c, outputCount, 'scan_output_axes', 'scan_output_directions')
-    return unroll(c, operands.slice(0, stateCount), operands.slice(stateCount), ins, outs)
+    return iterate(c, operands.slice(0, stateCount), operands.slice(stateCount), ins, outs)
   },
 }

@@ -1,10 +1,20 @@
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
 
+function axesOf(c: OpContext, starts: readonly number[]): number[] {
+  const all = range(0, starts.length)
+  const axes = c.opset >= 10 ? c.constantInts(3, all) : c.ints('axes', all)
+  return axes.map((axis) => normalizeAxis(c, axis, c.input(0).type.shape.length))
+}
+
 /** Before opset 10 starts, ends and axes are attributes, and there are no steps. */
 export const slice: Operator = {
   floats: 'storage',
   strings: true,
+  keeps: (c, input, axis) => {
+    const starts = c.opset >= 10 ? c.constantInts(1) : c.ints('starts')
+    return input === 0 && !axesOf(c, starts).includes(axis) ? axis : undefined
+  },
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type
@@ -12,7 +22,7 @@ export const slice: Operator = {
     const starts = byInput ? c.constantInts(1) : c.ints('starts')
     const ends = byInput ? c.constantInts(2) : c.ints('ends')
     const all = range(0, starts.length)
-    const axes = (byInput ? c.constantInts(3, all) : c.ints('axes', all)).map((a) => normalizeAxis(c, a, shape.length))
+    const axes = axesOf(c, starts)
     const steps = byInput
       ? c.constantInts(
           4,

@@ -1,59 +1,93 @@
-import { elementCount, rowMajorStrides, walk } from '../../core/shape.ts'
-import { reader, type Tensor } from '../../core/tensor.ts'
-import type { Operator } from '../context.ts'
+import type { Builder } from '../../core/builder.ts'
+import { isBigInt, isFloat, type DType } from '../../core/dtype.ts'
+import * as f from '../../core/formula.ts'
+import type { Value } from '../../core/graph.ts'
+import { parameter } from '../../core/region.ts'
+import { elementCount } from '../../core/shape.ts'
+import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import { takeFixed } from '../shared/indices.ts'
+import { limited, placesOf, scatterVector } from '../shared/compaction.ts'
 
-/** Orders the slices of `x` along `axis` by their elements. */
-function sliceOrder(x: Tensor, axis: number): (i: number, j: number) => number {
-  const strides = rowMajorStrides(x.shape)
-  const offsets: number[] = []
-  walk(
-    x.shape.map((d, i) => (i === axis ? 1 : d)),
-    [strides],
-    ([offset]) => void offsets.push(offset!),
-  )
-  const read = reader(x)
-  return (i, j) => {
-    for (const offset of offsets) {
-      const a = read(offset + i * strides[axis]!)
-      const b = read(offset + j * strides[axis]!)
-      if (a !== b) return a < b ? -1 : 1
-    }
-    return 0
-  }
+/** A dtype that sorts as `dtype` does, of those that can be sorted. */
+const sortable = (dtype: DType): DType =>
+  dtype === 'f64' || dtype === 'u8'
+    ? dtype
+    : isFloat(dtype)
+      ? 'f32'
+      : isBigInt(dtype) || dtype === 'u32'
+        ? 'i64'
+        : 'i32'
+
+/** The i32 order in which the rows of `x` [n, m] ascend; equal ones as they come. */
+function rowOrder(b: Builder, x: Value): Value {
+  const [n = 0, m = 0] = x.type.shape
+  const keys = b.convert(x, sortable(x.type.dtype))
+  if (m === 1) return b.sort(b.reshape(keys, [n]), 0, false)[1]
+  // By the last column first: sorting is stable.
+  const order = parameter('i32', [n])
+  const column = parameter(keys.type.dtype, [n])
+  const [, sorted] = b.sort(b.take(column, order, 0), 0, false)
+  const { carried } = b.while({
+    trips: m,
+    iteration: parameter('i32', []),
+    carried: [{ initial: b.iota('i32', [n], 0), parameter: order, next: b.take(order, sorted, 0) }],
+    scanInputs: [{ value: keys, parameter: column, axis: 1, reverse: true }],
+    scanOutputs: [],
+  })
+  return carried[0]!
 }
 
-/** The distinct slices along an axis, or without one the distinct elements. The result's shape depends on the data. */
+/** Which rows of `x` [n, m] differ from the one before; the first does. */
+function startsOf(b: Builder, x: Value): Value {
+  const [n = 0, m = 0] = x.type.shape
+  if (n === 0) return b.full(0, 'bool', [0])
+  const before = b.concatenate([b.sliceAxis(x, 0, 0, 1), b.sliceAxis(x, 0, 0, n - 1)], 0)
+  const differ = b.reshape(b.reduce('or', b.binary('ne', x, before), [1]), [n])
+  return m === 0 || n === 1 ? b.binary('eq', b.iota('i32', [n], 0), b.scalar(0, 'i32')) : orFirst(b, differ)
+}
+
+const orFirst = (b: Builder, flags: Value): Value =>
+  b.map([flags, b.iota('i32', flags.type.shape, 0)], (flag, i) => f.or(flag!, f.eq(i!, 0)))
+
+/** Distinct slices along an axis, or without one distinct elements, with their first places, the inverse and their numbers. */
 export const unique: Operator = {
   floats: 'storage',
-  limits: 'its input must be known at compile time',
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const { b } = c
-    const given = c.constant(0)
+    const { shape } = c.input(0).type
     const whole = !c.has('axis')
-    const x = whole ? { ...given, shape: [elementCount(given.shape)] } : given
-    const axis = whole ? 0 : normalizeAxis(c, c.int('axis'), x.shape.length)
-    const compare = sliceOrder(x, axis)
-    const order = range(0, x.shape[axis]!).sort((i, j) => compare(i, j) || i - j)
-    const groups: number[][] = []
-    for (const i of order) {
-      const last = groups.at(-1)
-      if (last && compare(last[0]!, i) === 0) last.push(i)
-      else groups.push([i])
+    const x = whole ? b.reshape(c.input(0), [elementCount(shape)]) : c.input(0)
+    const axis = whole ? 0 : normalizeAxis(c, c.int('axis'), shape.length)
+    const rank = x.type.shape.length
+    const n = x.type.shape[axis]!
+    const first = b.transpose(x, [axis, ...range(0, rank).filter((i) => i !== axis)])
+    const rows = b.reshape(first, [n, elementCount(x.type.shape.toSpliced(axis, 1))])
+    const order = rowOrder(b, rows)
+    const starts = startsOf(b, b.take(rows, order, 0))
+    const numbers = b.iota('i32', [n], 0)
+    // Groups of equal slices, in ascending order: the group of each sorted slice, then of each slice.
+    const flags = b.convert(starts, 'i32')
+    const running = b.cumulate(flags, { kind: 'add', axis: 0, exclusive: false, reverse: false })
+    const groups = b.map([running], (g) => f.sub(g!, 1))
+    const zeros = b.full(0, 'i32', [n])
+    let inverse = scatterVector(b, zeros, order, groups)
+    let counts = scatterVector(b, zeros, groups, b.full(1, 'i32', [n]), 'add')
+    const { places, count } = placesOf(b, starts)
+    let firsts = b.take(order, places, 0)
+    if (c.int('sorted', 1) === 0) {
+      // Padding sorts behind all places.
+      const padded = b.map([firsts, numbers, count], (p, i, k) => f.select(f.lt(i!, k!), p!, n))
+      const [byPlace, ranks] = b.sort(padded, 0, false)
+      firsts = byPlace
+      counts = b.take(counts, ranks, 0)
+      inverse = b.take(scatterVector(b, zeros, ranks, numbers), inverse, 0)
     }
-    if (c.int('sorted', 1) === 0) groups.sort((g, h) => g[0]! - h[0]!)
-    const firsts = groups.map((g) => g[0]!)
-    const inverse = new Array<number>(order.length)
-    groups.forEach((g, k) => g.forEach((i) => (inverse[i] = k)))
+    const wide = (v: Value): Value => b.convert(v, 'i64')
     return [
-      takeFixed(b, b.constant(x), firsts, axis),
-      b.vector(firsts, 'i64'),
-      b.vector(inverse, 'i64'),
-      b.vector(
-        groups.map((g) => g.length),
-        'i64',
-      ),
+      limited(b, b.take(x, firsts, axis), axis, count),
+      limited(b, wide(firsts), 0, count),
+      wide(inverse),
+      limited(b, wide(counts), 0, count),
     ]
   },
 }

@@ -1,11 +1,13 @@
 import type { Expr } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
+import { keepsAligned } from '../shared/elementwise.ts'
 import * as f from '../../core/formula.ts'
 
 const variadic = (
   combine: (a: Expr, b: Expr) => Expr,
   finish: (x: Expr, count: number) => Expr = (x) => x,
 ): Operator => ({
+  keeps: keepsAligned,
   lower: (c: OpContext) => {
     const operands = c.inputs.map((_, i) => c.input(i))
     c.check(operands.length > 0, 'has no inputs')

@@ -1,15 +1,15 @@
 import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
 import { constantOf } from '../../core/evaluate.ts'
 import type { Value } from '../../core/graph.ts'
+import { parameter } from '../../core/region.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { takeActivation, type Activation } from './activation.ts'
 import { range } from './axes.ts'
 import * as f from '../../core/formula.ts'
 
-/** Steps that are unrolled at most, both directions counted. */
-const maxSteps = 512
+/** Steps that are unrolled at most: that saves copies of states, but takes code for every step. */
+const mostUnrolled = 4
 
 /** What one direction of a recurrent layer computes with. */
 export interface Direction {
@@ -71,9 +71,79 @@ function activationsOf(c: OpContext, cell: Cell, directions: number): Activation
   )
 }
 
+/** What one direction does, step by step. */
+interface Walk {
+  readonly c: OpContext
+  /** The input's share of the gates [steps, batch, gates · hidden], biases included. */
+  readonly inputs: Value
+  readonly hidden: number
+  readonly step: Step
+  readonly initial: readonly Value[]
+  /** Lengths of the sequences, [batch, 1]. */
+  readonly lengths: Value | undefined
+  readonly reverse: boolean
+}
+
+/** Hidden states of all steps [steps, batch, hidden], where they are wanted, and the final states. */
+interface Walked {
+  readonly hiddens: Value | undefined
+  readonly finals: readonly Value[]
+}
+
+/** One step: the next states, and the output. Where a sequence has ended by step `t`, i32[], they are the old ones and 0. */
+function advance({ c, lengths, step, hidden }: Walk, share: Value, states: readonly Value[], t: Value) {
+  const { b } = c
+  const [batch = 0] = share.type.shape
+  const gate = (i: number): Value => b.slice(share, [0, i * hidden], [batch, hidden])
+  const next = step(gate, states)
+  if (!lengths) return { states: next, output: next[0]! }
+  const last = b.convert(t, lengths.type.dtype)
+  const kept = next.map((v, i) =>
+    b.map([lengths, last, v, states[i]!], (n, at, a, old) => f.select(f.gt(n, at), a, old)),
+  )
+  const output = b.map([lengths, last, kept[0]!], (n, at, h) => f.select(f.gt(n, at), h, 0))
+  return { states: kept, output }
+}
+
+function unrolled(walk: Walk): Walked {
+  const { c, inputs, initial, reverse } = walk
+  const { b } = c
+  const [steps = 0, batch = 0, width = 0] = inputs.type.shape
+  const order = range(0, steps)
+  if (reverse) order.reverse()
+  let finals = initial
+  const outputs: Value[] = []
+  for (const t of order) {
+    const share = b.reshape(b.sliceAxis(inputs, 0, t, 1), [batch, width])
+    const { states, output } = advance(walk, share, finals, b.scalar(t, 'i32'))
+    finals = states
+    outputs[t] = b.reshape(output, [1, ...output.type.shape])
+  }
+  return { hiddens: b.concatenate(outputs, 0), finals }
+}
+
+function looped(walk: Walk): Walked {
+  const { c, inputs, initial, reverse } = walk
+  const { b } = c
+  const [steps = 0, ...slice] = inputs.type.shape
+  const iteration = parameter('i32', [])
+  const share = parameter(inputs.type.dtype, slice)
+  const parameters = initial.map(({ type }) => parameter(type.dtype, type.shape))
+  const t = reverse ? b.map([iteration], (i) => f.sub(steps - 1, i)) : iteration
+  const { states, output } = advance(walk, share, parameters, t)
+  const { carried, stacked } = b.while({
+    trips: steps,
+    iteration,
+    carried: initial.map((value, i) => ({ initial: value, parameter: parameters[i]!, next: states[i]! })),
+    scanInputs: [{ value: inputs, parameter: share, axis: 0, reverse }],
+    scanOutputs: c.wantsOutput(0) ? [{ slice: output, axis: 0, reverse }] : [],
+  })
+  return { hiddens: stacked[0], finals: carried }
+}
+
 /**
- * An unrolled recurrent layer: [Y, Y_h, and Y_c if there are two states]. The input's share of the gates of all steps is one
- * product. Where a sequence is shorter than the input, its states stay and its outputs are 0; its reverse direction starts
+ * A recurrent layer: [Y, Y_h, and Y_c if there are two states]. The input's share of the gates of all steps is one product;
+ * the steps are a loop, unless they are few. Where a sequence is shorter than the input, its states stay and its outputs are 0; its reverse direction starts
  * at its own end.
  */
 export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
@@ -88,8 +158,6 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
   c.check(['forward', 'reverse', 'bidirectional'].includes(direction), `direction is "${direction}"`)
   const directions = direction === 'bidirectional' ? 2 : 1
   c.check(steps > 0, 'X has no steps')
-  if (steps * directions > maxSteps)
-    fail('A301', `${steps} steps in ${directions} directions; the limit is ${maxSteps}`)
   const lengths = sequenceLengths(c, steps, batch)
   const activations = activationsOf(c, cell, directions)
 
@@ -113,32 +181,15 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
       peepholes: c.inputs[7] && ofDirection(b, c.inputs[7], d),
       activations: activations[d]!,
     })
-    const order = range(0, steps)
-    if (direction === 'reverse' || d === 1) order.reverse()
-    let states = cell.states.map((i) => {
-      const initial = c.inputs[i]
-      return initial
-        ? b.reshape(b.sliceAxis(swap(initial), 0, d, 1), [batch, hidden])
-        : b.full(0, dtype, [batch, hidden])
+    const initial = cell.states.map((i) => {
+      const given = c.inputs[i]
+      return given ? b.reshape(b.sliceAxis(swap(given), 0, d, 1), [batch, hidden]) : b.full(0, dtype, [batch, hidden])
     })
-    const hiddens: Value[] = []
-    for (const t of order) {
-      const gate = (i: number): Value =>
-        b.reshape(b.slice(inputs, [t, 0, i * hidden], [1, batch, hidden]), [batch, hidden])
-      const next = step(gate, states)
-      const whileActive = (v: Value, otherwise: Value): Value =>
-        lengths ? b.map([lengths, v, otherwise], (n, a, o) => f.select(f.gt(n, t), a, o)) : v
-      const before = states
-      states = next.map((v, i) => whileActive(v, before[i]!))
-      hiddens[t] = lengths ? b.map([lengths, states[0]!], (n, h) => f.select(f.gt(n, t), h, 0)) : states[0]!
-    }
-    outputs.push(
-      b.concatenate(
-        hiddens.map((h) => b.reshape(h, [1, 1, batch, hidden])),
-        0,
-      ),
-    )
-    states.forEach((v, i) => finals[i]!.push(b.reshape(v, [1, batch, hidden])))
+    const reverse = direction === 'reverse' || d === 1
+    const walk = { c, inputs, hidden, step, initial, lengths, reverse }
+    const { hiddens, finals: last } = steps <= mostUnrolled ? unrolled(walk) : looped(walk)
+    outputs.push(b.reshape(hiddens ?? b.full(0, dtype, [steps, batch, hidden]), [steps, 1, batch, hidden]))
+    last.forEach((v, i) => finals[i]!.push(b.reshape(v, [1, batch, hidden])))
   }
   const all = b.concatenate(outputs, 1)
   return [batchFirst ? b.transpose(all, [2, 0, 1, 3]) : all, ...finals.map((list) => swap(b.concatenate(list, 0)))]

@@ -1,6 +1,7 @@
 import type { Value } from '../../core/graph.ts'
 import { formatType, sameType } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
+import type { GraphProto } from '../decode.ts'
 import { isTensor, kindOf, type Item } from '../item.ts'
 import { normalizeAxis } from './axes.ts'
 
@@ -20,3 +21,15 @@ export function stacked(c: OpContext, slices: readonly Item[], model: Item, axis
   })
   return parts.length > 0 ? c.b.concatenate(parts, at) : c.b.full(0, type.dtype, shape.with(at, 0))
 }
+
+/** Nodes, those of all iterations counted, up to which a loop is unrolled: that folds and fuses more, but takes more code. */
+const mostUnrolled = 96
+
+const countNodes = (graph: GraphProto): number =>
+  graph.nodes.reduce((sum, node) => {
+    const inner = [...node.attributes.values()].flatMap((a) => (a.kind === 'graph' ? [countNodes(a.value)] : []))
+    return sum + 1 + inner.reduce((a, b) => a + b, 0)
+  }, 0)
+
+export const unrolls = (body: GraphProto, trips: number): boolean =>
+  trips <= 2 || trips * countNodes(body) <= mostUnrolled

@@ -6,18 +6,26 @@ import { convolutionBorder } from '../border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../convolution-form.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
+import { phasesOf } from '../phases.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
+import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import { address, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
+import { transposedConvolution } from './transposed-convolution.ts'
 
 type Convolution = NodeOf<'convolution'>
 
 export function convolution(s: Scheduler, node: Convolution): void {
   const form = channelsLastForm(node)
   if (!form) return direct(s, node)
+  const phases = phasesOf(node)
+  if (phases) return transposedConvolution(s, node, phases, convolution)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
-  if (depthwise) depthwiseTemplate(s, node, form)
+  if (node.results[0]!.type.dtype === 'i32') {
+    const lower = depthwise ? integerDepthwise : integerConvolution
+    lower(s, node, form, input(s, node))
+  } else if (depthwise) depthwiseTemplate(s, node, form)
   else implicitGemm(s, node, form)
 }
 
@@ -30,12 +38,12 @@ function input(s: Scheduler, node: Convolution): Access {
     return spatial < 0 ? { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 } : window[spatial]!
   })
   if (channelsLastForm(node) && window.every((w) => w.baseDilation === 1)) {
-    const access = s.forceBordered(x, convolutionBorder(window))
+    const access = s.forceBordered(x, convolutionBorder(node.attrs))
     const first = window.reduce((sum, w, i) => sum - w.low * access.strides[i + 1]!, 0)
     return { ...access, offset: access.offset + first }
   }
   const padded = axes.some((w) => w.low !== 0 || w.high !== 0 || w.baseDilation > 1)
-  return padded ? paddedCopy(s, s.readable(x), axes, 0) : s.force(x)
+  return padded ? paddedCopy(s, s.readable(x), axes, node.attrs.padValue ?? 0) : s.force(x)
 }
 
 /** Strides of a channels-last access in bytes: image, row, pixel. */
@@ -59,12 +67,6 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
     tapAcross: across.dilation * x.pixel,
   }
 }
-
-/** What a band of pixels may read, in bytes: half of a small second-level cache. */
-const bandBytes = 1 << 16
-
-/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
 
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
@@ -91,10 +93,36 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
+  // Whatever a pixel needs is one run: a row of a matrix.
+  const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
+    if (flat && form.outHeight * form.outWidth < 3) {
+      for (let n = 0; n < form.batch; n++) {
+        s.emit({
+          kind: 'template',
+          template: 'f32_gemv_1x32',
+          args: [
+            address(x, (n * xs.image) / 4),
+            { buffer: weights, offset: 0 },
+            { buffer: bias, offset: biasOffset },
+            address(write, (n * ys.image) / 4),
+            address(aux, (n * us.image) / 4),
+            ...[form.outHeight * form.outWidth, form.kernelWidth * perGroup, outputs],
+            ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
+            ...parameters,
+          ],
+          holes: { epilogue: hole },
+          reads: [x.buffer, weights, bias, aux.buffer],
+          writes: [write.buffer],
+          macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
+          nodes,
+        })
+      }
+      return
+    }
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
     for (let n = 0; n < images; n++) {
@@ -144,6 +172,17 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 
+/** The depthwise kernel that loads least: pixels that stand one or two taps apart share what they read. */
+function depthwiseKernel(
+  { kernelHeight, kernelWidth, outWidth }: ConvolutionForm,
+  { nextPixel, tapAcross }: { readonly nextPixel: number; readonly tapAcross: number },
+) {
+  const three = kernelHeight === 3 && kernelWidth === 3
+  if (three && nextPixel === tapAcross) return 'f32_dwconv_3x3'
+  if (three && nextPixel === 2 * tapAcross) return 'f32_dwconv_3x3s2'
+  return nextPixel === tapAcross && kernelWidth > 1 && outWidth >= 4 ? 'f32_dwconv_s1' : 'f32_dwconv'
+}
+
 function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
@@ -164,14 +203,14 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   )
   const xs = strides(x)
   const tap = taps(node, xs)
-  const three = form.kernelHeight === 3 && form.kernelWidth === 3
+  const template = depthwiseKernel(form, tap)
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
     for (let n = 0; n < form.batch; n++) {
       s.emit({
         kind: 'template',
-        template: three ? 'f32_dwconv_3x3' : 'f32_dwconv',
+        template,
         args: [
           address(x, (n * xs.image) / 4),
           { buffer: weights, offset: 0 },
@@ -181,9 +220,9 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
           form.outHeight,
           form.outWidth,
           form.channels,
-          ...(three ? [] : [form.kernelHeight, form.kernelWidth]),
+          ...(template.startsWith('f32_dwconv_3x3') ? [] : [form.kernelHeight, form.kernelWidth]),
           tap.nextRow,
-          tap.nextPixel,
+          ...(template === 'f32_dwconv' ? [tap.nextPixel] : []),
           tap.tapDown,
           tap.tapAcross,
           ys.row,

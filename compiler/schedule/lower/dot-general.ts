@@ -7,9 +7,9 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
-import { bandOf } from './convolution.ts'
+import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
-import { address, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 
@@ -56,8 +56,15 @@ export function dotGeneral(s: Scheduler, node: Dot): void {
     rFree: rFree.map((i) => r!.type.shape[i]!),
     contract: a.lhsContract.map((i) => l!.type.shape[i]!),
   }
-  const gemm = result!.type.dtype === 'f32' ? asGemm(s, node, lhs, rhs, extents) : undefined
-  const pending = gemm ? gemmTemplate(s, node, gemm) : productNest(s, node, lhs, rhs, extents)
+  const constantBytes = r!.type.dtype === 'i8' && r!.node.op === 'constant' && ['i8', 'u8'].includes(l!.type.dtype)
+  const { dtype } = result!.type
+  const templated = dtype === 'f32' || (dtype === 'i32' && constantBytes && extents.batch.length === 0)
+  const gemm = templated ? asGemm(s, node, lhs, rhs, extents) : undefined
+  const pending = !gemm
+    ? productNest(s, node, lhs, rhs, extents)
+    : dtype === 'f32'
+      ? gemmTemplate(s, node, gemm)
+      : integerTemplate(s, node, gemm)
   s.define(result!, lazyPending(pending, originOf(node)))
 }
 
@@ -102,10 +109,11 @@ function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm
   if (l.batch !== undefined && l.row !== undefined && (l.column === 1 || K === 1)) {
     return { batches, M, N, K, lhs: { access: lhs.access, batch: l.batch, row: l.row }, rhs: right }
   }
-  const copy = s.allocate({ dtype: 'f32', shape: [...e.batch, ...e.lFree, ...e.contract] })
+  const type = { dtype: lhs.access.buffer.dtype, shape: [...e.batch, ...e.lFree, ...e.contract] }
+  const copy = s.allocate(type)
   s.materialize(
     {
-      type: { dtype: 'f32', shape: [...e.batch, ...e.lFree, ...e.contract] },
+      type,
       expr: factor(0, lhs.access),
       args: [{ ...lhs.access, strides: [...lhs.batch, ...lhs.free, ...lhs.contract] }],
       nodes: originOf(node),
@@ -177,6 +185,36 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
     }
   }
   const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, call })
+  return mergedPending(s, node, inner, matrix.shape)
+}
+
+function integerTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
+  const { type } = node.results[0]!
+  const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
+  const inner = integerGemm(s, {
+    type: matrix,
+    channels: g.N,
+    x: g.lhs.access as IntegerGemm['x'],
+    weights: {
+      access: g.rhs.access,
+      groups: 1,
+      outputs: g.N,
+      outputStride: g.rhs.column,
+      groupStride: 0,
+      extents: [1, 1, g.K],
+      strides: [0, 0, g.rhs.row],
+      joined: false,
+    },
+    images: 1,
+    height: 1,
+    width: g.M,
+    image: 0,
+    nextRow: 0,
+    nextPixel: g.lhs.row,
+    tapDown: 0,
+    tapAcross: 0,
+    place: (access) => ({ image: access.strides[0]!, row: 0, pixel: access.strides[1]! }),
+  })
   return mergedPending(s, node, inner, matrix.shape)
 }
 

@@ -5,6 +5,7 @@ import { ops } from '../../core/ops/index.ts'
 import { lazyAccess } from '../lazy.ts'
 import type { Program } from '../program.ts'
 import { scheduleWith, type Scheduler } from '../scheduler.ts'
+import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './convolution.ts'
 import { dotGeneral } from './dot-general.ts'
 import { gather } from './gather.ts'
@@ -41,6 +42,8 @@ const rules: Rules = {
   dot_general: dotGeneral,
   convolution,
   sort,
+  while: whileLoop,
+  if: ifElse,
 }
 
 function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {

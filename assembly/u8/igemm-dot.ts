@@ -1,0 +1,208 @@
+import { next } from './pixels'
+import { finish, wide } from './store'
+
+/**
+ * Convolution and matrix product of 8-bit activations and i8 weights as implicit gemm, 4 pixels × 8 output channels, without
+ * im2col, by the relaxed dot product of four bytes. Exact where that instruction takes its second operand as x is, signed or
+ * unsigned; where it is the other way round, `flip` is 0x80808080, which makes x - 128 of u8 and x + 128 of i8.
+ * All strides are in bytes. Activations are channels-last and bordered by their zero point.
+ *
+ * x       first tap of the first pixel; xg to the next group, sy to the next row of pixels, step to the next pixel,
+ *         xrow and xcol to the next tap down and across, run bytes contiguous under each tap
+ * w       packed [group][CO / 8][KH][KW][run / 4][8][4], padded with zeros
+ * b       i32 sums to start from [group][CO / 8][2][8], for x and for flipped x
+ * c       vectors that the hole reads, `vectors` bytes for every 4 channels
+ * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
+ * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).
+ * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
+ */
+export function u8_igemm_dot_4x8(
+  x: usize,
+  w: usize,
+  b: usize,
+  c: usize,
+  table: usize,
+  y: usize,
+  aux: usize,
+  groups: i32,
+  OH: i32,
+  OW: i32,
+  band: i32,
+  CO: i32,
+  KH: i32,
+  KW: i32,
+  run: i32,
+  vectors: i32,
+  element: i32,
+  xg: i32,
+  sy: i32,
+  step: i32,
+  xrow: i32,
+  xcol: i32,
+  wg: i32,
+  bg: i32,
+  cg: i32,
+  yg: i32,
+  yrow: i32,
+  ypix: i32,
+  auxg: i32,
+  auxrow: i32,
+  auxpix: i32,
+  flip: i32,
+): void {
+  const mask = i32x4.splat(flip)
+  const start = (flip >>> 26) & 32
+  const size = wide() ? 2 : 0
+  const block = KH * KW * ((run + 3) >> 2) * 32
+  const pixels = OH * OW
+  const xskip = sy - OW * step
+  const yskip = yrow - OW * ypix
+  const uskip = auxrow - OW * auxpix
+  for (; groups > 0; groups--) {
+    let bx = x
+    let by = y
+    let bu = aux
+    let bxc = 0
+    let byc = 0
+    for (let rest = pixels; rest > 0; rest -= band) {
+      const count = min(band, rest)
+      let xp: usize = 0
+      let yp: usize = 0
+      let up: usize = 0
+      let xc = 0
+      let yc = 0
+      let wn = w
+      let bn = b + start
+      let cn = c
+      for (let n = 0; n < CO; n += 8) {
+        const b0 = v128.load(bn)
+        const b1 = v128.load(bn, 16)
+        const channels = CO - n
+        xp = bx
+        xc = bxc
+        yp = by + (n << size)
+        up = bu + n * element
+        yc = byc
+        for (let left = count; left > 0; left -= 4) {
+          let r0 = xp
+          let r1 = r0 + step
+          let r2 = r1 + step
+          let r3 = r2 + step
+          if (xc + 4 <= OW) {
+            xp = r3 + step
+            xc += 4
+            if (xc == OW) {
+              xc = 0
+              xp += xskip
+            }
+          } else {
+            r1 = xp = next(xp, left > 1, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+            r2 = xp = next(xp, left > 2, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+            r3 = xp = next(xp, left > 3, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+            xp = next(xp, true, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+          }
+          let p = wn
+          let c00 = b0
+          let c01 = b1
+          let c10 = b0
+          let c11 = b1
+          let c20 = b0
+          let c21 = b1
+          let c30 = b0
+          let c31 = b1
+          for (let kh = 0; kh < KH; kh++) {
+            let s = 0
+            for (let kw = 0; kw < KW; kw++) {
+              let a0 = r0 + s
+              let a1 = r1 + s
+              let a2 = r2 + s
+              let a3 = r3 + s
+              const end = a0 + run
+              do {
+                const w0 = v128.load(p)
+                const w1 = v128.load(p, 16)
+                const x0 = v128.xor(v128.load32_splat(a0), mask)
+                c00 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x0, c00)
+                c01 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x0, c01)
+                const x1 = v128.xor(v128.load32_splat(a1), mask)
+                c10 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x1, c10)
+                c11 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x1, c11)
+                const x2 = v128.xor(v128.load32_splat(a2), mask)
+                c20 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x2, c20)
+                c21 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x2, c21)
+                const x3 = v128.xor(v128.load32_splat(a3), mask)
+                c30 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x3, c30)
+                c31 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x3, c31)
+                a0 += 4
+                a1 += 4
+                a2 += 4
+                a3 += 4
+                p += 32
+              } while (a0 < end)
+              s += xcol
+            }
+            r0 += xrow
+            r1 += xrow
+            r2 += xrow
+            r3 += xrow
+          }
+          let q0 = yp
+          let q1 = q0 + ypix
+          let q2 = q1 + ypix
+          let q3 = q2 + ypix
+          let u0 = up
+          let u1 = u0 + auxpix
+          let u2 = u1 + auxpix
+          let u3 = u2 + auxpix
+          if (yc + 4 <= OW) {
+            yp = q3 + ypix
+            up = u3 + auxpix
+            yc += 4
+            if (yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          } else {
+            u1 = next(up, left > 1, auxpix, ++yc == OW, uskip)
+            q1 = next(yp, left > 1, ypix, yc == OW, yskip)
+            yc = select(0, yc, yc == OW)
+            u2 = next(u1, left > 2, auxpix, ++yc == OW, uskip)
+            q2 = next(q1, left > 2, ypix, yc == OW, yskip)
+            yc = select(0, yc, yc == OW)
+            u3 = next(u2, left > 3, auxpix, ++yc == OW, uskip)
+            q3 = next(q2, left > 3, ypix, yc == OW, yskip)
+            yc = select(0, yc, yc == OW)
+            up = next(u3, true, auxpix, ++yc == OW, uskip)
+            yp = next(q3, true, ypix, yc == OW, yskip)
+            yc = select(0, yc, yc == OW)
+          }
+          finish(q0, u0, element, c00, c01, cn, vectors, table, channels)
+          finish(q1, u1, element, c10, c11, cn, vectors, table, channels)
+          finish(q2, u2, element, c20, c21, cn, vectors, table, channels)
+          finish(q3, u3, element, c30, c31, cn, vectors, table, channels)
+        }
+        wn += block
+        bn += 64
+        cn += vectors << 1
+        yp -= n << size
+        up -= n * element
+      }
+      bx = xp
+      bxc = xc
+      by = yp
+      byc = yc
+      bu = up
+    }
+    x += xg
+    w += wg
+    b += bg
+    c += cg
+    y += yg
+    aux += auxg
+  }
+}

@@ -1,0 +1,38 @@
+import { integerRange, isFloat } from './dtype.ts'
+import type { Expr } from './expr.ts'
+
+/**
+ * A bound of the magnitude of `e`, Infinity where none is known; `argument` gives that of an argument in floats. A float
+ * with a finite bound is not NaN.
+ */
+export function boundOf(e: Expr, argument: (index: number) => number): number {
+  const visit = (x: Expr): number => {
+    if (x.kind === 'const') return Math.abs(Number(x.value))
+    if (!isFloat(x.dtype)) {
+      const { min, max } = integerRange(x.dtype)
+      return Math.max(Number(-min), Number(max))
+    }
+    switch (x.kind) {
+      case 'arg':
+        return argument(x.index)
+      case 'convert':
+        return visit(x.x)
+      case 'select':
+        return Math.max(visit(x.a), visit(x.b))
+      case 'unary':
+        return ['neg', 'abs', 'round', 'floor', 'ceil', 'trunc'].includes(x.op) ? visit(x.x) + 1 : Infinity
+      case 'binary': {
+        const [a, b] = [visit(x.a), visit(x.b)]
+        if (x.op === 'add' || x.op === 'sub') return a + b
+        if (x.op === 'mul') return a === 0 || b === 0 ? 0 : a * b
+        if (x.op === 'max' || x.op === 'min') return Math.max(a, b)
+        return x.op === 'div' && x.b.kind === 'const' && b > 0 ? a / b : Infinity
+      }
+      default:
+        return Infinity
+    }
+  }
+  const bound = visit(e)
+  // Half of what f32 holds: a bound is not exact.
+  return bound < 1e38 ? bound : Infinity
+}

@@ -1,0 +1,63 @@
+import type { DType } from './dtype.ts'
+import { applyPatch, createNode, topological, type Graph, type Node, type Value } from './graph.ts'
+import type { ScanAxis } from './ops/while.ts'
+import type { Shape } from './shape.ts'
+
+/** An input of a region that is being built. */
+export const parameter = (dtype: DType, shape: Shape): Value =>
+  createNode('input', [], { name: 'parameter', type: { dtype, shape } }, undefined).results[0]!
+
+/** Nodes of `order` that depend on one for which `test` holds, or are one. */
+function dependents(order: readonly Node[], test: (node: Node) => boolean): Set<Node> {
+  const found = new Set<Node>()
+  for (const node of order) if (test(node) || node.operands.some((o) => found.has(o.node))) found.add(node)
+  return found
+}
+
+/**
+ * `outputs` as a region. Its inputs are `parameters`, then one for each value that it takes from outside: `captured`.
+ * Outside is what `isOutside` tells; what depends on constants alone is taken in.
+ */
+export function closeRegion(
+  outputs: readonly Value[],
+  parameters: readonly Value[],
+  isOutside: (value: Value) => boolean,
+): { readonly region: Graph; readonly captured: readonly Value[] } {
+  const own = new Set(parameters.map((p) => p.node))
+  const variable = dependents(topological(outputs), (node) => node.op === 'input')
+  const patch = new Map<Value, Value>()
+  const seen = new Set<Value>()
+  const stack = [...outputs].reverse()
+  while (stack.length > 0) {
+    const value = stack.pop()!
+    const { node, type } = value
+    if (seen.has(value) || own.has(node) || !variable.has(node)) continue
+    seen.add(value)
+    if (node.op === 'input' || isOutside(value)) patch.set(value, parameter(type.dtype, type.shape))
+    else stack.push(...[...node.operands].reverse())
+  }
+  const captured = [...patch.keys()]
+  const inputs = [...parameters, ...patch.values()].map((value, i) => ({ name: `p${i}`, value }))
+  const ports = outputs.map((value, i) => ({ name: `r${i}`, value }))
+  return { region: applyPatch({ inputs, outputs: ports }, patch), captured }
+}
+
+/** `outputs` as a region that takes from outside all that does not depend on its parameters. */
+export function closeLoop(outputs: readonly Value[], parameters: readonly Value[]) {
+  const own = new Set(parameters.map((p) => p.node))
+  const varying = dependents(topological(outputs), (node) => own.has(node))
+  return closeRegion(outputs, parameters, (value) => !varying.has(value.node))
+}
+
+/** A loop to build: its body is given by values that depend on parameters. */
+export interface LoopParts {
+  /** Iterations, or with `next` their greatest number. */
+  readonly trips: number
+  /** i32[] parameter: the iteration's number. */
+  readonly iteration: Value
+  /** Whether there is a first iteration and another one, bool[]; without it there are `trips`. */
+  readonly condition?: { readonly initial: Value; readonly next: Value } | undefined
+  readonly carried: readonly { readonly initial: Value; readonly parameter: Value; readonly next: Value }[]
+  readonly scanInputs: readonly (ScanAxis & { readonly value: Value; readonly parameter: Value })[]
+  readonly scanOutputs: readonly (ScanAxis & { readonly slice: Value })[]
+}

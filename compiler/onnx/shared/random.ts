@@ -1,0 +1,51 @@
+import { constant, type Expr } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
+import type { Value } from '../../core/graph.ts'
+import { philox, unitInterval } from '../../core/philox.ts'
+import { elementCount, type Shape } from '../../core/shape.ts'
+import type { OpContext } from '../context.ts'
+
+/** Of nodes without a seed; their names then keep them apart. */
+const defaultSeed = 0
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
+  return h >>> 0
+}
+
+/** Attribute `seed`, a float but for Dropout; undefined where it is missing. */
+const floatSeed = (c: OpContext): number | undefined => (c.has('seed') ? c.float('seed') : undefined)
+
+/** Nodes of one seed give the same numbers. A seed's bits as f32 are taken. */
+function keyOf(c: OpContext, seed: number | undefined): [number, number] {
+  if (seed === undefined) return [defaultSeed, hash(c.b.origin?.node ?? '')]
+  return [new Uint32Array(Float32Array.of(seed).buffer)[0]!, 0]
+}
+
+/** Elements of the smaller of two counters whose sum numbers the elements: neither takes much memory. */
+const rowLength = 1024
+
+/**
+ * `shape` filled with what `body` makes of random numbers in [0, 1), f32. They depend on the seed and the place alone:
+ * every run gives the same ones.
+ */
+export function randomTensor(
+  c: OpContext,
+  shape: Shape,
+  body: (uniform: (i: 0 | 1) => Expr) => Expr,
+  seed: number | undefined = floatSeed(c),
+): Value {
+  const { b } = c
+  const count = elementCount(shape)
+  const columns = Math.max(1, Math.min(count, rowLength))
+  const rows = Math.ceil(count / columns)
+  const key = keyOf(c, seed)
+  const zero = constant(0, 'u32')
+  const made = b.map([b.iota('u32', [rows, 1], 0), b.iota('u32', [1, columns], 1)], (row, column) => {
+    const bits = philox([f.add(f.mul(row!, columns), column!), zero, zero, zero], key)
+    return body((i) => unitInterval(bits[i]!))
+  })
+  return b.reshape(b.sliceAxis(b.reshape(made, [rows * columns]), 0, 0, count), shape)
+}

@@ -1,0 +1,187 @@
+import { byteSize } from '../../core/dtype.ts'
+import type { TensorType } from '../../core/tensor.ts'
+import type { Pending } from '../lazy.ts'
+import type { Access, Buffer, TemplateArgument } from '../program.ts'
+import type { Scheduler } from '../scheduler.ts'
+import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
+import { address, bandOf } from './template.ts'
+
+/** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
+export interface IntegerWeights {
+  readonly access: Access
+  readonly groups: number
+  readonly outputs: number
+  readonly outputStride: number
+  readonly groupStride: number
+  /** Extents and strides of kernel rows, kernel columns and inputs. */
+  readonly extents: readonly [number, number, number]
+  readonly strides: readonly [number, number, number]
+  /** Whether columns and inputs lie side by side under a tap: they are one run then. */
+  readonly joined: boolean
+}
+
+const blockChannels = 8
+const runStep = 4
+/** So few rows leave most of a tile of four pixels to repetitions. */
+const mostGemvRows = 2
+/** Smaller products do not repay a function of their own. */
+const leastGemvWeights = 1 << 12
+
+interface Packed {
+  readonly buffer: Buffer
+  readonly groupBytes: number
+  /** Σ of each output channel's weights. */
+  readonly sums: readonly number[]
+}
+
+/** [group][outputs / 8][rows][columns][run / 4][8][4], padded with zeros. */
+export function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
+  const [rows, columns, inputs] = w.extents
+  const run = w.joined ? columns * inputs : inputs
+  const walks = w.joined ? 1 : columns
+  const steps = Math.ceil(run / runStep)
+  const blocks = Math.ceil(w.outputs / blockChannels)
+  const groupBytes = blocks * rows * walks * steps * blockChannels * runStep
+  const packed = new Int8Array(w.groups * groupBytes)
+  const from = new Int8Array(new Uint8Array(w.access.buffer.data!).buffer)
+  const sums = new Array<number>(w.groups * w.outputs).fill(0)
+  let at = 0
+  for (let g = 0; g < w.groups; g++) {
+    for (let block = 0; block < blocks; block++) {
+      for (let row = 0; row < rows; row++) {
+        for (let walk = 0; walk < walks; walk++) {
+          for (let step = 0; step < steps; step++) {
+            for (let lane = 0; lane < blockChannels * runStep; lane++, at++) {
+              const output = block * blockChannels + Math.floor(lane / runStep)
+              const k = step * runStep + (lane % runStep)
+              if (output >= w.outputs || k >= run) continue
+              const column = w.joined ? Math.floor(k / inputs) : walk
+              const [down, across, along] = w.strides
+              const offset = w.access.offset + g * w.groupStride + output * w.outputStride
+              packed[at] = from[offset + row * down + column * across + (k % inputs) * along]!
+              sums[g * w.outputs + output]! += packed[at]!
+            }
+          }
+        }
+      }
+    }
+  }
+  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums }
+}
+
+/** Where the windows of an implicit gemm lie: strides in bytes. */
+export interface IntegerGemm {
+  readonly type: TensorType
+  readonly channels: number
+  readonly x: Access & { readonly buffer: { readonly dtype: 'i8' | 'u8' } }
+  readonly weights: IntegerWeights
+  /** Images, or groups where there are several. */
+  readonly images: number
+  readonly height: number
+  readonly width: number
+  readonly image: number
+  readonly nextRow: number
+  readonly nextPixel: number
+  readonly tapDown: number
+  readonly tapAcross: number
+  /** Strides of a result access, in elements. */
+  readonly place: (access: Access) => { readonly image: number; readonly row: number; readonly pixel: number }
+}
+
+export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
+  const { weights, x } = g
+  const { groups, outputs, joined } = weights
+  const [rows, columns, inputs] = weights.extents
+  const packed = packIntegerWeights(s, weights)
+  const padded = Math.ceil(outputs / blockChannels) * blockChannels
+  const common = (p: IntegerPlacement, nodes: readonly string[]) => ({
+    kind: 'template' as const,
+    holes: p.holes,
+    reads: [x.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
+    writes: [p.write.buffer],
+    nodes,
+  })
+  const leading = (p: IntegerPlacement, n: number): TemplateArgument[] => [
+    address(x, n * g.image),
+    { buffer: packed.buffer, offset: 0 },
+    { buffer: p.bias, offset: 0 },
+    { buffer: p.vectors, offset: 0 },
+    { buffer: p.table, offset: 0 },
+    address(p.write, n * g.place(p.write).image),
+    address(p.aux, n * g.place(p.aux).image),
+  ]
+  const rowsOnly = (p: IntegerPlacement, nodes: readonly string[]): void =>
+    s.emit({
+      ...common(p, nodes),
+      template: 'u8_gemv_i16_1x16',
+      dot: 'u8_gemv_dot_1x32',
+      args: [
+        ...leading(p, 0),
+        g.width,
+        inputs,
+        outputs,
+        p.vectorBytes,
+        p.element,
+        g.nextPixel,
+        bytesOf(g.place(p.write), p.write).pixel,
+        bytesOf(g.place(p.aux), p.aux).pixel,
+        { flip: x.buffer.dtype },
+      ],
+      macs: g.width * outputs * inputs,
+    })
+  const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
+    const flat = g.images * groups * g.height * rows * columns === 1
+    if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
+      rowsOnly(p, nodes)
+      return
+    }
+    const y = bytesOf(g.place(p.write), p.write)
+    const u = bytesOf(g.place(p.aux), p.aux)
+    const { element } = p
+    const grouped = groups > 1
+    const images = grouped ? g.images : 1
+    for (let n = 0; n < images; n++) {
+      s.emit({
+        ...common(p, nodes),
+        template: 'u8_igemm_i16_2x8',
+        dot: 'u8_igemm_dot_4x8',
+        args: [
+          ...leading(p, n),
+          grouped ? groups : g.images,
+          g.height,
+          g.width,
+          bandOf(g.nextPixel),
+          outputs,
+          rows,
+          joined ? 1 : columns,
+          joined ? columns * inputs : inputs,
+          p.vectorBytes,
+          element,
+          grouped ? inputs : g.image,
+          g.nextRow,
+          g.nextPixel,
+          g.tapDown,
+          g.tapAcross,
+          grouped ? packed.groupBytes : 0,
+          grouped ? padded * 8 : 0,
+          grouped ? (padded / 4) * p.vectorBytes : 0,
+          grouped ? outputs * byteSize(p.write.buffer.dtype) : y.image,
+          y.row,
+          y.pixel,
+          grouped ? outputs * element : u.image,
+          u.row,
+          u.pixel,
+          { flip: x.buffer.dtype },
+        ],
+        macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
+      })
+    }
+  }
+  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, call }
+  return pendingInteger(s, site)
+}
+
+function bytesOf(strides: { image: number; row: number; pixel: number }, access: Access) {
+  const size = byteSize(access.buffer.dtype)
+  return { image: strides.image * size, row: strides.row * size, pixel: strides.pixel * size }
+}

@@ -1,3 +1,4 @@
+import type { TypedArray } from './core/dtype.ts'
 import type { Executor } from './core/executor.ts'
 import { compileGraph } from './pipeline.ts'
 import { instantiate, target } from '../runtime/index.ts'
@@ -10,8 +11,9 @@ export const compiledExecutor: Executor = {
     return (inputs) => {
       const values = spec.inputs.map(({ name }) => [name, inputs[name]!.data] as const)
       const results = model.run(Object.fromEntries(values))
+      // A graph's outputs are numbers: labels come with a model's names, which are not given here.
       const tensors = spec.outputs.map(
-        ({ name, dtype, shape }) => [name, { dtype, shape, data: results[name]! }] as const,
+        ({ name, dtype, shape }) => [name, { dtype, shape, data: results[name] as TypedArray }] as const,
       )
       return Object.fromEntries(tensors)
     }

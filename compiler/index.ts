@@ -43,12 +43,22 @@ export {
   type RangeReport,
 } from './core/quantization-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
-export { bytesOf, formatType, reader, sameType, tensorOf, type Tensor, type TensorType } from './core/tensor.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
 export { accuracyOf, defaultMetric, outputWidth, type Validation } from './compress/metric.ts'
+export {
+  bytesOf,
+  formatType,
+  reader,
+  sameType,
+  tensorOf,
+  toNumbers,
+  type Tensor,
+  type TensorType,
+} from './core/tensor.ts'
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
 export {
   decodeModel,
+  decodeStrings,
   decodeTensor,
   type LazyTensor,
   type ModelProto,
@@ -56,9 +66,10 @@ export {
   type ValueInfo,
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
+export { vocabularyOf } from './onnx/strings.ts'
 export { artefacts, moduleFile } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
-export { instantiate, target, type Model } from '../runtime/index.ts'
+export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
 
 /**
  * The WebAssembly modules of an ONNX model, or of what `quantize` made of one, with what stands in them. Throws a

@@ -4,6 +4,7 @@ import {
   type Compiled,
   type KernelReport,
   type ModuleSpec,
+  type PortNames,
   type PortSpec,
   type Report,
   type Target,
@@ -48,8 +49,8 @@ export interface Imported {
 export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
   if (!(model instanceof Uint8Array)) return compileGraph(model.graph, { ...options, ...model })
   options.onPhase?.('import')
-  const { graph, metadata } = importModel(model, options)
-  return compileGraph(graph, { ...options, metadata })
+  const { graph, metadata, names } = importModel(model, options)
+  return compileGraph(graph, { ...options, metadata, names })
 }
 
 /** Compiles a core graph: the phases after the front end. */
@@ -58,6 +59,7 @@ export async function compileGraph(
   options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
+    readonly names?: PortNames
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
@@ -85,8 +87,8 @@ export async function compileGraph(
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
-    inputs: program.inputs.map(port),
-    outputs,
+    inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
+    outputs: outputs.map((output) => ({ ...output, ...options.names?.outputs[output.name] })),
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets

@@ -7,6 +7,6 @@ export const toValue = ([name, tensor]: [string, Tensor]): Value => ({
   name,
   array: tensor.data[Symbol.toStringTag],
   base64: Buffer.from(bytesOf(tensor)).toString('base64'),
-  type: tensor.dtype === 'bf16' ? 'bfloat16' : ortTypes[tensor.dtype],
+  type: ortTypes[tensor.dtype] ?? tensor.dtype,
   shape: tensor.shape,
 })

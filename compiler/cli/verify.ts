@@ -109,7 +109,7 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
   const { randomInputs, readDataset, readerBeside, readFile } = await import('../data/index.ts')
-  const { defaultTolerance, modulePlaces, openReference, verifyMetric, verifyModel } =
+  const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
   const { fail } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
@@ -128,7 +128,10 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     Object.entries(options.bind ?? {}).map(([name, file]) => [name, readTensor(file)] as const),
   )
   terminal.status('loading onnxruntime-web')
-  const reference = await openReference(readFile(path), readerBeside(path))
+  const reference = await openReference(readFile(path), readerBeside(path), {
+    inputs: labelsOf(spec.inputs),
+    outputs: labelsOf(spec.outputs),
+  })
   const places = modulePlaces()
   try {
     terminal.status(`comparing ${samples.length} runs`)

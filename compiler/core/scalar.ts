@@ -1,4 +1,14 @@
-import { allocate, byteSize, fromBytes, integerRange, isBigInt, isFloat, type DType, type Scalar } from './dtype.ts'
+import {
+  allocate,
+  bitSize,
+  byteSize,
+  fromBytes,
+  integerRange,
+  isBigInt,
+  isFloat,
+  type DType,
+  type Scalar,
+} from './dtype.ts'
 import type { BinaryOp, CompareOp, Expr, UnaryOp } from './expr.ts'
 import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from './half.ts'
 import * as math from './math.ts'
@@ -11,18 +21,14 @@ export function normalize(dtype: DType, value: Scalar): Scalar {
   switch (dtype) {
     case 'bool':
       return value ? 1 : 0
+    case 'i2':
+    case 'i4':
     case 'i8':
-      return (lowBits(value) << 24) >> 24
     case 'i16':
-      return (lowBits(value) << 16) >> 16
-    case 'i32':
-      return lowBits(value) | 0
-    case 'u8':
-      return lowBits(value) & 0xff
-    case 'u16':
-      return lowBits(value) & 0xffff
-    case 'u32':
-      return lowBits(value) >>> 0
+    case 'i32': {
+      const unused = 32 - bitSize(dtype)
+      return (lowBits(value) << unused) >> unused
+    }
     case 'i64':
       return BigInt.asIntN(64, BigInt(value))
     case 'u64':
@@ -35,6 +41,10 @@ export function normalize(dtype: DType, value: Scalar): Scalar {
       return Math.fround(Number(value))
     case 'f64':
       return Number(value)
+    default: {
+      const unused = 32 - bitSize(dtype)
+      return (lowBits(value) << unused) >>> unused
+    }
   }
 }
 
@@ -60,14 +70,14 @@ export function convertScalar(x: Scalar, from: DType, to: DType): Scalar {
   return normalize(to, Number(BigInt.asIntN(32, wide)))
 }
 
-/** The number of dtype `to` that has the bits of one of dtype `from`. */
-function bitcastScalar(from: DType, to: DType): (x: Scalar) => Scalar {
-  const written = allocate(from, 1)
-  const bytes = new Uint8Array(written.buffer)
-  return (x) => {
-    written[0] = x
-    return fromBytes(to, bytes, 1)[0]!
-  }
+/** The bits of `x`, a scalar of dtype `from`, as a scalar of dtype `to`; the rule is at `Expr`. */
+function bitcastScalar(x: Scalar, from: DType, to: DType): Scalar {
+  const bits = (dtype: DType): DType => (dtype === 'f16' || dtype === 'bf16' ? 'u16' : dtype)
+  const stored = from === 'f16' ? toHalf(Number(x)) : from === 'bf16' ? toBfloat16(Number(x)) : x
+  const source = allocate(bits(from), 1) as { [i: number]: Scalar; readonly buffer: ArrayBufferLike }
+  source[0] = stored
+  const result = normalize(bits(to), fromBytes(bits(to), new Uint8Array(source.buffer), 1)[0]!)
+  return to === 'f16' ? fromHalf(Number(result)) : to === 'bf16' ? fromBfloat16(Number(result)) : result
 }
 
 const floatUnary: Record<Exclude<UnaryOp, 'not'>, (x: number) => number> = {
@@ -226,8 +236,9 @@ function compileStep(e: Expr, slot: (x: Expr) => number): (args: readonly Scalar
     }
     case 'bitcast': {
       const x = slot(e.x)
-      const f = bitcastScalar(e.x.dtype, e.dtype)
-      return (_, values) => f(values[x]!)
+      const { dtype } = e
+      const from = e.x.dtype
+      return (_, values) => bitcastScalar(values[x]!, from, dtype)
     }
     case 'unary': {
       const x = slot(e.x)

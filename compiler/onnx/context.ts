@@ -4,6 +4,7 @@ import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'
 import type { Item, Sequence } from './item.ts'
+import type { StringTensor } from './stored-tensor.ts'
 
 /** One ONNX node while it is lowered to core ops. Every method that can fail throws a located CompileError. */
 export interface OpContext {
@@ -37,6 +38,8 @@ export interface OpContext {
   floats(name: string, fallback?: readonly number[]): number[]
   strings(name: string, fallback?: readonly string[]): string[]
   tensor(name: string): Tensor
+  /** undefined where the attribute is no tensor of strings. */
+  stringTensor(name: string): StringTensor | undefined
   /** The dtype an attribute such as Cast's `to` names (an ONNX TensorProto.DataType number). */
   dtype(name: string, fallback?: DType): DType
   graph(name: string): GraphProto
@@ -64,6 +67,10 @@ export interface Operator {
   readonly floats?: 'arithmetic' | 'storage'
   /** Whether it takes sequences and optionals without a value; other operators get tensors only. */
   readonly items?: true
+  /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
+  readonly strings?: true
+  /** What it does not take, for the list in README.md; no sentence, but a part of one. */
+  readonly limits?: string
   /**
    * Takes tensors whose length along an axis depends on data, padded: the axis of the results that axis `axis` of input
    * `input` becomes, element for element; undefined where there is none. Operators without it do not take such tensors.

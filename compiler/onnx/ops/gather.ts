@@ -6,6 +6,7 @@ import { takeFixed, wrapIndices } from '../shared/indices.ts'
 
 export const gather: Operator = {
   floats: 'storage',
+  strings: true,
   keeps: (c, input, axis) => {
     const along = normalizeAxis(c, c.int('axis', 0), c.input(0).type.shape.length)
     if (input === 1) return along + axis

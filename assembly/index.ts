@@ -1,5 +1,7 @@
 export * from './f32/dwconv'
 export * from './f32/dwconv-3x3'
+export * from './f32/dwconv-3x3s2'
+export * from './f32/dwconv-s1'
 export * from './f32/gemv'
 export * from './f32/igemm'
 export * from './fill-border'

@@ -5,7 +5,10 @@ import { storeLanes } from './store'
 @external('hole', 'epilogue')
 declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128, p1: v128): v128
 
-/** `f32_dwconv` for 3 × 3 taps, whose nine weights stay in registers along a row. Operands are the same. */
+/**
+ * `f32_dwconv` for 3 × 3 taps where pixels stand as far apart as taps: the nine weights stay in registers along a row, and
+ * a column of three elements, loaded once, goes into the sums of three pixels. Operands are the same.
+ */
 export function f32_dwconv_3x3(
   x: usize,
   w: usize,
@@ -16,7 +19,6 @@ export function f32_dwconv_3x3(
   OW: i32,
   C: i32,
   sy: i32,
-  step: i32,
   xrow: i32,
   xcol: i32,
   yrow: i32,
@@ -43,26 +45,48 @@ export function f32_dwconv_3x3(
       const w7 = v128.load(p, 112)
       const w8 = v128.load(p, 128)
       p += 144
-      let r = x + column
+      let r0 = x + column
+      let r1 = r0 + xrow
+      let r2 = r1 + xrow
       let q = y + column
       let u = aux + column
-      for (let ox = 0; ox < OW; ox++) {
-        const r1 = r + xrow
-        const r2 = r1 + xrow
-        let acc = madd(v128.load(r), w0, bias)
-        let sum = f32x4.mul(v128.load(r + xcol), w1)
-        acc = madd(v128.load(r + xcol + xcol), w2, acc)
-        sum = madd(v128.load(r1), w3, sum)
-        acc = madd(v128.load(r1 + xcol), w4, acc)
-        sum = madd(v128.load(r1 + xcol + xcol), w5, sum)
-        acc = madd(v128.load(r2), w6, acc)
-        sum = madd(v128.load(r2 + xcol), w7, sum)
-        acc = f32x4.add(madd(v128.load(r2 + xcol + xcol), w8, acc), sum)
+      // Sums of this pixel and of the next, as far as the columns before this pixel's third go.
+      let last = madd(v128.load(r0), w0, bias)
+      last = madd(v128.load(r1), w3, last)
+      last = madd(v128.load(r2), w6, last)
+      r0 += xcol
+      r1 += xcol
+      r2 += xcol
+      let k = v128.load(r0)
+      last = madd(k, w1, last)
+      let next = madd(k, w0, bias)
+      k = v128.load(r1)
+      last = madd(k, w4, last)
+      next = madd(k, w3, next)
+      k = v128.load(r2)
+      last = madd(k, w7, last)
+      next = madd(k, w6, next)
+      let left = OW
+      do {
+        r0 += xcol
+        r1 += xcol
+        r2 += xcol
+        k = v128.load(r0)
+        let acc = madd(k, w2, last)
+        last = madd(k, w1, next)
+        next = madd(k, w0, bias)
+        k = v128.load(r1)
+        acc = madd(k, w5, acc)
+        last = madd(k, w4, last)
+        next = madd(k, w3, next)
+        k = v128.load(r2)
+        acc = madd(k, w8, acc)
+        last = madd(k, w7, last)
+        next = madd(k, w6, next)
         storeLanes(q, epilogue(acc, q, u, column, p0, p1), C - n)
-        r += step
         q += ypix
         u += auxpix
-      }
+      } while (--left)
     }
     x += sy
     y += yrow

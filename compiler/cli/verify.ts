@@ -21,6 +21,8 @@ interface CasesOptions {
   filter?: string
   engine: 'modules' | 'reference'
   json?: boolean
+  atol?: number
+  rtol?: number
 }
 
 const usage = `
@@ -38,7 +40,7 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .option('--samples <number>', 'runs on random inputs', wholeNumber, 8)
     .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
     .option('--bind <name=file>', 'an input that is a constant in the module: .npy or .pb (repeatable)', namedFiles)
-    .option('--atol <number>', 'absolute tolerance (default: 1e-4)', nonNegative)
+    .option('--atol <number>', 'absolute tolerance (default: 1e-4, or what the case says)', nonNegative)
     .option('--rtol <number>', 'relative tolerance (default: 1e-3)', nonNegative)
     .option('--cases <folder>', 'run test cases instead')
     .option('--filter <glob>', 'of the cases, those with such a name')
@@ -64,7 +66,8 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     )
 }
 
-async function verifyCases({ cases, filter, engine, json }: CasesOptions, terminal: Terminal): Promise<ExitCode> {
+async function verifyCases(options: CasesOptions, terminal: Terminal): Promise<ExitCode> {
+  const { cases, filter, engine, json, atol = 0, rtol = 0 } = options
   const { fail } = await import('../index.ts')
   const { findCases, moduleEngine, modulePlaces, referenceEngine, runCase } = await import('../verify/index.ts')
   const found = findCases(cases, filter)
@@ -75,7 +78,7 @@ async function verifyCases({ cases, filter, engine, json }: CasesOptions, termin
   try {
     for (const [i, folder] of found.entries()) {
       terminal.status(`${i + 1}/${found.length} ${folder.name}`)
-      const result = await runCase(folder, judge)
+      const result = await runCase(folder, judge, { atol, rtol })
       counts[result.status]++
       terminal.out(json ? toJson(result) : caseLine(result))
     }

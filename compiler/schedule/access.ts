@@ -10,6 +10,16 @@ export function mapStrides(access: Access, to: (strides: readonly number[]) => r
   }
 }
 
+/** Every `steps`th element of each axis from `start` on. */
+export function sliceAccess(a: Access, start: readonly number[], steps: readonly number[]): Access {
+  return {
+    ...a,
+    offset: a.offset + start.reduce((sum, n, i) => sum + n * a.strides[i]!, 0),
+    strides: a.strides.map((stride, i) => stride * steps[i]!),
+    ...(a.indirect && { indirect: a.indirect.map((i) => ({ ...i, index: sliceAccess(i.index, start, steps) })) }),
+  }
+}
+
 /** The whole of `buffer` as a row-major tensor of `shape`. */
 export const contiguous = (buffer: Buffer, shape: Shape): Access => ({
   buffer,

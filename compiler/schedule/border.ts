@@ -4,6 +4,7 @@ import { nodesOf, type Graph, type Value } from '../core/graph.ts'
 import type { ConvolutionAttrs } from '../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
 import { channelsLastForm } from './convolution-form.ts'
+import { phasesOf, type Phase } from './phases.ts'
 import type { Access, Kernel } from './program.ts'
 
 /** Elements before and after each axis that hold `value`. */
@@ -13,16 +14,10 @@ export interface Border {
   readonly high: readonly number[]
 }
 
-const noBorder = (rank: number, value: number): Border => ({
-  value,
-  low: new Array<number>(rank).fill(0),
-  high: new Array<number>(rank).fill(0),
-})
-
 export const isEmptyBorder = (b: Border): boolean => [...b.low, ...b.high].every((n) => n === 0)
 
 /** The border that a channels-last convolution wants around its input, batch and channel axes included. */
-export function convolutionBorder({ window, padValue = 0 }: ConvolutionAttrs): Border {
+export function convolutionBorder({ window, padValue = 0 }: Pick<ConvolutionAttrs, 'window' | 'padValue'>): Border {
   const side = (pick: (w: { low: number; high: number }) => number): number[] => [
     0,
     ...window.map((w) => Math.max(0, pick(w))),
@@ -31,23 +26,33 @@ export function convolutionBorder({ window, padValue = 0 }: ConvolutionAttrs): B
   return { value: padValue, low: side((w) => w.low), high: side((w) => w.high) }
 }
 
-/** For each value the border that contains the borders its convolutions want, of those that agree with the first on what it holds. */
+const widest = (a: Border, b: Border): Border => ({
+  value: a.value,
+  low: a.low.map((n, i) => Math.max(n, b.low[i]!)),
+  high: a.high.map((n, i) => Math.max(n, b.high[i]!)),
+})
+
+/** The border that contains those of a transposed convolution's phases. */
+export const convolutionBorders = (combinations: readonly Phase[][]): Border =>
+  combinations.map((phases) => convolutionBorder({ window: phases.map((phase) => phase.window) })).reduce(widest)
+
+/**
+ * For each value the border that contains the borders its convolutions want, of those that agree with the first on what it
+ * holds.
+ */
 export function borderRequirements(graph: Graph): Map<Value, Border> {
   const wanted = new Map<Value, Border>()
   for (const node of nodesOf(graph)) {
     if (node.op !== 'convolution') continue
     const form = channelsLastForm(node)
-    if (!form || node.attrs.window.some((w) => w.baseDilation > 1)) continue
-    const border = convolutionBorder(node.attrs)
+    if (!form) continue
+    const phases = phasesOf(node)
+    if (!phases && node.attrs.window.some((w) => w.baseDilation > 1)) continue
+    const border = phases ? convolutionBorders(phases) : convolutionBorder(node.attrs)
     if (isEmptyBorder(border)) continue
     const value = node.operands[0]!
-    const before = wanted.get(value) ?? noBorder(border.low.length, border.value)
-    if (before.value !== border.value) continue
-    wanted.set(value, {
-      value: border.value,
-      low: border.low.map((n, i) => Math.max(n, before.low[i]!)),
-      high: border.high.map((n, i) => Math.max(n, before.high[i]!)),
-    })
+    const before = wanted.get(value) ?? border
+    if (before.value === border.value) wanted.set(value, widest(border, before))
   }
   return wanted
 }

@@ -14,6 +14,7 @@ export interface Epilogue {
   /** A vector over the last axis, added before the hole. */
   readonly bias: Access | undefined
   readonly aux: Access | undefined
+  /** Where the hole uses them, neither zero nor NaN: max and min with them are simpler. */
   readonly parameters: readonly [number, number]
 }
 
@@ -57,7 +58,9 @@ export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
   if (aux && !isUnitStride(aux, rank - 1, extent)) return undefined
   const constants = [
     ...new Set(
-      parts(expr).flatMap((e) => (e.kind === 'const' && e.dtype === 'f32' && e.value !== 0 ? [Number(e.value)] : [])),
+      parts(expr).flatMap((e) =>
+        e.kind === 'const' && e.dtype === 'f32' && e.value !== 0 && !Number.isNaN(e.value) ? [Number(e.value)] : [],
+      ),
     ),
   ].slice(0, 2)
   const renumbered = substitute(expr, (i) => arg(i === 0 ? epilogueArguments.acc : epilogueArguments.aux, 'f32'))

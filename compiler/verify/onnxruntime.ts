@@ -1,7 +1,8 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
 import { decodeModel, fail, type CompileOptions, type DType, type Tensor } from '../index.ts'
 
-const ortTypes: Readonly<Record<Exclude<DType, 'bf16'>, OrtTensor.Type>> = {
+/** Element types as onnxruntime-web names them. */
+export const ortTypes: Readonly<Record<Exclude<DType, 'bf16'>, OrtTensor.Type>> = {
   bool: 'bool',
   i8: 'int8',
   i16: 'int16',
@@ -83,7 +84,10 @@ function fromOrt(name: string, { type, dims, data }: OrtTensor): Tensor {
 }
 
 /** The files that hold tensors of the model: what decoding them reads. */
-function externalFiles(model: Uint8Array, read: (name: string) => Uint8Array): { path: string; data: Uint8Array }[] {
+export function externalFiles(
+  model: Uint8Array,
+  read: (name: string) => Uint8Array,
+): { path: string; data: Uint8Array }[] {
   const files = new Map<string, Uint8Array>()
   const record = (name: string): Uint8Array => {
     const data = read(name)

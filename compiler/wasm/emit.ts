@@ -2,8 +2,9 @@ import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import type { MemoryPlan } from '../schedule/plan-memory.ts'
 import { usesDot, type LeafKernel, type Program, type TemplateKernel } from '../schedule/program.ts'
-import { templates } from '../schedule/templates.generated.ts'
+import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { addressCode, dotGlobal, emitKernel, type Site } from './control.ts'
+import type { StraightBody } from './inline.ts'
 import { Linker } from './link.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code } from './machine.ts'
 import { requestNest } from './nest.ts'
@@ -45,13 +46,13 @@ export function emitModule(
   const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
   if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
   const m = new binaryen.Module()
+  const integer = usesDot(program.kernels)
+  const probes = integer && target === 'relaxed-simd'
+  // Beside integers, floats must round the same on every engine: no fused multiply-add.
+  const linker = new Linker(binaryen, m, target, integer ? 'simd' : target)
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
-    const integer = usesDot(program.kernels)
-    const probes = integer && target === 'relaxed-simd'
-    // Beside integers, floats must round the same on every engine: no fused multiply-add.
-    const linker = new Linker(binaryen, m, target, integer ? 'simd' : target)
     if (probes) {
       m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
       const probe = m.call(linker.link('i8_dot_probe'), [m.i32.const(plan.constants.length)], binaryen.i32)
@@ -77,7 +78,8 @@ export function emitModule(
         const chosen = probes && kernel.dot ? either(linker.link(kernel.dot, kernel.holes), name) : name
         return m.call(chosen, templateArguments(kernel, site), binaryen.none)
       }
-      const request = kernel.kind === 'nest' ? requestNest(kernel) : requestScan(kernel)
+      const straight = (template: TemplateName): StraightBody | undefined => linker.straight(template)
+      const request = kernel.kind === 'nest' ? requestNest(kernel, straight) : requestScan(kernel)
       if (!request) return undefined
       let name = functions.get(request.key)
       if (name === undefined) {
@@ -110,6 +112,7 @@ export function emitModule(
     const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
     return concatBytes([m.emitBinary(), dataSection(plan.constants), custom])
   } finally {
+    linker.dispose()
     m.dispose()
   }
 }

@@ -3,6 +3,7 @@ import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import { requantizeArguments } from '../schedule/integer-epilogue.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
+import { isStraight, type StraightBody } from './inline.ts'
 import {
   FunctionBuilder,
   memoryName,
@@ -14,6 +15,9 @@ import {
 } from './machine.ts'
 import { templateBytes } from './templates.generated.ts'
 import { emitVector, loadContiguous } from './vector.ts'
+
+/** Epilogues' arguments that `planEpilogue` never makes zero or NaN. */
+const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
 
 /** What passes make of a template once its holes are filled. */
 const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']
@@ -29,6 +33,7 @@ export class Linker {
   private readonly target: Target
   private readonly floatTarget: Target
   private readonly linked = new Map<string, string>()
+  private readonly opened = new Map<TemplateName, { source: Module; straight: StraightBody | undefined }>()
 
   /** Templates of integers are those of `target`, all others those of `floatTarget`. */
   constructor(binaryen: Binaryen, m: Module, target: Target, floatTarget: Target) {
@@ -55,9 +60,32 @@ export class Linker {
     return name
   }
 
+  /** The template's code where it is straight, for inlining. */
+  straight(template: TemplateName): StraightBody | undefined {
+    const known = this.opened.get(template)
+    if (known) return known.straight
+    const { binaryen } = this
+    const source = this.read(template)
+    const { body, params, vars } = binaryen.getFunctionInfo(source.getFunctionByIndex(0))
+    const types = [...binaryen.expandType(params), ...vars]
+    const straight = types.every((t) => t === binaryen.v128) && isStraight(binaryen, body)
+    const opened = straight ? { body, params: types.length - vars.length } : undefined
+    this.opened.set(template, { source, straight: opened })
+    return opened
+  }
+
+  /** Frees the modules of templates that were opened. */
+  dispose(): void {
+    this.opened.forEach(({ source }) => source.dispose())
+  }
+
+  private read(template: TemplateName): Module {
+    return readModule(this.binaryen, decodeBase64(templateBytes[this.targetOf(template)]![template]!))
+  }
+
   private copy(template: TemplateName, holes: Readonly<Record<string, Expr>>, name: string): void {
     const { binaryen } = this
-    const source = readModule(binaryen, decodeBase64(templateBytes[this.targetOf(template)]![template]!))
+    const source = this.read(template)
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
@@ -95,11 +123,10 @@ export class Linker {
     const params: readonly WasmType[] =
       hole === 'epilogue' ? ['v128', 'i32', 'i32', 'i32', 'v128', 'v128'] : ['v128', 'i32', 'i32', 'i32']
     const f = new FunctionBuilder({ binaryen, m: source, link }, params)
-    const { statements, value } = emitVector(
-      f,
-      expr,
-      hole === 'epilogue' ? epilogueArgument(f) : requantizeArgument(f, expr),
-    )
+    const { statements, value } =
+      hole === 'epilogue'
+        ? emitVector(f, expr, epilogueArgument(f), { numbers: parameters })
+        : emitVector(f, expr, requantizeArgument(f, expr))
     f.finish(name, ['v128'], source.block(null, [...statements, value], binaryen.v128))
   }
 }

@@ -1,8 +1,11 @@
-import { byteSize, type DType, type Scalar } from '../core/dtype.ts'
+import { byteSize, type DType } from '../core/dtype.ts'
 import { formatExpr } from '../core/expr.ts'
 import { identityOf } from '../core/ops/reduce.ts'
 import { normalizeNest } from '../schedule/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
+import type { TemplateName } from '../schedule/templates.generated.ts'
+import { HoistedConstants } from './hoisted.ts'
+import { inlineStraight, type StraightBody } from './inline.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
 import {
@@ -11,9 +14,9 @@ import {
   lanes,
   loadContiguous,
   loadLanes,
-  splatCode,
   splatScalar,
   storeVector,
+  type VectorSite,
 } from './vector.ts'
 import { planVector, type VectorPlan } from './vector-plan.ts'
 
@@ -44,7 +47,7 @@ const describeAccess = (a: Access): unknown => [
 ]
 
 /** The function of a nest, or undefined where it has nothing to do. Streams' base addresses are its parameters. */
-export function requestNest(original: NestKernel): FunctionRequest | undefined {
+export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
   const outputs = original.extents.length - original.reduced
   if (original.extents.slice(0, outputs).includes(0)) return undefined
   const plan = planVector(normalizeNest(original))
@@ -68,27 +71,40 @@ export function requestNest(original: NestKernel): FunctionRequest | undefined {
     key,
     params: flat.map(() => 'i32'),
     args: flat.map((a) => ({ buffer: a.buffer, offset: a.offset })),
-    build: (f) => new NestEmitter(f, plan).emit(),
+    build: (f) => new NestEmitter(f, plan, straight).emit(),
   }
 }
+
+/** Elements from which on a mathematical function's code goes into the loop: a call loads its constants every time. */
+const inlineElements = 128
+
+/** Elements of a reduced row from which on several sums side by side pay. */
+const longRow = 32
+
+/** The code of templates that can be inlined. */
+type Straight = (template: TemplateName) => StraightBody | undefined
 
 class NestEmitter {
   private readonly f: FunctionBuilder
   private readonly plan: VectorPlan
+  private readonly straight: Straight
+  private readonly inlines: boolean
   private readonly kernel: NestKernel
   private readonly outputs: number
   private readonly reads: Stream[]
   private readonly posts: Stream[]
   private readonly write: Stream
   private readonly all: Stream[] = []
-  private readonly prologue: Code[] = []
-  private readonly splats = new Map<string, number>()
+  private readonly constants: HoistedConstants
   /** Reads that do not move in the innermost loops, loaded before them. */
   private cached = new Map<Stream, number>()
 
-  constructor(f: FunctionBuilder, plan: VectorPlan) {
+  constructor(f: FunctionBuilder, plan: VectorPlan, straight: Straight) {
     this.f = f
+    this.constants = new HoistedConstants(f)
     this.plan = plan
+    this.straight = straight
+    this.inlines = plan.kernel.extents.reduce((a, b) => a * b, 1) >= inlineElements
     this.kernel = plan.kernel
     this.outputs = plan.kernel.extents.length - plan.kernel.reduced
     let next = 0
@@ -112,7 +128,7 @@ class NestEmitter {
 
   emit(): Code {
     const body = this.outer(0)
-    return this.f.m.block(null, [...this.prologue, ...body])
+    return this.f.m.block(null, [...this.constants.prologue, ...body])
   }
 
   /** Whether loop `level` runs four iterations at a time. */
@@ -184,27 +200,42 @@ class NestEmitter {
     const dtype = kernel.body.dtype
     const acc = f.newLocal(vector ? 'v128' : wasmTypeOf(dtype))
     const identity = identityOf(kernel.combine!, dtype)
-    const start = vector ? this.splat(identity, dtype) : constantCode(f, identity, dtype)
+    const start = vector ? this.constants.splat(identity, dtype) : constantCode(f, identity, dtype)
     const before = this.cached
     this.cached = new Map(before)
     const levels = kernel.extents.map((_, i) => i).slice(this.outputs)
     const hoisted = this.plan.axis === 'reduced' ? this.hoist(this.reads, levels) : []
-    const loops = levels.some((l) => kernel.extents[l] === 0) ? [] : this.inner(this.outputs, acc, count)
+    const accs = [acc, ...Array.from({ length: this.chains() - 1 }, () => f.newLocal('v128'))]
+    const loops = levels.some((l) => kernel.extents[l] === 0) ? [] : this.inner(this.outputs, accs, count)
     this.cached = before
-    const code = [f.set(acc, start), ...hoisted, ...loops]
+    const starts = accs.slice(1).map((other) => f.set(other, f.get(acc)))
+    const joins = accs
+      .slice(1)
+      .map((other) => f.set(acc, binaryVector(f, kernel.combine!, dtype, f.get(acc), f.get(other))))
+    const code = [f.set(acc, start), ...starts, ...hoisted, ...loops, ...joins]
     if (this.plan.axis !== 'reduced') return [...code, ...this.finish(f.get(acc), count)]
     return [...code, ...this.finish(this.horizontal(acc, dtype), 1)]
   }
 
-  private inner(level: number, acc: number, count: number): Code[] {
-    const { kernel } = this
+  /** Independent combinations of a reduced vector, which hide the latency of combining. */
+  private chains(): number {
+    const { extents } = this.kernel
+    return this.plan.axis === 'reduced' && extents[extents.length - 1]! >= longRow ? 4 : 1
+  }
+
+  private inner(level: number, accs: readonly number[], count: number): Code[] {
+    const { kernel, f } = this
+    const acc = accs[0]!
     if (level === kernel.extents.length) return this.accumulate(acc, count)
     const extent = kernel.extents[level]!
-    if (!this.isVector(level)) return this.loop(level, extent, 1, this.inner(level + 1, acc, count))
+    if (!this.isVector(level)) return this.loop(level, extent, 1, this.inner(level + 1, accs, count))
     const rest = extent % lanes
-    const whole = extent - rest
-    const main = whole > 0 ? this.loop(level, whole / lanes, lanes, this.accumulate(acc, lanes)) : []
-    return [...main, ...(rest > 0 ? this.accumulate(acc, rest) : [])]
+    const vectors = (extent - rest) / lanes
+    const next = (): Code[] => this.all.flatMap((s) => f.advance(s.pointer, lanes * s.strides[level]!))
+    const turn = accs.flatMap((each, i) => [...(i > 0 ? next() : []), ...this.accumulate(each, lanes)])
+    const main = this.loop(level, Math.floor(vectors / accs.length), lanes, turn)
+    const single = accs.slice(0, vectors % accs.length).flatMap((each) => [...this.accumulate(each, lanes), ...next()])
+    return [...main, ...single, ...(rest > 0 ? this.accumulate(acc, rest) : [])]
   }
 
   /** acc = combine(acc, body); lanes beyond `count` of a reduced vector keep the identity. */
@@ -217,7 +248,7 @@ class NestEmitter {
     if (!vector) return [...statements, f.set(acc, binaryCode(f, combine, dtype, f.get(acc), value))]
     const masked =
       this.plan.axis === 'reduced' && count < lanes
-        ? f.m.v128.bitselect(value, this.splat(identityOf(combine, dtype), dtype), this.laneMask(count))
+        ? f.m.v128.bitselect(value, this.constants.splat(identityOf(combine, dtype), dtype), this.laneMask(count))
         : value
     return [...statements, f.set(acc, binaryVector(f, combine, dtype, f.get(acc), masked))]
   }
@@ -254,7 +285,7 @@ class NestEmitter {
     const element = f.newLocal(type)
     const argument = (i: number): Code => (i === 0 ? f.get(element) : this.read(this.posts[i - 1]!, count, vector))
     const { statements, value: result } = vector
-      ? emitVector(f, expr, argument, (v, d) => this.splat(v, d))
+      ? emitVector(f, expr, argument, this.site(count))
       : emitScalar(f, expr, argument)
     return [f.set(element, value), ...statements, ...this.store(result, count, vector)]
   }
@@ -293,7 +324,7 @@ class NestEmitter {
 
   private evaluate(expr: NestKernel['body'], streams: readonly Stream[], count: number, vector: boolean) {
     const argument = (i: number): Code => this.read(streams[i]!, count, vector)
-    return vector ? emitVector(this.f, expr, argument, (v, d) => this.splat(v, d)) : emitScalar(this.f, expr, argument)
+    return vector ? emitVector(this.f, expr, argument, this.site(count)) : emitScalar(this.f, expr, argument)
   }
 
   private read(s: Stream, count: number, vector: boolean): Code {
@@ -348,16 +379,11 @@ class NestEmitter {
     )
   }
 
-  /** A constant in all lanes, put into a local once. */
-  private splat(value: Scalar, dtype: DType): Code {
-    const { f } = this
-    const key = `${dtype} ${Object.is(value, -0) ? '-0' : value}`
-    let local = this.splats.get(key)
-    if (local === undefined) {
-      local = f.newLocal('v128')
-      this.prologue.push(f.set(local, splatCode(f, value, dtype)))
-      this.splats.set(key, local)
+  private site(count: number): VectorSite {
+    const math = (template: TemplateName, args: readonly Code[]): Code | undefined => {
+      const body = this.inlines && count === lanes ? this.straight(template) : undefined
+      return body && inlineStraight(this.f, body, args, (bytes) => this.constants.bits(bytes))
     }
-    return f.get(local)
+    return { constant: (value, dtype) => this.constants.splat(value, dtype), math }
   }
 }

@@ -1,5 +1,6 @@
 import { byteSize, isSigned, type DType, type Scalar } from '../core/dtype.ts'
 import { parts, type BinaryOp, type Expr, type UnaryOp } from '../core/expr.ts'
+import type { TemplateName } from '../schedule/templates.generated.ts'
 import { memoryName, type Code, type FunctionBuilder } from './machine.ts'
 import { emitShared, isMathFunction } from './scalar.ts'
 
@@ -131,12 +132,36 @@ export function storeVector(
   return [f.set(local, v), ...Array.from({ length: count }, (_, lane) => store(lane))]
 }
 
-/** Vector code of `e`; `argument` gives each argument's lanes, `constant` a splat (hoisted where the caller can). */
+const none: ReadonlySet<number> = new Set()
+
+type Bound = Extract<Expr, { kind: 'arg' | 'const' }>
+
+/** The operand of an f32 max or min that is a number for which `clampVector` has code. */
+function boundOf({ op, a, b }: Extract<Expr, { kind: 'binary' }>, numbers: ReadonlySet<number>): Bound | undefined {
+  if ((op !== 'max' && op !== 'min') || a.dtype !== 'f32') return undefined
+  return [a, b].find(
+    (e): e is Bound =>
+      (e.kind === 'arg' && numbers.has(e.index)) ||
+      (e.kind === 'const' && !Number.isNaN(e.value) && (e.value !== 0 || (op === 'max' && Object.is(e.value, 0)))),
+  )
+}
+
+/** What a place of vector code has to offer. */
+export interface VectorSite {
+  /** A constant in all lanes, hoisted where the place can. */
+  readonly constant?: (value: Scalar, dtype: DType) => Code
+  /** Arguments known to be neither NaN nor zero. */
+  readonly numbers?: ReadonlySet<number>
+  /** Code of a mathematical function, where it is not to be called. */
+  readonly math?: (template: TemplateName, args: readonly Code[]) => Code | undefined
+}
+
+/** Vector code of `e`; `argument` gives each argument's lanes. */
 export function emitVector(
   f: FunctionBuilder,
   e: Expr,
   argument: (index: number) => Code,
-  constant: (value: Scalar, dtype: DType) => Code = (value, dtype) => splatCode(f, value, dtype),
+  site: VectorSite = {},
 ): { statements: Code[]; value: Code } {
   return emitShared(
     f,
@@ -147,20 +172,39 @@ export function emitVector(
         case 'arg':
           return argument(part.index)
         case 'const':
-          return constant(part.value, part.dtype)
+          return site.constant?.(part.value, part.dtype) ?? splatCode(f, part.value, part.dtype)
         case 'unary':
-          return unaryVector(f, part.op, part.dtype, operand(part.x))
+          return unaryVector(f, site, part.op, part.dtype, operand(part.x))
         case 'convert':
           return convertVector(f, operand(part.x), part.x.dtype, part.dtype)
         case 'bitcast':
           return operand(part.x)
-        case 'binary':
-          return binaryVector(f, part.op, part.a.dtype, operand(part.a), operand(part.b))
+        case 'binary': {
+          const { op, a, b } = part
+          const bound = boundOf(part, site.numbers ?? none)
+          if (bound) return clampVector(f, op as 'max' | 'min', operand(bound === a ? b : a), bound, operand(bound))
+          if (op === 'pow') return mathVector(f, site, 'f32x4_pow', [operand(a), operand(b)])
+          return binaryVector(f, op, a.dtype, operand(a), operand(b))
+        }
         case 'select':
           return f.m.v128.bitselect(operand(part.a), operand(part.b), operand(part.cond))
       }
     },
   )
+}
+
+/**
+ * f32 max and min of `x` and a number as one or two instructions: what f32x4.max does for NaN and for zeros of either
+ * sign takes nine on x86, and little of it can matter here.
+ */
+function clampVector(f: FunctionBuilder, op: 'max' | 'min', x: Code, bound: Bound, boundCode: Code): Code {
+  const { m } = f
+  if (bound.kind === 'arg' || bound.value !== 0)
+    return op === 'max' ? m.f32x4.pmax(x, boundCode) : m.f32x4.pmin(x, boundCode)
+  // max(x, 0): no number up to zero, of either sign, stays; NaN does.
+  const local = f.newLocal('v128')
+  const low = m.f32x4.le(f.get(local), boundCode)
+  return m.block(null, [f.set(local, x), m.v128.andnot(f.get(local), low)], f.type('v128'))
 }
 
 function wrapLanes(f: FunctionBuilder, dtype: DType, v: Code): Code {
@@ -171,9 +215,12 @@ function wrapLanes(f: FunctionBuilder, dtype: DType, v: Code): Code {
   return m.i32x4.shr_s(m.i32x4.shl(v, m.i32.const(bits)), m.i32.const(bits))
 }
 
-function unaryVector(f: FunctionBuilder, op: UnaryOp, dtype: DType, x: Code): Code {
+const mathVector = (f: FunctionBuilder, site: VectorSite, template: TemplateName, args: readonly Code[]): Code =>
+  site.math?.(template, args) ?? f.m.call(f.link(template), [...args], f.type('v128'))
+
+function unaryVector(f: FunctionBuilder, site: VectorSite, op: UnaryOp, dtype: DType, x: Code): Code {
   const { m } = f
-  if (isMathFunction(op)) return m.call(f.link(`f32x4_${op}`), [x], f.type('v128'))
+  if (isMathFunction(op)) return mathVector(f, site, `f32x4_${op}`, [x])
   if (dtype === 'f32') {
     switch (op) {
       case 'neg':
@@ -210,8 +257,6 @@ export function binaryVector(f: FunctionBuilder, op: BinaryOp, dtype: DType, a: 
   const { m } = f
   if (dtype === 'f32') {
     switch (op) {
-      case 'pow':
-        return m.call(f.link('f32x4_pow'), [a, b], f.type('v128'))
       case 'add':
       case 'sub':
       case 'mul':

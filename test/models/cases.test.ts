@@ -4,16 +4,20 @@ import { findCases, moduleEngine, modulePlaces, runCase } from '../../compiler/v
 /** A folder of models with data, as `attar verify --cases` takes it; not part of the repository. */
 const root = process.env.ATTAR_CASES
 
-/** Models that attar does not compile yet, or not exactly, with the code of the diagnostic. */
-const expected: Readonly<Record<string, string>> = {
-  'mobilenet-v1-0.25-128-qdq': 'mismatch',
+/**
+ * Quantized models whose expected outputs were computed in floats, where what is next to a tie may round the other way. This
+ * one's softmax makes several steps of its output of one step of a logit: onnxruntime's integers are as far off.
+ */
+const tolerances: Readonly<Record<string, number>> = {
+  'mobilenet-v1-0.25-128-qdq': 10 / 256,
 }
 
 describe.skipIf(root === undefined)('real models', () => {
   it.each(root === undefined ? [] : findCases(root))('$name', { timeout: 120_000 }, async (folder) => {
     const places = modulePlaces()
-    const result = await runCase(folder, moduleEngine(places))
+    const atol = tolerances[folder.name]
+    const result = await runCase(folder, moduleEngine(places), atol === undefined ? undefined : { atol, rtol: 0 })
     places.close()
-    expect(result.status === 'pass' ? undefined : result.code, result.message).toBe(expected[folder.name])
+    expect(result.status, result.message).toBe('pass')
   })
 })

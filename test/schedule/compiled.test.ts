@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { dtypes, isStorageOnly, type DType } from '../../compiler/core/dtype.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
-import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
+import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
 
@@ -49,6 +51,36 @@ describe('compiled equals evaluated', () => {
     const ratios = (['div', 'rem'] as const).map((op) => b.binary(op, x, one))
     const comparisons = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).map((op) => b.binary(op, x, y))
     await check([x, y], [...outputs, ...ratios, ...comparisons, b.unary('neg', x), b.unary('abs', x)])
+  })
+
+  it.each(['exp', 'log', 'tanh', 'erf', 'sin', 'sinh'] as const)('%s in a long loop', async (op) => {
+    const x = inputOf('x', 'f32', [33, 37])
+    const y = b.unary(op, b.unary('abs', x))
+    await check([x], [y, b.binary('mul', y, b.unary(op, b.binary('add', y, b.scalar(1, 'f32'))))])
+  })
+
+  it.each([32, 35, 48, 67])('long rows of %i, reduced', async (length) => {
+    const x = inputOf('x', 'f32', [3, length])
+    const kinds = ['add', 'max', 'min', 'mul'] as const
+    await check(
+      [x],
+      kinds.map((kind) => b.reduce(kind, x, [1])),
+    )
+  })
+
+  it('clamps NaN, infinities and zeros of both signs', async () => {
+    const x = inputOf('x', 'f32', [8])
+    const bounds = [0, -0, 1.5, -1.5, NaN, Infinity]
+    const outputs = bounds.flatMap((bound) => [
+      b.binary('max', x, b.scalar(bound, 'f32')),
+      b.binary('min', b.scalar(bound, 'f32'), x),
+    ])
+    const graph = graphOf([x], outputs)
+    const inputs = { x: tensorOf('f32', [8], [NaN, -NaN, 0, -0, Infinity, -Infinity, 1e-40, -3]) }
+    const expected = evaluate(graph, inputs)
+    const { modules, spec } = await compileGraph(graph, { targets: ['simd'] })
+    const actual = runModule(modules.simd!, spec, inputs)
+    for (const [name, { data }] of Object.entries(expected)) expect([...actual[name]!.data]).toEqual([...data])
   })
 
   it.each(dtypes)('conversions from %s', async (from) => {
@@ -170,6 +202,7 @@ describe('compiled equals evaluated', () => {
     [3, 1, 5],
     [6, 20, 3],
     [8, 4, 1],
+    [40, 6, 30],
   ])('dot_general %i × %i × %i', async (m, k, n) => {
     const random = new Random(m)
     const x = inputOf('x', 'f32', [m, k])
@@ -180,6 +213,38 @@ describe('compiled equals evaluated', () => {
       b.dotGeneral(l, r, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [rc] })
     const biased = b.binary('max', b.binary('add', dot(x, w, 1), bias), b.scalar(0, 'f32'))
     await check([x, y], [dot(x, y, 0), biased, b.unary('tanh', dot(x, y, 0))])
+  })
+
+  it.each([
+    { c: 5, o: 6, k: 4, stride: 2, pad: 1, groups: 1 },
+    { c: 4, o: 8, k: 3, stride: 2, pad: 2, groups: 2 },
+    { c: 6, o: 6, k: 5, stride: 3, pad: 0, groups: 6 },
+    { c: 3, o: 5, k: 2, stride: 2, pad: 0, groups: 1 },
+    { c: 3, o: 4, k: 2, stride: 3, pad: 1, groups: 1 },
+  ])('transposed convolution %j', async ({ c, o, k, stride, pad, groups }) => {
+    const x = inputOf('x', 'f32', [2, 4, 5, c])
+    const random = new Random(k)
+    const kernel = b.constant(randomTensor(random, 'f32', [o, c / groups, k, k]))
+    const axis = { ...trivialWindow, size: k, low: k - 1 - pad, high: k - pad, baseDilation: stride }
+    const axes = { batch: 0, feature: 3, spatial: [1, 2] }
+    const rhs = { output: 0, input: 1, spatial: [2, 3] }
+    const y = b.convolution(x, kernel, { lhs: axes, rhs, out: axes, window: [axis, { ...axis, high: 0 }], groups })
+    const other = b.constant(randomTensor(random, 'f32', y.type.shape))
+    const bias = b.constant(randomTensor(random, 'f32', [o]))
+    await check([x], [b.binary('max', b.binary('add', b.binary('add', y, bias), other), b.scalar(0, 'f32'))])
+  })
+
+  it.each([1, 2, 3])('convolution of a sequence to %i places', async (places) => {
+    const x = inputOf('x', 'f32', [2, places + 1, 6])
+    const kernel = b.constant(randomTensor(new Random(places), 'f32', [9, 6, 3]))
+    const y = b.convolution(x, kernel, {
+      lhs: { batch: 0, feature: 2, spatial: [1] },
+      rhs: { output: 0, input: 1, spatial: [2] },
+      out: { batch: 0, feature: 2, spatial: [1] },
+      window: [{ ...trivialWindow, size: 3, low: 1 }],
+      groups: 1,
+    })
+    await check([x], [y, b.binary('max', b.binary('add', y, y), b.scalar(0, 'f32'))])
   })
 
   it('batched dot_general of transposed operands', async () => {
@@ -210,6 +275,12 @@ describe('compiled equals evaluated', () => {
     { n: 1, c: 8, h: 5, w: 5, o: 6, k: 1, stride: 1, pad: 0, groups: 1 },
     { n: 2, c: 8, h: 5, w: 6, o: 8, k: 3, stride: 1, pad: 1, groups: 8 },
     { n: 1, c: 6, h: 6, w: 6, o: 6, k: 5, stride: 2, pad: 2, groups: 6 },
+    { n: 2, c: 6, h: 1, w: 1, o: 10, k: 1, stride: 1, pad: 0, groups: 1 },
+    { n: 1, c: 6, h: 2, w: 1, o: 5, k: 1, stride: 1, pad: 0, groups: 1 },
+    { n: 1, c: 7, h: 6, w: 7, o: 7, k: 3, stride: 2, pad: 1, groups: 7 },
+    { n: 1, c: 5, h: 5, w: 4, o: 5, k: 3, stride: 3, pad: 1, groups: 5 },
+    { n: 2, c: 6, h: 6, w: 7, o: 6, k: 5, stride: 1, pad: 2, groups: 6 },
+    { n: 1, c: 9, h: 4, w: 3, o: 9, k: 5, stride: 1, pad: 2, groups: 9 },
     { n: 2, c: 4, h: 6, w: 6, o: 8, k: 3, stride: 1, pad: 1, groups: 2 },
     { n: 1, c: 1, h: 6, w: 2, o: 3, k: 3, stride: 1, pad: 1, groups: 1 },
   ])('convolution %j', async ({ n, c, h, w, o, k, stride, pad, groups }) => {

@@ -6,17 +6,21 @@ import { convolutionBorder } from '../border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../convolution-form.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
+import { phasesOf } from '../phases.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
 import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
+import { transposedConvolution } from './transposed-convolution.ts'
 
 type Convolution = NodeOf<'convolution'>
 
 export function convolution(s: Scheduler, node: Convolution): void {
   const form = channelsLastForm(node)
   if (!form) return direct(s, node)
+  const phases = phasesOf(node)
+  if (phases) return transposedConvolution(s, node, phases, convolution)
   const depthwise = form.groups > 1 && form.groups === form.channels && form.outputs === form.channels
   if (node.results[0]!.type.dtype === 'i32') {
     const lower = depthwise ? integerDepthwise : integerConvolution
@@ -89,10 +93,36 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
+  // Whatever a pixel needs is one run: a row of a matrix.
+  const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
+    if (flat && form.outHeight * form.outWidth < 3) {
+      for (let n = 0; n < form.batch; n++) {
+        s.emit({
+          kind: 'template',
+          template: 'f32_gemv_1x32',
+          args: [
+            address(x, (n * xs.image) / 4),
+            { buffer: weights, offset: 0 },
+            { buffer: bias, offset: biasOffset },
+            address(write, (n * ys.image) / 4),
+            address(aux, (n * us.image) / 4),
+            ...[form.outHeight * form.outWidth, form.kernelWidth * perGroup, outputs],
+            ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
+            ...parameters,
+          ],
+          holes: { epilogue: hole },
+          reads: [x.buffer, weights, bias, aux.buffer],
+          writes: [write.buffer],
+          macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
+          nodes,
+        })
+      }
+      return
+    }
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
     for (let n = 0; n < images; n++) {
@@ -142,6 +172,17 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 
+/** The depthwise kernel that loads least: pixels that stand one or two taps apart share what they read. */
+function depthwiseKernel(
+  { kernelHeight, kernelWidth, outWidth }: ConvolutionForm,
+  { nextPixel, tapAcross }: { readonly nextPixel: number; readonly tapAcross: number },
+) {
+  const three = kernelHeight === 3 && kernelWidth === 3
+  if (three && nextPixel === tapAcross) return 'f32_dwconv_3x3'
+  if (three && nextPixel === 2 * tapAcross) return 'f32_dwconv_3x3s2'
+  return nextPixel === tapAcross && kernelWidth > 1 && outWidth >= 4 ? 'f32_dwconv_s1' : 'f32_dwconv'
+}
+
 function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
@@ -162,14 +203,14 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   )
   const xs = strides(x)
   const tap = taps(node, xs)
-  const three = form.kernelHeight === 3 && form.kernelWidth === 3
+  const template = depthwiseKernel(form, tap)
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
     for (let n = 0; n < form.batch; n++) {
       s.emit({
         kind: 'template',
-        template: three ? 'f32_dwconv_3x3' : 'f32_dwconv',
+        template,
         args: [
           address(x, (n * xs.image) / 4),
           { buffer: weights, offset: 0 },
@@ -179,9 +220,9 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
           form.outHeight,
           form.outWidth,
           form.channels,
-          ...(three ? [] : [form.kernelHeight, form.kernelWidth]),
+          ...(template.startsWith('f32_dwconv_3x3') ? [] : [form.kernelHeight, form.kernelWidth]),
           tap.nextRow,
-          tap.nextPixel,
+          ...(template === 'f32_dwconv' ? [tap.nextPixel] : []),
           tap.tapDown,
           tap.tapAcross,
           ys.row,

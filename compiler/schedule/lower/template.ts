@@ -1,7 +1,8 @@
-import { arg, type Expr } from '../../core/expr.ts'
+import { arg, mathOps, parts, type Expr } from '../../core/expr.ts'
+import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { planEpilogue, type Epilogue } from '../epilogue.ts'
-import { lazyAccess, type Pending } from '../lazy.ts'
+import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, Post, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 
@@ -39,6 +40,11 @@ const bandBytes = 1 << 16
 /** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
 export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
 
+/** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */
+const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
+  elementCount(shape) >= 1024 &&
+  parts(expr).some((e) => e.kind === 'unary' && (mathOps as readonly string[]).includes(e.op))
+
 /** A pending kernel around a template: what its epilogue can't do becomes a nest behind it. */
 export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   const { type, channels } = site
@@ -48,19 +54,18 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   return {
     type,
     emit: (post, write, nodes) => {
-      const epilogue = writable(write) ? planEpilogue(post, channels) : undefined
+      const epilogue = writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels) : undefined
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
         const { hole, aux, parameters } = epilogue
         site.call({ write, aux: aux ?? write, ...bias, hole, parameters }, nodes)
         return
       }
-      const temporary = s.allocate(type)
+      const temporary = writable(write) ? write : s.allocate(type)
       const raw: Post = { expr: arg(0, 'f32'), reads: [] }
       pendingTemplate(s, site).emit(raw, temporary, nodes)
-      const lazy = lazyAccess(temporary, type)
       s.materialize(
-        { type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [...lazy.args, ...post.reads], nodes },
+        { type: { ...type, dtype: post.expr.dtype }, expr: post.expr, args: [temporary, ...post.reads], nodes },
         write,
       )
     },

@@ -1,5 +1,5 @@
 import type { NodeOf } from '../../core/graph.ts'
-import { mapStrides } from '../access.ts'
+import { mapStrides, sliceAccess } from '../access.ts'
 import { isPending, lazyAccess, pendingOf, reshapeLazy, transposeLazy, type Lazy } from '../lazy.ts'
 import type { Access } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -38,12 +38,7 @@ export function broadcastInDim(s: Scheduler, node: NodeOf<'broadcast_in_dim'>): 
 export function slice(s: Scheduler, node: NodeOf<'slice'>): void {
   const [x] = node.operands
   const { start, shape, strides } = node.attrs
-  const view = (a: Access): Access => ({
-    ...a,
-    offset: a.offset + start.reduce((sum, n, i) => sum + n * a.strides[i]!, 0),
-    strides: a.strides.map((stride, i) => stride * strides[i]!),
-    ...(a.indirect && { indirect: a.indirect.map((i) => ({ ...i, index: view(i.index) })) }),
-  })
+  const view = (a: Access): Access => sliceAccess(a, start, strides)
   // A slice of a pending kernel would leave elements out; a kernel computes all of them.
   const source = pendingOf(s.lazy(x!)) ? s.readable(x!) : s.lazy(x!)
   s.define(node.results[0]!, viewAccesses(source, shape, view))

@@ -75,6 +75,8 @@ class Study {
   observations: ReadonlyMap<Value, Observation> = new Map()
   unfit: ReadonlySet<Value> = new Set()
   float: Outputs = []
+  /** Whether ranges leave out what is rare, however large. */
+  clipsRare = false
   readonly output: Port
   readonly metric: Metric
 
@@ -127,7 +129,7 @@ class Study {
   }
 
   parameters(plan: Plan): Map<Value, Choice> {
-    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen)]))
+    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen, this.clipsRare)]))
   }
 
   /** The layers that can be stored: those whose activations are finite. */
@@ -229,6 +231,10 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
     }
   }
   const layers = study.fitting()
+  if (options.mode === 'int8') {
+    study.clipsRare = true
+    study.clipsRare = consider('clipping of rare values', await study.try(layers, {}))
+  }
   let errors: ReadonlyMap<Layer, LayerError> = new Map()
   if (calibration.length > 0) {
     errors = await study.errors(trial)

@@ -141,7 +141,7 @@ export async function quantized(
   options: QuantizeCliOptions & { quantize: 'int8' | 'weights' },
   importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>,
   terminal: Terminal,
-): Promise<Required<Imported>> {
+): Promise<Quantized> {
   const { importModel, preprocessKey, quantize } = await import('../index.ts')
   const { graph, metadata } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))

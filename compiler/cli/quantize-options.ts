@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
-import type { CompileOptions, Imported, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
+import type { CompileOptions, Quantized, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
 import { nonNegative, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 

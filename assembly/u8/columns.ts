@@ -13,9 +13,10 @@ export function lastFour(a: v128, b: v128, c: v128, d: v128): v128 {
   return i8x16.shuffle(low, high, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31)
 }
 
+/** The first eight bytes of both, in turns. */
 // @ts-ignore: decorator
 @inline
-function interleave(a: v128, b: v128): v128 {
+export function interleave(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 }
 

@@ -4,7 +4,7 @@ import { finish, wide } from './store'
 /**
  * The same as `u8_dwconv_i16` for kernels of 3×3, by the relaxed dot product of four bytes: three rows of a column and a
  * weight of 0. Columns are `xcol` apart and pixels one or two columns; each column is read once for all pixels it is under.
- * For `flip` see `u8_igemm_dot_4x8`.
+ * `scratch` is for `u8_dwconv_i16`; for `flip` see `u8_igemm_dot_4x8`.
  */
 export function u8_dwconv_dot_3x3(
   x: usize,
@@ -30,6 +30,7 @@ export function u8_dwconv_dot_3x3(
   auxrow: i32,
   auxpix: i32,
   flip: i32,
+  scratch: usize,
 ): void {
   const size = wide() ? 2 : 0
   const mask = i32x4.splat(flip)

@@ -1,6 +1,5 @@
-import { firstFour, lastFour } from './columns'
+import { interleave } from './columns'
 import { extend, extendHigh } from './extend'
-import { pairs } from './pairs'
 import { finish, wide } from './store'
 
 /**
@@ -10,6 +9,7 @@ import { finish, wide } from './store'
  * x       first tap of the first pixel; sy to the next row of pixels, step to the next pixel, xrow and xcol to the next tap
  * w       packed [C / 8][KW][KH / 4][8][4 rows], padded with zeros
  * b, c, table, vectors, element, flip: as those of `u8_igemm_dot_4x8`; `flip` is not looked at
+ * scratch room for all weights as i16
  */
 export function u8_dwconv_i16(
   x: usize,
@@ -35,11 +35,14 @@ export function u8_dwconv_i16(
   auxrow: i32,
   auxpix: i32,
   flip: i32,
+  scratch: usize,
 ): void {
   const size = wide() ? 2 : 0
-  const block = KW * ((KH + 3) >> 2) * 32
+  const bands = (KH + 3) >> 2
+  const block = KW * bands * 32
+  expand(scratch, w, ((C + 7) >> 3) * block)
   for (; OH > 0; OH--) {
-    let wn = w
+    let wn = scratch
     let bn = b
     let cn = c
     for (let n = 0; n < C; n += 8) {
@@ -49,37 +52,34 @@ export function u8_dwconv_i16(
       const b0 = v128.load(bn)
       const b1 = v128.load(bn, 16)
       for (let left = OW; left > 0; left--) {
-        let c0 = i32x4.splat(0)
-        let c1 = c0
-        let c2 = c0
-        let c3 = c0
+        let c0 = b0
+        let c1 = b1
         let p = wn
         let column = r
         for (let kw = 0; kw < KW; kw++) {
           let a = column
           for (let rows = KH; rows > 0; rows -= 4) {
             // Rows that are not there have weights of 0: the first stands in for them.
-            const x0 = v128.load64_zero(a)
-            const x1 = v128.load64_zero(a + (rows > 1 ? xrow : 0))
-            const x2 = v128.load64_zero(a + (rows > 2 ? xrow << 1 : 0))
-            const x3 = v128.load64_zero(a + (rows > 3 ? 3 * xrow : 0))
-            const low = firstFour(x0, x1, x2, x3)
-            const high = lastFour(x0, x1, x2, x3)
-            c0 = i32x4.add(c0, i32x4.dot_i16x8_s(extend(low), v128.load8x8_s(p)))
-            c1 = i32x4.add(c1, i32x4.dot_i16x8_s(extendHigh(low), v128.load8x8_s(p, 8)))
-            c2 = i32x4.add(c2, i32x4.dot_i16x8_s(extend(high), v128.load8x8_s(p, 16)))
-            c3 = i32x4.add(c3, i32x4.dot_i16x8_s(extendHigh(high), v128.load8x8_s(p, 24)))
+            const upper = interleave(v128.load64_zero(a), v128.load64_zero(a + (rows > 1 ? xrow : 0)))
+            c0 = i32x4.add(c0, i32x4.dot_i16x8_s(extend(upper), v128.load(p)))
+            c1 = i32x4.add(c1, i32x4.dot_i16x8_s(extendHigh(upper), v128.load(p, 32)))
+            if (rows > 2) {
+              const third = v128.load64_zero(a + (xrow << 1))
+              const lower = interleave(third, rows > 3 ? v128.load64_zero(a + 3 * xrow) : third)
+              c0 = i32x4.add(c0, i32x4.dot_i16x8_s(extend(lower), v128.load(p, 16)))
+              c1 = i32x4.add(c1, i32x4.dot_i16x8_s(extendHigh(lower), v128.load(p, 48)))
+            }
             a += xrow << 2
-            p += 32
+            p += 64
           }
           column += xcol
         }
-        finish(q, u, element, i32x4.add(b0, pairs(c0, c1)), i32x4.add(b1, pairs(c2, c3)), cn, vectors, table, C - n)
+        finish(q, u, element, c0, c1, cn, vectors, table, C - n)
         r += step
         q += ypix
         u += auxpix
       }
-      wn += block
+      wn += block << 1
       bn += 64
       cn += vectors << 1
     }
@@ -87,4 +87,20 @@ export function u8_dwconv_i16(
     y += yrow
     aux += auxrow
   }
+}
+
+/** Weights of four rows for each of four channels as i16: those of the upper two rows, then those of the lower two. */
+// @ts-ignore: decorator
+@inline
+function expand(to: usize, from: usize, count: i32): void {
+  const end = from + count
+  do {
+    const v = v128.load(from)
+    const low = i16x8.extend_low_i8x16_s(v)
+    const high = i16x8.extend_high_i8x16_s(v)
+    v128.store(to, i8x16.shuffle(low, high, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27))
+    v128.store(to, i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31), 16)
+    to += 32
+    from += 16
+  } while (from < end)
 }

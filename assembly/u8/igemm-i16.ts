@@ -3,9 +3,21 @@ import { pairs } from './pairs'
 import { next } from './pixels'
 import { finish, wide } from './store'
 
+/** `count` bytes as i16. */
+// @ts-ignore: decorator
+@inline
+function expand(to: usize, from: usize, count: i32): void {
+  const end = from + count
+  do {
+    v128.store(to, v128.load8x8_s(from))
+    to += 16
+    from += 8
+  } while (from < end)
+}
+
 /**
  * The same as `u8_igemm_dot_4x8`, 2 pixels × 8 output channels, by the dot product of two i16, which every engine computes
- * exactly. Operands and packing are the same; `flip` is not looked at.
+ * exactly. Operands and packing are the same; `flip` is not looked at. `scratch` has room for a block's weights as i16.
  */
 export function u8_igemm_i16_2x8(
   x: usize,
@@ -40,6 +52,7 @@ export function u8_igemm_i16_2x8(
   auxrow: i32,
   auxpix: i32,
   flip: i32,
+  scratch: usize,
 ): void {
   const size = wide() ? 2 : 0
   const block = KH * KW * ((run + 3) >> 2) * 32
@@ -63,6 +76,7 @@ export function u8_igemm_i16_2x8(
       let cn = c
       for (let n = 0; n < CO; n += 8) {
         const channels = CO - n
+        expand(scratch, wn, block)
         xp = bx
         xc = bxc
         yp = by + (n << size)
@@ -82,7 +96,7 @@ export function u8_igemm_i16_2x8(
           xp = next(r1, true, step, wraps, xskip)
           yp = next(q1, true, ypix, wraps, yskip)
           up = next(u1, true, auxpix, wraps, uskip)
-          let p = wn
+          let p = scratch
           let c00 = i32x4.splat(0)
           let c01 = c00
           let c02 = c00
@@ -101,21 +115,21 @@ export function u8_igemm_i16_2x8(
                 // Four bytes of x, twice; four bytes of w for each of two channels.
                 const x0 = extend(v128.load32_splat(a0))
                 const x1 = extend(v128.load32_splat(a1))
-                const w0 = v128.load8x8_s(p)
+                const w0 = v128.load(p)
                 c00 = i32x4.add(c00, i32x4.dot_i16x8_s(x0, w0))
                 c10 = i32x4.add(c10, i32x4.dot_i16x8_s(x1, w0))
-                const w1 = v128.load8x8_s(p, 8)
+                const w1 = v128.load(p, 16)
                 c01 = i32x4.add(c01, i32x4.dot_i16x8_s(x0, w1))
                 c11 = i32x4.add(c11, i32x4.dot_i16x8_s(x1, w1))
-                const w2 = v128.load8x8_s(p, 16)
+                const w2 = v128.load(p, 32)
                 c02 = i32x4.add(c02, i32x4.dot_i16x8_s(x0, w2))
                 c12 = i32x4.add(c12, i32x4.dot_i16x8_s(x1, w2))
-                const w3 = v128.load8x8_s(p, 24)
+                const w3 = v128.load(p, 48)
                 c03 = i32x4.add(c03, i32x4.dot_i16x8_s(x0, w3))
                 c13 = i32x4.add(c13, i32x4.dot_i16x8_s(x1, w3))
                 a0 += 4
                 a1 += 4
-                p += 32
+                p += 64
               } while (a0 < end)
               s += xcol
             }

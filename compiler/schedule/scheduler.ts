@@ -17,6 +17,8 @@ export class Scheduler {
   private readonly wanted: ReadonlyMap<Value, Border>
   /** Borders that exist, by buffer. */
   private readonly borders = new Map<Buffer, Border>()
+  /** Copies with a border, by what it is. */
+  private readonly copies = new Map<Value, Map<string, Access>>()
   private readonly names: { next: number }
   private readonly lower: Lower
 
@@ -105,8 +107,15 @@ export class Scheduler {
     const unit = access.strides[rank - 1] === 1 || value.type.shape[rank - 1] === 1
     const ownsBorder = has === undefined || this.isWhole(access, value.type.shape, has)
     if (enough && unit && ownsBorder) return access
-    const copy = this.allocate(value.type, border)
-    this.materialize(lazyAccess(access, value.type), copy)
+    const key = JSON.stringify(border)
+    const copies = this.copies.get(value) ?? new Map<string, Access>()
+    this.copies.set(value, copies)
+    let copy = copies.get(key)
+    if (!copy) {
+      copy = this.allocate(value.type, border)
+      this.materialize(lazyAccess(access, value.type), copy)
+      copies.set(key, copy)
+    }
     return copy
   }
 

@@ -26,14 +26,14 @@ export function findCurrentNode(): CurrentNode | undefined {
   }
 }
 
-/** Runs modules in one process of another Node, which is started when first used and again after it has died. */
-export function childInstance(node: CurrentNode): Instance & { close(): void } {
+/** Runs modules in one process of another Node with `flags`, which is started when first used and again after it has died. */
+export function childInstance(node: CurrentNode, flags: readonly string[] = []): Instance & { close(): void } {
   let child: ChildProcess | undefined
   const start = (): ChildProcess => {
     // Beside this file stands child.js once built, child.ts in the sources, which that Node runs as they are.
     const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url))
     // Advanced serialization passes typed arrays.
-    return fork(script, { execPath: node.path, execArgv: [], serialization: 'advanced' })
+    return fork(script, { execPath: node.path, execArgv: [...flags], serialization: 'advanced' })
   }
   const ask = async (request: Request): Promise<Reply> => {
     const running = child?.connected ? child : (child = start())

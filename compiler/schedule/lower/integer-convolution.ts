@@ -108,6 +108,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
     const [y, u] = [place(p.write), place(p.aux)]
     const [size, auxSize] = [byteSize(p.write.buffer.dtype), byteSize(p.aux.buffer.dtype)]
     for (let n = 0; n < form.batch; n++) {
+      const scratch = s.newBuffer('i8', buffer.length * 2)
       s.emit({
         kind: 'template',
         template: 'u8_dwconv_i16',
@@ -136,10 +137,11 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
           u.row * auxSize,
           u.pixel * auxSize,
           { flip: x.buffer.dtype as 'i8' | 'u8' },
+          { buffer: scratch, offset: 0 },
         ],
         holes: p.holes,
         reads: [x.buffer, buffer, p.bias, p.vectors, p.table, p.aux.buffer],
-        writes: [p.write.buffer],
+        writes: [p.write.buffer, scratch],
         macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,
         nodes,
       })

@@ -129,6 +129,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       ],
       macs: g.width * outputs * inputs,
     })
+  const scratchBytes = rows * columns * Math.ceil(inputs / runStep) * blockChannels * runStep * 2
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
@@ -141,8 +142,10 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     for (let n = 0; n < images; n++) {
+      const scratch = s.newBuffer('i8', scratchBytes)
       s.emit({
         ...common(p, nodes),
+        writes: [p.write.buffer, scratch],
         template: 'u8_igemm_i16_2x8',
         dot: 'u8_igemm_dot_4x8',
         args: [
@@ -172,6 +175,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           u.row,
           u.pixel,
           { flip: x.buffer.dtype },
+          { buffer: scratch, offset: 0 },
         ],
         macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
       })

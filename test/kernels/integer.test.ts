@@ -1,0 +1,186 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { Builder } from '../../compiler/core/builder.ts'
+import type { Value } from '../../compiler/core/graph.ts'
+import { convert } from '../../compiler/core/expr.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import * as f from '../../compiler/core/formula.ts'
+import type { ConvolutionAttrs } from '../../compiler/core/ops/convolution.ts'
+import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'
+import { dequantized, saturated } from '../../compiler/core/quantization.ts'
+import { elementCount } from '../../compiler/core/shape.ts'
+import { allocate, type TypedArray } from '../../compiler/core/dtype.ts'
+import { toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { channelsLastAxes } from '../../compiler/passes/channels-last.ts'
+import { compileGraph } from '../../compiler/pipeline.ts'
+import { childInstance, findCurrentNode } from '../../compiler/verify/child-instance.ts'
+import { Random } from '../support/random.ts'
+import { graphOf, inputOf, runModule } from '../support/run-graph.ts'
+
+const b = new Builder(undefined)
+const random = new Random(5)
+const current = findCurrentNode()
+const newest = current && childInstance(current)
+/** x86 without the instruction that takes one operand as unsigned, as most machines in use are. */
+const older = current && process.arch === 'x64' ? childInstance(current, ['--no-enable-avx-vnni']) : undefined
+
+afterAll(() => {
+  newest?.close()
+  older?.close()
+})
+
+type Byte = 'i8' | 'u8'
+
+/** All 8-bit values, the extremes among them. */
+function bytes(dtype: Byte, shape: readonly number[]): Tensor {
+  const data = allocate(dtype, elementCount(shape))
+  const low = dtype === 'i8' ? -128 : 0
+  const extremes = [low, low + 255]
+  for (let i = 0; i < data.length; i++) data[i] = i % 5 === 0 ? extremes[random.int(2)]! : low + random.int(256)
+  return { dtype, shape, data }
+}
+
+const floats = (shape: readonly number[], scale: number): Value => {
+  const data = Float32Array.from({ length: elementCount(shape) }, () => (0.5 + random.float()) * scale)
+  return b.constant({ dtype: 'f32', shape, data })
+}
+
+const integers = (shape: readonly number[], most: number): Value => {
+  const data = Int32Array.from({ length: elementCount(shape) }, () => random.int(2 * most) - most)
+  return b.constant({ dtype: 'i32', shape, data })
+}
+
+/** Compiles and runs on every engine there is, which all must give the evaluator's bits; the kernels that were used. */
+async function expectExact(
+  inputs: readonly Value[],
+  outputs: readonly Value[],
+  data: readonly Tensor[],
+): Promise<string[]> {
+  const graph = graphOf(inputs, outputs)
+  const named = Object.fromEntries(data.map((t, i) => [graph.inputs[i]!.name, t]))
+  const expected = evaluate(graph, named)
+  const { modules, spec, report } = await compileGraph(graph)
+  const check = (actual: Record<string, Tensor>, where: string): void => {
+    for (const [name, t] of Object.entries(expected)) expect(toNumbers(actual[name]!), where).toEqual(toNumbers(t))
+  }
+  check(runModule(modules.simd!, spec, named), 'simd')
+  for (const [instance, where] of [
+    [newest, 'relaxed-simd'],
+    [older, 'relaxed-simd without VNNI'],
+  ] as const) {
+    if (!instance) continue
+    await instance.load(modules['relaxed-simd']!, spec)
+    check(await instance.run(named), where)
+  }
+  return report.kernels.map((k) => k.kernel)
+}
+
+interface Form {
+  readonly x: readonly number[]
+  /** Kernel rows and columns; one number for one spatial axis. */
+  readonly kernel: readonly number[]
+  readonly outputs: number
+  readonly groups?: number
+  readonly stride?: number
+  readonly dilation?: number
+  readonly pad?: number
+}
+
+function convolutionOf(x: Value, form: Form, padValue: number): Value {
+  const { kernel, outputs, groups = 1, stride = 1, dilation = 1, pad = 0 } = form
+  const axes = channelsLastAxes(kernel.length)
+  const spatial = kernel.map((_, i) => i + 2)
+  const window = kernel.map((size): WindowAxis => ({ ...trivialWindow, size, stride, dilation, low: pad, high: pad }))
+  const w = b.constant(bytes('i8', [outputs, form.x.at(-1)! / groups, ...kernel]))
+  const rhs = { output: 0, input: 1, spatial }
+  const attrs: ConvolutionAttrs = { lhs: axes, rhs, out: axes, window, groups, ...(pad > 0 && { padValue }) }
+  return b.convolution(x, w, attrs)
+}
+
+/** round((sum + bias) · multiplier) + zero, as a pass brings quantized products to. */
+const requantized = (sum: Value, channels: number, dtype: Byte, zero: number): Value => {
+  const along = [...sum.type.shape.slice(0, -1).map(() => 1), channels]
+  return b.map([sum, integers(along, 5000), floats(along, 1e-3), b.scalar(zero, dtype)], (s, o, m, z) =>
+    saturated(f.mul(convert(f.add(s!, o!), 'f32'), m!), z, dtype),
+  )
+}
+
+const forms: Readonly<Record<string, Form>> = {
+  '3×3': { x: [1, 9, 7, 8], kernel: [3, 3], outputs: 16, pad: 1 },
+  '3×3 of 3 channels': { x: [2, 8, 8, 3], kernel: [3, 3], outputs: 12, pad: 1, stride: 2 },
+  'dilated, ragged': { x: [1, 10, 11, 5], kernel: [2, 3], outputs: 11, dilation: 2, pad: 2 },
+  '1×1': { x: [1, 5, 5, 20], kernel: [1, 1], outputs: 24 },
+  'one axis': { x: [2, 17, 6], kernel: [5], outputs: 9, pad: 2 },
+  groups: { x: [2, 6, 6, 12], kernel: [3, 3], outputs: 18, groups: 3, pad: 1 },
+  'depthwise 3×3': { x: [2, 7, 9, 24], kernel: [3, 3], outputs: 24, groups: 24, pad: 1 },
+  'depthwise 3×3 by 2': { x: [1, 9, 8, 13], kernel: [3, 3], outputs: 13, groups: 13, pad: 1, stride: 2 },
+  'depthwise 5×5': { x: [1, 8, 8, 10], kernel: [5, 5], outputs: 10, groups: 10, pad: 2 },
+}
+const templates = { plain: /^u8_igemm/, depthwise: /^u8_dwconv/ }
+
+describe('8-bit convolution', () => {
+  it.each(Object.entries(forms))('%s, exact on every engine', async (name, form) => {
+    for (const dtype of ['i8', 'u8'] as const) {
+      const zero = dtype === 'i8' ? -7 : 131
+      const x = inputOf('x', dtype, form.x)
+      const sum = convolutionOf(x, form, zero)
+      const outputs = [requantized(sum, form.outputs, dtype === 'i8' ? 'u8' : 'i8', 3)]
+      const kernels = await expectExact([x], outputs, [bytes(dtype, form.x)])
+      expect(kernels.some((k) => (name.startsWith('depthwise') ? templates.depthwise : templates.plain).test(k))).toBe(
+        true,
+      )
+    }
+  })
+
+  it('gives sums and floats as well', async () => {
+    const form = forms['3×3']!
+    const x = inputOf('x', 'u8', form.x)
+    const sum = convolutionOf(x, form, 9)
+    const scaled = b.map([convolutionOf(x, form, 9), floats([16], 0.01)], (s, m) => dequantized(s!, m!, undefined))
+    await expectExact([x], [sum, scaled], [bytes('u8', form.x)])
+  })
+
+  it('adds a second operand of bytes, and one for each pixel', async () => {
+    const form = forms['3×3']!
+    const x = inputOf('x', 'i8', form.x)
+    const other = inputOf('other', 'i8', [1, 9, 7, 16])
+    const each = inputOf('each', 'i32', [1, 9, 7, 1])
+    const scale = b.scalar(0.02, 'f32')
+    const sum = b.map([convolutionOf(x, form, 0), other, scale], (s, o, m) =>
+      saturated(f.add(f.mul(convert(s!, 'f32'), 1e-3), dequantized(o!, m!, undefined)), undefined, 'i8'),
+    )
+    const less = b.map([convolutionOf(x, form, 0), each, scale], (s, e, m) =>
+      saturated(f.mul(convert(f.sub(s!, f.mul(e!, 3)), 'f32'), f.mul(m!, 0.1)), undefined, 'i8'),
+    )
+    const data = Int32Array.from({ length: 63 }, () => random.int(2000))
+    const kernels = await expectExact(
+      [x, other, each],
+      [sum, less],
+      [
+        bytes('i8', form.x),
+        bytes('i8', [1, 9, 7, 16]),
+        { dtype: 'i32', shape: [1, 9, 7, 1], data: data as TypedArray },
+      ],
+    )
+    // The input is copied into its border, once.
+    expect(kernels.filter((k) => k === 'nest')).toHaveLength(1)
+  })
+})
+
+describe('8-bit matrix product', () => {
+  it.each([
+    [1, 128, 128],
+    [2, 70, 90],
+    [1, 37, 117],
+    [5, 12, 40],
+    [9, 64, 21],
+  ])('%i × %i × %i, exact on every engine', async (M, K, N) => {
+    for (const dtype of ['i8', 'u8'] as const) {
+      const x = inputOf('x', dtype, [M, K])
+      const w = b.constant(bytes('i8', [K, N]))
+      const sum = b.dotGeneral(x, w, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] })
+      const kernels = await expectExact([x], [requantized(sum, N, dtype, 1)], [bytes(dtype, [M, K])])
+      const small = M * K * N < 2048
+      expect(kernels.some((k) => k.startsWith('u8_'))).toBe(!small)
+    }
+  })
+})

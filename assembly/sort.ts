@@ -72,3 +72,23 @@ export function i64_sort(x: usize, values: usize, indices: usize, scratch: usize
 export function u8_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<u8>(x, values, indices, scratch, outer, length, inner, descending)
 }
+
+export function i8_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+  sortRows<i8>(x, values, indices, scratch, outer, length, inner, descending)
+}
+
+export function i16_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+  sortRows<i16>(x, values, indices, scratch, outer, length, inner, descending)
+}
+
+export function u16_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+  sortRows<u16>(x, values, indices, scratch, outer, length, inner, descending)
+}
+
+export function u32_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+  sortRows<u32>(x, values, indices, scratch, outer, length, inner, descending)
+}
+
+export function u64_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+  sortRows<u64>(x, values, indices, scratch, outer, length, inner, descending)
+}

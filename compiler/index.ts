@@ -29,10 +29,20 @@ export { evaluate, workOf } from './core/evaluate.ts'
 export { allNodesOf, nodesOf, type Graph, type Node } from './core/graph.ts'
 export { printGraph } from './core/print.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
-export { bytesOf, formatType, reader, sameType, tensorOf, type Tensor, type TensorType } from './core/tensor.ts'
+export {
+  bytesOf,
+  formatType,
+  reader,
+  sameType,
+  tensorOf,
+  toNumbers,
+  type Tensor,
+  type TensorType,
+} from './core/tensor.ts'
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
 export {
   decodeModel,
+  decodeStrings,
   decodeTensor,
   type LazyTensor,
   type ModelProto,
@@ -40,9 +50,10 @@ export {
   type ValueInfo,
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
+export { vocabularyOf } from './onnx/strings.ts'
 export { artefacts, moduleFile } from './package/index.ts'
 export type { CompileOptions } from './pipeline.ts'
-export { instantiate, target, type Model } from '../runtime/index.ts'
+export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
 
 /**
  * The WebAssembly modules of an ONNX model, with what stands in them. Throws a CompileError with all diagnostics of the

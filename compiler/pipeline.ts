@@ -4,6 +4,7 @@ import {
   type Compiled,
   type KernelReport,
   type ModuleSpec,
+  type PortNames,
   type PortSpec,
   type Report,
   type Target,
@@ -38,8 +39,8 @@ export interface CompileOptions {
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
 export async function compile(model: Uint8Array, options: CompileOptions = {}): Promise<Compiled> {
   options.onPhase?.('import')
-  const { graph, metadata } = importModel(model, options)
-  return compileGraph(graph, { ...options, metadata })
+  const { graph, metadata, names } = importModel(model, options)
+  return compileGraph(graph, { ...options, metadata, names })
 }
 
 /** Compiles a core graph: the phases after the front end. */
@@ -47,6 +48,7 @@ export async function compileGraph(
   graph: Graph,
   options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
+    readonly names?: PortNames
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
@@ -67,14 +69,15 @@ export async function compileGraph(
   const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
     const { extent } = optimized.outputs[i]!
     if (counts.has(output.name)) return []
-    if (!extent) return [port(output)]
+    const named = { ...port(output), ...options.names?.outputs[output.name] }
+    if (!extent) return [named]
     const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
-    return [{ ...port(output), extent: { axis: extent.axis, address } }]
+    return [{ ...named, extent: { axis: extent.axis, address } }]
   })
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
-    inputs: program.inputs.map(port),
+    inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
     outputs,
     metadata: options.metadata ?? {},
   }

@@ -3,13 +3,11 @@
 /** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
 const abi = 2
 
-const arrays: Record<DType, ViewConstructor> = {
-  bool: Uint8Array,
-  i8: Int8Array,
+/** Kinds of arrays for types of more than a byte. */
+const arrays: Partial<Record<DType, ViewConstructor>> = {
   i16: Int16Array,
   i32: Int32Array,
   i64: BigInt64Array,
-  u8: Uint8Array,
   u16: Uint16Array,
   u32: Uint32Array,
   u64: BigUint64Array,
@@ -19,12 +17,18 @@ const arrays: Record<DType, ViewConstructor> = {
   f64: Float64Array,
 }
 
-type DType = 'bool' | `${'i' | 'u'}${8 | 16 | 32 | 64}` | 'f16' | 'bf16' | 'f32' | 'f64'
+type DType =
+  | 'bool'
+  | `${'i' | 'u'}${2 | 4 | 8 | 16 | 32 | 64}`
+  | ('f16' | 'bf16' | 'f32' | 'f64')
+  | ('f8e4m3fn' | 'f8e4m3fnuz' | 'f8e5m2' | 'f8e5m2fnuz' | 'f8e8m0' | 'f4e2m1')
 export type View =
   | (Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array)
   | (BigInt64Array | BigUint64Array | Float32Array | Float64Array)
 type ViewConstructor = new (buffer: ArrayBuffer, address: number, length: number) => View
-type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint>
+/** An output: numbers, or for outputs of labels the labels themselves. */
+export type Output = View | readonly string[]
+type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint> | readonly string[]
 
 /** A tensor in the module's memory: row-major, contiguous, from byte `address`. */
 export interface Port {
@@ -34,6 +38,8 @@ export interface Port {
   readonly address: number
   /** The i32 at `address` tells how many elements along `axis` count; behind them stands padding. */
   readonly extent?: { readonly axis: number; readonly address: number }
+  /** What the elements, i32, are places in. */
+  readonly labels?: readonly string[]
 }
 
 export interface Spec {
@@ -50,16 +56,16 @@ export interface Model {
   readonly inputs: Readonly<Record<string, View>>
   /**
    * Views of the outputs in the module's memory; they hold the results of the last run. One whose size depends on data
-   * is as long as that run made it.
+   * is as long as that run made it. Labels are looked up when read.
    */
-  readonly outputs: Readonly<Record<string, View>>
+  readonly outputs: Readonly<Record<string, Output>>
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
-   * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for f16 and
-   * bf16, which pass as bits. An input written in place is passed as its own view; without `inputs` all of them are.
+   * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for floats of 16
+   * bits and fewer, which pass as bits. Labels are strings. An input written in place is passed as its own view; without `inputs` all of them are.
    * @throws TypeError for an unknown or missing name, a wrong length or kind of array.
    */
-  run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, View>>
+  run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, Output>>
 }
 
 /**
@@ -93,51 +99,49 @@ function check(module: WebAssembly.Module, spec: Spec): void {
 
 function bind(instance: WebAssembly.Instance, spec: Spec): Model {
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
-  const views = (ports: readonly Port[]): Readonly<Record<string, View>> =>
-    Object.freeze(
-      // fromEntries defines even `__proto__` as a property of its own.
-      Object.fromEntries(
-        ports.map(({ name, dtype, shape, address }) => [
-          name,
-          new arrays[dtype](memory.buffer, address, product(shape)),
-        ]),
-      ),
-    )
-  const inputs = views(spec.inputs)
-  const whole = views(spec.outputs)
-  const sized = spec.outputs.some(({ extent }) => extent)
-  let outputs = whole
+  const viewOf = ({ dtype, shape, address }: Port): View =>
+    new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(memory.buffer, address, product(shape))
+  // Properties are defined, also by fromEntries, so that even `__proto__` is one of the object's own.
+  const inputs = Object.freeze(Object.fromEntries(spec.inputs.map((port) => [port.name, viewOf(port)])))
+  const outputs: Record<string, Output> = {}
+  /** Bring the outputs' views to the lengths that a run gave them. */
+  const settle = spec.outputs.map((port) => {
+    const { name, labels } = port
+    const whole = viewOf(port)
+    let view = whole
+    const get = (): Output => (labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
+    Object.defineProperty(outputs, name, { enumerable: true, get })
+    return () => void (view = trim(memory, port, whole))
+  })
+  Object.freeze(outputs)
 
   return {
     inputs,
-    get outputs() {
-      return outputs
-    },
+    outputs,
     run(values, options) {
       if (values) {
         for (const name in values) {
           if (!Object.hasOwn(inputs, name))
             refuse(`no input "${name}", the model has "${Object.keys(inputs).join('", "')}"`)
         }
-        for (const { name, dtype, shape } of spec.inputs) {
+        for (const { name, dtype, shape, labels } of spec.inputs) {
           const view = inputs[name]!
           const value = Object.hasOwn(values, name) ? values[name] : undefined
           if (value === view) continue
           if (
             value?.length !== view.length ||
-            (ArrayBuffer.isView(value) ? kind(value) !== kind(view) : dtype.endsWith('f16'))
+            (ArrayBuffer.isView(value) ? kind(value) !== kind(view) : /f(16|8|4)/.test(dtype))
           ) {
             const given = value && `${kind(value) ?? 'array'} of ${value.length}`
             refuse(`input "${name}" (${dtype}[${shape}]) takes a ${kind(view)} of ${view.length}, got ${given}`)
           }
-          view.set(value as ArrayLike<never>)
+          const places =
+            labels && !ArrayBuffer.isView(value) && Array.from(value as string[], (text) => labels.indexOf(text))
+          view.set((places || value) as ArrayLike<never>)
         }
       }
       run()
-      if (sized) {
-        const trimmed = spec.outputs.map((port) => [port.name, trim(memory, port, whole[port.name]!)])
-        outputs = Object.freeze(Object.fromEntries(trimmed)) as typeof whole
-      }
+      settle.forEach((update) => update())
       return options?.copy
         ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()]))
         : outputs

@@ -135,6 +135,6 @@ const toValue = ([name, tensor]: [string, Tensor]): Value => ({
   name,
   array: tensor.data[Symbol.toStringTag],
   base64: Buffer.from(bytesOf(tensor)).toString('base64'),
-  type: typeNames[tensor.dtype],
+  type: typeNames[tensor.dtype] ?? tensor.dtype,
   shape: tensor.shape,
 })

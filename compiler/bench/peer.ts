@@ -20,8 +20,8 @@ export interface Peer {
   bytes(): Promise<Sizes>
 }
 
-/** Element types as onnxruntime-web names them; bfloat16 it doesn't take. */
-export const typeNames: Readonly<Record<DType, string>> = {
+/** Element types as onnxruntime-web names them, where it takes them. */
+export const typeNames: Readonly<Partial<Record<DType, string>>> = {
   bool: 'bool',
   i8: 'int8',
   i16: 'int16',
@@ -32,7 +32,6 @@ export const typeNames: Readonly<Record<DType, string>> = {
   u32: 'uint32',
   u64: 'uint64',
   f16: 'float16',
-  bf16: 'bfloat16',
   f32: 'float32',
   f64: 'float64',
 }

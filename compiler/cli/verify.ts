@@ -103,7 +103,7 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
   const { randomInputs, readerBeside, readFile, splitSamples } = await import('../data/index.ts')
-  const { defaultTolerance, modulePlaces, openReference, verifyModel } = await import('../verify/index.ts')
+  const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyModel } = await import('../verify/index.ts')
   const { fail } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
   const { readArrays, readTensor } = await import('./tensors.ts')
@@ -121,7 +121,10 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     Object.entries(options.bind ?? {}).map(([name, file]) => [name, readTensor(file)] as const),
   )
   terminal.status('loading onnxruntime-web')
-  const reference = await openReference(readFile(path), readerBeside(path))
+  const reference = await openReference(readFile(path), readerBeside(path), {
+    inputs: labelsOf(spec.inputs),
+    outputs: labelsOf(spec.outputs),
+  })
   const places = modulePlaces()
   try {
     terminal.status(`comparing ${samples.length} runs`)

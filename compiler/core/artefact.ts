@@ -20,6 +20,19 @@ export interface PortSpec {
    * count; `shape` is the greatest, and behind them stands padding.
    */
   readonly extent?: { readonly axis: number; readonly address: number }
+  /**
+   * Of strings: the elements, i32, are places in this list. The runtime takes and gives the strings themselves; an input may
+   * hold others too, at place -1.
+   */
+  readonly labels?: readonly string[]
+  /** Of an output of scores whose classes the model names: what its last axis runs over. */
+  readonly classes?: readonly (string | number)[]
+}
+
+/** What the numbers of inputs and outputs stand for, by the names of these. */
+export interface PortNames {
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels'>>>
+  readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
 /** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. */

@@ -14,6 +14,7 @@ import type { ScatterAttrs } from './ops/scatter.ts'
 import type { WindowAxis } from './ops/window.ts'
 import { closeLoop, closeRegion, type LoopParts } from './region.ts'
 import { elementCount, sameShape, type Shape } from './shape.ts'
+import { conversion, type Narrowing } from './small-float.ts'
 import { scalarTensor, tensorOf, type Tensor } from './tensor.ts'
 
 /**
@@ -64,8 +65,9 @@ export class Builder {
     return this.map([cond, a, b], (c, x, y) => expr.select(c!, x!, y!))
   }
 
-  convert(x: Value, dtype: DType): Value {
-    return this.map([x], (a) => expr.convert(a!, dtype))
+  /** By way of f32 where either is a float of 8 bits or fewer. */
+  convert(x: Value, dtype: DType, narrowing?: Narrowing): Value {
+    return this.map([x], (a) => conversion(a!, dtype, narrowing))
   }
 
   reduce(kind: ReduceKind, x: Value, axes: readonly number[], keepDims = false): Value {

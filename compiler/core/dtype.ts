@@ -1,6 +1,13 @@
-/** Element types. bool is one byte, 0 or 1. f16 and bf16 are storage types: arithmetic on them happens in f32. */
+/** Floats of 8 and 4 bits, by the widths of exponent and mantissa (Open Compute Project; ONNX float8…, float4e2m1). */
+export type SmallFloat = 'f8e4m3fn' | 'f8e4m3fnuz' | 'f8e5m2' | 'f8e5m2fnuz' | 'f8e8m0' | 'f4e2m1'
+
+/**
+ * Element types. bool is one byte, 0 or 1. The floats of 16 bits and fewer and the integers of 4 and 2 bits are storage
+ * types: arithmetic on them happens in f32. An element takes a byte at least.
+ */
 export type DType =
-  'bool' | 'i8' | 'i16' | 'i32' | 'i64' | 'u8' | 'u16' | 'u32' | 'u64' | 'f16' | 'bf16' | 'f32' | 'f64'
+  | ('bool' | 'i8' | 'i16' | 'i32' | 'i64' | 'u8' | 'u16' | 'u32' | 'u64' | 'f32' | 'f64')
+  | ('f16' | 'bf16' | SmallFloat | 'i4' | 'u4' | 'i2' | 'u2')
 
 /** A scalar of any dtype: bigint for i64 and u64, number for the others (bool is 0 or 1). */
 export type Scalar = number | bigint
@@ -19,8 +26,12 @@ export type TypedArray =
 
 interface DTypeInfo {
   readonly bytes: 1 | 2 | 4 | 8
+  /** Where they are fewer than the bytes have. */
+  readonly bits?: 2 | 4
   readonly kind: 'bool' | 'int' | 'uint' | 'float'
   readonly storage: TypedArrayConstructor
+  /** No map but `convert` and `bitcast` computes on them. */
+  readonly storageOnly?: true
 }
 
 interface TypedArrayConstructor {
@@ -38,21 +49,34 @@ const table: Record<DType, DTypeInfo> = {
   u16: { bytes: 2, kind: 'uint', storage: Uint16Array },
   u32: { bytes: 4, kind: 'uint', storage: Uint32Array },
   u64: { bytes: 8, kind: 'uint', storage: BigUint64Array },
-  f16: { bytes: 2, kind: 'float', storage: Uint16Array },
-  bf16: { bytes: 2, kind: 'float', storage: Uint16Array },
+  f16: { bytes: 2, kind: 'float', storage: Uint16Array, storageOnly: true },
+  bf16: { bytes: 2, kind: 'float', storage: Uint16Array, storageOnly: true },
   f32: { bytes: 4, kind: 'float', storage: Float32Array },
   f64: { bytes: 8, kind: 'float', storage: Float64Array },
+  f8e4m3fn: { bytes: 1, kind: 'float', storage: Uint8Array, storageOnly: true },
+  f8e4m3fnuz: { bytes: 1, kind: 'float', storage: Uint8Array, storageOnly: true },
+  f8e5m2: { bytes: 1, kind: 'float', storage: Uint8Array, storageOnly: true },
+  f8e5m2fnuz: { bytes: 1, kind: 'float', storage: Uint8Array, storageOnly: true },
+  f8e8m0: { bytes: 1, kind: 'float', storage: Uint8Array, storageOnly: true },
+  f4e2m1: { bytes: 1, bits: 4, kind: 'float', storage: Uint8Array, storageOnly: true },
+  i4: { bytes: 1, bits: 4, kind: 'int', storage: Int8Array, storageOnly: true },
+  u4: { bytes: 1, bits: 4, kind: 'uint', storage: Uint8Array, storageOnly: true },
+  i2: { bytes: 1, bits: 2, kind: 'int', storage: Int8Array, storageOnly: true },
+  u2: { bytes: 1, bits: 2, kind: 'uint', storage: Uint8Array, storageOnly: true },
 }
 
 export const dtypes = Object.keys(table) as DType[]
 
 export const byteSize = (dtype: DType): 1 | 2 | 4 | 8 => table[dtype].bytes
+/** Bits that count; bool has 8. */
+export const bitSize = (dtype: DType): number => table[dtype].bits ?? table[dtype].bytes * 8
 export const isFloat = (dtype: DType): boolean => table[dtype].kind === 'float'
 export const isSigned = (dtype: DType): boolean => table[dtype].kind === 'int' || isFloat(dtype)
 export const isInteger = (dtype: DType): boolean => table[dtype].kind === 'int' || table[dtype].kind === 'uint'
 export const isBigInt = (dtype: DType): boolean => dtype === 'i64' || dtype === 'u64'
-/** Storage-only types: no map but `convert` computes on them. */
-export const isStorageOnly = (dtype: DType): boolean => dtype === 'f16' || dtype === 'bf16'
+/** Whether no map but `convert` and `bitcast` computes on the type. */
+export const isStorageOnly = (dtype: DType): boolean => table[dtype].storageOnly === true
+export const isSmallFloat = (dtype: DType): dtype is SmallFloat => isFloat(dtype) && byteSize(dtype) === 1
 
 /** A zeroed array for `length` elements. */
 export const allocate = (dtype: DType, length: number): TypedArray => new table[dtype].storage(length)
@@ -65,7 +89,7 @@ export function fromBytes(dtype: DType, bytes: Uint8Array, length: number): Type
 
 /** The range of an integer dtype, as bigints so that 64-bit bounds are exact. */
 export function integerRange(dtype: DType): { min: bigint; max: bigint } {
-  const bits = BigInt(dtype === 'bool' ? 1 : byteSize(dtype) * 8)
+  const bits = BigInt(dtype === 'bool' ? 1 : bitSize(dtype))
   return table[dtype].kind === 'int'
     ? { min: -(1n << (bits - 1n)), max: (1n << (bits - 1n)) - 1n }
     : { min: 0n, max: (1n << bits) - 1n }

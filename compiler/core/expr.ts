@@ -1,4 +1,4 @@
-import { byteSize, isBigInt, isFloat, isInteger, isStorageOnly, type DType, type Scalar } from './dtype.ts'
+import { bitSize, isBigInt, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType, type Scalar } from './dtype.ts'
 
 /** Functions that no instruction computes. */
 export const mathOps = [
@@ -48,7 +48,8 @@ export type BinaryOp = (typeof arithmeticOps)[number] | CompareOp
  * (division truncates; x / 0, x rem 0 and shifts by the width or more are 0) and rounds once per operation for floats.
  * `max` and `min` propagate NaN and order -0 below +0 (IEEE 754-2019 maximum, minimum). `round` is half to even.
  * `rem` has the sign of the dividend. `convert` to an integer truncates, saturates at 32 bits (64 for i64, u64; NaN is 0)
- * and wraps to narrower types; to bool it is x != 0. `bitcast` keeps the bits of a 32- or 64-bit number.
+ * and wraps to narrower types; to bool it is x != 0. `bitcast` takes the same bits as another type of as many; what NaN's
+ * bits are is not defined. Scalars of the floats of 8 bits and fewer are their bits, and only `bitcast` takes them.
  */
 export type Expr =
   | { readonly kind: 'arg'; readonly dtype: DType; readonly index: number }
@@ -106,12 +107,18 @@ export function select(cond: Expr, a: Expr, b: Expr): Expr {
   return { kind: 'select', dtype: a.dtype, cond, a, b }
 }
 
-export const convert = (x: Expr, dtype: DType): Expr => (x.dtype === dtype ? x : { kind: 'convert', dtype, x })
+export function convert(x: Expr, dtype: DType): Expr {
+  if (x.dtype === dtype) return x
+  check(!isSmallFloat(x.dtype) && !isSmallFloat(dtype), `convert does not take ${x.dtype} to ${dtype}`)
+  return { kind: 'convert', dtype, x }
+}
 
 export function bitcast(x: Expr, dtype: DType): Expr {
   if (x.dtype === dtype) return x
-  const legal = byteSize(x.dtype) >= 4 && byteSize(x.dtype) === byteSize(dtype)
-  check(legal, `bitcast of ${x.dtype} to ${dtype}`)
+  // A byte of a float of 4 bits has nothing but those.
+  const bits = (d: DType): number => (d === 'f4e2m1' ? 8 : bitSize(d))
+  const legal = bits(x.dtype) === bits(dtype) && x.dtype !== 'bool' && dtype !== 'bool'
+  check(legal, `bitcast does not take ${x.dtype} to ${dtype}`)
   return { kind: 'bitcast', dtype, x }
 }
 

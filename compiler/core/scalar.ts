@@ -1,4 +1,14 @@
-import { allocate, byteSize, fromBytes, integerRange, isBigInt, isFloat, type DType, type Scalar } from './dtype.ts'
+import {
+  allocate,
+  bitSize,
+  byteSize,
+  fromBytes,
+  integerRange,
+  isBigInt,
+  isFloat,
+  type DType,
+  type Scalar,
+} from './dtype.ts'
 import type { BinaryOp, CompareOp, Expr, UnaryOp } from './expr.ts'
 import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from './half.ts'
 import * as math from './math.ts'
@@ -11,18 +21,14 @@ export function normalize(dtype: DType, value: Scalar): Scalar {
   switch (dtype) {
     case 'bool':
       return value ? 1 : 0
+    case 'i2':
+    case 'i4':
     case 'i8':
-      return (lowBits(value) << 24) >> 24
     case 'i16':
-      return (lowBits(value) << 16) >> 16
-    case 'i32':
-      return lowBits(value) | 0
-    case 'u8':
-      return lowBits(value) & 0xff
-    case 'u16':
-      return lowBits(value) & 0xffff
-    case 'u32':
-      return lowBits(value) >>> 0
+    case 'i32': {
+      const unused = 32 - bitSize(dtype)
+      return (lowBits(value) << unused) >> unused
+    }
     case 'i64':
       return BigInt.asIntN(64, BigInt(value))
     case 'u64':
@@ -35,6 +41,10 @@ export function normalize(dtype: DType, value: Scalar): Scalar {
       return Math.fround(Number(value))
     case 'f64':
       return Number(value)
+    default: {
+      const unused = 32 - bitSize(dtype)
+      return (lowBits(value) << unused) >>> unused
+    }
   }
 }
 
@@ -60,13 +70,16 @@ export function convertScalar(x: Scalar, from: DType, to: DType): Scalar {
   return normalize(to, Number(BigInt.asIntN(32, wide)))
 }
 
-/** The number of dtype `to` that has the bits of one of dtype `from`. */
+/** The function that takes a scalar of dtype `from` to the one of dtype `to` with the same bits; the rule is at `Expr`. */
 function bitcastScalar(from: DType, to: DType): (x: Scalar) => Scalar {
-  const written = allocate(from, 1)
+  const isHalf = (dtype: DType): boolean => dtype === 'f16' || dtype === 'bf16'
+  const bits = (dtype: DType): DType => (isHalf(dtype) ? 'u16' : dtype)
+  const written = allocate(bits(from), 1) as { [i: number]: Scalar; readonly buffer: ArrayBufferLike }
   const bytes = new Uint8Array(written.buffer)
   return (x) => {
-    written[0] = x
-    return fromBytes(to, bytes, 1)[0]!
+    written[0] = from === 'f16' ? toHalf(Number(x)) : from === 'bf16' ? toBfloat16(Number(x)) : x
+    const result = normalize(bits(to), fromBytes(bits(to), bytes, 1)[0]!)
+    return to === 'f16' ? fromHalf(Number(result)) : to === 'bf16' ? fromBfloat16(Number(result)) : result
   }
 }
 

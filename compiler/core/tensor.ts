@@ -1,13 +1,25 @@
-import { allocate, byteSize, isBigInt, type DType, type Scalar, type TypedArray } from './dtype.ts'
+import {
+  allocate,
+  byteSize,
+  isBigInt,
+  isSmallFloat,
+  type DType,
+  type Scalar,
+  type SmallFloat,
+  type TypedArray,
+} from './dtype.ts'
+import { arg } from './expr.ts'
 import { fromBfloat16, fromHalf, toBfloat16, toHalf } from './half.ts'
+import { compileExpr } from './scalar.ts'
 import { elementCount, type Shape } from './shape.ts'
+import { narrowed, widened } from './small-float.ts'
 
 export interface TensorType {
   readonly dtype: DType
   readonly shape: Shape
 }
 
-/** A dense tensor in row-major order. f16 and bf16 hold their bits. */
+/** A dense tensor in row-major order. Floats of 16 bits and fewer hold their bits. */
 export interface Tensor extends TensorType {
   readonly data: TypedArray
 }
@@ -21,11 +33,31 @@ export function tensor(dtype: DType, shape: Shape, data: TypedArray): Tensor {
 
 export const zeros = (dtype: DType, shape: Shape): Tensor => tensor(dtype, shape, allocate(dtype, elementCount(shape)))
 
+const once = <K, V>(make: (key: K) => V): ((key: K) => V) => {
+  const known = new Map<K, V>()
+  return (key) => {
+    const value = known.get(key) ?? make(key)
+    known.set(key, value)
+    return value
+  }
+}
+
+const fromSmall = once((dtype: SmallFloat) => {
+  const value = compileExpr(widened(arg(0, dtype)))
+  return Float32Array.from({ length: 256 }, (_, bits) => Number(value([bits])))
+})
+
+const toSmall = once((dtype: SmallFloat) => compileExpr(narrowed(arg(0, 'f32'), dtype)))
+
 /** Element `i` in row-major order, as the number or bigint it stands for. */
 export function reader(t: Tensor): (i: number) => Scalar {
   const { data } = t
   if (t.dtype === 'f16') return (i) => fromHalf(data[i] as number)
   if (t.dtype === 'bf16') return (i) => fromBfloat16(data[i] as number)
+  if (isSmallFloat(t.dtype)) {
+    const values = fromSmall(t.dtype)
+    return (i) => values[data[i] as number]!
+  }
   return (i) => data[i] as Scalar
 }
 
@@ -34,8 +66,18 @@ export function writer(t: Tensor): (i: number, value: Scalar) => void {
   const data = t.data as { [i: number]: Scalar }
   if (t.dtype === 'f16') return (i, value) => void (data[i] = toHalf(Number(value)))
   if (t.dtype === 'bf16') return (i, value) => void (data[i] = toBfloat16(Number(value)))
+  if (isSmallFloat(t.dtype)) {
+    const bits = toSmall(t.dtype)
+    return (i, value) => void (data[i] = bits([Math.fround(Number(value))]))
+  }
   return (i, value) => void (data[i] = value)
 }
+
+const asBits = (t: Tensor): Tensor => (isSmallFloat(t.dtype) ? { ...t, dtype: 'u8' } : t)
+
+/** The same as scalars of expressions, which for floats of 8 bits and fewer are their bits. */
+export const scalarReader = (t: Tensor): ((i: number) => Scalar) => reader(asBits(t))
+export const scalarWriter = (t: Tensor): ((i: number, value: Scalar) => void) => writer(asBits(t))
 
 /** A tensor from JavaScript numbers, converted to the dtype's own scalars. */
 export function tensorOf(dtype: DType, shape: Shape, values: Iterable<Scalar>): Tensor {

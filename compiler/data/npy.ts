@@ -1,11 +1,11 @@
 import { fail } from '../core/diagnostic.ts'
-import { allocate, byteSize, fromBytes, type DType, type Scalar } from '../core/dtype.ts'
+import { allocate, byteSize, fromBytes, isFloat, isSigned, type DType, type Scalar } from '../core/dtype.ts'
 import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
 import { bytesOf, tensor, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 
-/** NumPy's array-protocol type strings; bfloat16 has none. */
-const descriptions: Readonly<Record<Exclude<DType, 'bf16'>, string>> = {
+/** NumPy's array-protocol type strings, for the types that it has. */
+const descriptions: Readonly<Partial<Record<DType, string>>> = {
   bool: '|b1',
   i8: '|i1',
   i16: '<i2',
@@ -80,13 +80,14 @@ function fromFortran({ dtype, shape, data }: Tensor): Tensor {
   return tensor(dtype, shape, result)
 }
 
-/** The bytes of a `.npy` file, version 1.0. bf16 is written as f32, since NumPy does not have it. */
+const substitute = (dtype: DType): DType => (isFloat(dtype) ? 'f32' : isSigned(dtype) ? 'i8' : 'u8')
+
+/** The bytes of a `.npy` file, version 1.0. Types that NumPy does not have are written as f32, i8 or u8. */
 export function writeNpy(t: Tensor): Uint8Array {
-  if (t.dtype === 'bf16') {
-    return writeNpy(tensorOf('f32', t.shape, toNumbers(t)))
-  }
+  const description = descriptions[t.dtype]
+  if (description === undefined) return writeNpy(tensorOf(substitute(t.dtype), t.shape, toNumbers(t)))
   const shape = t.shape.map((d) => `${d},`).join(' ')
-  const dict = `{'descr': '${descriptions[t.dtype]}', 'fortran_order': False, 'shape': (${shape}), }`
+  const dict = `{'descr': '${description}', 'fortran_order': False, 'shape': (${shape}), }`
   // Data start at a multiple of 64, so that they can be mapped; the header ends in a newline.
   const start = Math.ceil((10 + dict.length + 1) / 64) * 64
   const bytes = new Uint8Array(start + t.data.byteLength)

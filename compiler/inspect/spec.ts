@@ -47,13 +47,17 @@ function checkPorts(kind: string, ports: unknown, memory: number): asserts ports
 
 function isPort(port: unknown): port is PortSpec {
   if (!isRecord(port)) return false
-  const { name, dtype, shape, address, extent } = port
+  const { name, dtype, shape, address, extent, labels = [], classes = [] } = port
   const sized = isRecord(extent) ? [extent.axis, extent.address] : extent === undefined ? [] : [extent]
   return (
     typeof name === 'string' &&
     dtypes.some((known) => known === dtype) &&
     Array.isArray(shape) &&
-    [...shape, address, ...sized].every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
+    [...shape, address, ...sized].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
+    Array.isArray(labels) &&
+    labels.every((label) => typeof label === 'string') &&
+    Array.isArray(classes) &&
+    classes.every((name) => typeof name === 'string' || Number.isSafeInteger(name))
   )
 }
 

@@ -5,6 +5,8 @@ import { elementCount, type Shape } from '../core/shape.ts'
 import { formatType, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import type { GraphProto, ValueInfo } from './decode.ts'
+import type { Item } from './item.ts'
+import { vocabularyOf } from './strings.ts'
 
 export interface Bindings {
   /** Shapes of inputs by name, for inputs with symbolic dimensions. */
@@ -18,18 +20,25 @@ export interface Bindings {
 const format = (info: ValueInfo): string =>
   `"${info.name}" ${info.typeName}[${info.shape?.map((d) => d ?? '?').join(',') ?? '…'}]`
 
+/** What to do about types that attar does not have. */
+const hints: Readonly<Record<string, string>> = {
+  string: 'strings can be looked up (LabelEncoder, OneHotEncoder), not computed with: do that before the model runs',
+  sequence: 'make its elements inputs of their own',
+}
+
 /**
- * The values of the model's inputs: an `input` node each, or a constant where `bind` gives its value. Shapes and values
+ * The values of the model's inputs: an `input` node each (of strings: their places in the list of those that the model names), or a constant where `bind` gives its value. Shapes and values
  * that are given also settle the symbolic dimensions they show. A105 lists all dimensions that remain unknown, A106 all
  * bindings that name or fit nothing.
  */
-export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map<string, Value>; ports: Port[] } {
+export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map<string, Item>; ports: Port[] } {
   const { shapes = {}, dims = {}, bind = {} } = bindings
   const found: Diagnostic[] = []
   const report = (code: Diagnostic['code'], message: string, hint?: string): void =>
     void found.push({ code, message, ...(hint && { hint }) })
   // Before IR version 4 initializers had to be declared as inputs too.
-  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name) || Object.hasOwn(bind, name))
+  const isStored = (name: string): boolean => graph.initializers.has(name) || graph.strings.has(name)
+  const inputs = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name))
 
   const known = new Map<string, number>()
   const settle = (dim: string, size: number, where: string): void => {
@@ -66,25 +75,31 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     given.set(name, shape)
   }
 
-  const values = new Map<string, Value>()
+  const values = new Map<string, Item>()
   const ports: Port[] = []
   const unbound: ValueInfo[] = []
   const b = new Builder(undefined)
+  const vocabulary = inputs.some(({ typeName }) => typeName === 'string') ? vocabularyOf(graph) : []
   for (const info of inputs) {
-    const { name, dtype } = info
+    const { name } = info
+    // Where nothing compares them with anything, strings are of no use.
+    const isText = info.typeName === 'string' && vocabulary.length > 0
+    const dtype = isText ? 'i32' : info.dtype
+    const item = (value: Value): Item => (isText ? { places: value, list: vocabulary, open: true } : value)
     const shape = given.get(name) ?? info.shape?.map((d) => (typeof d === 'string' ? known.get(d) : d))
     const value = Object.hasOwn(bind, name) ? bind[name] : undefined
-    if (!dtype) report('A202', `input "${name}" is of type ${info.typeName}, which attar does not have`)
+    if (!dtype)
+      report('A202', `input "${name}" is of type ${info.typeName}, which attar does not have`, hints[info.typeName])
     else if (!shape?.every((d) => d !== undefined)) unbound.push(info)
     else if (elementCount(shape) > maxElements)
       report('A301', `input ${formatType({ dtype, shape })} "${name}" has more than 2^31 elements`)
     else if (value) {
       if (value.dtype !== dtype) report('A106', `the value for input ${format(info)} is ${value.dtype}`)
-      values.set(name, b.constant(value))
+      values.set(name, item(b.constant(value)))
     } else {
       const type = { dtype, shape }
       const node = createNode('input', [], { name, type }, undefined)
-      values.set(name, node.results[0]!)
+      values.set(name, item(node.results[0]!))
       ports.push({ name, value: node.results[0]! })
     }
   }

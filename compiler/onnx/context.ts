@@ -4,6 +4,7 @@ import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'
 import type { Item, Sequence } from './item.ts'
+import type { StringTensor } from './stored-tensor.ts'
 
 /** One ONNX node while it is lowered to core ops. Every method that can fail throws a located CompileError. */
 export interface OpContext {
@@ -37,6 +38,8 @@ export interface OpContext {
   floats(name: string, fallback?: readonly number[]): number[]
   strings(name: string, fallback?: readonly string[]): string[]
   tensor(name: string): Tensor
+  /** undefined where the attribute is no tensor of strings. */
+  stringTensor(name: string): StringTensor | undefined
   /** The dtype an attribute such as Cast's `to` names (an ONNX TensorProto.DataType number). */
   dtype(name: string, fallback?: DType): DType
   graph(name: string): GraphProto
@@ -69,5 +72,9 @@ export interface Operator {
    * `input` becomes, element for element; undefined where there is none. Operators without it do not take such tensors.
    */
   readonly keeps?: (c: OpContext, input: number, axis: number) => number | undefined
+  /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
+  readonly strings?: true
+  /** What it does not take, for the list in README.md; no sentence, but a part of one. */
+  readonly limits?: string
   readonly lower: (c: OpContext) => Item[]
 }

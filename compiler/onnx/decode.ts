@@ -6,11 +6,14 @@ import type { Tensor } from '../core/tensor.ts'
 import {
   dataTypeName,
   dtypeOf,
+  holdsStrings,
   readSparse,
   readStored,
+  readStrings,
   toBigInt,
   type RawTensor,
   type ReadExternal,
+  type StringTensor,
 } from './stored-tensor.ts'
 
 const { onnx } = onnxProto
@@ -34,6 +37,8 @@ export interface GraphProto {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
   readonly initializers: ReadonlyMap<string, LazyTensor>
+  /** Initializers that are strings. */
+  readonly strings: ReadonlyMap<string, StringTensor>
 }
 
 /** A function that the model brings along; nodes call it by domain and name. */
@@ -42,6 +47,8 @@ export interface FunctionProto {
   readonly domain: string
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
+  /** Attributes that calling nodes may leave out, with their values. */
+  readonly defaults: ReadonlyMap<string, Attribute>
   readonly nodes: readonly NodeProto[]
   readonly opsets: Opsets
 }
@@ -71,6 +78,7 @@ export type Attribute =
   | { readonly kind: 'int'; readonly value: bigint }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'tensor'; readonly value: LazyTensor }
+  | { readonly kind: 'string tensor'; readonly value: StringTensor }
   | { readonly kind: 'graph'; readonly value: GraphProto }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'ints'; readonly value: readonly bigint[] }
@@ -133,9 +141,25 @@ class BoundedReader extends protobuf.Reader {
   }
 }
 
-function parse<T>(what: string, bytes: Uint8Array, decode: (reader: protobuf.Reader) => T): T {
+/** The length-delimited fields of that number in a message, for those that the schema of onnx-proto does not know. */
+function fieldsOf(message: Uint8Array, field: number): Uint8Array[] {
+  const reader = new BoundedReader(message)
+  const found: Uint8Array[] = []
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    if (tag === ((field << 3) | 2)) found.push(reader.bytes())
+    else reader.skipType(tag & 7)
+  }
+  return found
+}
+
+/** Of each function in a model, the attributes with default values: ModelProto.functions, FunctionProto.attribute_proto. */
+const functionDefaults = (model: Uint8Array): onnxProto.onnx.AttributeProto[][] =>
+  fieldsOf(model, 25).map((f) => fieldsOf(f, 11).map((a) => onnx.AttributeProto.decode(new BoundedReader(a))))
+
+function parse<T>(what: string, bytes: Uint8Array, decode: (plain: Uint8Array) => T): T {
   try {
-    return decode(new BoundedReader(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
+    return decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch (error) {
     if (error instanceof CompileError) throw error
     const text = new TextDecoder().decode(bytes.subarray(0, 40))
@@ -167,16 +191,19 @@ class Converter {
       })
   }
 
-  model(model: onnxProto.onnx.ModelProto): ModelProto {
+  model(bytes: Uint8Array): ModelProto {
+    const model = onnx.ModelProto.decode(new BoundedReader(bytes))
     if (!model.graph) fail('A101', 'not an ONNX model: it has no graph')
+    const defaults = functionDefaults(bytes)
     return {
       opsets: this.opsets(model.opsetImport),
       graph: this.graph(model.graph),
-      functions: model.functions.map((f) => ({
+      functions: model.functions.map((f, index) => ({
         name: f.name ?? '',
         domain: normalDomain(f.domain),
         inputs: f.input ?? [],
         outputs: f.output ?? [],
+        defaults: new Map((defaults[index] ?? []).map((a) => [a.name, this.attribute(a)])),
         nodes: (f.node ?? []).map((node, i) => this.node(node, i)),
         opsets: this.opsets(f.opsetImport ?? []),
       })),
@@ -191,8 +218,12 @@ class Converter {
   private graph(graph: onnxProto.onnx.IGraphProto): GraphProto {
     if (++this.depth > maxDepth) fail('A301', `graphs are nested more than ${maxDepth} deep`)
     const initializers = new Map<string, LazyTensor>()
-    for (const raw of graph.initializer ?? [])
-      initializers.set(raw.name ?? '', this.tensor(raw, `tensor "${raw.name}"`))
+    const strings = new Map<string, StringTensor>()
+    for (const raw of graph.initializer ?? []) {
+      const what = `tensor "${raw.name}"`
+      if (holdsStrings(raw)) strings.set(raw.name ?? '', readStrings(raw, what))
+      else initializers.set(raw.name ?? '', this.tensor(raw, what))
+    }
     for (const raw of graph.sparseInitializer ?? []) {
       const name = raw.values?.name ?? ''
       initializers.set(
@@ -208,6 +239,7 @@ class Converter {
       inputs: (graph.input ?? []).map(valueInfo),
       outputs: (graph.output ?? []).map(valueInfo),
       initializers,
+      strings,
     }
   }
 
@@ -238,6 +270,7 @@ class Converter {
       case types.STRING:
         return { kind: 'string', value: text(a.s ?? new Uint8Array()) }
       case types.TENSOR:
+        if (a.t && holdsStrings(a.t)) return { kind: 'string tensor', value: readStrings(a.t, what) }
         return { kind: 'tensor', value: this.tensor(a.t ?? {}, what) }
       case types.SPARSE_TENSOR:
         return { kind: 'tensor', value: once(() => readSparse(a.sparseTensor ?? {}, what, this.readExternal)) }
@@ -291,13 +324,21 @@ function valueInfo(info: onnxProto.onnx.IValueInfoProto): ValueInfo {
  * A101 where the bytes are no model, A102 where it contradicts itself, A301 where it is beyond all bounds.
  */
 export function decodeModel(bytes: Uint8Array, readExternal?: ReadExternal): ModelProto {
-  return parse('an ONNX model', bytes, (reader) => new Converter(readExternal).model(onnx.ModelProto.decode(reader)))
+  return parse('an ONNX model', bytes, (plain) => new Converter(readExternal).model(plain))
+}
+
+/** The strings in a TensorProto file; undefined where it holds numbers. */
+export function decodeStrings(bytes: Uint8Array): StringTensor | undefined {
+  return parse('an ONNX tensor', bytes, (plain) => {
+    const raw = onnx.TensorProto.decode(new BoundedReader(plain))
+    return holdsStrings(raw) ? readStrings(raw, `tensor "${raw.name}"`) : undefined
+  })
 }
 
 /** The tensor in a TensorProto file, such as ONNX test data has. A202 where it holds a sequence, map or optional. */
 export function decodeTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
-  return parse('an ONNX tensor', bytes, (reader) => {
-    const raw = onnx.TensorProto.decode(reader)
+  return parse('an ONNX tensor', bytes, (plain) => {
+    const raw = onnx.TensorProto.decode(new BoundedReader(plain))
     return { name: raw.name, tensor: readStored(raw, `tensor "${raw.name}"`, undefined) }
   })
 }

@@ -1,3 +1,4 @@
+import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
@@ -16,11 +17,13 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
-import { isBounded, isSequence, isTensor, kindOf, type Item } from './item.ts'
+import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
+import { absent } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
+import { constantStrings, withCommonList } from './strings.ts'
 
 export interface ImportOptions extends Bindings {
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
@@ -35,23 +38,45 @@ const entryCost = 10
 const maxDepth = 64
 
 /**
- * The core graph of an ONNX model, with every dimension a number, and the model's metadata. Throws one CompileError with
+ * The core graph of an ONNX model, with every dimension a number, the model's metadata and what outputs stand for. Throws one CompileError with
  * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
  */
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string> } {
+): { graph: Graph; metadata: Record<string, string>; names: PortNames } {
   const model = decodeModel(bytes, options.readExternal)
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
-  const scope = new Scope(undefined, values, model.graph.initializers)
+  const scope = scopeOf(undefined, values, model.graph)
   const names = model.graph.outputs.map(({ name }) => name)
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const graph = { inputs: ports, outputs: outputPorts(names, results as readonly Item[]) }
+  const items = results as readonly Item[]
+  const graph = { inputs: ports, outputs: outputPorts(names, items) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
-  return { graph, metadata: { ...model.metadata } }
+  const named = {
+    inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
+    outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
+  }
+  return { graph, metadata: { ...model.metadata }, names: named }
+}
+
+function tensorIn(item: Item, name: string): Value {
+  if (isTensor(item)) return item
+  if (isStrings(item) && item.open)
+    fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
+  if (isStrings(item)) return item.places
+  return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+}
+
+const namesIn = (item: Item): PortNames['outputs'][string] =>
+  isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
+
+function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | undefined>, graph: GraphProto): Scope {
+  const b = new Builder(undefined)
+  const strings = [...graph.strings].map(([name, value]) => [name, constantStrings(b, value)] as const)
+  return new Scope(parent, new Map([...strings, ...given]), graph.initializers)
 }
 
 /** The outputs; those of data-dependent size are followed by one that counts their elements. */
@@ -59,8 +84,7 @@ function outputPorts(names: readonly string[], results: readonly Item[]): Port[]
   const counts = new Map<Value, Port>()
   const outputs = names.map((name, i): Port => {
     const item = results[i]!
-    if (isTensor(item)) return { name, value: item }
-    if (!isBounded(item)) fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+    if (!isBounded(item)) return { name, value: tensorIn(item, name) }
     const { padded, axis, count } = item
     let port = counts.get(count)
     if (!port) {
@@ -86,6 +110,12 @@ function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
   else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+}
+
+/** A result of places in `list` as strings. */
+function asStrings(item: Item, list: Pick<Strings, 'list' | 'open'>): Item {
+  if (isBounded(item)) fail('A203', 'the result is strings, and how many depends on data')
+  return isTensor(item) ? { places: item, ...list } : item
 }
 
 /** What names mean: in a graph, then in the graphs around it. undefined marks the result of a node that failed. */
@@ -148,7 +178,9 @@ class Importer {
         names.length > 1
           ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
           : ''
-      return { code: 'A201', message: `attar does not have the operator ${operator}${others}`, origin }
+      const why = absent[origin.operator]
+      const message = `attar does not have the operator ${operator}${others}`
+      return { code: 'A201', message, origin, ...(why !== undefined && { hint: why }) }
     })
     if (missing.length + this.found.length > 0) throw new CompileError([...missing, ...this.found])
   }
@@ -218,8 +250,10 @@ class Importer {
       attempt: (body) => this.attempt(body),
     }
     try {
-      const context = new NodeContext(node, origin, inputs, operator, host, read)
-      const results = context.limit(context.store(operator.lower(context)), operator)
+      const texts = operator.strings && withCommonList(new Builder(origin), inputs)
+      const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, host, read)
+      const lowered = context.limit(context.store(operator.lower(context)), operator)
+      const results = texts ? lowered.map((item) => asStrings(item, texts.list)) : lowered
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
@@ -252,7 +286,7 @@ class Importer {
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
-    const scope = new Scope(place.scope, values, graph.initializers)
+    const scope = scopeOf(place.scope, values, graph)
     const inner = { ...place, scope, path: `${origin.node}/`, depth: place.depth + 1 }
     const outputs = graph.outputs.map(({ name }) => name)
     return this.lowerNodes(graph.nodes, outputs, inner).map((value) => {
@@ -271,7 +305,8 @@ class Importer {
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))
-    const nodes = f.nodes.map((inner) => specialize(inner, node.attributes, omitted))
+    const attributes = new Map([...f.defaults, ...node.attributes])
+    const nodes = f.nodes.map((inner) => specialize(inner, attributes, omitted))
     const scope = new Scope(undefined, given, new Map())
     const inner = { scope, opsets: f.opsets, path: `${origin.node}/`, depth: place.depth + 1 }
     const wanted = f.outputs.slice(0, node.outputs.length)

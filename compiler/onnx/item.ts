@@ -17,13 +17,30 @@ export interface Bounded {
   readonly count: Value
 }
 
+/** A tensor of strings out of a list, as i32 places in it. Outputs of a model carry the list as their labels. */
+export interface Strings {
+  readonly places: Value
+  /** Each once. */
+  readonly list: readonly string[]
+  /** Whether there may be others too, at place -1: so it is with inputs of the model. */
+  readonly open?: true
+}
+
+/** Maps from classes to scores, as one tensor whose last axis runs over the classes. */
+export interface Scores {
+  readonly scores: Value
+  readonly classes: readonly (string | number)[]
+}
+
 /** What a name in an ONNX graph may stand for. */
-export type Item = Value | Bounded | Sequence | Nothing
+export type Item = Value | Bounded | Sequence | Nothing | Strings | Scores
 
 export const nothing: Nothing = { nothing: true }
 
 export const isTensor = (item: Item): item is Value => 'node' in item
 export const isBounded = (item: Item): item is Bounded => 'padded' in item
+export const isStrings = (item: Item): item is Strings => 'places' in item
+export const isScores = (item: Item): item is Scores => 'classes' in item
 export const isSequence = (item: Item): item is Sequence => 'elements' in item
 
 /** For diagnostics. */
@@ -34,4 +51,8 @@ export const kindOf = (item: Item): string =>
       ? `a tensor whose length along axis ${item.axis} depends on data`
       : isSequence(item)
         ? `a sequence of ${item.elements.length}`
-        : 'an optional without a value'
+        : isStrings(item)
+          ? 'strings'
+          : isScores(item)
+            ? 'a sequence of maps'
+            : 'an optional without a value'

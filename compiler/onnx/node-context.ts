@@ -7,7 +7,7 @@ import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
 import { isBounded, isSequence, isTensor, kindOf, type Bounded, type Item, type Sequence } from './item.ts'
-import { requireDType } from './stored-tensor.ts'
+import { requireDType, type StringTensor } from './stored-tensor.ts'
 
 type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
 
@@ -173,6 +173,11 @@ export class NodeContext implements OpContext {
 
   tensor(name: string): Tensor {
     return this.attribute(name, 'tensor')()
+  }
+
+  stringTensor(name: string): StringTensor | undefined {
+    const attribute = this.node.attributes.get(name)
+    return attribute?.kind === 'string tensor' ? attribute.value : undefined
   }
 
   dtype(name: string, fallback?: DType): DType {

@@ -3,7 +3,7 @@ import type { GraphProto, NodeProto } from './decode.ts'
 
 /** Names that `graph` takes from the graphs around it. */
 export function freeNames(graph: GraphProto): Set<string> {
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()])
+  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys(), ...graph.strings.keys()])
   for (const node of graph.nodes) node.outputs.forEach((name) => own.add(name))
   const free = new Set<string>()
   const use = (name: string): void => void (name !== '' && !own.has(name) && free.add(name))

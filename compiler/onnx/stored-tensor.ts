@@ -1,5 +1,15 @@
 import { fail } from '../core/diagnostic.ts'
-import { byteSize, fromBytes, isBigInt, type DType, type Scalar, type TypedArray, allocate } from '../core/dtype.ts'
+import {
+  allocate,
+  bitSize,
+  fromBytes,
+  isBigInt,
+  isInteger,
+  isSigned,
+  type DType,
+  type Scalar,
+  type TypedArray,
+} from '../core/dtype.ts'
 import { elementCount, rowMajorStrides } from '../core/shape.ts'
 import { tensor, zeros, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -18,6 +28,7 @@ export interface RawTensor {
   readonly int64Data?: readonly Wide[] | null
   readonly uint64Data?: readonly Wide[] | null
   readonly doubleData?: readonly number[] | null
+  readonly stringData?: readonly Uint8Array[] | null
   readonly rawData?: Uint8Array | null
   readonly externalData?: readonly { readonly key?: string | null; readonly value?: string | null }[] | null
   readonly dataLocation?: number | null
@@ -51,22 +62,22 @@ const dataTypes: readonly (DType | undefined)[] = [
   undefined,
   undefined,
   'bf16',
+  'f8e4m3fn',
+  'f8e4m3fnuz',
+  'f8e5m2',
+  'f8e5m2fnuz',
+  'u4',
+  'i4',
+  'f4e2m1',
+  'f8e8m0',
+  'u2',
+  'i2',
 ]
 
 const otherTypes: Readonly<Record<number, string>> = {
   8: 'string',
   14: 'complex64',
   15: 'complex128',
-  17: 'float8e4m3fn',
-  18: 'float8e4m3fnuz',
-  19: 'float8e5m2',
-  20: 'float8e5m2fnuz',
-  21: 'uint4',
-  22: 'int4',
-  23: 'float4e2m1',
-  24: 'float8e8m0',
-  25: 'uint2',
-  26: 'int2',
 }
 
 export const dtypeOf = (dataType: number): DType | undefined => dataTypes[dataType]
@@ -154,6 +165,18 @@ function fromTyped(dtype: DType, field: readonly Wide[]): TypedArray {
   return data
 }
 
+/** One byte for each of `count` elements that are stored several to a byte, the first in the lowest bits. */
+function unpack(dtype: DType, packed: Uint8Array, count: number): TypedArray {
+  const bits = bitSize(dtype)
+  const data = allocate(dtype, count)
+  const unused = 32 - bits
+  for (let i = 0; i < count; i++) {
+    const element = packed[(i * bits) >> 3]! >> ((i * bits) & 7)
+    data[i] = isInteger(dtype) && isSigned(dtype) ? (element << unused) >> unused : element & (2 ** bits - 1)
+  }
+  return data
+}
+
 /** dtype and shape alone, so that a declaration can be checked before anything is allocated. */
 export function storedType(raw: RawTensor, what: string): TensorType {
   if (raw.segment) fail('A202', `${what} is no tensor: it is stored in segments, or is a sequence, map or optional`)
@@ -168,19 +191,40 @@ export function storedType(raw: RawTensor, what: string): TensorType {
 export function readStored(raw: RawTensor, what: string, readExternal: ReadExternal | undefined): Tensor {
   const { dtype, shape } = storedType(raw, what)
   const count = elementCount(shape)
-  const bytes = count * byteSize(dtype)
+  const bytes = Math.ceil((count * bitSize(dtype)) / 8)
+  const packed = bitSize(dtype) < 8
   const external = raw.dataLocation === 1
   const stored = external ? externalBytes(raw, what, bytes, readExternal) : (raw.rawData ?? new Uint8Array())
   const field = typedField(raw, dtype)
   if (external || stored.length > 0) {
     if (stored.length !== bytes)
       fail('A102', `${what}: ${stored.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
-  } else if (field.length !== count) {
+  } else if (field.length !== (packed ? bytes : count)) {
     fail('A102', `${what}: ${field.length} elements do not fill ${dtype}[${shape.join(',')}]`)
   }
-  const data = external || stored.length > 0 ? fromBytes(dtype, new Uint8Array(stored), count) : fromTyped(dtype, field)
+  const given = external || stored.length > 0 ? new Uint8Array(stored) : undefined
+  if (packed) return tensor(dtype, shape, unpack(dtype, given ?? (fromTyped('u8', field) as Uint8Array), count))
+  const data = given ? fromBytes(dtype, given, count) : fromTyped(dtype, field)
   if (dtype === 'bool') (data as Uint8Array).forEach((value, i) => (data[i] = value === 0 ? 0 : 1))
   return tensor(dtype, shape, data)
+}
+
+export interface StringTensor {
+  readonly shape: readonly number[]
+  /** Row-major. */
+  readonly strings: readonly string[]
+}
+
+export const holdsStrings = (raw: RawTensor): boolean => raw.dataType === 8
+
+/** A102 where the strings do not fill the shape. */
+export function readStrings(raw: RawTensor, what: string): StringTensor {
+  const shape = shapeOf(raw.dims ?? [], what)
+  const decoder = new TextDecoder()
+  const strings = (raw.stringData ?? []).map((bytes) => decoder.decode(bytes))
+  if (strings.length !== elementCount(shape))
+    fail('A102', `${what}: ${strings.length} elements do not fill string[${shape.join(',')}]`)
+  return { shape, strings }
 }
 
 /** The dense tensor of a SparseTensorProto, whose indices are flat positions or coordinates. */

@@ -1,5 +1,5 @@
 import type { ModuleSpec, PortSpec } from '../core/artefact.ts'
-import { allocate, isBigInt, isStorageOnly, type DType } from '../core/dtype.ts'
+import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
 export function declarations(spec: ModuleSpec): string {
@@ -7,23 +7,23 @@ export function declarations(spec: ModuleSpec): string {
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
-${members(spec.inputs, accepted)}
+${members(spec.inputs, ({ dtype, labels }) => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype)))}
 }
 
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
-${members(spec.outputs, view)}
+${members(spec.outputs, output)}
 }
 
 /** The inputs in the module's memory. */
 export interface InputViews {
-${members(spec.inputs, view)}
+${members(spec.inputs, ({ dtype }) => view(dtype))}
 }
 
 export interface Model {
   /** Views of the inputs, for filling in place. Activations share their memory: write them before every run. */
   readonly inputs: InputViews
-  /** Views of the outputs; they hold the results of the last run. */
+  /** Views of the outputs; they hold the results of the last run. Labels are looked up when read. */
   readonly outputs: Outputs
   /**
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
@@ -68,25 +68,37 @@ const literal = (text: string): string => JSON.stringify(text)
 
 const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
 
+const passesAsBits = (dtype: DType): boolean => isFloat(dtype) && isStorageOnly(dtype)
+
 function accepted(dtype: DType): string {
-  if (isStorageOnly(dtype)) return view(dtype)
+  if (passesAsBits(dtype)) return view(dtype)
   const pixels = dtype === 'u8' ? ' | Uint8ClampedArray' : ''
   return `${view(dtype)}${pixels} | readonly ${isBigInt(dtype) ? 'bigint' : 'number'}[]`
 }
 
-const members = (ports: readonly PortSpec[], type: (dtype: DType) => string): string =>
+const output = ({ dtype, labels }: PortSpec): string =>
+  labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)
+
+const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports
-    .map(({ name, dtype, shape, extent }) => {
-      const bits = isStorageOnly(dtype) ? ', as bits' : ''
+    .map((port) => {
+      const { name, shape, extent, labels } = port
+      const dtype = labels ? 'string' : port.dtype
+      const bits = passesAsBits(port.dtype) ? ', as bits' : ''
       const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
-      return `  /** ${dtype}[${dims.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(dtype)}`
+      return `  /** ${dtype}[${dims.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(port)}`
     })
     .join('\n')
 
-const ports = (list: readonly PortSpec[]): string => {
-  const entries = list.map(
-    ({ name, dtype, shape, extent }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? '; readonly extent: { readonly axis: number; readonly address: number }' : ''} },\n`,
+const list = (name: string, values: readonly unknown[] | undefined): string =>
+  values ? `; readonly ${name}: readonly [${values.map((v) => JSON.stringify(v)).join(', ')}]` : ''
+
+const extentType = '; readonly extent: { readonly axis: number; readonly address: number }'
+
+const ports = (all: readonly PortSpec[]): string => {
+  const entries = all.map(
+    ({ name, dtype, shape, extent, labels, classes }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('labels', labels)}${list('classes', classes)} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

@@ -2,8 +2,18 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { minimatch } from 'minimatch'
 import { readFile } from '../data/index.ts'
-import { decodeModel, decodeTensor, fail, type Tensor, type ValueInfo } from '../index.ts'
+import {
+  vocabularyOf,
+  decodeModel,
+  decodeStrings,
+  decodeTensor,
+  fail,
+  tensorOf,
+  type Tensor,
+  type ValueInfo,
+} from '../index.ts'
 import { defaultTolerance, type Tolerance } from './compare.ts'
+import type { Labels } from './engine.ts'
 
 /** A folder with `model.onnx` and data for it: the layout of ONNX's own backend tests. */
 export interface CaseFolder {
@@ -54,6 +64,8 @@ export interface Case {
   /** Without those that the model has values for. */
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
+  /** What inputs that are strings may hold. */
+  readonly labels: Labels
   readonly meta: CaseMeta
   /** Folders of the data sets, in order. */
   readonly sets: readonly string[]
@@ -69,6 +81,9 @@ export function readCase(folder: string): Case {
     model,
     inputs: graph.inputs.filter(({ name }) => !graph.initializers.has(name)),
     outputs: graph.outputs,
+    labels: new Map(
+      graph.inputs.filter(({ typeName }) => typeName === 'string').map(({ name }) => [name, vocabularyOf(graph)]),
+    ),
     meta: readMeta(join(folder, 'meta.json')),
     sets: sets.sort((a, b) => number(a) - number(b)).map((name) => join(folder, name)),
   }
@@ -100,12 +115,24 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /**
  * The tensors of a data set by the names of `ports`, for which `input_0.pb`, `input_1.pb` … stand in order; a file may be
- * missing. A202 where one holds no tensor or one of a type that attar does not have.
+ * missing. Strings are read as i32 places in the lists that `labels` has for their ports, -1 for others. A202 where one holds
+ * no tensor or one of a type that attar does not have.
  */
-export function readSet(folder: string, kind: 'input' | 'output', ports: readonly ValueInfo[]): Record<string, Tensor> {
+export function readSet(
+  folder: string,
+  kind: 'input' | 'output',
+  ports: readonly ValueInfo[],
+  labels?: Labels,
+): Record<string, Tensor> {
   const tensors = ports.flatMap(({ name, dtype, typeName }, i) => {
     const file = join(folder, `${kind}_${i}.pb`)
     if (!existsSync(file)) return []
+    const list = labels?.get(name)
+    const strings = list?.length && decodeStrings(readFile(file))
+    if (strings) {
+      const places = strings.strings.map((text) => list.indexOf(text))
+      return [[name, tensorOf('i32', strings.shape, places)] as const]
+    }
     // A sequence's bytes may pass for those of a tensor.
     if (!dtype) fail('A202', `${kind} "${name}" is of type ${typeName}, which attar does not have`)
     const { tensor } = decodeTensor(readFile(file))

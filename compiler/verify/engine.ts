@@ -1,9 +1,17 @@
 import { evaluate, importModel, type CompileOptions, type Tensor } from '../index.ts'
 
+/** Lists of strings by output. */
+export type Labels = ReadonlyMap<string, readonly string[]>
+
+export const labelsOf = (outputs: readonly { name: string; labels?: readonly string[] }[]): Labels =>
+  new Map(outputs.flatMap(({ name, labels }) => (labels ? [[name, labels] as const] : [])))
+
 /** Runs a model whose inputs and outputs go by name. */
 export interface Runner {
   /** What runs it: a module's target, or `reference`. */
   readonly variant: string
+  /** Of outputs that are strings: the list that their elements, i32, are places in. */
+  readonly labels?: Labels
   readonly run: (inputs: Readonly<Record<string, Tensor>>) => Promise<Readonly<Record<string, Tensor>>>
 }
 
@@ -16,7 +24,8 @@ export interface Engine {
 /** The front end alone: the imported graph under the reference evaluator, without passes and code generation. */
 export const referenceEngine: Engine = {
   prepare: async (model, options) => {
-    const { graph } = importModel(model, options)
-    return [{ variant: 'reference', run: async (inputs) => evaluate(graph, inputs) }]
+    const { graph, names } = importModel(model, options)
+    const labels = labelsOf(graph.outputs.map(({ name }) => ({ name, ...names.outputs[name] })))
+    return [{ variant: 'reference', labels, run: async (inputs) => evaluate(graph, inputs) }]
   },
 }

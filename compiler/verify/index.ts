@@ -1,6 +1,6 @@
 export { findCases, type CaseFolder } from './cases.ts'
 export { defaultTolerance, type Tolerance } from './compare.ts'
-export { referenceEngine, type Engine, type Runner } from './engine.ts'
+export { labelsOf, referenceEngine, type Engine, type Labels, type Runner } from './engine.ts'
 export { localInstance } from './instance.ts'
 export { moduleEngine, modulePlaces, type Places } from './module-engine.ts'
 export { openReference, type Reference } from './onnxruntime.ts'

@@ -1,9 +1,9 @@
-import { fail, instantiate, type ModuleSpec, type Tensor } from '../index.ts'
+import { fail, instantiate, type ModuleSpec, type Output, type Tensor, type View } from '../index.ts'
 
 /** What runs compiled modules, one at a time, in this process or another. */
 export interface Instance {
   load(module: Uint8Array, spec: ModuleSpec): Promise<void>
-  /** Outputs by name. Inputs that the module does not have are left alone. */
+  /** Outputs by name, those of labels as i32 places in them. Inputs that the module does not have are left alone. */
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
 }
 
@@ -19,10 +19,11 @@ export function localInstance(): Instance {
       const { model, spec } = loaded
       const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
       const results = model.run(Object.fromEntries(values), { copy: true })
-      const tensors = spec.outputs.map(
-        ({ name, dtype, shape, extent }) =>
-          [name, { dtype, shape: shapeOf(shape, extent?.axis, results[name]!.length), data: results[name]! }] as const,
-      )
+      const tensors = spec.outputs.map(({ name, dtype, shape, extent, labels }) => {
+        const result = results[name]!
+        const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
+        return [name, { dtype, shape: shapeOf(shape, extent?.axis, data.length), data }] as const
+      })
       return Object.fromEntries(tensors)
     },
   }
@@ -33,6 +34,8 @@ function shapeOf(shape: readonly number[], axis: number | undefined, elements: n
   const others = shape.reduce((product, d, i) => (i === axis ? product : product * d), 1)
   return axis === undefined ? shape : shape.with(axis, others === 0 ? 0 : elements / others)
 }
+
+const isView = (output: Output): output is View => ArrayBuffer.isView(output)
 
 const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
   inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)

@@ -1,6 +1,6 @@
 import { compile, target, targets, type ModuleSpec, type Target } from '../index.ts'
 import { childInstance, findCurrentNode } from './child-instance.ts'
-import type { Engine, Runner } from './engine.ts'
+import { labelsOf, type Engine, type Runner } from './engine.ts'
 import { localInstance } from './instance.ts'
 
 /** Where modules run. Each place holds one module at a time. */
@@ -34,7 +34,7 @@ export function modulePlaces(): Places {
           }
           return place.run(inputs)
         }
-        return [{ variant, run }]
+        return [{ variant, labels: labelsOf(spec.outputs), run }]
       }),
     close: () => child?.close(),
   }

@@ -1,7 +1,9 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
-import { decodeModel, fail, type CompileOptions, type DType, type Tensor } from '../index.ts'
+import type { Labels } from './engine.ts'
+import { decodeModel, fail, toNumbers, type CompileOptions, type DType, type Tensor } from '../index.ts'
 
-const ortTypes: Readonly<Record<Exclude<DType, 'bf16'>, OrtTensor.Type>> = {
+/** Types at the boundary of onnxruntime-web. */
+const ortTypes: Readonly<Partial<Record<DType, OrtTensor.Type>>> = {
   bool: 'bool',
   i8: 'int8',
   i16: 'int16',
@@ -24,12 +26,14 @@ export interface Reference {
 }
 
 /**
- * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. A501 where the
+ * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. Strings come as i32
+ * places in the lists that `labels` has for them. A501 where the
  * package is not installed, A502 where it cannot run the model.
  */
 export async function openReference(
   model: Uint8Array,
   readExternal: NonNullable<CompileOptions['readExternal']>,
+  labels: { readonly inputs: Labels; readonly outputs: Labels } = { inputs: new Map(), outputs: new Map() },
 ): Promise<Reference> {
   const ort = await import('onnxruntime-web/wasm').catch(() =>
     fail('A501', 'the reference, onnxruntime-web, is not installed', {
@@ -57,8 +61,19 @@ export async function openReference(
           fail('A501', `the model's input "${name}" has no value`, {
             hint: `bind it as it was when compiled: --bind ${name}=file.npy`,
           })
-        if (t.dtype === 'bf16') fail('A202', `onnxruntime-web does not take bf16, the type of input "${name}"`)
-        return [name, new ort.Tensor(ortTypes[t.dtype], t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
+        const list = labels.inputs.get(name)
+        if (list)
+          return [
+            name,
+            new ort.Tensor(
+              'string',
+              toNumbers(t).map((i) => list[i] ?? ''),
+              t.shape,
+            ),
+          ] as const
+        const type = ortTypes[t.dtype]
+        if (!type) fail('A202', `onnxruntime-web does not take ${t.dtype}, the type of input "${name}"`)
+        return [name, new ort.Tensor(type, t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
       })
       const results = await session
         .run(Object.fromEntries(feeds))
@@ -68,13 +83,18 @@ export async function openReference(
             `onnxruntime-web cannot run the model: ${error instanceof Error ? error.message : String(error)}`,
           ),
         )
-      return Object.fromEntries(Object.entries(results).map(([name, t]) => [name, fromOrt(name, t)] as const))
+      return Object.fromEntries(
+        Object.entries(results).map(([name, t]) => [name, fromOrt(name, t, labels.outputs.get(name))] as const),
+      )
     },
     close: () => session.release(),
   }
 }
 
-function fromOrt(name: string, { type, dims, data }: OrtTensor): Tensor {
+function fromOrt(name: string, { type, dims, data }: OrtTensor, labels: readonly string[] | undefined): Tensor {
+  if (labels && Array.isArray(data)) {
+    return { dtype: 'i32', shape: dims, data: Int32Array.from(data, (text) => labels.indexOf(text)) }
+  }
   const dtype = Object.entries(ortTypes).find(([, t]) => t === type)?.[0] as DType | undefined
   if (!dtype || Array.isArray(data)) fail('A202', `output "${name}" is of type ${type}, which attar does not have`)
   // Where the engine has Float16Array, that is what float16 comes as.

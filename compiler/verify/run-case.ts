@@ -49,9 +49,9 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine, leas
     // A module's own results are carried on, not another's.
     const carried = new Map<string, Record<string, Tensor>>()
     for (const set of test.sets) {
-      const inputs = readSet(set, 'input', test.inputs)
+      const inputs = readSet(set, 'input', test.inputs, test.labels)
       const runners = await compileFor(inputs)
-      const expected = readSet(set, 'output', test.outputs)
+      const expected = readSet(set, 'output', test.outputs, runners[0]?.labels)
       for (const { variant, run } of runners) {
         const outputs = await run({ ...inputs, ...carried.get(variant) })
         for (const [output, value] of Object.entries(expected)) {

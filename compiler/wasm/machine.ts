@@ -1,5 +1,5 @@
 import type binaryenModule from 'binaryen'
-import { byteSize, isSigned, type DType } from '../core/dtype.ts'
+import { byteSize, isInteger, isSigned, type DType } from '../core/dtype.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 
 export type Binaryen = typeof binaryenModule
@@ -7,7 +7,7 @@ export type Module = binaryenModule.Module
 export type Code = binaryenModule.ExpressionRef
 export type WasmType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
 
-/** The wasm type that holds a scalar of `dtype`: narrow integers, bool and half floats are i32. */
+/** The wasm type that holds a scalar of `dtype`: narrow integers, bool and the bits of narrow floats are i32. */
 export function wasmTypeOf(dtype: DType): Exclude<WasmType, 'v128'> {
   if (dtype === 'f32' || dtype === 'f64') return dtype
   return byteSize(dtype) === 8 ? 'i64' : 'i32'
@@ -89,7 +89,7 @@ export class FunctionBuilder {
   /** Loads one element of `dtype` as a scalar. */
   loadScalar(dtype: DType, pointer: Code, offset = 0): Code {
     const { m } = this
-    const signed = isSigned(dtype) && dtype !== 'f16' && dtype !== 'bf16'
+    const signed = isSigned(dtype) && isInteger(dtype)
     switch (byteSize(dtype)) {
       case 1:
         return signed ? m.i32.load8_s(offset, 1, pointer, memoryName) : m.i32.load8_u(offset, 1, pointer, memoryName)

@@ -1,4 +1,4 @@
-import { byteSize, isBigInt, isFloat, isSigned, type DType, type Scalar } from '../core/dtype.ts'
+import { bitSize, byteSize, isBigInt, isFloat, isInteger, isSigned, type DType, type Scalar } from '../core/dtype.ts'
 import { children, mathOps, parts, type BinaryOp, type Expr, type MathOp, type UnaryOp } from '../core/expr.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 
@@ -79,21 +79,15 @@ export function emitScalar(
   )
 }
 
-/** Brings an i32 into the range of a narrow integer type, as two's complement wraps. */
+/** Brings an i32 into the range of a narrow integer type, as two's complement wraps, or to the bits of a narrow float. */
 function wrap(f: FunctionBuilder, dtype: DType, value: Code): Code {
   const { m } = f
-  switch (dtype) {
-    case 'i8':
-      return m.i32.extend8_s(value)
-    case 'i16':
-      return m.i32.extend16_s(value)
-    case 'u8':
-      return m.i32.and(value, m.i32.const(0xff))
-    case 'u16':
-      return m.i32.and(value, m.i32.const(0xffff))
-    default:
-      return value
-  }
+  const bits = bitSize(dtype)
+  if (bits >= 32 || dtype === 'bool') return value
+  if (!isInteger(dtype) || !isSigned(dtype)) return m.i32.and(value, m.i32.const(2 ** bits - 1))
+  if (bits === 8) return m.i32.extend8_s(value)
+  if (bits === 16) return m.i32.extend16_s(value)
+  return m.i32.shr_s(m.i32.shl(value, m.i32.const(32 - bits)), m.i32.const(32 - bits))
 }
 
 /** `value` in a local, so that it can be used more than once; `body` gets the getter. */
@@ -271,11 +265,6 @@ export function binaryCode(f: FunctionBuilder, op: BinaryOp, dtype: DType, a: Co
   }
 }
 
-function bitcastCode(f: FunctionBuilder, x: Code, from: DType, to: DType): Code {
-  const type = wasmTypeOf(to)
-  return wasmTypeOf(from) === type ? x : f.m[type].reinterpret(x)
-}
-
 export function convertCode(f: FunctionBuilder, x: Code, from: DType, to: DType): Code {
   const { m } = f
   if (from === 'f16') return convertCode(f, m.call(f.link('f16_to_f32'), [x], f.type('f32')), 'f32', to)
@@ -294,6 +283,12 @@ export function convertCode(f: FunctionBuilder, x: Code, from: DType, to: DType)
   if (source === target) return target === 'i32' ? wrap(f, to, x) : x
   if (target === 'i32') return wrap(f, to, m.i32.wrap(x))
   return isSigned(from) ? m.i64.extend_s(x) : m.i64.extend_u(x)
+}
+
+function bitcastCode(f: FunctionBuilder, x: Code, from: DType, to: DType): Code {
+  const target = wasmTypeOf(to)
+  if (wasmTypeOf(from) === target) return target === 'i32' ? wrap(f, to, x) : x
+  return f.m[target].reinterpret(x)
 }
 
 function toFloat(f: FunctionBuilder, x: Code, from: DType, to: 'f32' | 'f64'): Code {

@@ -1,11 +1,12 @@
-import { byteSize, isSigned, type DType, type Scalar } from '../core/dtype.ts'
+import { bitSize, byteSize, isInteger, isSigned, type DType, type Scalar } from '../core/dtype.ts'
 import { parts, type BinaryOp, type Expr, type UnaryOp } from '../core/expr.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { memoryName, type Code, type FunctionBuilder } from './machine.ts'
 import { emitShared, isMathFunction } from './scalar.ts'
 
 /**
- * Vector code holds four elements in 32-bit lanes: narrow integers are extended, bool is a mask of all ones or zeros.
+ * Vector code holds four elements in 32-bit lanes: narrow integers and the bits of small floats are extended, bool is a mask
+ * of all ones or zeros.
  */
 export const lanes = 4
 
@@ -25,6 +26,7 @@ function partIsVector(e: Expr): boolean {
 /** Whether every part of the expression has vector code. */
 export const isVectorizable = (e: Expr): boolean => parts(e).every(partIsVector)
 
+const isSignedInteger = (dtype: DType): boolean => isInteger(dtype) && isSigned(dtype)
 const isMask = (dtype: DType): boolean => dtype === 'bool'
 
 export function splatCode(f: FunctionBuilder, value: Scalar, dtype: DType): Code {
@@ -46,7 +48,7 @@ const toMask = (f: FunctionBuilder, v: Code): Code => f.m.i32x4.ne(v, f.m.i32x4.
 /** Loads `count` neighbouring elements; may read up to 16 bytes whatever the count. */
 export function loadContiguous(f: FunctionBuilder, dtype: DType, pointer: Code, offset = 0): Code {
   const { m } = f
-  const signed = isSigned(dtype)
+  const signed = isSignedInteger(dtype)
   switch (byteSize(dtype)) {
     case 1: {
       const bytes = m.v128.load32_zero(offset, 1, pointer, memoryName)
@@ -178,7 +180,7 @@ export function emitVector(
         case 'convert':
           return convertVector(f, operand(part.x), part.x.dtype, part.dtype)
         case 'bitcast':
-          return operand(part.x)
+          return wrapLanes(f, part.dtype, operand(part.x))
         case 'binary': {
           const { op, a, b } = part
           const bound = boundOf(part, site.numbers ?? none)
@@ -209,9 +211,9 @@ function clampVector(f: FunctionBuilder, op: 'max' | 'min', x: Code, bound: Boun
 
 function wrapLanes(f: FunctionBuilder, dtype: DType, v: Code): Code {
   const { m } = f
-  const bits = 32 - byteSize(dtype) * 8
+  const bits = 32 - bitSize(dtype)
   if (bits === 0 || isMask(dtype)) return v
-  if (!isSigned(dtype)) return m.v128.and(v, m.i32x4.splat(m.i32.const(2 ** (32 - bits) - 1)))
+  if (!isSignedInteger(dtype)) return m.v128.and(v, m.i32x4.splat(m.i32.const(2 ** (32 - bits) - 1)))
   return m.i32x4.shr_s(m.i32x4.shl(v, m.i32.const(bits)), m.i32.const(bits))
 }
 

@@ -70,10 +70,27 @@ describe('tensors', () => {
   })
 
   it('says what it does not have', () => {
-    const float8 = tensorBytes({ dims: [1], dataType: 17, rawData: new Uint8Array(1) })
-    expect(codesOf(() => decodeTensor(float8))).toEqual(['A202'])
-    expect(() => decodeTensor(float8)).toThrow(/float8e4m3fn/)
+    const complex = tensorBytes({ dims: [1], dataType: 14, rawData: new Uint8Array(8) })
+    expect(codesOf(() => decodeTensor(complex))).toEqual(['A202'])
+    expect(() => decodeTensor(complex)).toThrow(/complex64/)
     expect(codesOf(() => decodeTensor(tensorBytes({ dims: [], dataType: 1, segment: {} })))).toEqual(['A202'])
+  })
+
+  it('unpacks elements of 4 and 2 bits, the first in the lowest', () => {
+    const packed = (dataType: number, count: number, bytes: number[]): unknown[] => {
+      const raw = tensorBytes({ dims: [count], dataType, rawData: Uint8Array.from(bytes) })
+      const typed = tensorBytes({ dims: [count], dataType, int32Data: bytes })
+      expect(decodeTensor(typed)).toEqual(decodeTensor(raw))
+      const { dtype, data } = decodeTensor(raw).tensor
+      return [dtype, ...data]
+    }
+    expect(packed(22, 3, [0x8f, 0x07])).toEqual(['i4', -1, -8, 7])
+    expect(packed(21, 3, [0x8f, 0x07])).toEqual(['u4', 15, 8, 7])
+    expect(packed(23, 3, [0x8f, 0x07])).toEqual(['f4e2m1', 15, 8, 7])
+    expect(packed(26, 5, [0b11100100, 2])).toEqual(['i2', 0, 1, -2, -1, -2])
+    expect(packed(25, 5, [0b11100100, 2])).toEqual(['u2', 0, 1, 2, 3, 2])
+    const short = tensorBytes({ dims: [3], dataType: 22, rawData: new Uint8Array(3) })
+    expect(codesOf(() => decodeTensor(short))).toEqual(['A102'])
   })
 
   it.each([

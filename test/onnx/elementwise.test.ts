@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
+import type { DType } from '../../compiler/core/dtype.ts'
 import { nodesOf } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
+import { dataTypes } from './build.ts'
 import { modelOf, runNode, type OneNode } from './one-node.ts'
 
 const f32 = (values: number[], shape = [values.length]): Tensor => tensorOf('f32', shape, values)
@@ -84,6 +86,30 @@ describe('Pow', () => {
     const [power] = runNode({ operator: 'Pow', inputs: [f32([3]), f32([2, 2, 2], [3, 1])], constant: [1] })
     expect(power!.shape).toEqual([3, 1])
     expect(toNumbers(power!)).toEqual([9, 9, 9])
+  })
+})
+
+describe('BitCast', () => {
+  const cast = (x: Tensor, to: DType): Tensor =>
+    runNode({ operator: 'BitCast', opset: 26, inputs: [x], attributes: { to: dataTypes[to] } })[0]!
+  const equal: [Tensor, Tensor][] = [
+    [tensorOf('f32', [2], [1, -2]), tensorOf('i32', [2], [0x3f800000, -0x40000000])],
+    [tensorOf('f64', [1], [1]), tensorOf('u64', [1], [0x3ff0000000000000n])],
+    [tensorOf('f16', [2], [1, -1]), tensorOf('i16', [2], [0x3c00, -0x4400])],
+    [tensorOf('i8', [2], [-1, 5]), tensorOf('u8', [2], [255, 5])],
+    [tensorOf('u8', [2], [0x38, 0x7f]), tensorOf('f8e4m3fn', [2], [1, NaN])],
+    [tensorOf('i4', [2], [-1, 7]), tensorOf('u4', [2], [15, 7])],
+    [tensorOf('i4', [2], [-1, 7]), tensorOf('f4e2m1', [2], [-6, 6])],
+  ]
+
+  it.each(equal.map(([a, b]) => [a.dtype, b.dtype, a, b] as const))('%s and %s', (_, __, a, b) => {
+    expect(cast(a, b.dtype)).toEqual(b)
+    expect(cast(b, a.dtype)).toEqual(a)
+  })
+
+  it('keeps the size of an element', () => {
+    expect(() => cast(tensorOf('f32', [1], [1]), 'i64')).toThrow('A205')
+    expect(() => cast(tensorOf('u8', [1], [1]), 'bool')).toThrow('A203')
   })
 })
 

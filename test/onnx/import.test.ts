@@ -1,11 +1,13 @@
-import { type onnx as types } from 'onnx-proto'
+import onnxProto, { type onnx as types } from 'onnx-proto'
 import { describe, expect, it } from 'vitest'
 import { CompileError, type Diagnostic } from '../../compiler/core/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { verify } from '../../compiler/core/verify.ts'
 import { importModel, type ImportOptions } from '../../compiler/onnx/import.ts'
-import { graph, model, node, stored } from './build.ts'
+import { attribute, graph, model, node, stored } from './build.ts'
+
+const { onnx } = onnxProto
 
 function diagnosticsOf(bytes: Uint8Array, options: ImportOptions = {}): readonly Diagnostic[] {
   try {
@@ -233,6 +235,34 @@ describe('subgraphs and functions', () => {
     expect(run('y = Shifted(x, m)')).toEqual([2, 5])
     expect(run('y = Shifted(x)')).toEqual([1, 5])
     expect(importModel(call('y = Shifted(x)', [shifted])).graph.outputs[0]!.value.type.shape).toEqual([2, 1])
+  })
+
+  it('says why an operator cannot be had', () => {
+    const [found] = diagnosticsOf(model({ inputs: ['x u8[9]'], outputs: ['y'], nodes: ['y = ImageDecoder(x)'] }))
+    expect(found!.code).toBe('A201')
+    expect(found!.hint).toMatch(/decode images first/)
+  })
+
+  it('gives functions their attributes’ default values', () => {
+    const field = (number: number, bytes: Uint8Array): number[] => {
+      const key = (number << 3) | 2
+      const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >> 7)])
+      return [...varint(key), ...varint(bytes.length), ...bytes]
+    }
+    // The schema that encodes these tests lacks FunctionProto.attribute_proto, field 11.
+    const order = onnx.AttributeProto.encode(attribute('order', [0, 1])).finish()
+    const body = onnx.FunctionProto.encode(shifted).finish()
+    const shape = (text: string, given: boolean): readonly number[] => {
+      const attributes = given ? { order: [1, 0] } : {}
+      const caller = model(
+        { inputs: ['x f32[1,2]'], outputs: ['y'], nodes: [node(text, { domain: 'own', attributes })] },
+        { opsetImport: [{ version: 17 }, { domain: 'own', version: 1 }] },
+      )
+      const bytes = Uint8Array.from([...caller, ...field(25, Uint8Array.from([...body, ...field(11, order)]))])
+      return importModel(bytes).graph.outputs[0]!.value.type.shape
+    }
+    expect(shape('y = Shifted(x)', false)).toEqual([1, 2])
+    expect(shape('y = Shifted(x)', true)).toEqual([2, 1])
   })
 
   it('bounds functions that call themselves or one another', () => {

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
-import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { DType, Scalar } from '../../compiler/core/dtype.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { model, node, stored, type AttributeValue } from './build.ts'
+import { stored, type AttributeValue } from './build.ts'
 import { runNode } from './one-node.ts'
 
 const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
@@ -112,11 +110,6 @@ describe('LabelEncoder', () => {
     const [y] = run('LabelEncoder', [tensorOf('i32', [3], [2, 1, 0])], { attributes, opset: 4 })
     expect(y!.data).toEqual(Int16Array.of(4, -3, 9))
   })
-
-  it('has no strings', () => {
-    const attributes = { keys_int64s: [1], values_strings: strings('a') }
-    expect(codeOf(() => encode(tensorOf('i64', [1], [1n]), attributes))).toBe('A202')
-  })
 })
 
 describe('linear models', () => {
@@ -146,18 +139,6 @@ describe('linear models', () => {
     const [label, scores] = run('LinearClassifier', [f32([2, 1], [0.25, 1])], { attributes, outputs: 2 })
     expect(label!.data).toEqual(BigInt64Array.of(-1n, 1n))
     close(scores!, [1, 0, 0.25, 0.75])
-  })
-
-  it('refuses string labels only where they are read', () => {
-    const domain = 'ai.onnx.ml'
-    const names = { classlabels_strings: strings('a', 'b') }
-    const attributes = { coefficients: floats(1, 2), intercepts: floats(0, 0), ...names }
-    const nodes = [node('label, scores = LinearClassifier(x)', { domain, attributes })]
-    const text = (outputs: string[]): Uint8Array =>
-      model({ inputs: ['x f32[1,1]'], outputs, nodes }, { opsetImport: [{ domain, version: 1 }] })
-    expect(codeOf(() => importModel(text(['label', 'scores'])))).toBe('A202')
-    const { graph } = importModel(text(['scores']))
-    close(evaluate(graph, { x: f32([1, 1], [3]) }).scores!, [3, 6])
   })
 })
 

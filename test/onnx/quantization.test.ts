@@ -33,6 +33,41 @@ describe('QuantizeLinear', () => {
   })
 })
 
+describe('narrow types', () => {
+  const quantized = (values: number[], zero: Tensor, attributes = {}): Tensor =>
+    runNode({
+      ...{ operator: 'QuantizeLinear', opset: 23, attributes },
+      inputs: [vector('f32', values), scalar('f32', 2), zero],
+    })[0]!
+  const real = (x: Tensor, zero: Tensor): number[] =>
+    result({ operator: 'DequantizeLinear', opset: 23, inputs: [x, scalar('f32', 2), zero] })
+
+  it('of integers shift and saturate', () => {
+    const x = quantized([3, 100, -100, -1], scalar('i4', -1))
+    expect([x.dtype, ...toNumbers(x)]).toEqual(['i4', 1, 7, -8, -1])
+    expect(real(x, scalar('i4', -1))).toEqual([4, 16, -14, 0])
+    expect(toNumbers(quantized([3, 100, -100], scalar('u2', 1)))).toEqual([3, 3, 0])
+  })
+
+  it('of floats round and saturate, unless they must not', () => {
+    const x = quantized([2.2, -3, 2000], scalar('f8e4m3fn', 0))
+    expect([x.dtype, ...toNumbers(x)]).toEqual(['f8e4m3fn', 1.125, -1.5, 448])
+    expect(real(x, scalar('f8e4m3fn', 0))).toEqual([2.25, -3, 896])
+    expect(toNumbers(quantized([2000], scalar('f8e4m3fn', 0), { saturate: 0 }))).toEqual([NaN])
+    expect(toNumbers(quantized([3, 100], scalar('f4e2m1', 0)))).toEqual([1.5, 6])
+  })
+
+  it('have a scale for each block', () => {
+    const inputs = [vector('i4', [1, 2, 3, 4], [1, 4]), vector('f32', [1, 10], [1, 2]), vector('i4', [0, 1], [1, 2])]
+    const attributes = { axis: 1, block_size: 2 }
+    expect(result({ operator: 'DequantizeLinear', opset: 21, inputs, attributes })).toEqual([1, 2, 20, 30])
+    const powers = [vector('f4e2m1', [1, 6, -3], [3]), scalar('f8e8m0', 4)]
+    expect(
+      result({ operator: 'DequantizeLinear', opset: 25, inputs: powers, attributes: { output_dtype: 1 } }),
+    ).toEqual([4, 24, -12])
+  })
+})
+
 describe('DequantizeLinear', () => {
   it('subtracts integers before it scales', () => {
     const inputs = [vector('i32', [16777217, 5]), scalar('f32', 2), scalar('i32', 16777216)]
@@ -156,6 +191,25 @@ describe('onnxruntime’s quantized operators', () => {
     const inputs = [scalar('f32', 1), scalar('u8', 0), vector('u8', [4]), scalar('f32', 0.5), scalar('u8', 0)]
     const second = [vector('u8', [4]), scalar('f32', 2), scalar('u8', 1)]
     expect(run('QLinearConcat', [...inputs, ...second], { axis: 0 })).toEqual([2, 6])
+  })
+
+  it('multiply by matrices of 4 and 2 bits in blocks', () => {
+    // Rows [1 2 3 | 4] and [5 6 7 | 8] in blocks of 16, of which a row of 17 columns fills one and begins a second.
+    const row = (first: number[], last: number): number[] => [
+      ...first,
+      ...new Array<number>(6).fill(0),
+      last,
+      ...new Array<number>(7).fill(0),
+    ]
+    const bytes = vector('u8', [...row([0x21, 0x03], 4), ...row([0x65, 0x07], 8)], [2, 2, 8])
+    const a = vector('f32', [1, 10, 100, ...new Array<number>(13).fill(0), 1000], [1, 17])
+    const scales = vector('f32', [1, 2, 1, 0.5])
+    const attributes = { K: 17, N: 2, bits: 4, block_size: 16 }
+    // With zero points 1, 0 and 0, 8 (the first in the lower bits), then with 8 throughout.
+    expect(run('MatMulNBits', [a, bytes, scales, vector('u8', [0x01, 0x80])], attributes)).toEqual([8210, 765])
+    expect(run('MatMulNBits', [a, bytes, scales], attributes)).toEqual([-8567, -123])
+    const pairs = [vector('f32', [1, 1, 1, 1], [1, 4]), vector('u8', [0b11100100], [1, 1, 1]), scalar('f32', 1)]
+    expect(run('MatMulNBits', pairs, { K: 4, N: 1, bits: 2, block_size: 4 })).toEqual([-2])
   })
 
   it('multiply matrices into real or quantized results', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { graph, stored, type AttributeValue } from './build.ts'
 import { runNode, type OneNode } from './one-node.ts'
 
 const f32 = (values: number[], shape = [values.length]): Tensor => tensorOf('f32', shape, values)
@@ -69,6 +70,26 @@ describe('Attention', () => {
     expect(stage(1)).toEqual([a, b, a, b])
     expect(stage(2)).toEqual([a, -Infinity, a, b])
     expect(stage(3)).toEqual([1, 0, 0.4496, 0.5504])
+  })
+})
+
+describe('FlexAttention', () => {
+  // Two query heads, both zeros, share one head of keys: weights of 1/2.
+  const inputs = [f32([0, 0], [1, 2, 1, 1]), f32([1, 2], [1, 1, 2, 1]), f32([10, 20], [1, 1, 2, 1])]
+  const attend = (attributes: NonNullable<OneNode['attributes']>): number[] =>
+    result({ operator: 'FlexAttention', domain: 'ai.onnx.preview', inputs, attributes })
+  const modified = (nodes: string, value: Tensor): AttributeValue => ({
+    graph: graph({ inputs: ['s'], outputs: ['r'], nodes: [nodes], initializers: [stored('m', value)] }),
+  })
+
+  it('passes scores and probabilities through subgraphs', () => {
+    expect(attend({})).toEqual([15, 15])
+    expect(attend({ score_mod: modified('r = Add(s, m)', f32([0, Math.log(3)])) })).toEqual([17.5, 17.5])
+    expect(attend({ prob_mod: modified('r = Mul(s, m)', f32([2])) })).toEqual([30, 30])
+  })
+
+  it('wants results of the same shape', () => {
+    expect(() => attend({ score_mod: modified('r = Squeeze(s, m)', tensorOf('i64', [1], [0])) })).toThrow('A205')
   })
 })
 

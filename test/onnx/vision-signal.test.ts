@@ -42,6 +42,24 @@ describe('regions and columns', () => {
     expect(run({ operator: 'RoiAlign', inputs, attributes })).toEqual([[5.5, 6.5]])
   })
 
+  it('RoiAlign takes as many samples as a cell has elements where none are asked for', () => {
+    const x = f32([1, 1, 1, 6], [0, 1, 2, 3, 4, 5])
+    // 4 and 1 elements wide, then turned inside out, then 4 again.
+    const rois = f32([4, 4], [0.5, 0.5, 4.5, 1.5, 1, 0.5, 2, 1.5, 3, 0.5, 1, 1.5, 1.5, 0.5, 5.5, 1.5])
+    const node = { operator: 'RoiAlign', opset: 16, inputs: [x, rois, i64(0, 0, 0, 0)], constant: [1] }
+    // Half-pixel coordinates: samples at 0.5 … 3.5 of the first, 1 of the second, 1.5 … 4.5 of the last.
+    expect(run(node)).toEqual([[2, 1, 0, 3]])
+    expect(run({ ...node, attributes: { mode: 'max' } })).toEqual([[2, 1, 0, 2.5]])
+  })
+
+  it('MaxRoiPool takes the maximum of the elements that a cell touches', () => {
+    const x = f32([1, 1, 3, 4], [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23])
+    const attributes = { pooled_shape: [1, 2], spatial_scale: { float: 0.5 } }
+    // Columns 0 … 2 of rows 0 … 1 (the scale is 1/2): cells of 1.5 columns touch two. The second region is outside.
+    const inputs = [x, f32([2, 5], [0, 0, 0, 4, 2, 0, 20, 20, 24, 24])]
+    expect(run({ operator: 'MaxRoiPool', inputs, attributes })).toEqual([[11, 12, 0, 0]])
+  })
+
   it('DeformConv samples where the offsets say', () => {
     const x = f32([1, 1, 1, 4], [1, 2, 3, 4])
     const w = f32([1, 1, 1, 2], [1, 10])

@@ -1,4 +1,4 @@
-import { isBigInt } from '../dtype.ts'
+import { isBigInt, isStorageOnly } from '../dtype.ts'
 import { normalize } from '../scalar.ts'
 import { elementCount, rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
@@ -55,7 +55,7 @@ export const convolution: Facets<ConvolutionAttrs> = {
       a.window.every((axis) => axis.baseDilation === 1), 'padding between spread elements is 0')
     const dtype = accumulatorOf(x.dtype)
     require(dtype === accumulatorOf(w.dtype), `convolution of ${x.dtype} and ${w.dtype}`)
-    require(dtype !== 'bool' && dtype !== 'f16' && dtype !== 'bf16', `convolution does not take ${x.dtype}`)
+    require(dtype !== 'bool' && !isStorageOnly(dtype), `convolution does not take ${x.dtype}`)
     const spatial = windowShape(
       a.lhs.spatial.map((i) => x.shape[i]!),
       a.window,

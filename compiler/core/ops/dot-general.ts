@@ -1,4 +1,4 @@
-import { isBigInt, type DType } from '../dtype.ts'
+import { isBigInt, isStorageOnly, type DType } from '../dtype.ts'
 import { normalize } from '../scalar.ts'
 import { elementCount, rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
@@ -54,7 +54,7 @@ export const dotGeneral: Facets<DotGeneralAttrs> = {
           .length, `${formatType(lhs)} and ${formatType(rhs)} do not match along axes ${a.lhsContract.join(',')} and ${a.rhsContract.join(',')}`)
     const out = accumulatorOf(lhs.dtype)
     require(out === accumulatorOf(rhs.dtype), `dot_general of ${lhs.dtype} and ${rhs.dtype}`)
-    require(out !== 'bool' && out !== 'f16' && out !== 'bf16', `dot_general does not take ${lhs.dtype}`)
+    require(out !== 'bool' && !isStorageOnly(out), `dot_general does not take ${lhs.dtype}`)
     const shape = [
       ...a.lhsBatch.map((i) => lhs.shape[i]!),
       ...freeAxes(lhs.shape.length, a.lhsBatch, a.lhsContract).map((i) => lhs.shape[i]!),

@@ -1,7 +1,7 @@
 import { parts, type Expr } from '../expr.ts'
 import { compileExpr } from '../scalar.ts'
 import { broadcastShapes, broadcastStrides, walk } from '../shape.ts'
-import { reader, writer, zeros, type TensorType } from '../tensor.ts'
+import { scalarReader, scalarWriter, zeros, type TensorType } from '../tensor.ts'
 import { mixed, require, toResult, type Facets } from './facets.ts'
 
 export interface MapAttrs {
@@ -30,8 +30,8 @@ export const map: Facets<MapAttrs> = {
   evaluate: (operands, attrs) => {
     const [type] = map.type(operands, attrs) as [TensorType]
     const result = zeros(type.dtype, type.shape)
-    const write = writer(result)
-    const reads = operands.map(reader)
+    const write = scalarWriter(result)
+    const reads = operands.map(scalarReader)
     const f = compileExpr(attrs.expr)
     const args = reads.map(() => 0 as number | bigint)
     let at = 0

@@ -1,4 +1,4 @@
-import { integerRange, isFloat, type DType, type Scalar } from '../dtype.ts'
+import { integerRange, isFloat, isStorageOnly, type DType, type Scalar } from '../dtype.ts'
 import { binaryScalar, normalize } from '../scalar.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, writer, zeros, type TensorType } from '../tensor.ts'
@@ -29,7 +29,7 @@ export const combiner = (kind: ReduceKind, dtype: DType): ((a: Scalar, b: Scalar
 
 export function requireReducible(kind: ReduceKind, dtype: DType): void {
   const legal = kind === 'and' || kind === 'or' ? !isFloat(dtype) : dtype !== 'bool' || kind === 'max' || kind === 'min'
-  require(legal && dtype !== 'f16' && dtype !== 'bf16', `reduce ${kind} does not take ${dtype}`)
+  require(legal && !isStorageOnly(dtype), `reduce ${kind} does not take ${dtype}`)
 }
 
 /** Combines the elements along `axes`, which vanish from the shape (StableHLO reduce). */

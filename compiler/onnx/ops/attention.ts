@@ -3,6 +3,7 @@ import * as expr from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import * as f from '../../core/formula.ts'
+import { attentionScores, weightedValues } from '../shared/attention.ts'
 
 /** [batch, heads, sequence, size] from that or from [batch, sequence, heads · size] with the heads of attribute `name`. */
 function splitHeads(c: OpContext, x: Value, name: string): Value {
@@ -54,20 +55,15 @@ export const attention: Operator = {
     const [, keyHeads = 0, keys = 0] = key.type.shape
     const width = value.type.shape.at(-1) ?? 0
     c.check(keyHeads >= 1 && heads % keyHeads === 0, `${heads} query heads do not divide among ${keyHeads} of keys`)
-    const group = heads / keyHeads
 
-    const grouped = b.reshape(query, [batch, keyHeads, group * queries, size])
-    const dot = { lhsBatch: [0, 1], rhsBatch: [0, 1], lhsContract: [3] }
-    const products = b.dotGeneral(grouped, key, { ...dot, rhsContract: [3] })
     const scale = c.float('scale', 1 / Math.sqrt(size))
-    const scores = b.map([b.reshape(products, [batch, heads, queries, keys])], (e) => f.mul(e, scale))
+    const scores = b.map([attentionScores(b, query, key)], (e) => f.mul(e, scale))
 
     const softcap = c.float('softcap', 0)
     const capped = softcap > 0 ? b.map([scores], (e) => f.mul(f.tanh(f.div(e, softcap)), softcap)) : scores
     const biased = masked(c, capped, queries, keys)
     const weights = maskedSoftmax(c, biased)
-    const flat = b.reshape(weights, [batch, keyHeads, group * queries, keys])
-    const result = b.reshape(b.dotGeneral(flat, value, { ...dot, rhsContract: [2] }), [batch, heads, queries, width])
+    const result = weightedValues(b, weights, value)
     const merged = b.reshape(b.transpose(result, [0, 2, 1, 3]), [batch, queries, heads * width])
     const stages = [scores, capped, biased, weights]
     const stage = stages[c.int('qk_matmul_output_mode', 0)]

@@ -3,6 +3,7 @@ import { normalizeAxis, range } from '../shared/axes.ts'
 
 export const concat: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const operands = range(0, c.inputs.length).map((i) => c.input(i))
     const axis = c.opset >= 4 ? c.int('axis') : c.int('axis', 1)

@@ -7,6 +7,7 @@ const maxSize = 64
 
 /** By elimination with partial pivoting, one column at a time. */
 export const det: Operator = {
+  limits: `matrices of ${maxSize} rows at most`,
   lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)

@@ -4,6 +4,7 @@ import type { OpContext, Operator } from '../context.ts'
 /** A matrix: the axes before `axis` become its rows, the others its columns. */
 export const flatten: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const { shape } = c.input(0).type
     const axis = c.int('axis', 1)

@@ -7,6 +7,7 @@ export const gatherNd: Operator = {
   floats: 'storage',
   keeps: (c, input, axis) =>
     input === 1 && axis >= c.int('batch_dims', 0) && axis < c.input(1).type.shape.length - 1 ? axis : undefined,
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type

@@ -12,6 +12,7 @@ export const gather: Operator = {
     if (along === axis) return undefined
     return axis < along ? axis : axis - 1 + c.input(1).type.shape.length
   },
+  strings: true,
   lower: (c) => {
     const { b } = c
     const x = c.input(0)

@@ -1,3 +1,8 @@
 import type { Operator } from '../context.ts'
 
-export const identity: Operator = { floats: 'storage', items: true, lower: (c) => [c.item(0) ?? c.input(0)] }
+export const identity: Operator = {
+  floats: 'storage',
+  items: true,
+  strings: true,
+  lower: (c) => [c.item(0) ?? c.input(0)],
+}

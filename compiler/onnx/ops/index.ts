@@ -6,6 +6,7 @@ import { attention } from './attention.ts'
 import { averagePool } from './average-pool.ts'
 import { batchNormalization } from './batch-normalization.ts'
 import { binaryOperators } from './binary.ts'
+import { bitCast } from './bit-cast.ts'
 import { bitShift } from './bit-shift.ts'
 import { cast, castLike } from './cast.ts'
 import { causalConvWithState } from './causal-conv-with-state.ts'
@@ -29,6 +30,7 @@ import { einsum } from './einsum.ts'
 import { expand } from './expand.ts'
 import { eyeLike } from './eye-like.ts'
 import { flatten } from './flatten.ts'
+import { flexAttention } from './flex-attention.ts'
 import { dft, stft } from './fourier.ts'
 import { gather } from './gather.ts'
 import { gatherElements } from './gather-elements.ts'
@@ -51,6 +53,7 @@ import { globalLpPool, lpPool } from './lp-pool.ts'
 import { lrn } from './lrn.ts'
 import { matMul } from './mat-mul.ts'
 import { maxPool } from './max-pool.ts'
+import { maxRoiPool } from './max-roi-pool.ts'
 import { maxUnpool } from './max-unpool.ts'
 import { meanVarianceNormalization } from './mean-variance-normalization.ts'
 import { microsoftOperators } from './microsoft/index.ts'
@@ -112,6 +115,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Attention: attention,
   AveragePool: averagePool,
   BatchNormalization: batchNormalization,
+  BitCast: bitCast,
   BitShift: bitShift,
   Cast: cast,
   CastLike: castLike,
@@ -163,6 +167,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   MatMul: matMul,
   MatMulInteger: matMulInteger,
   MaxPool: maxPool,
+  MaxRoiPool: maxRoiPool,
   MaxUnpool: maxUnpool,
   MeanVarianceNormalization: meanVarianceNormalization,
   NegativeLogLikelihoodLoss: negativeLogLikelihoodLoss,
@@ -205,4 +210,5 @@ export const operators: Readonly<Record<string, Operator>> = {
   Unsqueeze: unsqueeze,
   Upsample: upsample,
   Where: where,
+  'ai.onnx.preview.FlexAttention': flexAttention,
 }

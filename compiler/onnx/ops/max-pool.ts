@@ -61,6 +61,7 @@ function flatIndices(c: OpContext, x: Value, axes: readonly WindowAxis[], shape:
 }
 
 export const maxPool: Operator = {
+  limits: `Indices for windows of ${maxTaps} elements at most`,
   lower: (c) => {
     const x = c.input(0)
     const { axes } = poolWindows(c, x)

@@ -1,4 +1,4 @@
-import { isFloat, type DType } from '../../core/dtype.ts'
+import { byteSize, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType } from '../../core/dtype.ts'
 import { convert } from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import * as f from '../../core/formula.ts'
@@ -12,13 +12,19 @@ function resultType(c: OpContext): DType {
   return c.int('output_dtype', 0) === 0 ? 'u8' : c.dtype('output_dtype')
 }
 
+/** `storage`: the zero point tells the result's dtype. */
 export const quantizeLinear: Operator = {
+  floats: 'storage',
   lower: (c: OpContext) => {
-    const x = c.input(0)
-    const scale = c.input(1)
+    const [x, scale] = [0, 1].map((i) => {
+      const value = c.input(i)
+      return isFloat(value.type.dtype) && isStorageOnly(value.type.dtype) ? c.b.convert(value, 'f32') : value
+    })
     const dtype = resultType(c)
-    if (!['i8', 'u8', 'i16', 'u16'].includes(dtype)) c.unsupported(`quantization to ${dtype}`)
-    c.check(isFloat(scale.type.dtype), `the scale is ${scale.type.dtype}`)
-    return [linear(c, x, scale, (e, s, z) => saturated(f.div(convert(e, s.dtype), s), z, dtype))]
+    const narrow = isInteger(dtype) && byteSize(dtype) <= 2
+    if (!narrow && !isSmallFloat(dtype)) c.unsupported(`quantization to ${dtype}`)
+    c.check(isFloat(scale!.type.dtype), `the scale is ${scale!.type.dtype}`)
+    const saturate = c.int('saturate', 1) !== 0
+    return [linear(c, x!, scale!, (e, s, z) => saturated(f.div(convert(e, s.dtype), s), z, dtype, saturate))]
   },
 }

@@ -4,6 +4,7 @@ import type { OpContext, Operator } from '../context.ts'
 /** Dimension 0 keeps the input's unless `allowzero`, -1 is what remains. */
 export const reshape: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const given = c.opset >= 5 ? c.constantInts(1) : c.ints('shape')

@@ -125,6 +125,7 @@ function lowerBatched(c: OpContext, scanCount: number, outputCount: number): Val
 export const scan: Operator = {
   since: 8,
   floats: 'storage',
+  limits: 'before opset 9 without sequence_lens',
   lower: (c: OpContext) => {
     const scanCount = c.int('num_scan_inputs')
     const stateCount = c.inputs.length - scanCount - (c.opset < 9 ? 1 : 0)

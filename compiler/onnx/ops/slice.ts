@@ -14,6 +14,7 @@ export const slice: Operator = {
     const starts = c.opset >= 10 ? c.constantInts(1) : c.ints('starts')
     return input === 0 && !axesOf(c, starts).includes(axis) ? axis : undefined
   },
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type

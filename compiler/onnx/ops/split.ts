@@ -18,6 +18,7 @@ function partsOf(c: OpContext, length: number): number[] {
 
 export const split: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const axis = normalizeAxis(c, c.int('axis', 0), x.type.shape.length)

@@ -18,6 +18,7 @@ export const squeeze: Operator = {
     const axes = squeezed(c)
     return input === 0 && !axes.includes(axis) ? axis - axes.filter((a) => a < axis).length : undefined
   },
+  strings: true,
   lower: (c: OpContext) => {
     const { shape } = c.input(0).type
     const axes = squeezed(c)
@@ -42,6 +43,7 @@ export const unsqueeze: Operator = {
     const others = range(0, c.input(0).type.shape.length + given.length).filter((i) => !added.includes(i))
     return input === 0 ? others[axis] : undefined
   },
+  strings: true,
   lower: (c: OpContext) => {
     const shape = [...c.input(0).type.shape]
     const given = axesOf(c)

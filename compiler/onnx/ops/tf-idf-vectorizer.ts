@@ -29,6 +29,7 @@ function occurrences(c: OpContext, x: Value, pool: readonly (readonly bigint[])[
 /** Counts of the n-grams of a pool of integers, with up to max_skip_count elements left out between two of an n-gram. */
 export const tfIdfVectorizer: Operator = {
   since: 9,
+  limits: 'n-grams of integers',
   lower: (c: OpContext) => {
     const { b } = c
     if (!c.has('pool_int64s')) c.unsupported('n-grams of strings')

@@ -10,6 +10,7 @@ function repeatsOf(c: OpContext, rank: number): number[] {
 
 export const tile: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)

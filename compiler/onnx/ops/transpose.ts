@@ -5,6 +5,7 @@ const permOf = (c: OpContext): number[] => c.ints('perm', range(0, c.input(0).ty
 
 export const transpose: Operator = {
   floats: 'storage',
+  strings: true,
   keeps: (c, _input, axis) => permOf(c).indexOf(axis),
   lower: (c) => [c.b.transpose(c.input(0), permOf(c))],
 }

@@ -1,3 +1,4 @@
+import { isStorageOnly } from '../../core/dtype.ts'
 import { arg, constant as constantExpr, substitute } from '../../core/expr.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
@@ -12,7 +13,7 @@ const mostReads = 12
 function inlineConstant(value: Value): Lazy | undefined {
   if (value.node.op !== 'constant' || elementCount(value.type.shape) !== 1) return undefined
   const { dtype } = value.type
-  if (dtype === 'f16' || dtype === 'bf16') return undefined
+  if (isStorageOnly(dtype)) return undefined
   const expr = constantExpr(reader(value.node.attrs.value)(0), dtype)
   return { type: value.type, expr, args: [], nodes: [] }
 }

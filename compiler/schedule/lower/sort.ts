@@ -8,9 +8,14 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 const templates: Partial<Record<string, TemplateName>> = {
   f32: 'f32_sort',
   f64: 'f64_sort',
+  i8: 'i8_sort',
+  i16: 'i16_sort',
   i32: 'i32_sort',
   i64: 'i64_sort',
   u8: 'u8_sort',
+  u16: 'u16_sort',
+  u32: 'u32_sort',
+  u64: 'u64_sort',
 }
 
 /** Rows are sorted by merging index lists, then the values are gathered. */

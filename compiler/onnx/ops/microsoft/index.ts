@@ -4,6 +4,7 @@ import { rmsNormalization } from '../layer-normalization.ts'
 import { quantizeLinear } from '../quantize-linear.ts'
 import { fusedConv, fusedMatMul } from './fused.ts'
 import { geluOperators } from './gelu.ts'
+import { matMulNBits } from './mat-mul-n-bits.ts'
 import { qGemm } from './q-gemm.ts'
 import { qlinearOperators } from './qlinear.ts'
 import { skipLayerNormalization, skipSimplifiedLayerNormalization } from './skip-layer-normalization.ts'
@@ -17,6 +18,7 @@ export const microsoftOperators: Readonly<Record<string, Operator>> = {
   'com.microsoft.DequantizeLinear': dequantizeLinear,
   'com.microsoft.FusedConv': fusedConv,
   'com.microsoft.FusedMatMul': fusedMatMul,
+  'com.microsoft.MatMulNBits': matMulNBits,
   'com.microsoft.QGemm': qGemm,
   'com.microsoft.QuantizeLinear': quantizeLinear,
   'com.microsoft.SkipLayerNormalization': skipLayerNormalization,

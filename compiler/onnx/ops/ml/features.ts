@@ -4,9 +4,9 @@ import { constantOf } from '../../../core/evaluate.ts'
 import { convert } from '../../../core/expr.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { toNumbers } from '../../../core/tensor.ts'
-import { fail } from '../../../core/diagnostic.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/formula.ts'
+import { isStrings } from '../../item.ts'
 import { takeFixed } from '../../shared/indices.ts'
 import { computeDType, floatRows } from './rows.ts'
 
@@ -90,9 +90,19 @@ export const binarizer: Operator = {
 
 /** An element that is no category gives zeros, even where attribute `zeros` wants onnxruntime to fail. */
 export const oneHotEncoder: Operator = {
+  items: true,
   lower: (c: OpContext) => {
+    const item = c.item(0)
+    const names = c.strings('cats_strings', [])
+    if (item && isStrings(item)) {
+      c.check(names.length > 0, 'categories are integers, the input is strings')
+      const column = c.b.reshape(item.places, [...item.places.type.shape, 1])
+      // A category that is in no list equals no string.
+      const places = names.map((name) => (item.list.includes(name) ? item.list.indexOf(name) : -2))
+      return [c.b.map([column, c.b.vector(places, 'i32')], (v, k) => convert(f.eq(v, k), 'f32'))]
+    }
     const x = c.input(0)
-    if (c.strings('cats_strings', []).length > 0) fail('A202', 'categories are strings')
+    c.check(names.length === 0, `categories are strings, the input is ${x.type.dtype}`)
     const categories = c.bigints('cats_int64s')
     c.check(new Set(categories).size === categories.length, 'categories repeat')
     const column = c.b.reshape(x, [...x.type.shape, 1])
@@ -104,6 +114,7 @@ export const oneHotEncoder: Operator = {
 /** Elements along the last axis; those of a vector become one row. */
 export const arrayFeatureExtractor: Operator = {
   floats: 'storage',
+  strings: true,
   lower: (c: OpContext) => {
     const { b } = c
     const { shape } = c.input(0).type
@@ -139,5 +150,14 @@ export const featureVectorizer: Operator = {
   },
 }
 
-/** A sequence of maps from label to score is the scores' tensor itself. */
-export const zipMap: Operator = { lower: (c: OpContext) => [c.input(0)] }
+/** A sequence of maps from label to score is the scores' tensor, with the labels beside it. */
+export const zipMap: Operator = {
+  lower: (c: OpContext) => {
+    const scores = c.input(0)
+    const strings = c.strings('classlabels_strings', [])
+    const classes = strings.length > 0 ? strings : c.ints('classlabels_int64s', [])
+    const count = scores.type.shape.at(-1)
+    c.check(classes.length === 0 || classes.length === count, `${classes.length} labels for ${count} scores`)
+    return [classes.length === 0 ? scores : { scores, classes }]
+  },
+}

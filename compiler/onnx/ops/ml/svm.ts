@@ -4,9 +4,11 @@ import { tensorOf } from '../../../core/tensor.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
 import * as f from '../../../core/formula.ts'
+import type { Item } from '../../item.ts'
 import { classLabels, type Labels } from './labels.ts'
 import { project } from './linear.ts'
-import { bothScores, postTransform, transformScores } from './post-transform.ts'
+import { couple } from './coupling.ts'
+import { bothScores, logistic, postTransform, transformScores } from './post-transform.ts'
 import { floatRows } from './rows.ts'
 
 /** The kernel of every row with every support vector, [rows, vectors]. */
@@ -63,7 +65,7 @@ export const svmRegressor: Operator = {
 }
 
 /** Each class against the rest, by weights for each feature. */
-function linearMachine(c: OpContext, labels: Labels, hasProbabilities: boolean): Value[] {
+function linearMachine(c: OpContext, labels: Labels, hasProbabilities: boolean): Item[] {
   const { b } = c
   const coefficients = c.floats('coefficients')
   const [rho = 0] = c.floats('rho')
@@ -81,8 +83,27 @@ function linearMachine(c: OpContext, labels: Labels, hasProbabilities: boolean):
 const pairsOf = (classes: number): [number, number][] =>
   range(0, classes).flatMap((i) => range(i + 1, classes).map((j): [number, number] => [i, j]))
 
+/** Most classes whose probabilities are computed: the code grows with each. */
+const mostCoupled = 16
+
+/** Probabilities of the classes, [rows, classes], from the scores of pairs by Platt's sigmoids. */
+function probabilities(c: OpContext, pairs: readonly [number, number][], scores: Value, classes: number): Value {
+  const { b } = c
+  const [slopes, offsets] = [c.floats('prob_a'), c.floats('prob_b')]
+  const enough = slopes.length >= pairs.length && offsets.length >= pairs.length
+  c.check(enough, `${slopes.length} prob_a and ${offsets.length} prob_b for ${pairs.length} pairs of classes`)
+  if (classes > mostCoupled) c.unsupported(`probabilities of ${classes} classes`)
+  const column = (values: readonly number[]): Value => b.vector(values.slice(0, pairs.length), 'f32')
+  const first = b.map([scores, column(slopes), column(offsets)], (s, slope, offset) => {
+    const p = f.sub(1, logistic(f.add(f.mul(s, slope), offset)))
+    return f.clamp(p, Math.fround(1e-7), Math.fround(1 - 1e-7))
+  })
+  return b.transpose(couple(b, pairs, b.transpose(first, [1, 0]), classes), [1, 0])
+}
+
 /** One against one. Row j - 1 (of class i's vectors) and row i (of class j's) of the coefficients decide between i and j. */
 export const svmClassifier: Operator = {
+  limits: `probabilities of ${mostCoupled} classes at most`,
   lower: (c: OpContext) => {
     const { b } = c
     const labels = classLabels(c, 'classlabels_ints')
@@ -91,7 +112,6 @@ export const svmClassifier: Operator = {
     const count = sizes.reduce((a, n) => a + n, 0)
     const hasProbabilities = c.floats('prob_a', []).length > 0
     if (count === 0) return linearMachine(c, labels, hasProbabilities)
-    if (hasProbabilities) c.unsupported('probabilities by pairwise coupling (prob_a, prob_b)')
     c.check(
       sizes.length === classes && sizes.every((n) => n >= 0),
       `vectors_per_class [${sizes.join(',')}] for ${classes} classes`,
@@ -123,6 +143,7 @@ export const svmClassifier: Operator = {
     const losses = range(0, classes).map((k) => pairs.filter(([, j]) => k === j).length)
     const votes = b.binary('add', project(c, wins, gain, classes), b.vector(losses, 'f32'))
     const label = labels.of(b.argreduce(votes, { kind: 'max', axis: 1, last: false }))
+    if (hasProbabilities) return [label, probabilities(c, pairs, scores, classes)]
     const transform = postTransform(c)
     if (classes > 2) return [label, transformScores(b, scores, transform)]
     return [label, bothScores(c, scores, transform === 'NONE' ? 'signed' : 'probability', transform)]

@@ -2,6 +2,7 @@ import type { Builder } from '../../../core/builder.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
+import type { Item } from '../../item.ts'
 import { classLabels, type Labels } from './labels.ts'
 import { bothScores, postTransform, transformScores, transformTargets } from './post-transform.ts'
 import { computeDType, rows } from './rows.ts'
@@ -81,7 +82,7 @@ function decide(
   votes: Aggregated,
   base: readonly number[],
   weights: readonly Vote[],
-): Value[] {
+): [Item, Value] {
   const { b } = c
   const transform = postTransform(c)
   const { dtype, shape } = votes.scores.type
@@ -123,9 +124,9 @@ function decide(
   const positive = b.reshape(b.binary('gt', deciding, b.scalar(isProbability ? 0.5 : 0, dtype)), [shape[0]!])
   const separate = (): Value => transformScores(b, b.concatenate([score0, score1], 1), transform)
   const joint = (): Value => bothScores(c, score0, isProbability ? 'probability' : 'signed', transform)
-  // Where both classes have weights the labels are 1 and 0, whatever the model calls them.
+  // Where both classes have weights the labels are 1 and 0, whatever integers the model has for them.
   return [
-    oneClass ? labels.choose(positive) : b.convert(positive, 'i64'),
+    oneClass || labels.areStrings ? labels.choose(positive) : b.convert(positive, 'i64'),
     two ? separate() : pick(b, voted, separate, joint),
   ]
 }
@@ -142,7 +143,7 @@ export const treeEnsembleClassifier: Operator = {
     const votes = aggregateVotes(c, inputRows(c), forest, labels.count, 'SUM')
     if (labels.count === 2) {
       const [label, scores] = decide(c, labels, votes, base, forest.leaves.flat())
-      return [label!, b.convert(scores!, 'f32')]
+      return [label, b.convert(scores, 'f32')]
     }
     const scores = addBase(c, votes.scores, base)
     const transformed = b.convert(transformTargets(b, scores, postTransform(c)), 'f32')

@@ -2,11 +2,16 @@
  * attar as a library: what the command line, the bundler plugin and the benchmarks call, and nothing below it. Importing it
  * is cheap; the code generator is loaded by the first `compile`.
  */
+import type { QuantizeOptions } from './compress/index.ts'
 import type { Compiled } from './core/artefact.ts'
-import type { CompileOptions } from './pipeline.ts'
+import type { Executor } from './core/executor.ts'
+import type { Graph } from './core/graph.ts'
+import { importModel, type ImportOptions } from './onnx/import.ts'
+import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
   abiVersion,
+  preprocessKey,
   targets,
   type Compiled,
   type KernelReport,
@@ -26,9 +31,20 @@ export {
 } from './core/diagnostic.ts'
 export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'
+export type { Executor, Run } from './core/executor.ts'
 export { allNodesOf, nodesOf, type Graph, type Node } from './core/graph.ts'
 export { printGraph } from './core/print.ts'
+export {
+  metrics,
+  type Accuracy,
+  type LayerReport,
+  type Metric,
+  type QuantizationReport,
+  type RangeReport,
+} from './core/quantization-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
+export type { Progress, Sample } from './compress/calibrate.ts'
+export { accuracyOf, defaultMetric, outputWidth, type Validation } from './compress/metric.ts'
 export {
   bytesOf,
   formatType,
@@ -52,14 +68,32 @@ export {
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export { artefacts, moduleFile } from './package/index.ts'
-export type { CompileOptions } from './pipeline.ts'
+export type { CompileOptions, Imported } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
 
 /**
- * The WebAssembly modules of an ONNX model, with what stands in them. Throws a CompileError with all diagnostics of the
- * phase that found any.
+ * The WebAssembly modules of an ONNX model, or of what `quantize` made of one, with what stands in them. Throws a
+ * CompileError with all diagnostics of the phase that found any.
  */
-export async function compile(model: Uint8Array, options: CompileOptions = {}): Promise<Compiled> {
+export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
   const pipeline = await import('./pipeline.ts')
   return pipeline.compile(model, options)
+}
+
+export interface QuantizeModelOptions extends ImportOptions, Omit<QuantizeOptions, 'executor'> {
+  /** What runs the model on the samples; compiled modules unless given. */
+  readonly executor?: Executor
+}
+
+/**
+ * A model with 8-bit integers for its weights, and unless `mode` is `weights` for its activations, in ranges that its
+ * values take on the calibration samples. `compile` takes what comes back. Throws a CompileError where the model or the
+ * samples will not do.
+ */
+export async function quantize(model: Uint8Array | Graph, options: QuantizeModelOptions): Promise<Required<Imported>> {
+  const { graph, metadata } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
+  const compress = await import('./compress/index.ts')
+  const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
+  const { graph: quantized, report } = await compress.quantize(graph, { ...options, executor })
+  return { graph: quantized, metadata, quantization: report }
 }

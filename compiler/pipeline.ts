@@ -10,6 +10,7 @@ import {
   type Target,
 } from './core/artefact.ts'
 import { countsOf, type Graph } from './core/graph.ts'
+import type { QuantizationReport } from './core/quantization-report.ts'
 import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
@@ -36,8 +37,17 @@ export interface CompileOptions {
   readonly onPhase?: (phase: string) => void
 }
 
+/** A model past the front end. */
+export interface Imported {
+  readonly graph: Graph
+  readonly metadata: Readonly<Record<string, string>>
+  /** How the graph came to be quantized, for the report. */
+  readonly quantization?: QuantizationReport
+}
+
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
-export async function compile(model: Uint8Array, options: CompileOptions = {}): Promise<Compiled> {
+export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
+  if (!(model instanceof Uint8Array)) return compileGraph(model.graph, { ...options, ...model })
   options.onPhase?.('import')
   const { graph, metadata, names } = importModel(model, options)
   return compileGraph(graph, { ...options, metadata, names })
@@ -48,6 +58,7 @@ export async function compileGraph(
   graph: Graph,
   options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
+    readonly quantization?: QuantizationReport
     readonly names?: PortNames
   } = {},
 ): Promise<Compiled> {
@@ -85,7 +96,8 @@ export async function compileGraph(
   const modules = Object.fromEntries(
     wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec, options.instrument)]),
   )
-  return { modules, spec, report: reportOf(program, plan) }
+  const { quantization } = options
+  return { modules, spec, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
 }
 
 function reportOf(program: Program, plan: MemoryPlan): Report {

@@ -3,13 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { randomInputs } from '../data/index.ts'
-import { bytesOf, moduleFile, targets, type ModuleSpec, type Tensor } from '../index.ts'
+import { moduleFile, targets, type ModuleSpec } from '../index.ts'
 import type { Engine } from './engines/index.ts'
 import { macsPerIteration, peakModule } from './peak.ts'
-import { typeNames, type Peer } from './peer.ts'
-import { comparison, measurement, ratiosOf, type Comparison, type Measurement } from './results.ts'
+import type { Absence, Peer } from './peers/index.ts'
+import { comparison, measurement, type Comparison, type Measurement } from './results.ts'
 import { sizesOf } from './sizes.ts'
-import { moduleFiles, peakFiles, taskScript, type Measured, type Payload, type Start, type Value } from './task.ts'
+import { moduleFiles, peakFiles, taskScript, type Measured, type Payload, type Start } from './task.ts'
+import { toValue } from './value.ts'
 
 /** A compiled model's files: `NAME.js` and its modules. */
 export interface BenchModel {
@@ -29,16 +30,18 @@ export interface BenchOptions {
   readonly warmUpMs: number
   /** Of the random inputs. */
   readonly seed: number
-  readonly peer?: Peer
+  /** Systems that are measured beside attar, on the same inputs. */
+  readonly peers?: readonly Peer[]
   /** Called when something begins that takes long. */
   readonly onStep?: (what: string) => void
 }
 
 export interface EngineBench {
+  /** attar's first. */
   readonly measurements: readonly Measurement[]
-  readonly comparison?: Comparison
-  /** Why the peer was not measured. */
-  readonly peerAbsent?: string
+  /** One for each peer that was measured. */
+  readonly comparisons: readonly Comparison[]
+  readonly absent: readonly Absence[]
   /** 10⁹ f32 multiply-accumulates per second in registers. */
   readonly peakGmacs: number
 }
@@ -46,7 +49,7 @@ export interface EngineBench {
 const patienceMs = 60_000
 
 /**
- * Measures a model on an engine, and a peer on the same inputs: both in one process, their samples in turns.
+ * Measures a model on an engine, and peers on the same inputs: all in one process, their samples in turns.
  * @throws Error if the engine or the model does, with its message.
  */
 export async function bench(engine: Engine, model: BenchModel, options: BenchOptions): Promise<EngineBench> {
@@ -59,61 +62,80 @@ export async function bench(engine: Engine, model: BenchModel, options: BenchOpt
   }
 }
 
-/** Runs the task, which starts one system alone or measures attar, with or without the peer. */
-type Run = (start: Payload['start'], peer: Peer | undefined) => Promise<unknown>
+/** Runs the task, which starts one system alone or measures all in turns. */
+type Run = (start: Payload['start'], peers: readonly Peer[]) => Promise<unknown>
 
 /** `folder` holds the modules that measure the peak. */
 async function measure(engine: Engine, model: BenchModel, options: BenchOptions, folder: string): Promise<EngineBench> {
   const paths = ownPaths(model, folder)
-  const run: Run = (start, peer) =>
+  const run: Run = (start, peers) =>
     engine.run({
       directory: resolve(model.folder),
       name: model.name,
-      script: taskScript(),
-      payload: payloadOf(model, options, start, peer),
-      files: { ...paths, ...peer?.paths },
+      script: taskScript(Object.fromEntries(peers.map((peer) => [peer.name, peer.start]))),
+      payload: payloadOf(model, options, start, peers),
+      files: Object.assign({}, paths, ...peers.map((peer) => peer.paths)) as Record<string, string>,
     })
-  const { peer, onStep } = options
-  const repeat = async (system: 'attar' | 'peer', name: string): Promise<Start[]> => {
+  const { onStep } = options
+  const repeat = async (system: string, peers: readonly Peer[]): Promise<Start[]> => {
     const results: Start[] = []
     for (let i = 1; i <= options.starts; i++) {
-      onStep?.(`${engine.name}: cold start ${i} of ${options.starts} of ${name}`)
-      results.push((await run(system, system === 'peer' ? peer : undefined)) as Start)
+      onStep?.(`${engine.name}: cold start ${i} of ${options.starts} of ${system}`)
+      results.push((await run(system, peers)) as Start)
     }
     return results
   }
-  const attarStarts = await repeat('attar', 'attar')
-  const peerStarts = peer && (await repeat('peer', peer.name).catch((error: unknown) => absence(engine, error)))
-  const compared = typeof peerStarts === 'object'
+  const attarStarts = await repeat('attar', [])
+  const absent: Absence[] = []
+  const present: { readonly peer: Peer; readonly starts: Start[] }[] = []
+  for (const peer of options.peers ?? []) {
+    try {
+      if (peer.inPages && !engine.isBrowser) throw new Error('it runs in browsers only')
+      present.push({ peer, starts: await repeat(peer.name, [peer]) })
+    } catch (error) {
+      absent.push({ system: peer.name, reason: reasonOf(engine, error) })
+    }
+  }
   onStep?.(`${engine.name}: warm runs`)
-  const { variant, attar, peer: peerSamples, peakGmacs } = (await run(null, compared ? peer : undefined)) as Measured
+  const measured = (await run(
+    null,
+    present.map(({ peer }) => peer),
+  )) as Measured
 
   onStep?.(`${engine.name}: compressing what is downloaded`)
   const place = { model: model.name, engine: engine.name, version: await engine.version() }
+  const { variant, attar, peakGmacs } = measured
   const work = { macs: model.macs, peakGmacs }
   const files = [join(model.folder, `${model.name}.js`), paths[moduleFiles[variant]]!]
   const own = { system: 'attar', variant, bytes: await sizesOf(files) } as const
   const ours = measurement(place, own, attarStarts, attar, work)
-  if (!compared || !peer || !peerSamples) {
-    return { measurements: [ours], peakGmacs, ...(peerStarts !== undefined && !compared && { peerAbsent: peerStarts }) }
+  const others = await Promise.all(
+    present.map(async ({ peer, starts }, i) => {
+      const samples = measured.peers[i]!
+      const system = { system: peer.name, variant: null, bytes: await peer.bytes() }
+      const theirs = measurement(place, system, starts, samples, work)
+      return { theirs, ratios: comparison(place, peer.name, ours, theirs, samples) }
+    }),
+  )
+  return {
+    measurements: [ours, ...others.map(({ theirs }) => theirs)],
+    comparisons: others.map(({ ratios }) => ratios),
+    absent,
+    peakGmacs,
   }
-  const other = { system: peer.name, variant: null, bytes: await peer.bytes() }
-  const theirs = measurement(place, other, peerStarts, peerSamples, work)
-  const ratios = comparison(place, peer.name, ours, theirs, ratiosOf(peerSamples.ms, attar.ms))
-  return { measurements: [ours, theirs], comparison: ratios, peakGmacs }
 }
 
 function payloadOf(
   { spec }: BenchModel,
   { runs, warmUpMs, seed }: BenchOptions,
   start: Payload['start'],
-  peer: Peer | undefined,
+  peers: readonly Peer[],
 ): Payload {
   return {
     ...{ moduleFiles, peakFiles, macsPerIteration, patienceMs, runs, warmUpMs, start },
     inputs: Object.entries(randomInputs(spec.inputs, seed)).map(toValue),
-    bound: Object.entries(peer?.bound ?? {}).map(toValue),
-    peer: peer?.files ?? null,
+    outputs: spec.outputs.map(({ name }) => name),
+    peers: peers.map(({ name, settings }) => ({ name, settings })),
   }
 }
 
@@ -126,15 +148,7 @@ function ownPaths({ folder, name }: BenchModel, peakFolder: string): Record<stri
   return Object.fromEntries([...modules, ...peaks])
 }
 
-function absence(engine: Engine, error: unknown): string {
+function reasonOf(engine: Engine, error: unknown): string {
   if (engine.name === 'workerd') return 'the engine compiles no WebAssembly at run time'
   return (error instanceof Error ? error.message : String(error)).split('\n')[0]!
 }
-
-const toValue = ([name, tensor]: [string, Tensor]): Value => ({
-  name,
-  array: tensor.data[Symbol.toStringTag],
-  base64: Buffer.from(bytesOf(tensor)).toString('base64'),
-  type: typeNames[tensor.dtype] ?? tensor.dtype,
-  shape: tensor.shape,
-})

@@ -1,5 +1,6 @@
 export { bench, type BenchModel, type BenchOptions, type EngineBench } from './bench.ts'
 export { engines, type Engine } from './engines/index.ts'
 export { benchLayers, type Layer } from './layers.ts'
-export { onnxruntimeWeb, type Peer, type PeerName } from './peer.ts'
+export { openPeers, peerNames, type Absence, type Peer, type PeerModel, type PeerName } from './peers/index.ts'
 export type { Comparison, Measurement } from './results.ts'
+export { reportPage, type ReportContent } from './report/page.ts'

@@ -1,8 +1,8 @@
 import type { Target } from '../index.ts'
-import type { PeerName } from './peer.ts'
+import type { PeerName } from './peers/index.ts'
 import type { Sizes } from './sizes.ts'
 import { median, quantile } from './statistics.ts'
-import type { Samples, Start } from './task.ts'
+import type { PeerSamples, Samples, Start } from './task.ts'
 
 /** What was measured where. */
 export interface Place {
@@ -32,6 +32,8 @@ export interface Measurement extends Place, Start {
   readonly bytes: Sizes
   /** WebAssembly memory. */
   readonly peakBytes: number
+  /** All samples, in milliseconds per run. */
+  readonly sampleMs: readonly number[]
 }
 
 /** A peer's times over attar's: above 1 attar is faster. */
@@ -46,7 +48,14 @@ export interface Comparison extends Place {
   /** Of the best samples, which other work on the machine disturbs least. */
   readonly bestRatio: number
   readonly coldStartRatio: number
+  /** The largest difference of an output element from attar's; null where the outputs cannot be compared. */
+  readonly difference: number | null
+  /** Whether that is at most a hundredth of the largest output. */
+  readonly agrees: boolean | null
 }
+
+/** Quantized models may differ by a step or two of their scale. */
+const tolerance = 0.01
 
 /** `macs` of a run where they are known. */
 interface Work {
@@ -77,6 +86,7 @@ export function measurement(
     ofPeak: gmacs === null ? null : gmacs / peakGmacs,
     bytes,
     peakBytes: memoryBytes,
+    sampleMs: ms,
   }
 }
 
@@ -86,17 +96,15 @@ function medianStart(starts: readonly Start[]): Start {
   return sorted[Math.floor((sorted.length - 1) / 2)]!
 }
 
-/** Ratios of samples that were taken in turns. */
-export const ratiosOf = (peer: readonly number[], attar: readonly number[]): number[] =>
-  peer.map((ms, i) => ms / attar[i]!)
-
 export function comparison(
   place: Place,
   against: PeerName,
   attar: Measurement,
   peer: Measurement,
-  ratios: readonly number[],
+  { difference, magnitude }: Pick<PeerSamples, 'difference' | 'magnitude'>,
 ): Comparison {
+  // Samples of one index were taken in one turn.
+  const ratios = peer.sampleMs.map((ms, i) => ms / attar.sampleMs[i]!)
   return {
     ...place,
     variant: attar.variant,
@@ -106,5 +114,7 @@ export function comparison(
     ratioQ3: quantile(ratios, 0.75),
     bestRatio: peer.bestMs / attar.bestMs,
     coldStartRatio: peer.coldStartMs / attar.coldStartMs,
+    difference,
+    agrees: difference === null ? null : difference <= tolerance * magnitude,
   }
 }

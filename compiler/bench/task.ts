@@ -1,6 +1,8 @@
 import type { Target } from '../index.ts'
 import type { Files, ModelScript, NumberArray } from './engines/index.ts'
 
+export type { NumberArray } from './engines/index.ts'
+
 /** Names of the files that a job brings into the engine. */
 export const moduleFiles: Readonly<Record<Target, string>> = {
   simd: 'model.wasm',
@@ -19,25 +21,16 @@ export interface Value {
   readonly shape: readonly number[]
 }
 
-/** Files of onnxruntime-web and of the model that it runs, by their names in the job. */
-export interface PeerFiles {
-  readonly script: string
-  readonly loader: string
-  readonly wasm: string
-  readonly model: string
-  /** Names that the model gives its external data, with the names in the job. */
-  readonly external: Readonly<Record<string, string>>
-}
-
 export interface Payload {
   readonly moduleFiles: typeof moduleFiles
   readonly peakFiles: typeof peakFiles
   readonly inputs: readonly Value[]
-  /** Inputs that are constants in the module; the peer is given them. */
-  readonly bound: readonly Value[]
-  readonly peer: PeerFiles | null
+  /** Names of the outputs. */
+  readonly outputs: readonly string[]
+  /** What the starters of these peers are given. */
+  readonly peers: readonly { readonly name: string; readonly settings: unknown }[]
   /** Only start this system. */
-  readonly start: 'attar' | 'peer' | null
+  readonly start: string | null
   /** Samples to take, fewer if they take longer than `patienceMs`. */
   readonly runs: number
   readonly warmUpMs: number
@@ -47,9 +40,11 @@ export interface Payload {
 
 /** In a fresh process, from a model's bytes in memory to its first result. */
 export interface Start {
-  /** Null where the engine compiles ahead of time, and for the peer. */
+  /** Before that: reading the files, from this machine or a server on it. Null where the engine does it ahead of time. */
+  readonly fetchMs: number | null
+  /** Null where the engine compiles ahead of time, and for peers. */
   readonly compileMs: number | null
-  /** Of the peer: creating the session, its engine's compilation included. */
+  /** Of peers: creating the session, their engine's compilation included. */
   readonly instantiateMs: number
   readonly firstRunMs: number
   readonly coldStartMs: number
@@ -64,41 +59,76 @@ export interface Samples {
   readonly memoryBytes: number
 }
 
+export interface PeerSamples extends Samples {
+  /** The largest difference of an output element from attar's; null where attar's are not numbers. */
+  readonly difference: number | null
+  /** The largest magnitude among attar's outputs. */
+  readonly magnitude: number
+}
+
 export interface Measured {
   readonly variant: Target
   readonly attar: Samples
-  /** Sample i was taken right after attar's sample i. */
-  readonly peer: Samples | null
+  /** In the payload's order. Sample i was taken right after attar's sample i. */
+  readonly peers: readonly PeerSamples[]
   /** f32 multiply-accumulates per second that a loop in registers reaches, in 10⁹. */
   readonly peakGmacs: number
 }
 
 /** A started system. */
-interface System {
+export interface System {
   readonly start: Start
   /** A promise if it is asynchronous. */
   run(): unknown
+  /** Those of a run, in the payload's order. */
+  outputs(): Promise<readonly NumberArray[]>
   memoryBytes(): number
 }
+
+/** What a peer's starter is given inside the engine: it can refer to nothing else. */
+export interface EngineContext {
+  readonly inputs: readonly Value[]
+  readonly outputs: readonly string[]
+  readonly files: Files
+  /** `import`, which bundlers would replace. */
+  load(url: string): Promise<unknown>
+  bytesOf(url: string): Promise<Uint8Array<ArrayBuffer>>
+  decode(value: Value): NumberArray
+  timed<T>(work: () => T | Promise<T>): Promise<{ result: T; ms: number }>
+}
+
+export type Starter = (settings: unknown, context: EngineContext) => Promise<System>
 
 type Import = (url: string) => Promise<unknown>
 
 /**
- * The job's script: starts one system, or measures both in turns. An ES module without imports, so that these functions'
+ * The job's script: starts one system, or measures all in turns. An ES module without imports, so that these functions'
  * texts stand in it and they refer to nothing but each other; `import` comes as a parameter, since bundlers replace it.
  */
-export const taskScript = (): string =>
+export const taskScript = (starters: Readonly<Record<string, Starter>>): string =>
   [
-    ...[decode, bytesOf, compiled, startAttar, startPeer, clockStep, timed, settle, sample, measurePeak, measure],
-    'export default (model, payload, files) => measure(model, payload, files, (url) => import(url))',
+    ...[decode, bytesOf, compiled, startAttar, difference, clockStep, timed, settle, sample, measurePeak, measure],
+    `const starters = { ${Object.entries(starters).map(([name, start]) => `${JSON.stringify(name)}: ${start}`)} }`,
+    'export default (model, payload, files) => measure(model, payload, files, starters, (url) => import(url))',
   ].join('\n')
 
-async function measure(script: ModelScript, payload: Payload, files: Files, load: Import): Promise<Start | Measured> {
-  if (payload.start === 'peer') return (await startPeer(payload, files, load)).start
+async function measure(
+  script: ModelScript,
+  payload: Payload,
+  files: Files,
+  starters: Readonly<Record<string, Starter>>,
+  load: Import,
+): Promise<Start | Measured> {
+  const { inputs, outputs } = payload
+  const startPeer = ({ name, settings }: Payload['peers'][number]): Promise<System> =>
+    starters[name]!(settings, { inputs, outputs, files, load, bytesOf, decode, timed })
+  const alone = payload.peers.find(({ name }) => name === payload.start)
+  if (alone) return (await startPeer(alone)).start
   const attar = await startAttar(script, payload, files)
-  if (payload.start === 'attar') return attar.start
-  const peer = payload.peer ? await startPeer(payload, files, load) : null
-  const systems = peer ? [attar, peer] : [attar]
+  if (payload.start !== null) return attar.start
+  const peers: System[] = []
+  for (const peer of payload.peers) peers.push(await startPeer(peer))
+  const systems = [attar, ...peers]
   const counts = await settle(systems, payload.warmUpMs)
   const samples: number[][] = systems.map(() => [])
   const deadline = performance.now() + payload.patienceMs
@@ -110,17 +140,42 @@ async function measure(script: ModelScript, payload: Payload, files: Files, load
   for (const target of script.target === 'simd' ? (['simd'] as const) : (['simd', 'relaxed-simd'] as const)) {
     peaks.push(await measurePeak(payload, files[payload.peakFiles[target]]!))
   }
-  const [attarSamples, peerSamples] = systems.map((system, s): Samples => ({
+  const [attarSamples, ...peerSamples] = systems.map((system, s): Samples => ({
     ms: samples[s]!,
     runsPerSample: counts[s]!,
     memoryBytes: system.memoryBytes(),
   }))
+  const own = await attar.outputs()
+  const differences = await Promise.all(peers.map(async (peer) => difference(own, await peer.outputs())))
   return {
     variant: attar.variant,
     attar: attarSamples!,
-    peer: peerSamples ?? null,
+    peers: peerSamples.map((each, i) => ({ ...each, ...differences[i]! })),
     peakGmacs: Math.max(...peaks),
   }
+}
+
+/** How far a peer's outputs are from attar's. */
+function difference(
+  own: readonly NumberArray[],
+  others: readonly NumberArray[],
+): Pick<PeerSamples, 'difference' | 'magnitude'> {
+  let most = 0
+  let magnitude = 0
+  for (const [i, array] of own.entries()) {
+    const other = others[i]
+    const same =
+      other && other[Symbol.toStringTag] === array[Symbol.toStringTag] && other.byteLength === array.byteLength
+    if (!same) return { difference: null, magnitude: 0 }
+    const [a, b] = [array, other] as unknown as readonly ArrayLike<number | bigint>[]
+    for (let j = 0; j < a!.length; j++) {
+      const [x, y] = [Number(a![j]), Number(b![j])]
+      magnitude = Math.max(magnitude, Math.abs(x))
+      if (Object.is(x, y)) continue
+      most = Math.max(most, Number.isNaN(x - y) ? Infinity : Math.abs(x - y))
+    }
+  }
+  return { difference: Number.isFinite(most) ? most : Number.MAX_VALUE, magnitude }
 }
 
 /** Runs all in turns, so that the engine optimises them; gives the number of runs whose time the clock resolves to 2 %. */
@@ -176,7 +231,8 @@ async function startAttar(
   const variant = files[payload.moduleFiles[script.target]] === undefined ? other : script.target
   const file = files[payload.moduleFiles[variant]]!
   const inputs = Object.fromEntries(payload.inputs.map((value) => [value.name, decode(value)]))
-  const bytes = typeof file === 'string' ? await bytesOf(file) : null
+  const fetched = await timed(() => (typeof file === 'string' ? bytesOf(file) : null))
+  const bytes = fetched.result
   const begin = performance.now()
   const compilation = await timed(() => (bytes ? WebAssembly.compile(bytes) : (file as WebAssembly.Module)))
   const instance = await timed(() => script.load(compilation.result))
@@ -186,67 +242,18 @@ async function startAttar(
   return {
     variant,
     start: {
+      fetchMs: bytes ? fetched.ms : null,
       compileMs: bytes ? compilation.ms : null,
       instantiateMs: instance.ms,
       firstRunMs: first.ms,
       coldStartMs,
     },
     run: () => model.run(inputs),
+    outputs: () => {
+      const results = model.run(inputs)
+      return Promise.resolve(payload.outputs.map((name) => results[name]!))
+    },
     memoryBytes: () => Object.values(first.result)[0]?.buffer.byteLength ?? 0,
-  }
-}
-
-/** The part of onnxruntime-web's interface that is used here. */
-interface Ort {
-  readonly env: {
-    logLevel: string
-    readonly wasm: { numThreads: number; wasmBinary: ArrayBuffer; wasmPaths: { mjs: string } }
-  }
-  readonly Tensor: new (type: string, data: NumberArray, dims: readonly number[]) => unknown
-  readonly InferenceSession: {
-    create(
-      model: Uint8Array,
-      options: { executionProviders: string[]; externalData: { path: string; data: Uint8Array }[] },
-    ): Promise<{ run(feeds: Readonly<Record<string, unknown>>): Promise<unknown> }>
-  }
-}
-
-async function startPeer(payload: Payload, files: Files, load: Import): Promise<System> {
-  const url = (name: string): string => files[name] as string
-  const peer = payload.peer!
-  const memories: WebAssembly.Memory[] = []
-  const Memory = WebAssembly.Memory
-  // It makes its memory in its script and gives no access to it.
-  WebAssembly.Memory = class extends Memory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor)
-      memories.push(this)
-    }
-  }
-  const ort = (await load(url(peer.script))) as Ort
-  const [model, wasm] = await Promise.all([bytesOf(url(peer.model)), bytesOf(url(peer.wasm))])
-  const externalData = await Promise.all(
-    Object.entries(peer.external).map(async ([path, name]) => ({ path, data: await bytesOf(url(name)) })),
-  )
-  ort.env.logLevel = 'fatal'
-  ort.env.wasm.numThreads = 1
-  ort.env.wasm.wasmBinary = wasm.buffer
-  ort.env.wasm.wasmPaths = { mjs: new URL(url(peer.loader), globalThis.location?.href).href }
-  const feeds = Object.fromEntries(
-    [...payload.inputs, ...payload.bound].map((value) => [
-      value.name,
-      new ort.Tensor(value.type, decode(value), value.shape),
-    ]),
-  )
-  const begin = performance.now()
-  const creation = await timed(() => ort.InferenceSession.create(model, { executionProviders: ['wasm'], externalData }))
-  const session = creation.result
-  const first = await timed(() => session.run(feeds))
-  const coldStartMs = performance.now() - begin
-  return {
-    start: { compileMs: null, instantiateMs: creation.ms, firstRunMs: first.ms, coldStartMs },
-    run: () => session.run(feeds),
-    memoryBytes: () => memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
   }
 }
 

@@ -1,13 +1,15 @@
+import type { Layer } from '../bench/index.ts'
+import type { Target } from '../index.ts'
 import { formatTable, toJson } from './format.ts'
 import { importOptions, type ShapeOptions } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Prints where a model's time goes: its kernels in the order they run, with their share of all. */
-export async function layersOf(
+/** Kernels of a model in the order they run, timed apart in this process, and the whole run. */
+export async function timedLayers(
   path: string,
-  options: ShapeOptions & { json?: boolean },
+  options: ShapeOptions,
   terminal: Terminal,
-): Promise<void> {
+): Promise<{ readonly layers: readonly Layer[]; readonly runMs: number; readonly target: Target }> {
   const { readFile } = await import('../data/index.ts')
   const { compile, target } = await import('../index.ts')
   const { benchLayers } = await import('../bench/index.ts')
@@ -17,8 +19,17 @@ export async function layersOf(
     targets: [target],
     instrument: true,
   })
-  terminal.status('measuring')
-  const { layers, runMs } = await benchLayers(compiled, target)
+  terminal.status('measuring each kernel')
+  return { ...(await benchLayers(compiled, target)), target }
+}
+
+/** Prints where a model's time goes: its kernels in the order they run, with their share of all. */
+export async function layersOf(
+  path: string,
+  options: ShapeOptions & { json?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  const { layers, runMs, target } = await timedLayers(path, options, terminal)
   if (options.json) {
     for (const layer of layers) terminal.out(toJson(layer))
     return

@@ -1,23 +1,26 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
-import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { BenchModel, Comparison, Engine, EngineBench, Measurement, Peer, PeerName } from '../bench/index.ts'
-import { formatCount, formatTable, toJson } from './format.ts'
-import { addShapeOptions, importOptions, wholeNumber, type ShapeOptions } from './options.ts'
+import { InvalidArgumentError, type Command } from 'commander'
+import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
+import { describe, jsonLines } from './bench-format.ts'
+import { toJson } from './format.ts'
+import { addShapeOptions, importOptions, namedFiles, wholeNumber, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
 interface Options extends ShapeOptions {
   name?: string
   engines: readonly string[]
-  against?: PeerName
+  against?: readonly string[]
+  peerModel?: Readonly<Record<string, string>>
   model?: string
   runs: number
   starts: number
   warmUp: number
   seed: number
   layers?: boolean
+  html?: string
   json?: boolean
 }
 
@@ -26,8 +29,9 @@ attar bench out/          sizes, cold start and warm latency of a compiled model
 attar bench model.onnx    compiles it first; --shape, --dim and --bind are for this
 attar bench model.onnx --layers
                           where the time goes, kernel by kernel, in this process
-attar bench out/ --against onnxruntime-web --model model.onnx --engines node,chromium
-                          and beside it onnxruntime-web, in one process, run by run in turns`
+attar bench out/ --against onnxruntime-web,litert,tfjs --model model.onnx --engines chromium
+                          and beside it other systems, in one page, run by run in turns; those of TensorFlow
+                          run f32 image models, which are converted, and run in browsers only`
 
 const names = (text: string): string[] => text.split(',').map((name) => name.trim())
 
@@ -44,14 +48,16 @@ export const addBench: AddCommand = (program, terminal) => {
     .argument('<out | model.onnx>', 'a folder that attar compiled into, a .wasm in it, or an ONNX model')
     .option('--name <name>', 'of the models in the folder, this one')
     .option('--engines <names>', 'of node,chromium,firefox,workerd,deno,webkit', names, ['node'])
-    .addOption(new Option('--against <system>', 'measure this one too').choices(['onnxruntime-web']))
-    .option('--model <model.onnx>', 'what the other system runs')
+    .option('--against <systems>', 'measure these too: of onnxruntime-web,litert,tfjs', names)
+    .option('--model <model.onnx>', 'what the other systems run')
+    .option('--peer-model <litert=file>', 'the model as you converted it: .tflite', namedFiles)
   addShapeOptions(command)
     .option('--runs <number>', 'samples of the warm latency', positive, 200)
     .option('--starts <number>', 'fresh processes of which the median is the cold start', positive, 3)
     .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber, 1000)
     .option('--seed <number>', 'seed of the random inputs', wholeNumber, 1)
     .option('--layers', 'time each kernel of an ONNX model apart, in this process')
+    .option('--html <file>', 'write a report with diagrams too, an HTML page')
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
@@ -67,7 +73,7 @@ export const addBench: AddCommand = (program, terminal) => {
       const folder = mkdtempSync(join(tmpdir(), 'attar-'))
       try {
         const model = await (isModel ? compiled(path, options, folder, terminal) : existing(path, options))
-        await benchModel(model, isModel ? path : options.model, options, terminal)
+        await benchModel(model, isModel ? path : options.model, options, folder, terminal, isModel)
       } finally {
         rmSync(folder, { recursive: true })
       }
@@ -115,40 +121,65 @@ async function benchModel(
   model: BenchModel,
   source: string | undefined,
   options: Options,
+  folder: string,
   terminal: Terminal,
+  isModel: boolean,
 ): Promise<void> {
   const { bench } = await import('../bench/index.ts')
   const { fail } = await import('../index.ts')
   const { runs, starts, warmUp: warmUpMs, seed, json } = options
-  const peer = options.against === undefined ? undefined : await peerOn(source!, options)
-  let measured = 0
+  const { peers, absent } = await peersOn(model, source, options, folder)
+  const skip = (place: { engine?: string; system?: string }, reason: string): void => {
+    if (json) terminal.out(toJson({ model: model.name, ...place, skipped: reason }))
+    else terminal.err(`${[place.system, place.engine].filter(Boolean).join(' on ')}: not measured: ${reason}`)
+  }
+  for (const { system, reason } of absent) skip({ system }, reason)
+  const results: EngineBench[] = []
   for (const engine of await enginesCalled(options.engines)) {
-    const { name, absent } = engine
-    const skip = (reason: string): void => {
-      if (json) terminal.out(toJson({ model: model.name, engine: name, skipped: reason }))
-      else terminal.err(`${name}: not measured: ${reason}`)
-    }
-    if (absent !== undefined) {
-      skip(absent)
+    if (engine.absent !== undefined) {
+      skip({ engine: engine.name }, engine.absent)
       continue
     }
-    const settings = { runs, starts, warmUpMs, seed, onStep: terminal.status, ...(peer && { peer }) }
+    const settings = { runs, starts, warmUpMs, seed, onStep: terminal.status, peers }
     const result = await bench(engine, model, settings).catch((error: unknown) =>
-      skip(error instanceof Error ? error.message : String(error)),
+      skip({ engine: engine.name }, error instanceof Error ? error.message : String(error)),
     )
     if (!result) continue
-    measured++
+    results.push(result)
     if (!json) terminal.out(describe(result))
-    else for (const line of jsonLines(result, peer)) terminal.out(toJson(line))
+    else for (const line of jsonLines(result)) terminal.out(toJson(line))
+    for (const { system, reason } of result.absent) skip({ engine: engine.name, system }, reason)
   }
-  if (measured === 0) fail('A501', 'no engine could be measured')
+  if (results.length === 0) fail('A501', 'no engine could be measured')
+  if (options.html === undefined) return
+  const { writeReport } = await import('./bench-report.ts')
+  await writeReport(
+    options.html,
+    { model: model.name, results, absent },
+    isModel ? source : undefined,
+    options,
+    terminal,
+  )
 }
 
-async function peerOn(source: string, { bind = {} }: Options): Promise<Peer> {
-  const { onnxruntimeWeb } = await import('../bench/index.ts')
+async function peersOn(
+  model: BenchModel,
+  source: string | undefined,
+  { against = [], bind = {}, peerModel = {} }: Options,
+  folder: string,
+): Promise<{ readonly peers: readonly Peer[]; readonly absent: readonly Absence[] }> {
+  const { openPeers, peerNames } = await import('../bench/index.ts')
+  const { fail } = await import('../index.ts')
   const { readTensor } = await import('./tensors.ts')
+  const known = (name: string): name is PeerName => (peerNames as readonly string[]).includes(name)
+  const named = (name: string): PeerName =>
+    known(name) ? name : fail('A501', `there is no system "${name}"; attar knows ${peerNames.join(', ')}`)
+  for (const name of Object.keys(peerModel)) {
+    if (name !== 'litert') fail('A501', `--peer-model is for litert only, not for "${name}"`)
+  }
   const bound = Object.entries(bind).map(([name, file]) => [name, readTensor(file)] as const)
-  return onnxruntimeWeb(source, Object.fromEntries(bound))
+  const subject = { source: source!, spec: model.spec, bound: Object.fromEntries(bound), folder }
+  return openPeers([...new Set(against.map(named))], subject, peerModel)
 }
 
 /** `node` stands for the system's Node and for the newest that npm brought. */
@@ -161,52 +192,4 @@ async function enginesCalled(wanted: readonly string[]): Promise<Engine[]> {
     if (found.length > 0) return found
     return fail('A501', `there is no engine "${name}"; attar knows ${known.map((e) => e.name).join(', ')}`)
   })
-}
-
-function jsonLines({ measurements, comparison, peerAbsent }: EngineBench, peer: Peer | undefined): object[] {
-  const { model, engine } = measurements[0]!
-  const absent = peerAbsent === undefined ? [] : [{ model, engine, system: peer!.name, skipped: peerAbsent }]
-  return [...measurements, ...(comparison ? [comparison] : []), ...absent]
-}
-
-function describe({ measurements, comparison, peerAbsent, peakGmacs }: EngineBench): string {
-  const { engine, version, model } = measurements[0]!
-  const header = [
-    ...['ms', 'cold start', 'compile', 'instantiate', 'first run'],
-    ...['median', 'p95', 'best', 'GMAC/s', 'of peak'],
-  ]
-  const sizes = ['bytes', 'raw', 'gzip', 'brotli', 'memory']
-  const title = `${model} on ${engine} (${version}), registers reach ${peakGmacs.toFixed(1)} GMAC/s in f32`
-  return [
-    title,
-    formatTable([header, ...measurements.map(timesOf)]),
-    formatTable([sizes, ...measurements.map(sizesOf)]),
-    ...(comparison ? [describeComparison(comparison)] : []),
-    ...(peerAbsent === undefined ? [] : [`the other system was not measured: ${peerAbsent}`]),
-    '',
-  ].join('\n')
-}
-
-const label = ({ system, variant }: Measurement): string => (variant === null ? system : `${system} ${variant}`)
-
-const ms = (value: number): string => (value < 100 ? value.toPrecision(3) : formatCount(Math.round(value)))
-
-function timesOf(m: Measurement): string[] {
-  const times = [m.coldStartMs, m.compileMs, m.instantiateMs, m.firstRunMs, m.medianMs, m.p95Ms, m.bestMs]
-  return [
-    label(m),
-    ...times.map((time) => (time === null ? '-' : ms(time))),
-    m.gmacs === null ? '-' : m.gmacs.toFixed(1),
-    m.ofPeak === null ? '-' : `${(100 * m.ofPeak).toFixed(0)} %`,
-  ]
-}
-
-const sizesOf = (m: Measurement): string[] => [
-  label(m),
-  ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli, m.peakBytes].map(formatCount),
-]
-
-function describeComparison(c: Comparison): string {
-  const [ratio, q1, q3, best] = [c.ratio, c.ratioQ1, c.ratioQ3, c.bestRatio].map((x) => x.toFixed(2))
-  return `${c.against} takes ${ratio} × attar's time (medians; quartiles of the pairs ${q1} and ${q3}; bests ${best}), ${c.coldStartRatio.toFixed(0)} × for a cold start`
 }

@@ -1,53 +1,114 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { Option } from 'commander'
 import type { Compiled, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
+import { describeAccuracy, describeQuantization } from './quantization.ts'
+import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
 import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
+import type { Terminal } from './terminal.ts'
 
-interface Options extends ShapeOptions {
+interface Options extends ShapeOptions, QuantizeCliOptions {
   output: string
   name: string
   target: Target | 'both'
+  sizes?: boolean
+  profile?: boolean
   json?: boolean
 }
 
-export const addCompile: AddCommand = (program, terminal) => {
+const usage = `
+attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--max-drop 1%]
+                          8-bit integers, in ranges that values take on DATA; quantization.html in
+                          the folder tells which layers that hurts`
+
+export const addCompile: AddCommand = (program, terminal, done) => {
   const command = program
     .command('compile')
     .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts')
     .option('--name <name>', 'name of the files', 'model')
-  addShapeOptions(command)
+  addQuantizeOptions(addShapeOptions(command))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
+    .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
+    .option('--profile', 'print how long each phase takes')
     .option('--json', 'print the report as JSON')
+    .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
+      const { phase, profile } = stopwatch(terminal)
+      phase('start')
       const { readFile, writeFiles } = await import('../data/index.ts')
-      const { artefacts, compile } = await import('../index.ts')
+      const { artefacts, compile, moduleFile, targets } = await import('../index.ts')
       const { partSizes } = await import('./sizes.ts')
       const { name, target } = options
-      terminal.status('reading')
-      const compiled = await compile(readFile(path), {
-        ...(await importOptions(path, options)),
+      phase('reading')
+      const model = readFile(path)
+      const importing = await importOptions(path, options)
+      const { quantize } = options
+      const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
+      const compiled = await compile(source, {
+        ...importing,
         ...(target !== 'both' && { targets: [target] }),
-        onPhase: terminal.status,
+        onPhase: phase,
       })
-      terminal.status('packaging')
+      phase('packaging')
       const files = artefacts(compiled, name)
-      const parts = await partSizes(files)
       writeFiles(options.output, files)
+      // A module of an earlier compilation would not fit the new script.
+      for (const file of targets.map((each) => moduleFile(name, each)))
+        if (!files[file]) rmSync(join(options.output, file), { force: true })
+      phase('sizes')
+      const parts = await partSizes(files, options.sizes === true)
+      const phases = profile()
       if (options.json) {
         const { report, spec } = compiled
-        terminal.out(toJson({ output: options.output, files: Object.keys(files), parts, spec, report }))
-      } else terminal.out(describe(compiled, parts))
+        const result = { output: options.output, files: Object.keys(files), parts, spec, report }
+        terminal.out(toJson(options.profile ? { ...result, phases } : result))
+      } else {
+        terminal.out(describe(compiled, parts))
+        if (options.profile)
+          terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
+      }
+      const { quantization } = compiled.report
+      if (quantization?.withinBudget === false) {
+        terminal.err(
+          `the budget is not kept: ${describeAccuracy(quantization.accuracy!)}; this is the best that was found`,
+        )
+        done(1)
+      }
     })
 }
 
+interface Phase {
+  readonly phase: string
+  readonly ms: number
+}
+
+/** Shows what is being done; `profile` ends the last phase and gives all. The first begins with the process. */
+function stopwatch(terminal: Terminal): { phase(name: string): void; profile(): Phase[] } {
+  const begins: { phase: string; at: number }[] = []
+  return {
+    phase(name) {
+      begins.push({ phase: name, at: begins.length === 0 ? 0 : performance.now() })
+      terminal.status(name)
+    },
+    profile() {
+      const end = performance.now()
+      return begins.map(({ phase, at }, i) => ({ phase, ms: (begins[i + 1]?.at ?? end) - at }))
+    },
+  }
+}
+
 function describe({ report }: Compiled, parts: readonly PartSize[]): string {
-  const sizes = parts.map(({ part, raw, gzip, brotli }) => [part, ...[raw, gzip, brotli].map(formatCount)])
+  const sizes = parts.map(({ part, raw, gzip, brotli }) => [
+    part,
+    ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
+  ])
   const memory = [
     [
       'memory',
@@ -57,7 +118,9 @@ function describe({ report }: Compiled, parts: readonly PartSize[]): string {
     ['kernels', formatCount(report.kernels.length), kinds(report.kernels.map(({ kernel }) => kernel))],
     ['MACs', formatCount(report.macs)],
   ]
-  return [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])].join('\n')
+  const { quantization } = report
+  const tables = [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])]
+  return [...tables, ...(quantization ? ['', describeQuantization(quantization)] : [])].join('\n')
 }
 
 /** e.g. `12 nest, 9 f32_igemm_4x8` */

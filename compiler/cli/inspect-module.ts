@@ -1,4 +1,5 @@
 import { formatType, inspectModule, type ModuleSpec, type PortSpec } from '../index.ts'
+import { codeParts, type CodePart } from './code-parts.ts'
 import { formatCount, formatTable } from './format.ts'
 
 /** A module's bytes. */
@@ -8,6 +9,8 @@ export interface ModuleDescription {
   readonly sections: readonly { readonly name: string; readonly bytes: number }[]
   /** Bytes of each function's body. */
   readonly functions: readonly number[]
+  /** The code by what it is for. */
+  readonly code?: readonly CodePart[]
   readonly imports: readonly { readonly module: string; readonly name: string }[]
   readonly exports: readonly { readonly name: string; readonly kind: string }[]
   /** The instance's memory. */
@@ -15,12 +18,15 @@ export interface ModuleDescription {
   readonly spec: ModuleSpec
 }
 
-export function inspectionOf(module: Uint8Array): ModuleDescription {
-  const { sections, functions, imports, exports, memoryPages, spec } = inspectModule(module)
+export function inspectionOf(path: string, module: Uint8Array): ModuleDescription {
+  const inspection = inspectModule(module)
+  const { sections, functions, imports, exports, memoryPages, spec } = inspection
+  const code = codeParts(path, inspection)
   return {
     bytes: module.length,
     sections: sections.map(({ name, bytes }) => ({ name, bytes })),
     functions,
+    ...(code && { code }),
     imports,
     exports,
     memoryBytes: memoryPages * 2 ** 16,
@@ -42,6 +48,12 @@ export function describeModule(m: ModuleDescription): string {
   const largest = [...m.functions.entries()].sort(([, a], [, b]) => b - a).slice(0, largestShown)
   const title = m.functions.length > largestShown ? `largest of ${m.functions.length} functions` : 'function'
   const functions = [[title, 'bytes', ''], ...largest.map(([i, bytes]) => row(`#${i}`, bytes))]
+  const parts = (m.code ?? []).map(({ part, functions: n, bytes, calls }) => [
+    part,
+    ...[n, calls, bytes].map(formatCount),
+    share(bytes),
+  ])
+  const code = parts.length > 0 ? [[['code', 'functions', 'calls', 'bytes', ''], ...parts]] : []
   const port =
     (kind: string) =>
     (p: PortSpec): string[] => [kind, p.name, formatType(p), `at ${p.address}`]
@@ -56,7 +68,9 @@ export function describeModule(m: ModuleDescription): string {
     ...Object.entries(spec.metadata).map(([key, value]) => [`metadata ${key}`, value]),
   ]
   const ports = [...spec.inputs.map(port('input')), ...spec.outputs.map(port('output'))]
-  return [formatTable(sections), formatTable(functions), formatTable(ports, [1, 2, 3]), formatTable(facts, [1])].join(
-    '\n\n',
-  )
+  return [
+    ...[sections, ...code, functions].map((table) => formatTable(table)),
+    formatTable(ports, [1, 2, 3]),
+    formatTable(facts, [1]),
+  ].join('\n\n')
 }

@@ -21,7 +21,7 @@ export const addInspect: AddCommand = (program, terminal) => {
       const isModule = bytes[0] === 0 && new TextDecoder().decode(bytes.subarray(1, 4)) === 'asm'
       if (isModule) {
         const { describeModule, inspectionOf } = await import('./inspect-module.ts')
-        const inspection = inspectionOf(bytes)
+        const inspection = inspectionOf(path, bytes)
         terminal.out(options.json ? toJson(inspection) : describeModule(inspection))
         return
       }

@@ -18,7 +18,7 @@ export type AddCommand = (program: Command, terminal: Terminal, done: (code: Exi
 const exitCodes = `
 Exit codes:
   0  it went well
-  1  a comparison failed (verify)
+  1  a comparison failed (verify), or no way was found to keep --max-drop (compile)
   2  a usage error or a diagnostic: nothing was written`
 
 /** The command line without the program's name; never throws. */

@@ -2,9 +2,10 @@ import { basename, dirname } from 'node:path'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
 import { namedFiles, wholeNumber } from './options.ts'
+import { addPictureOptions, pictureOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
 
-interface Options {
+interface Options extends PictureOptions {
   input?: Readonly<Record<string, string>>
   inputs?: string
   seed: number
@@ -13,11 +14,10 @@ interface Options {
 }
 
 export const addRun: AddCommand = (program, terminal) => {
-  program
-    .command('run')
+  addPictureOptions(program.command('run'))
     .description('Run a compiled model once in this process and print its outputs.')
     .argument('<model.wasm>', 'a module that attar compiled')
-    .option('--input <name=file>', 'an input: .npy, .pb, or the word random (repeatable)', namedFiles)
+    .option('--input <name=file>', 'an input: .npy, .pb, .jpg, .png, or the word random (repeatable)', namedFiles)
     .option('--inputs <file>', 'inputs by name: .npz')
     .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
     .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output')
@@ -58,6 +58,14 @@ export const addRun: AddCommand = (program, terminal) => {
     })
 }
 
+/** A picture, prepared as those were that the model was compiled with. */
+async function readPicture(spec: ModuleSpec, name: string, file: string, options: PictureOptions): Promise<Tensor> {
+  const { completePreprocess, imageTensor, readFile, readImage } = await import('../data/index.ts')
+  const input = spec.inputs.find((port) => port.name === name)!
+  const how = completePreprocess(await pictureOptions(options, spec), input)
+  return imageTensor(await readImage(readFile(file), `"${file}"`), how, input)
+}
+
 /** The module's inputs from the files that the options name. A501 where one is missing, unknown or doesn't fit. */
 async function gather(spec: ModuleSpec, options: Options): Promise<Record<string, Tensor>> {
   const { convert, randomInputs } = await import('../data/index.ts')
@@ -68,7 +76,9 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Record<string
   const random = new Map(Object.entries(randomInputs(spec.inputs, options.seed)))
   for (const [name, file] of Object.entries(options.input ?? {})) {
     const value = random.get(name) ?? fail('A501', `the module has no input "${name}"; it has ${names}`)
-    given.set(name, file === 'random' ? value : readTensor(file))
+    if (file === 'random') given.set(name, value)
+    else if (/\.(jpe?g|png)$/i.test(file)) given.set(name, await readPicture(spec, name, file, options))
+    else given.set(name, readTensor(file))
   }
   const inputs = spec.inputs.map((port) => {
     const { name, dtype, shape } = port

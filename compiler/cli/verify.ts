@@ -1,16 +1,21 @@
 import { Option, type Command } from 'commander'
-import type { Tensor } from '../index.ts'
+import type { Dataset } from '../data/index.ts'
+import type { Metric } from '../index.ts'
 import type { CaseResult, Engine, OutputAccuracy, Places, Tolerance, VariantAccuracy } from '../verify/index.ts'
 import { formatError, formatTable, toJson } from './format.ts'
+import { describeAccuracy } from './quantization.ts'
+import { addPictureOptions, metricOption, pictureOptions, share, type PictureOptions } from './quantize-options.ts'
 import { namedFiles, nonNegative, wholeNumber } from './options.ts'
 import type { AddCommand, ExitCode } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
-interface ModelOptions {
+interface ModelOptions extends PictureOptions {
   val?: string
   samples: number
   seed: number
   bind?: Readonly<Record<string, string>>
+  metric?: Metric
+  maxDrop?: number
   atol?: number
   rtol?: number
   json?: boolean
@@ -31,12 +36,13 @@ attar verify --cases DIR        every folder below DIR that holds model.onnx and
                                 test_data_set_*/{input,output}_N.pb, a line each`
 
 export const addVerify: AddCommand = (program, terminal, done) => {
-  const command: Command = program
-    .command('verify')
+  const command: Command = addPictureOptions(program.command('verify'))
     .description('Compare a compiled model with onnxruntime-web, or compile and run test cases.')
     .argument('[model.onnx]', 'the source model')
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
-    .option('--val <file>', 'inputs of one or more runs by name: .npz (default: random inputs)')
+    .option('--val <data>', 'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures (default: random inputs)')
+    .addOption(metricOption())
+    .option('--max-drop <share>', 'of the metric, e.g. 1%: more is a failure', share)
     .option('--samples <number>', 'runs on random inputs', wholeNumber, 8)
     .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
     .option('--bind <name=file>', 'an input that is a constant in the module: .npy or .pb (repeatable)', namedFiles)
@@ -102,20 +108,21 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 }
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
-  const { randomInputs, readerBeside, readFile, splitSamples } = await import('../data/index.ts')
-  const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyModel } = await import('../verify/index.ts')
+  const { randomInputs, readDataset, readerBeside, readFile } = await import('../data/index.ts')
+  const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
+    await import('../verify/index.ts')
   const { fail } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
-  const { readArrays, readTensor } = await import('./tensors.ts')
+  const { readTensor } = await import('./tensors.ts')
   const { modules, spec } = readModules(out)
   const tolerance: Tolerance = {
     atol: options.atol ?? defaultTolerance.atol,
     rtol: options.rtol ?? defaultTolerance.rtol,
   }
-  const samples: Record<string, Tensor>[] =
+  const { samples, labels }: Dataset =
     options.val === undefined
-      ? Array.from({ length: options.samples }, (_, i) => randomInputs(spec.inputs, options.seed + i))
-      : splitSamples(readArrays(options.val), spec.inputs)
+      ? { samples: Array.from({ length: options.samples }, (_, i) => randomInputs(spec.inputs, options.seed + i)) }
+      : await readDataset(options.val, spec.inputs, { preprocess: await pictureOptions(options, spec) })
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
   const bound = Object.fromEntries(
     Object.entries(options.bind ?? {}).map(([name, file]) => [name, readTensor(file)] as const),
@@ -128,6 +135,19 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   const places = modulePlaces()
   try {
     terminal.status(`comparing ${samples.length} runs`)
+    if (options.metric !== undefined) {
+      const { metric, maxDrop, seed } = options
+      const runners = places.runners(modules, spec)
+      const found = await verifyMetric(reference, runners, { samples, labels }, bound, metric, seed)
+      const kept = maxDrop === undefined || found.every(({ accuracy }) => accuracy.drop <= maxDrop)
+      const status = kept ? 'pass' : 'fail'
+      const { float: source, quantized: module, drop, interval } = found[0]!.accuracy
+      const all = found.map(({ variant, accuracy }) => ({ variant, ...accuracy }))
+      const summary = { status, metric, samples: samples.length, source, module, drop, interval, variants: all }
+      if (options.json) terminal.out(toJson(summary))
+      else for (const { variant, accuracy } of found) terminal.out(`${variant}: ${describeAccuracy(accuracy)}`)
+      return kept ? 0 : 1
+    }
     const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, tolerance)
     const status = variants.every(({ outputs }) => outputs.every((o) => o.status === 'pass')) ? 'pass' : 'fail'
     const skipped = modules['relaxed-simd'] && !places.relaxed ? ['relaxed-simd'] : []

@@ -1,4 +1,5 @@
 import type { DType } from './dtype.ts'
+import type { QuantizationReport } from './quantization-report.ts'
 import type { Shape } from './shape.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
@@ -7,6 +8,9 @@ export const abiVersion = 2
 /** Instruction sets: `simd` runs everywhere, `relaxed-simd` where the engine knows those opcodes. */
 export const targets = ['simd', 'relaxed-simd'] as const
 export type Target = (typeof targets)[number]
+
+/** The key of a model's metadata under which stands, as JSON, how pictures become its input. */
+export const preprocessKey = 'preprocess'
 
 /** A tensor at the module's boundary: row-major, contiguous, at a fixed address of the module's memory. */
 export interface PortSpec {
@@ -65,6 +69,8 @@ export interface Report {
   /** Multiply-accumulates of one run. */
   readonly macs: number
   readonly kernels: readonly KernelReport[]
+  /** Of a model that attar quantized. */
+  readonly quantization?: QuantizationReport
 }
 
 export interface KernelReport {

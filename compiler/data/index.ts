@@ -1,4 +1,16 @@
+export { readDataset, type DatasetOptions } from './dataset.ts'
 export { readerBeside, readFile, writeFiles } from './files.ts'
+export { readImage, type Image } from './image.ts'
 export { readNpy, writeNpy } from './npy.ts'
 export { readNpz, writeNpz } from './npz.ts'
-export { convert, randomInputs, splitSamples, type InputType } from './samples.ts'
+export {
+  channelOrders,
+  completePreprocess,
+  imageTensor,
+  layouts,
+  parsePreprocess,
+  type Preprocess,
+  type PreprocessOptions,
+} from './preprocess.ts'
+export { filters, fits } from './resize.ts'
+export { convert, randomInputs, splitSamples, type Dataset, type InputType } from './samples.ts'

@@ -1,12 +1,28 @@
 import { fail } from '../core/diagnostic.ts'
 import { integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
+import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, reader, tensorOf, type Tensor, type TensorType } from '../core/tensor.ts'
+import type { Preprocess } from './preprocess.ts'
 
 /** An input of a model. */
 export interface InputType extends TensorType {
   readonly name: string
 }
+
+/** Inputs of single runs, with what is known of the results. */
+export interface Dataset {
+  readonly samples: readonly Readonly<Record<string, Tensor>>[]
+  /** For each sample its class, or the values that the first output should have. */
+  readonly labels?: readonly (readonly number[])[]
+  /** The names of the classes, which are numbered in this order. */
+  readonly classes?: readonly string[]
+  /** How pictures became inputs. */
+  readonly preprocess?: Preprocess
+}
+
+/** Names of arrays, columns and members that are labels. */
+export const labelName = 'y'
 
 /**
  * `t` as `dtype`: floats to floats (rounded), integers and booleans to integers that hold their values, so that NumPy's
@@ -62,18 +78,6 @@ export function splitSamples(
     })
     return Object.fromEntries(cut)
   })
-}
-
-/** Uniform in [0, 1), 32 bits at a time; the same seed gives the same numbers everywhere (xorshift32, Marsaglia 2003). */
-function uniform(seed: number): () => number {
-  // Spreads small seeds over all bits; zero is xorshift's fixed point.
-  let state = Math.imul(seed + 1, 0x9e3779b1) || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
 }
 
 /**

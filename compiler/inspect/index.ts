@@ -2,14 +2,15 @@ import { decode, type Field } from '@webassemblyjs/wasm-parser'
 import type { ModuleSpec } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import {
-  bodySizes,
   codeSection,
   customSection,
   dataSection,
+  functionBodies,
   malformed,
   readSections,
   type Section,
 } from './sections.ts'
+import { callsOf } from './calls.ts'
 import { readSpec, specSection } from './spec.ts'
 
 export { specSection } from './spec.ts'
@@ -23,6 +24,8 @@ export interface Inspection {
   readonly dataBytes: number
   /** Size of each function's body, in the order of definition. */
   readonly functions: readonly number[]
+  /** The function that is exported as `run`, and the functions that it calls, one for each kernel, in order. */
+  readonly run?: { readonly index: number; readonly calls: readonly number[] } | undefined
   readonly imports: readonly { readonly module: string; readonly name: string }[]
   readonly exports: readonly { readonly name: string; readonly kind: 'func' | 'table' | 'memory' | 'global' }[]
   /** The memory's initial size in pages of 64 KiB. */
@@ -40,8 +43,8 @@ const declarationLimit = 2 ** 16
  */
 export function inspectModule(module: Uint8Array): Inspection {
   const sections = readSections(module)
-  const functions = sections.filter((s) => s.id === codeSection).flatMap((s) => bodySizes(s.payload))
-  const fields = declarations(sections, functions.length)
+  const bodies = sections.filter((s) => s.id === codeSection).flatMap((s) => functionBodies(s.payload))
+  const fields = declarations(sections, bodies.length)
   const [memory] = fields.filter((field) => field.type === 'Memory')
   if (!memory) fail('A502', 'the module defines no memory')
   const memoryPages = memory.limits.min
@@ -52,7 +55,8 @@ export function inspectModule(module: Uint8Array): Inspection {
     sections,
     codeBytes: sizeOf(sections, codeSection),
     dataBytes: sizeOf(sections, dataSection),
-    functions,
+    functions: bodies.map((body) => body.length),
+    run: runOf(bodies, fields),
     imports: fields
       .filter((field) => field.type === 'ModuleImport')
       .map(({ module: from, name }) => ({ module: from, name })),
@@ -65,6 +69,15 @@ export function inspectModule(module: Uint8Array): Inspection {
     memoryPages,
     spec: readSpec(spec.payload, memoryPages * 2 ** 16),
   }
+}
+
+/** Undefined where functions are imported, which shifts indices: attar's modules import none. */
+function runOf(bodies: readonly Uint8Array[], fields: readonly Field[]): Inspection['run'] {
+  const exported = fields.find((field) => field.type === 'ModuleExport' && field.name === 'run')
+  if (exported?.type !== 'ModuleExport' || fields.some((field) => field.type === 'ModuleImport')) return undefined
+  const index = exported.descr.id.value
+  const calls = bodies[index] && callsOf(bodies[index])
+  return calls?.every((callee) => callee < bodies.length) ? { index, calls } : undefined
 }
 
 const sizeOf = (sections: readonly Section[], id: number): number =>

@@ -78,12 +78,12 @@ export function readSections(module: Uint8Array): Section[] {
 
 const functionLimit = 2 ** 14
 
-/** Sizes of the function bodies in a code section's payload. */
-export function bodySizes(code: Uint8Array): number[] {
+/** The function bodies in a code section's payload. */
+export function functionBodies(code: Uint8Array): Uint8Array[] {
   const cursor = new Cursor(code)
   const count = cursor.u32()
   if (count > functionLimit) malformed(`${count} functions, more than attar writes`)
-  const sizes = Array.from({ length: count }, () => cursor.take(cursor.u32()).length)
+  const bodies = Array.from({ length: count }, () => cursor.take(cursor.u32()))
   if (!cursor.done) malformed('bytes after the last function')
-  return sizes
+  return bodies
 }

@@ -2,7 +2,11 @@
 declare module '@webassemblyjs/wasm-parser' {
   export type Field =
     | { readonly type: 'ModuleImport'; readonly module: string; readonly name: string }
-    | { readonly type: 'ModuleExport'; readonly name: string; readonly descr: { readonly exportType: string } }
+    | {
+        readonly type: 'ModuleExport'
+        readonly name: string
+        readonly descr: { readonly exportType: string; readonly id: { readonly value: number } }
+      }
     | { readonly type: 'Memory'; readonly limits: { readonly min: number; readonly max?: number } }
     | { readonly type: 'Other' }
 

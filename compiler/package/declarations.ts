@@ -1,4 +1,4 @@
-import type { ModuleSpec, PortSpec } from '../core/artefact.ts'
+import { preprocessKey, type ModuleSpec, type PortSpec } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
@@ -40,8 +40,8 @@ export declare const spec: {
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
   readonly metadata: {
-${Object.keys(spec.metadata)
-  .map((key) => `    readonly ${literal(key)}: string\n`)
+${Object.entries(spec.metadata)
+  .map(([key, value]) => `    readonly ${literal(key)}: ${key === preprocessKey ? literal(value) : 'string'}\n`)
   .join('')}  }
 }
 

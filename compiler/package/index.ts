@@ -2,6 +2,7 @@ import { targets, type Compiled, type Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { inspectModule, specSection } from '../inspect/index.ts'
 import { declarations } from './declarations.ts'
+import { quantizationPage } from './quantization-page.ts'
 import { fileReport, type PackageReport } from './report.ts'
 import { moduleFile, script } from './script.ts'
 
@@ -10,7 +11,7 @@ export type { FileReport, PackageReport } from './report.ts'
 
 /**
  * The files of a compiled model by name: `NAME.wasm`, `NAME.relaxed.wasm` (those of them that were compiled), `NAME.js`
- * that runs either, `NAME.d.ts`, and `report.json`, a `PackageReport`. The same input gives the same bytes.
+ * that runs either, `NAME.d.ts`, `report.json`, a `PackageReport`, and for quantized models `quantization.html`. The same input gives the same bytes.
  * @throws CompileError A501 if `name` can't stand in a file name.
  */
 export function artefacts(compiled: Compiled, name: string): Record<string, Uint8Array | string> {
@@ -27,9 +28,12 @@ export function artefacts(compiled: Compiled, name: string): Record<string, Uint
   ]
   for (const target of present) checkSpec(modules[target]!, JSON.stringify(spec))
   const report: PackageReport = { attar: spec.attar, files: files.map((file) => fileReport(...file)), compilation }
-  return Object.fromEntries(
-    [...files, ['report.json', JSON.stringify(report, null, 2)]].map(([file, content]) => [file, content]),
-  )
+  const { quantization } = compilation
+  const others: [string, string][] = [
+    ['report.json', JSON.stringify(report, null, 2)],
+    ...(quantization ? [['quantization.html', quantizationPage(quantization, name)] as [string, string]] : []),
+  ]
+  return Object.fromEntries([...files.map(([file, content]) => [file, content] as const), ...others])
 }
 
 /** The runtime refuses a module whose own specification differs from its script's, byte by byte. */

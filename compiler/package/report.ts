@@ -1,4 +1,3 @@
-import { gzipSync, strToU8 } from 'fflate'
 import type { Report, Target } from '../core/artefact.ts'
 import { inspectModule } from '../inspect/index.ts'
 
@@ -10,11 +9,10 @@ export interface PackageReport {
   readonly compilation: Report
 }
 
-/** Sizes in bytes; gzip at its highest level. */
+/** Sizes in bytes, uncompressed. */
 export interface FileReport {
   readonly name: string
   readonly bytes: number
-  readonly gzip: number
   readonly module?: {
     readonly target: Target
     /** In file order; with the 8 bytes before them they make up the file. */
@@ -24,12 +22,12 @@ export interface FileReport {
 }
 
 export function fileReport(name: string, content: Uint8Array | string, target?: Target): FileReport {
-  const bytes = typeof content === 'string' ? strToU8(content) : content
-  const sizes = { name, bytes: bytes.length, gzip: gzipSync(bytes, { level: 9, mtime: 0 }).length }
-  if (!target) return sizes
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+  const size = { name, bytes: bytes.length }
+  if (!target) return size
   const { sections, functions } = inspectModule(bytes)
   return {
-    ...sizes,
+    ...size,
     module: {
       target,
       sections: sections.map((section) => ({ name: section.name, bytes: section.bytes })),

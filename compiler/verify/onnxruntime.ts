@@ -3,7 +3,7 @@ import type { Labels } from './engine.ts'
 import { decodeModel, fail, toNumbers, type CompileOptions, type DType, type Tensor } from '../index.ts'
 
 /** Types at the boundary of onnxruntime-web. */
-const ortTypes: Readonly<Partial<Record<DType, OrtTensor.Type>>> = {
+export const ortTypes: Readonly<Partial<Record<DType, OrtTensor.Type>>> = {
   bool: 'bool',
   i8: 'int8',
   i16: 'int16',
@@ -103,7 +103,10 @@ function fromOrt(name: string, { type, dims, data }: OrtTensor, labels: readonly
 }
 
 /** The files that hold tensors of the model: what decoding them reads. */
-function externalFiles(model: Uint8Array, read: (name: string) => Uint8Array): { path: string; data: Uint8Array }[] {
+export function externalFiles(
+  model: Uint8Array,
+  read: (name: string) => Uint8Array,
+): { path: string; data: Uint8Array }[] {
   const files = new Map<string, Uint8Array>()
   const record = (name: string): Uint8Array => {
     const data = read(name)

@@ -59,6 +59,7 @@ const measured = {
   engine: 'node (current)',
   version: expect.stringMatching(/^v\d+\./) as unknown,
   coldStartMs: positive,
+  fetchMs: positive,
   instantiateMs: positive,
   firstRunMs: positive,
   medianMs: positive,
@@ -89,6 +90,8 @@ describe('attar bench', () => {
         ratioQ3: positive,
         bestRatio: positive,
         coldStartRatio: positive,
+        difference: expect.any(Number) as unknown,
+        agrees: true,
       },
     ])
     const [own, other, comparison] = lines() as [Measured, Measured, { ratio: number }]
@@ -118,7 +121,7 @@ describe('attar bench', () => {
   it('prints a table', async () => {
     expect(await attar('bench', at('out'), '--engines', 'node (current)', ...quick)).toBe(0)
     expect(out.join('\n')).toMatch(
-      /^small on node \(current\) \(v[^]*attar relaxed-simd( +[\d.,e-]+){8} +\d+ %\n[^]* 65,536/,
+      /^small on node \(current\) \(v[^]*attar relaxed-simd( +[\d.,e-]+){9} +\d+ %\n[^]* 65,536/,
     )
   })
 

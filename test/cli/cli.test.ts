@@ -102,6 +102,31 @@ describe('compile', () => {
     })
   })
 
+  it('leaves no module of an earlier compilation beside the new ones', async () => {
+    const compileTo = (...args: string[]) =>
+      attar('compile', at('dense.onnx'), '-o', at('stale'), '--dim', 'batch=1', ...args)
+    expect(await compileTo('--name', 'other')).toBe(0)
+    expect(await compileTo()).toBe(0)
+    expect(await compileTo('--target', 'simd')).toBe(0)
+    const modules = () =>
+      readdirSync(at('stale'))
+        .filter((file) => file.endsWith('.wasm'))
+        .sort()
+    expect(modules()).toEqual(['model.wasm', 'other.relaxed.wasm', 'other.wasm'])
+    expect(await compileTo('--target', 'relaxed-simd')).toBe(0)
+    expect(modules()).toEqual(['model.relaxed.wasm', 'other.relaxed.wasm', 'other.wasm'])
+  })
+
+  it('says how long each phase takes', async () => {
+    const args = ['-o', at('profiled'), '--dim', 'batch=1', '--profile']
+    expect(await attar('compile', at('dense.onnx'), ...args)).toBe(0)
+    const phases = ['start', 'reading', 'import', 'passes', 'schedule', 'emit', 'packaging', 'sizes']
+    expect(out.join('\n')).toMatch(new RegExp(`\nphase +ms\n${phases.map((phase) => `${phase} +\\d+`).join('\n')}$`))
+    out = []
+    expect(await attar('compile', at('dense.onnx'), ...args, '--json')).toBe(0)
+    expect((json() as { phases: { phase: string }[] }).phases.map(({ phase }) => phase)).toEqual(phases)
+  })
+
   it('binds inputs to files', async () => {
     const args = ['--bind', `x=${at('x.npy')}`, '--json']
     expect(await attar('compile', at('dense.onnx'), '-o', at('bound'), ...args)).toBe(0)
@@ -191,10 +216,23 @@ describe('inspect', () => {
 
   it('shows a module byte by byte', async () => {
     expect(await attar('inspect', at('out/model.wasm'), '--json')).toBe(0)
-    const found = json() as { bytes: number; sections: { name: string; bytes: number }[]; functions: number[] }
+    const found = json() as {
+      bytes: number
+      sections: { name: string; bytes: number }[]
+      functions: number[]
+      code: { part: string; bytes: number; calls: number }[]
+    }
     expect(found.bytes).toBe(readFileSync(at('out/model.wasm')).length)
     expect(found.sections.reduce((sum, { bytes }) => sum + bytes, 8)).toBe(found.bytes)
     expect(found).toMatchObject({ imports: [], memoryBytes: 65536, spec: { outputs: [{ name: 'y' }] } })
+    const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0)
+    expect(sum(found.code.map(({ bytes }) => bytes))).toBe(sum(found.functions))
+    const { compilation } = JSON.parse(readFileSync(at('out/report.json'), 'utf8')) as {
+      compilation: { kernels: { kernel: string }[] }
+    }
+    const calls = found.code.flatMap(({ part, calls: n }) => Array.from({ length: n }, () => part))
+    expect(calls.sort()).toEqual(compilation.kernels.map(({ kernel }) => kernel).sort())
+    expect(found.code.map(({ part }) => part)).toContain('run')
     out = []
     expect(await attar('inspect', at('out/model.wasm'))).toBe(0)
     expect(out.join('\n')).toMatch(/code [^]*data [^]*attar [^]*whole module +[\d,]+ +100\.0 %/)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { callsOf } from '../../compiler/inspect/calls.ts'
 import { inspectModule } from '../../compiler/inspect/index.ts'
 import { compiled, spec, withSection } from '../package/fixture.ts'
 
@@ -22,6 +23,21 @@ function refusal(bytes: Uint8Array): string {
   }
   return 'none'
 }
+
+describe('the calls of a function', () => {
+  it('are read where their arguments are constants', () => {
+    // No locals; a block of call 3 with -1 (two bytes) and 1.5, then call 200; its end and the function's.
+    const arguments_ = [0x41, 0xff, 0x7f, 0x43, 0, 0, 0xc0, 0x3f]
+    const body = [0, 0x02, 0x40, ...arguments_, 0x10, 3, 0x10, 0xc8, 1, 0x0b, 0x0b]
+    expect(callsOf(Uint8Array.from(body))).toEqual([3, 200])
+    expect(callsOf(Uint8Array.from([0, 0x0b]))).toEqual([])
+  })
+
+  it('are not read where there is anything else', () => {
+    expect(callsOf(Uint8Array.from([1, 1, 0x7f, 0x10, 3, 0x0b]))).toBeUndefined()
+    expect(callsOf(Uint8Array.from([0, 0x20, 0, 0x10, 3, 0x0b]))).toBeUndefined()
+  })
+})
 
 describe('inspectModule', () => {
   it.each(Object.entries(modules))('reads a %s module back', (_, bytes) => {

@@ -14,6 +14,7 @@ export async function chromium(): Promise<Engine> {
   if (!executablePath) return absentEngine(name, 'not installed; `npx playwright install chromium` does')
   return {
     name,
+    isBrowser: true,
     version: () => output(executablePath, ['--version']),
     run: (job) =>
       withPage(job, async (url) => {

@@ -3,6 +3,8 @@ export interface Engine {
   readonly name: string
   /** Why it can't run on this machine. */
   readonly absent?: string
+  /** Whether jobs run in a page. */
+  readonly isBrowser?: boolean
   /** As the engine itself states it. */
   version(): Promise<string>
   /**

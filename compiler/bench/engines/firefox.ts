@@ -11,6 +11,7 @@ export async function firefox(): Promise<Engine> {
   if (!puppeteer) return absentEngine(name, 'needs the package puppeteer-core')
   return {
     name,
+    isBrowser: true,
     version: () => output(executablePath, ['--version']),
     run: (job) =>
       withPage(job, async (url) => {

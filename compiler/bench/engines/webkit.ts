@@ -30,6 +30,7 @@ export function webkit(): Engine {
 
   return {
     name,
+    isBrowser: true,
     version: () => withSession((session) => Promise.resolve(`WebKitGTK ${session.version}`)),
     run: (job) =>
       withPage(job, (url) =>

@@ -13,6 +13,7 @@ import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
 import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
+import { suitsWinograd, winograd } from './winograd.ts'
 
 type Convolution = NodeOf<'convolution'>
 
@@ -96,9 +97,14 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   // Whatever a pixel needs is one run: a row of a matrix.
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
-  const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+  const call = (placement: Placement, nodes: readonly string[]): void => {
+    const { write, aux, bias, biasOffset, hole, parameters } = placement
     const ys = strides(write)
     const us = strides(aux)
+    if (suitsWinograd(node, form)) {
+      winograd(s, form, { x, weights }, { x: xs, y: ys, aux: us }, placement, nodes)
+      return
+    }
     if (flat && form.outHeight * form.outWidth < 3) {
       for (let n = 0; n < form.batch; n++) {
         s.emit({

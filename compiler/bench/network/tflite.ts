@@ -1,0 +1,166 @@
+import type { Builder } from 'flatbuffers'
+import { fail } from '../../core/diagnostic.ts'
+import type { Layer, Network, NetworkPort, NetworkTensor } from './network.ts'
+import { builtinOperators, operandAttributes, tensorTypes, writeOptions, zeroPad } from './tflite-schema.ts'
+
+interface Written {
+  readonly type: number
+  readonly shape: readonly number[]
+  readonly bytes?: Uint8Array
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+/**
+ * The network as a TensorFlow Lite model (schema version 3) with one signature that names inputs and outputs. A501 where
+ * the package that writes such files is missing.
+ */
+export async function writeTflite(network: Network): Promise<Uint8Array> {
+  const { Builder } = await import('flatbuffers').catch(() =>
+    fail('A501', 'flatbuffers is not installed', { hint: 'npm install --save-dev flatbuffers' }),
+  )
+  const b = new Builder(2 ** 20)
+  const tensors = network.tensors.map(({ shape, data }): Written => {
+    return { type: tensorTypes.f32, shape, ...(data && { bytes: bytesOf(data) }) }
+  })
+  const constant = (values: readonly number[], type: 'f32' | 'i32', shape: readonly number[]): number => {
+    const bytes = bytesOf(type === 'f32' ? Float32Array.from(values) : Int32Array.from(values))
+    return tensors.push({ type: tensorTypes[type], shape, bytes }) - 1
+  }
+  const codes: number[] = []
+  const operators = network.layers.map((layer) => {
+    const code = codeOf(layer)
+    if (!codes.includes(code)) codes.push(code)
+    const vectors = operandAttributes(layer.op, layer.attributes, network.tensors[layer.output]!)
+    const operands = vectors.map((values) =>
+      constant(values, 'i32', layer.op === 'pad' ? [values.length / 2, 2] : [values.length]),
+    )
+    if (code === builtinOperators.pad) operands.push(constant([layer.attributes.value!], 'f32', []))
+    return writeOperator(b, layer, network.tensors, codes.indexOf(code), operands)
+  })
+  // Buffer 0 is the empty one that tensors without data name.
+  const buffers = [writeTable(b, 1, () => {})]
+  const tensorTables = tensors.map((tensor, i) => {
+    if (tensor.bytes) buffers.push(writeBuffer(b, tensor.bytes))
+    return writeTensor(b, tensor, tensor.bytes ? buffers.length - 1 : 0, `t${i}`)
+  })
+  const graph = [tensorTables, indices(network.inputs), indices(network.outputs), operators] as const
+  const subgraph = writeSubgraph(b, graph)
+  const operatorCodes = offsets(
+    b,
+    codes.map((code) => writeOperatorCode(b, code)),
+  )
+  const subgraphs = offsets(b, [subgraph])
+  const bufferVector = offsets(b, buffers)
+  const signatures = offsets(b, [writeSignature(b, network)])
+  const model = writeTable(b, 8, () => {
+    b.addFieldInt32(0, 3, 0) // version of the schema
+    b.addFieldOffset(1, operatorCodes, 0)
+    b.addFieldOffset(2, subgraphs, 0)
+    b.addFieldOffset(4, bufferVector, 0)
+    b.addFieldOffset(7, signatures, 0)
+  })
+  b.finish(model, 'TFL3')
+  return b.asUint8Array()
+}
+
+const codeOf = ({ op, attributes }: Layer): number =>
+  op === 'pad' && attributes.value === 0 ? zeroPad : builtinOperators[op]
+
+const indices = (ports: readonly NetworkPort[]): number[] => ports.map(({ tensor }) => tensor)
+
+function writeTable(b: Builder, fields: number, write: () => void): number {
+  b.startObject(fields)
+  write()
+  return b.endObject()
+}
+
+function numbers(b: Builder, values: readonly number[]): number {
+  b.startVector(4, values.length, 4)
+  values.toReversed().forEach((value) => b.addInt32(value))
+  return b.endVector()
+}
+
+function offsets(b: Builder, values: readonly number[]): number {
+  b.startVector(4, values.length, 4)
+  values.toReversed().forEach((value) => b.addOffset(value))
+  return b.endVector()
+}
+
+function writeBuffer(b: Builder, bytes: Uint8Array): number {
+  // Weights stand at multiples of 16 bytes; `prep` counts from the vector's end.
+  b.prep(16, bytes.length)
+  const data = b.createByteVector(bytes)
+  return writeTable(b, 1, () => b.addFieldOffset(0, data, 0))
+}
+
+function writeTensor(b: Builder, { type, shape }: Written, buffer: number, name: string): number {
+  const [dimensions, label] = [numbers(b, shape), b.createString(name)]
+  return writeTable(b, 4, () => {
+    b.addFieldOffset(0, dimensions, 0)
+    b.addFieldInt8(1, type, 0)
+    b.addFieldInt32(2, buffer, 0)
+    b.addFieldOffset(3, label, 0)
+  })
+}
+
+function writeOperator(
+  b: Builder,
+  layer: Layer,
+  tensors: readonly NetworkTensor[],
+  code: number,
+  attributes: readonly number[],
+): number {
+  const [type, options] = writeOptions(b, layer, tensors)
+  const inputs = numbers(b, [...layer.inputs, ...attributes])
+  const outputs = numbers(b, [layer.output])
+  return writeTable(b, 5, () => {
+    b.addFieldInt32(0, code, 0)
+    b.addFieldOffset(1, inputs, 0)
+    b.addFieldOffset(2, outputs, 0)
+    b.addFieldInt8(3, type, 0)
+    b.addFieldOffset(4, options, 0)
+  })
+}
+
+function writeSubgraph(
+  b: Builder,
+  [tensors, inputs, outputs, operators]: readonly [
+    tensors: readonly number[],
+    inputs: readonly number[],
+    outputs: readonly number[],
+    operators: readonly number[],
+  ],
+): number {
+  const vectors = [offsets(b, tensors), numbers(b, inputs), numbers(b, outputs), offsets(b, operators)]
+  return writeTable(b, 4, () => vectors.forEach((vector, i) => b.addFieldOffset(i, vector, 0)))
+}
+
+/** The code stands twice: readers before operator 127 knew only the byte. */
+const writeOperatorCode = (b: Builder, code: number): number =>
+  writeTable(b, 4, () => {
+    b.addFieldInt8(0, code, 0)
+    b.addFieldInt32(2, 1, 0) // version of the operator
+    b.addFieldInt32(3, code, 0)
+  })
+
+function writeSignature(b: Builder, { inputs, outputs }: Network): number {
+  const maps = [inputs, outputs].map((ports) =>
+    offsets(
+      b,
+      ports.map(({ name, tensor }) => {
+        const label = b.createString(name)
+        return writeTable(b, 2, () => {
+          b.addFieldOffset(0, label, 0)
+          b.addFieldInt32(1, tensor, 0)
+        })
+      }),
+    ),
+  )
+  const key = b.createString('serving_default')
+  return writeTable(b, 5, () => {
+    maps.forEach((map, i) => b.addFieldOffset(i, map, 0))
+    b.addFieldOffset(2, key, 0)
+  })
+}

@@ -1,0 +1,56 @@
+import { readerBeside, readFile } from '../../data/index.ts'
+import { importModel } from '../../index.ts'
+import { lowerToNetwork } from '../network/lower.ts'
+import type { Network } from '../network/network.ts'
+import { Unsupported } from '../network/unsupported.ts'
+import { litert } from './litert.ts'
+import { onnxruntimeWeb } from './onnxruntime-web.ts'
+import { peerNames, type Peer, type PeerModel, type PeerName } from './peer.ts'
+import { tfjs } from './tfjs.ts'
+
+export { peerNames, type Peer, type PeerModel, type PeerName }
+
+/** A peer that was not measured, and why. */
+export interface Absence {
+  readonly system: PeerName
+  readonly reason: string
+}
+
+/**
+ * Other systems with a model. `converted` has paths of the model in a system's own format, where the user made one.
+ * @throws CompileError A501 where a system is not installed; where the model can't be read, A1xx or A502.
+ */
+export async function openPeers(
+  names: readonly PeerName[],
+  model: PeerModel,
+  converted: Partial<Record<PeerName, string>>,
+): Promise<{ readonly peers: readonly Peer[]; readonly absent: readonly Absence[] }> {
+  const peers: Peer[] = []
+  const absent: Absence[] = []
+  for (const name of names) {
+    try {
+      peers.push(await openPeer(name, model, converted[name]))
+    } catch (error) {
+      if (!(error instanceof Unsupported)) throw error
+      absent.push({ system: name, reason: `it has no equivalent of ${error.message}, which the model needs` })
+    }
+  }
+  return { peers, absent }
+}
+
+function openPeer(name: PeerName, model: PeerModel, converted: string | undefined): Promise<Peer> | Peer {
+  switch (name) {
+    case 'onnxruntime-web':
+      return onnxruntimeWeb(model)
+    case 'litert':
+      return litert(model, converted ?? (() => networkOf(model)))
+    case 'tfjs':
+      return tfjs(model, networkOf(model))
+  }
+}
+
+function networkOf({ source, spec, bound }: PeerModel): Network {
+  const shapes = Object.fromEntries(spec.inputs.map(({ name, shape }) => [name, shape] as const))
+  const { graph } = importModel(readFile(source), { shapes, bind: bound, readExternal: readerBeside(source) })
+  return lowerToNetwork(graph)
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fail, type ModuleSpec, type Tensor } from '../../index.ts'
+import type { Sizes } from '../sizes.ts'
+import type { Starter } from '../task.ts'
+
+export const peerNames = ['onnxruntime-web', 'litert', 'tfjs'] as const
+export type PeerName = (typeof peerNames)[number]
+
+/** The model that a peer is to run. */
+export interface PeerModel {
+  /** Path of the ONNX model. */
+  readonly source: string
+  readonly spec: ModuleSpec
+  /** Inputs of the model that are constants in attar's module. */
+  readonly bound: Readonly<Record<string, Tensor>>
+  /** A folder for files that the peer needs; it stays as long as the peer is used. */
+  readonly folder: string
+}
+
+/** Another system with a model, ready to be measured. */
+export interface Peer {
+  readonly name: PeerName
+  /** Runs only where there is a document. */
+  readonly inPages: boolean
+  /** Starts it inside the engine; its text is taken there. */
+  readonly start: Starter
+  /** The starter's argument; must be representable in JSON. */
+  readonly settings: unknown
+  /** Files for it inside the engine: names, and paths on this machine. */
+  readonly paths: Readonly<Record<string, string>>
+  /** What a user downloads: all of the files. */
+  bytes(): Promise<Sizes>
+}
+
+/** The path of an installed package's folder that has `file` in it. A501 where the package is missing. */
+export function packageFolder(name: string, file: string): string {
+  const candidates = createRequire(import.meta.url).resolve.paths(name) ?? []
+  const folder = candidates.map((path) => join(path, name)).find((path) => existsSync(join(path, file)))
+  return folder ?? fail('A501', `${name} is not installed`, { hint: `npm install --save-dev ${name}` })
+}

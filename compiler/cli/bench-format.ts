@@ -1,0 +1,52 @@
+import type { Comparison, EngineBench, Measurement } from '../bench/index.ts'
+import { formatCount, formatError, formatTable } from './format.ts'
+
+/** One object a line: a system on an engine, then how the peers compare. */
+export const jsonLines = ({ measurements, comparisons }: EngineBench): object[] => [
+  ...measurements.map(({ sampleMs: _, ...measurement }) => measurement),
+  ...comparisons,
+]
+
+export function describe({ measurements, comparisons, peakGmacs }: EngineBench): string {
+  const { engine, version, model } = measurements[0]!
+  const header = [
+    ...['ms', 'cold start', 'fetch', 'compile', 'instantiate', 'first run'],
+    ...['median', 'p95', 'best', 'GMAC/s', 'of peak'],
+  ]
+  const ratios = ["attar's time ×", 'median', 'quartiles', '', 'best', 'cold start', 'outputs differ by', '']
+  const sizes = ['bytes', 'raw', 'gzip', 'brotli', 'memory']
+  const title = `${model} on ${engine} (${version}), registers reach ${peakGmacs.toFixed(1)} GMAC/s in f32`
+  return [
+    title,
+    formatTable([header, ...measurements.map(timesOf)]),
+    formatTable([sizes, ...measurements.map(sizesOf)]),
+    ...(comparisons.length > 0 ? [formatTable([ratios, ...comparisons.map(ratiosOf)], [7])] : []),
+    '',
+  ].join('\n')
+}
+
+const label = ({ system, variant }: Measurement): string => (variant === null ? system : `${system} ${variant}`)
+
+const ms = (value: number): string => (value < 100 ? value.toPrecision(3) : formatCount(Math.round(value)))
+
+function timesOf(m: Measurement): string[] {
+  const times = [m.coldStartMs, m.fetchMs, m.compileMs, m.instantiateMs, m.firstRunMs, m.medianMs, m.p95Ms, m.bestMs]
+  return [
+    label(m),
+    ...times.map((time) => (time === null ? '-' : ms(time))),
+    m.gmacs === null ? '-' : m.gmacs.toFixed(1),
+    m.ofPeak === null ? '-' : `${(100 * m.ofPeak).toFixed(0)} %`,
+  ]
+}
+
+const sizesOf = (m: Measurement): string[] => [
+  label(m),
+  ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli, m.peakBytes].map(formatCount),
+]
+
+/** How many times attar's time a peer takes; quartiles of neighbouring samples. */
+function ratiosOf(c: Comparison): string[] {
+  const factors = [c.ratio, c.ratioQ1, c.ratioQ3, c.bestRatio].map((x) => x.toFixed(2))
+  const verdict = c.agrees === false ? 'MISMATCH: it computes something else' : ''
+  return [c.against, ...factors, c.coldStartRatio.toFixed(1), formatError(c.difference), verdict]
+}

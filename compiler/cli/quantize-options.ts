@@ -1,0 +1,158 @@
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
+import type { CompileOptions, Imported, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
+import { nonNegative, wholeNumber } from './options.ts'
+import type { Terminal } from './terminal.ts'
+
+const metricNames = ['top1', 'auc', 'mse', 'agreement'] as const satisfies readonly Metric[]
+
+/** How pictures become inputs: a file, or options that override its members. */
+export interface PictureOptions {
+  preprocess?: string
+  resize?: string
+  fit?: string
+  layout?: string
+  channels?: string
+  scale?: number
+  mean?: readonly number[]
+  std?: readonly number[]
+}
+
+export interface QuantizeCliOptions extends PictureOptions {
+  quantize?: 'int8' | 'weights'
+  calib?: string
+  val?: string
+  samples: number
+  metric?: Metric
+  maxDrop?: number
+  sensitivity: boolean
+  seed: number
+  force?: boolean
+}
+
+function numbers(text: string): number[] {
+  const values = text.split(',').map(Number)
+  if (text.trim() === '' || values.some((v) => !Number.isFinite(v)))
+    throw new InvalidArgumentError('It is not a number, or several with commas between them.')
+  return values
+}
+
+/** `1%` or `0.01`. */
+export function share(text: string): number {
+  return text.endsWith('%') ? nonNegative(text.slice(0, -1)) / 100 : nonNegative(text)
+}
+
+export const metricOption = (): Option =>
+  new Option('--metric <metric>', 'what accuracy is: of top1, auc, mse, agreement').choices(metricNames)
+
+export const addPictureOptions = (command: Command): Command =>
+  command
+    .option('--preprocess <file>', 'JSON with how pictures become inputs: any of the seven that follow')
+    .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
+    .option('--fit <fit>', 'stretch (default), or crop to the proportions')
+    .option('--layout <layout>', 'NCHW or NHWC')
+    .option('--channels <order>', 'RGB, BGR or gray')
+    .option('--scale <number>', 'of bytes, before mean and std (default: 1/255)', (text) => numbers(text)[0]!)
+    .option('--mean <numbers>', 'subtracted, one or one for each channel', numbers)
+    .option('--std <numbers>', 'divided by, one or one for each channel', numbers)
+
+export const addQuantizeOptions = (command: Command): Command =>
+  addPictureOptions(
+    command
+      .addOption(
+        new Option('--quantize <mode>', '8-bit integers: int8, or weights for those alone').choices([
+          'int8',
+          'weights',
+        ]),
+      )
+      .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures')
+      .option('--samples <number>', 'of these, so many', wholeNumber, 300)
+      .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
+      .addOption(metricOption())
+      .option('--max-drop <share>', 'e.g. 1%: layers stay in f32 until no more is lost', share)
+      .option('--no-sensitivity', 'do not measure what each layer alone does to the outputs')
+      .option('--seed <number>', 'of all that is chosen at random', wholeNumber, 1)
+      .option('--force', 'take --calib random, which tells nothing about the ranges of real data'),
+  )
+
+/** What the options say on pictures, those of the file included, and what a compiled model says of itself. */
+export async function pictureOptions(options: PictureOptions, spec?: ModuleSpec): Promise<PreprocessOptions> {
+  const { parsePreprocess, readFile } = await import('../data/index.ts')
+  const { preprocessKey } = await import('../index.ts')
+  const own = spec?.metadata[preprocessKey]
+  const names = ['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'] as const
+  const given = Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  )
+  const { preprocess } = options
+  const stored =
+    preprocess === undefined ? {} : parsePreprocess(new TextDecoder().decode(readFile(preprocess)), `"${preprocess}"`)
+  const compiled = own === undefined ? {} : parsePreprocess(own, 'the module’s metadata')
+  return { ...compiled, ...stored, ...parsePreprocess(JSON.stringify(given), 'the command line') }
+}
+
+interface Data {
+  readonly calibration: Dataset['samples']
+  readonly validation: Validation | undefined
+  readonly preprocess: Preprocess | undefined
+}
+
+/** More samples than this do not make a figure much surer. */
+const heldOut = 1000
+
+async function readData(inputs: readonly InputType[], options: QuantizeCliOptions): Promise<Data> {
+  const { randomInputs, readDataset } = await import('../data/index.ts')
+  const { fail } = await import('../index.ts')
+  const { calib, val, samples: limit, seed, force, quantize } = options
+  const how = { preprocess: await pictureOptions(options), seed }
+  const given = val === undefined ? undefined : await readDataset(val, inputs, how)
+  if (calib === undefined && quantize === 'int8')
+    fail('A501', '--quantize int8 needs --calib: inputs that show the ranges of the model’s values')
+  if (calib === 'random') {
+    if (!force)
+      fail('A501', '--calib random: random inputs do not show the ranges that real ones have', {
+        hint: '--force takes them all the same, e.g. to try the speed of a quantized model',
+      })
+    const calibration = Array.from({ length: limit }, (_, i) => randomInputs(inputs, seed + i))
+    return { calibration, validation: given, preprocess: given?.preprocess }
+  }
+  if (calib === undefined) return { calibration: [], validation: given, preprocess: given?.preprocess }
+  // Without validation data, what calibration does not take is measured on, at least a third.
+  const all = await readDataset(calib, inputs, { ...how, limit: given ? limit : limit + heldOut })
+  if (given) return { calibration: all.samples, validation: given, preprocess: all.preprocess ?? given.preprocess }
+  const { calibration, validation } = split(all, limit, seed)
+  return { calibration, validation, preprocess: all.preprocess }
+}
+
+/** Interleaved, so that data that is sorted by class gives both parts all classes. */
+function split({ samples, labels }: Dataset, limit: number, seed: number): Omit<Data, 'preprocess'> {
+  const count = Math.min(limit, Math.ceil((samples.length * 2) / 3))
+  const next = (i: number): number => Math.floor(((i + (seed % 97) / 97) * samples.length) / count)
+  const chosen = new Set(Array.from({ length: count }, (_, i) => Math.min(samples.length - 1, next(i))))
+  const rest = samples.map((_, i) => i).filter((i) => !chosen.has(i))
+  if (rest.length === 0) return { calibration: samples, validation: undefined }
+  const validation = { samples: rest.map((i) => samples[i]!), ...(labels && { labels: rest.map((i) => labels[i]!) }) }
+  return { calibration: [...chosen].map((i) => samples[i]!), validation }
+}
+
+/** Quantizes a model as the options say, with its preprocessing in its metadata. */
+export async function quantized(
+  model: Uint8Array,
+  options: QuantizeCliOptions & { quantize: 'int8' | 'weights' },
+  importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>,
+  terminal: Terminal,
+): Promise<Required<Imported>> {
+  const { importModel, preprocessKey, quantize } = await import('../index.ts')
+  const { graph, metadata } = importModel(model, importing)
+  const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
+  terminal.status('reading data')
+  const { calibration, validation, preprocess } = await readData(inputs, options)
+  const settings: QuantizeModelOptions = {
+    ...{ mode: options.quantize, calibration, validation, samples: options.samples, seed: options.seed },
+    ...{ metric: options.metric, maxDrop: options.maxDrop, sensitivity: options.sensitivity },
+    onProgress: (step, done, of) => terminal.status(`${step} ${done + 1}/${of}`),
+  }
+  const result = await quantize(graph, settings)
+  const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
+  return { ...result, metadata: { ...metadata, ...kept } }
+}

@@ -1,0 +1,3 @@
+export type { Progress, Sample } from './calibrate.ts'
+export { accuracyOf, defaultMetric, outputWidth, type Validation } from './metric.ts'
+export { quantize, type Quantized, type QuantizeOptions } from './quantize.ts'

@@ -1,0 +1,101 @@
+import type { Value } from '../core/graph.ts'
+import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
+import { typeBytes } from '../core/tensor.ts'
+import type { Observation } from './calibrate.ts'
+import type { LayerError } from './correct-bias.ts'
+import type { Layer } from './layers.ts'
+import type { Study, Trial } from './quantize.ts'
+import { decibels, type Choice } from './range.ts'
+import { channelOf, quantizeWeights, type QuantizedWeights } from './weights.ts'
+
+/** Bins of the histograms in the report. */
+const shownBins = 64
+
+/** What `quantize` found out besides the trial it settled on. */
+interface Findings {
+  readonly sensitivity: ReadonlyMap<Layer, number>
+  readonly errors: ReadonlyMap<Layer, LayerError>
+  readonly techniques: readonly string[]
+  readonly notes: readonly string[]
+  readonly withinBudget: boolean
+}
+
+/** The bins with anything in them, joined to `shownBins` or fewer. */
+function shown(observations: readonly Observation[]): RangeReport['histogram'] {
+  const from = Math.min(...observations.map((o) => o.min))
+  const to = Math.max(...observations.map((o) => o.max))
+  const counts = new Array<number>(shownBins).fill(0)
+  for (const { histogram } of observations) {
+    const width = (histogram.high - histogram.low) / histogram.counts.length
+    histogram.counts.forEach((n, i) => {
+      const at = (histogram.low + (i + 0.5) * width - from) / (to - from || 1)
+      counts[Math.min(shownBins - 1, Math.max(0, Math.floor(at * shownBins)))]! += n
+    })
+  }
+  return { from, to, counts }
+}
+
+function rangeReport(choice: Choice, observations: readonly Observation[]): RangeReport {
+  const { low, high, scale, zero, clip } = choice
+  return { low, high, scale, zero, clip, sqnrDb: decibels(choice), histogram: shown(observations) }
+}
+
+function weightsNoise(layer: Layer, { data, scales }: QuantizedWeights): { signal: number; noise: number } {
+  const weights = layer.weights!
+  const channel = channelOf(weights)
+  let [signal, noise] = [0, 0]
+  ;(weights.tensor.data as Float32Array).forEach((w, i) => {
+    const difference = w - data[i]! * scales[channel(i)]!
+    signal += w * w
+    noise += difference * difference
+  })
+  return { signal, noise }
+}
+
+/** Four bytes for a weight become one, and a scale for each channel; a bias keeps its size. */
+function bytesOf({ weights, bias }: Layer): { float: number; quantized: number } {
+  if (!weights) return { float: 0, quantized: 0 }
+  const { tensor, channels } = weights
+  const rest = bias ? typeBytes(bias.tensor) : 0
+  return { float: typeBytes(tensor) + rest, quantized: tensor.data.length + 4 * channels + rest }
+}
+
+export function reportOf(study: Study, trial: Trial, findings: Findings): QuantizationReport {
+  const { plan, decisions } = trial
+  const quantized = new Set(plan.layers)
+  const fitting = new Set(study.fitting())
+  const groups = study.groups(plan)
+  const ranges = decisions.parameters as ReadonlyMap<Value, Choice>
+
+  const layerReport = (layer: Layer): LayerReport => {
+    const bytes = bytesOf(layer)
+    const is = quantized.has(layer)
+    const error = findings.errors.get(layer)
+    const roots = layer.data.map((i) => plan.stored.get(layer.node.operands[i]!)).filter((root) => root !== undefined)
+    const inputs = is ? roots.map((root) => rangeReport(ranges.get(root)!, groups.get(root)!)) : []
+    const own = layer.weights && (decisions.weights?.get(layer) ?? quantizeWeights(layer.weights))
+    const reason = fitting.has(layer) ? 'it costs too much accuracy' : 'its activations are not finite'
+    return {
+      ...{ name: layer.name, operator: layer.operator, kept: is ? null : reason },
+      floatBytes: bytes.float,
+      bytes: is ? bytes.quantized : bytes.float,
+      weightsSqnrDb: own ? decibels(weightsNoise(layer, own)) : null,
+      resultSqnrDb: error ? decibels(error) : null,
+      inputs,
+      sensitivity: findings.sensitivity.get(layer) ?? null,
+    }
+  }
+  const layers = study.layers.map(layerReport)
+  const sum = (of: (layer: LayerReport) => number): number => layers.reduce((total, layer) => total + of(layer), 0)
+  const { mode, maxDrop } = study.options
+  return {
+    ...{ mode, samples: study.calibration.length, seed: study.seed, techniques: findings.techniques },
+    floatBytes: sum((layer) => layer.floatBytes),
+    bytes: sum((layer) => layer.bytes),
+    accuracy: trial.accuracy,
+    maxDrop: maxDrop ?? null,
+    withinBudget: maxDrop === undefined ? null : findings.withinBudget,
+    notes: findings.notes,
+    layers,
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Makes a quantized graph of a float one: integers where the plan stores them, with maps that quantize and dequantize
+ * around every op that computes in between (the form that ONNX calls QDQ). It computes in f32 as it stands; what turns
+ * it into integer kernels comes after.
+ */
+import { Builder } from '../core/builder.ts'
+import { constantOf } from '../core/evaluate.ts'
+import * as f from '../core/formula.ts'
+import { createNode, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
+import type { OpName } from '../core/ops/index.ts'
+import { dequantized, saturated } from '../core/quantization.ts'
+import { tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
+import type { Layer } from './layers.ts'
+import type { Plan } from './plan.ts'
+import { highest, lowest, roundHalfEven, type Parameters } from './range.ts'
+import { biasValue, quantizeWeights, scaleOperand, weightsValue, type QuantizedWeights } from './weights.ts'
+
+/** What was decided on the values and layers of a plan. */
+export interface Decisions {
+  /** By the first of the values that share them. */
+  readonly parameters: ReadonlyMap<Value, Parameters>
+  /** Weights rounded with care, for layers that have them. */
+  readonly weights?: ReadonlyMap<Layer, QuantizedWeights>
+  /** What is added to each channel of a layer's result. */
+  readonly corrections?: ReadonlyMap<Layer, ArrayLike<number>>
+}
+
+export function quantizeValue(b: Builder, x: Value, { scale, zero }: Parameters): Value {
+  const s = b.scalar(scale, 'f32')
+  return zero === 0
+    ? b.map([x, s], (e, t) => saturated(f.div(e!, t!), undefined, 'i8'))
+    : b.map([x, s, b.scalar(zero, 'i8')], (e, t, z) => saturated(f.div(e!, t!), z!, 'i8'))
+}
+
+export function dequantizeValue(b: Builder, q: Value, { scale, zero }: Parameters): Value {
+  const s = b.scalar(scale, 'f32')
+  return zero === 0
+    ? b.map([q, s], (e, t) => dequantized(e!, t!, undefined))
+    : b.map([q, s, b.scalar(zero, 'i8')], (e, t, z) => dequantized(e!, t!, z!))
+}
+
+/** The bias with its correction. */
+export function correctedBias(bias: Tensor, correction: ArrayLike<number> | undefined): Tensor {
+  if (!correction) return bias
+  const values = toNumbers(bias).map((x, i) => x + correction[correction.length === 1 ? 0 : i]!)
+  return tensorOf('f32', bias.shape, values)
+}
+
+class Rewriter {
+  private readonly plan: Plan
+  private readonly decisions: Decisions
+  private readonly floats = new Map<Value, Value>()
+  private readonly integers = new Map<Value, Value>()
+  private readonly restored = new Map<Value, Value>()
+  private readonly layerOf: ReadonlyMap<Node, Layer>
+  /** By the map that adds the bias. */
+  private readonly biases = new Map<Node, { layer: Layer; operand: number; weights: QuantizedWeights }[]>()
+
+  constructor(plan: Plan, decisions: Decisions) {
+    this.plan = plan
+    this.decisions = decisions
+    this.layerOf = new Map(plan.layers.map((layer) => [layer.node as Node, layer]))
+  }
+
+  run(graph: Graph): Graph {
+    for (const node of nodesOf(graph)) this.visit(node)
+    const outputs = graph.outputs.map(({ name, value }) => ({ name, value: this.floats.get(value)! }))
+    return { inputs: graph.inputs, outputs }
+  }
+
+  private parameters(value: Value): Parameters {
+    return this.decisions.parameters.get(this.plan.stored.get(value)!)!
+  }
+
+  private integer(value: Value): Value {
+    const known = this.integers.get(value)
+    if (known) return known
+    const q = quantizeValue(new Builder(value.node.origin), this.floats.get(value)!, this.parameters(value))
+    this.integers.set(value, q)
+    return q
+  }
+
+  private restore(value: Value): Value {
+    const known = this.restored.get(value)
+    if (known) return known
+    const x = dequantizeValue(new Builder(value.node.origin), this.integer(value), this.parameters(value))
+    this.restored.set(value, x)
+    return x
+  }
+
+  private operand(node: Node, i: number): Value {
+    const value = node.operands[i]!
+    return this.plan.reads(node, i) ? this.restore(value) : this.floats.get(value)!
+  }
+
+  private visit(node: Node): void {
+    const layer = this.layerOf.get(node)
+    if (layer?.weights) {
+      this.visitLayer(node, layer)
+      return
+    }
+    const operands = node.operands.map((_, i) => this.operand(node, i))
+    for (const { layer: owner, operand, weights } of this.biases.get(node) ?? []) {
+      const correction = this.decisions.corrections?.get(owner)
+      const bias = correctedBias(owner.bias!.tensor, correction)
+      const b = new Builder(owner.node.origin)
+      const scale = this.inputScale(owner)
+      operands[operand] = scale === undefined ? b.constant(bias) : biasValue(b, bias, scale, weights)
+    }
+    const unchanged = operands.every((o, i) => o === node.operands[i])
+    const copy = unchanged ? node : createNode<OpName>(node.op, operands, node.attrs, node.origin)
+    node.results.forEach((r, i) => this.floats.set(r, copy.results[i]!))
+    const [result] = node.results
+    if (result && this.plan.moved.has(result)) this.integers.set(result, this.move(node))
+  }
+
+  /** The op on integers, which it only moves or selects. */
+  private move(node: Node): Value {
+    const operands = node.operands.map((o, i) => {
+      if (this.plan.reads(node, i)) return this.integer(o)
+      if (node.op !== 'pad') return this.floats.get(o)!
+      const { scale, zero } = this.parameters(node.results[0]!)
+      const [fill] = toNumbers(constantOf(o)!)
+      const q = Math.min(highest, Math.max(lowest, roundHalfEven(fill! / scale) + zero))
+      return new Builder(node.origin).scalar(q, 'i8')
+    })
+    return createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
+  }
+
+  /** The scale of the operand that is data; undefined where that is not stored as integers. */
+  private inputScale({ node, data: [i] }: Layer): number | undefined {
+    return i === undefined || !this.plan.reads(node, i) ? undefined : this.parameters(node.operands[i]!).scale
+  }
+
+  private visitLayer(node: Node, layer: Layer): void {
+    const weights = layer.weights!
+    const correction = this.decisions.corrections?.get(layer)
+    const bias = layer.bias && correctedBias(layer.bias.tensor, correction)
+    const b = new Builder(node.origin)
+    const quantized =
+      this.decisions.weights?.get(layer) ??
+      quantizeWeights(weights, bias?.data as Float32Array | undefined, this.inputScale(layer))
+    if (node.op === 'gather') {
+      this.floats.set(node.results[0]!, lookUp(b, node, weights.resultAxis, layer, quantized, this.floats))
+      return
+    }
+    const operands = node.operands.map((_, i) =>
+      i === weights.operand ? weightsValue(b, weights, quantized) : this.operand(node, i),
+    )
+    const copy = createNode<OpName>(node.op, operands, node.attrs, node.origin)
+    const [result] = node.results
+    this.floats.set(result!, copy.results[0]!)
+    if (layer.bias) {
+      const { map, operand } = layer.bias
+      this.biases.set(map, [...(this.biases.get(map) ?? []), { layer, operand, weights: quantized }])
+    } else if (correction) {
+      const rank = result!.type.shape.length
+      const axis = weights.axis === undefined ? undefined : weights.resultAxis
+      const added = scaleOperand(b, Float32Array.from(correction), axis, rank)
+      this.floats.set(result!, b.binary('add', copy.results[0]!, added))
+    }
+  }
+}
+
+/** Rows of a table of integers, dequantized once they are looked up. */
+function lookUp(
+  b: Builder,
+  node: Node,
+  resultAxis: number,
+  { weights }: Layer,
+  { data, scales }: QuantizedWeights,
+  floats: ReadonlyMap<Value, Value>,
+): Value {
+  const table = b.constant({ dtype: 'i8', shape: weights!.tensor.shape, data })
+  const operands = [table, ...node.operands.slice(1).map((o) => floats.get(o)!)]
+  const rows = createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
+  const axis = weights!.axis === undefined ? undefined : resultAxis
+  const scale = scaleOperand(b, scales, axis, rows.type.shape.length)
+  return b.map([rows, scale], (q, s) => dequantized(q!, s!, undefined))
+}
+
+export const rewrite = (graph: Graph, plan: Plan, decisions: Decisions): Graph =>
+  new Rewriter(plan, decisions).run(graph)

@@ -1,0 +1,66 @@
+import { parse } from 'csv-parse/sync'
+import { fail } from '../core/diagnostic.ts'
+import { isBigInt } from '../core/dtype.ts'
+import { elementCount } from '../core/shape.ts'
+import { tensorOf, type Tensor } from '../core/tensor.ts'
+import { labelName, type Dataset, type InputType } from './samples.ts'
+
+interface Row {
+  readonly record: readonly string[]
+  readonly info: { readonly lines: number }
+}
+
+/**
+ * A sample for each row below the header. Columns of an input `x` are called `x`, or `x.0`, `x.1` … in row-major order; a
+ * model of one input takes all columns but the labels, whatever they are called. Labels are in column `y` or columns `y.0`,
+ * `y.1` …
+ */
+export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: string): Dataset {
+  const [head, ...rows] = rowsOf(bytes, what)
+  if (!head || rows.length === 0) fail('A502', `${what} has no rows below its header`)
+  const header = head.record
+  const named = (name: string): number[] => {
+    const at = header.flatMap((column, i) => (column === name || column.startsWith(`${name}.`) ? [i] : []))
+    const place = (i: number): number => Number(header[i]!.slice(name.length + 1) || 0)
+    return at.sort((a, b) => place(a) - place(b))
+  }
+  const isInput = inputs.some(({ name }) => name === labelName)
+  const labelColumns = isInput ? [] : named(labelName)
+  const columns = inputs.map((input) => {
+    const own = named(input.name)
+    const all = header.map((_, i) => i).filter((i) => !labelColumns.includes(i))
+    const found = own.length === 0 && inputs.length === 1 ? all : own
+    const count = elementCount(input.shape)
+    if (found.length !== count)
+      fail('A501', `${what} has ${found.length} columns for input "${input.name}", which has ${count} elements`)
+    return found
+  })
+  const number = ({ record, info }: Row, column: number): number => {
+    const text = record[column]!.trim()
+    const value = Number(text)
+    if (text === '' || !Number.isFinite(value))
+      fail('A502', `${what}, line ${info.lines}, column "${header[column]}": "${text.slice(0, 40)}" is not a number`)
+    return value
+  }
+  const samples = rows.map((row): Record<string, Tensor> => {
+    const entries = inputs.map(({ name, dtype, shape }, i) => {
+      const values = columns[i]!.map((column) => number(row, column))
+      return [
+        name,
+        tensorOf(dtype, shape, isBigInt(dtype) ? values.map((v) => BigInt(Math.trunc(v))) : values),
+      ] as const
+    })
+    return Object.fromEntries(entries)
+  })
+  if (labelColumns.length === 0) return { samples }
+  return { samples, labels: rows.map((row) => labelColumns.map((column) => number(row, column))) }
+}
+
+function rowsOf(bytes: Uint8Array, what: string): Row[] {
+  try {
+    const options = { bom: true, info: true, skip_empty_lines: true, max_record_size: 1 << 26 } as const
+    return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), options) as unknown as Row[]
+  } catch (error) {
+    return fail('A502', `${what}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

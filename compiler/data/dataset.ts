@@ -1,0 +1,116 @@
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
+import { fail } from '../core/diagnostic.ts'
+import { choose } from '../core/random.ts'
+import { toNumbers, typeBytes, type Tensor } from '../core/tensor.ts'
+import { readCsv } from './csv.ts'
+import { readFile } from './files.ts'
+import { listImages } from './image-folder.ts'
+import { readImage, type Image } from './image.ts'
+import { imagesOf, isIdx, readIdx } from './idx.ts'
+import { readJsonLines } from './jsonl.ts'
+import { readNpy } from './npy.ts'
+import { readNpz } from './npz.ts'
+import { completePreprocess, imageTensor, type Preprocess, type PreprocessOptions } from './preprocess.ts'
+import { labelName, splitSamples, type Dataset, type InputType } from './samples.ts'
+
+export interface DatasetOptions {
+  readonly preprocess?: PreprocessOptions | undefined
+  /** Take so many samples, by a seeded choice. */
+  readonly limit?: number | undefined
+  readonly seed?: number | undefined
+}
+
+/** All samples together. */
+const maxBytes = 2 ** 31
+
+/**
+ * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures (a folder inside for each
+ * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. Labels are named
+ * `y`. A501 where the data does not go with the inputs, A502 where it cannot be read, A301 for more than 2 GiB.
+ */
+export async function readDataset(
+  path: string,
+  inputs: readonly InputType[],
+  options: DatasetOptions = {},
+): Promise<Dataset> {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return fromFolder(path, inputs, options)
+  const what = `"${path}"`
+  if (isIdx(path)) return fromIdx(path, inputs, options)
+  switch (extname(path)) {
+    case '.npz':
+      return limited(fromArrays(readNpz(readFile(path), what), inputs), options)
+    case '.npy':
+      return limited(fromArrays({ data: readNpy(readFile(path), what) }, inputs), options)
+    case '.csv':
+      return limited(readCsv(readFile(path), inputs, what), options)
+    case '.jsonl':
+      return limited(readJsonLines(readFile(path), inputs, what), options)
+    default:
+      fail('A501', `${what} is no data set`, {
+        hint: 'attar reads .npz, .npy, .csv, .jsonl, IDX files and folders of JPEG and PNG pictures',
+      })
+  }
+}
+
+function chosen(count: number, { limit, seed }: DatasetOptions): number[] {
+  return choose(limit ?? count, count, seed ?? 1)
+}
+
+function limited({ samples, labels, ...rest }: Dataset, options: DatasetOptions): Dataset {
+  const kept = chosen(samples.length, options)
+  return { ...rest, samples: kept.map((i) => samples[i]!), ...(labels && { labels: kept.map((i) => labels[i]!) }) }
+}
+
+function fromArrays(arrays: Readonly<Record<string, Tensor>>, inputs: readonly InputType[]): Dataset {
+  const names = inputs.map(({ name }) => name)
+  const isLabels = Object.hasOwn(arrays, labelName) && !names.includes(labelName)
+  const { [labelName]: y, ...others } = arrays
+  const samples = splitSamples(isLabels ? others : arrays, inputs)
+  if (!isLabels || !y) return { samples }
+  const values = toNumbers(y)
+  const each = values.length / samples.length
+  if (!Number.isInteger(each) || each === 0)
+    fail('A501', `array "${labelName}" has ${values.length} elements for ${samples.length} runs`)
+  return { samples, labels: samples.map((_, i) => values.slice(i * each, (i + 1) * each)) }
+}
+
+/** The input that takes pictures, and how. */
+function pictureInput(inputs: readonly InputType[], options: DatasetOptions): { input: InputType; how: Preprocess } {
+  const [input] = inputs
+  if (!input || inputs.length > 1) fail('A501', `pictures are for models of one input; this one has ${inputs.length}`)
+  return { input, how: completePreprocess(options.preprocess ?? {}, input) }
+}
+
+function checkSize(count: number, input: InputType): void {
+  if (count * typeBytes(input) > maxBytes)
+    fail('A301', `${count} samples take more than 2 GiB`, { hint: 'name fewer with --samples' })
+}
+
+async function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Promise<Dataset> {
+  const { input, how } = pictureInput(inputs, options)
+  const { files, classes } = listImages(folder)
+  const kept = chosen(files.length, options).map((i) => files[i]!)
+  checkSize(kept.length, input)
+  const samples: Record<string, Tensor>[] = []
+  for (const { path } of kept) {
+    const image = await readImage(readFile(path), `"${path}"`)
+    samples.push({ [input.name]: imageTensor(image, how, input) })
+  }
+  if (classes.length === 0) return { samples, preprocess: how }
+  return { samples, labels: kept.map(({ label }) => [label]), classes, preprocess: how }
+}
+
+function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOptions): Dataset {
+  const { input, how } = pictureInput(inputs, options)
+  const images = imagesOf(readIdx(readFile(path), `"${path}"`), `"${path}"`)
+  const kept = chosen(images.count, options)
+  checkSize(kept.length, input)
+  const samples = kept.map((i) => ({ [input.name]: imageTensor(images.at(i) as Image, how, input) }))
+  const beside = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'))
+  if (beside === path || !existsSync(beside)) return { samples, preprocess: how }
+  const labels = readIdx(readFile(beside), `"${beside}"`)
+  if (labels.shape.length !== 1 || labels.shape[0] !== images.count)
+    fail('A502', `"${beside}" does not hold ${images.count} labels`)
+  return { samples, labels: kept.map((i) => [labels.data[i]!]), preprocess: how }
+}

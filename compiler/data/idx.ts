@@ -1,0 +1,55 @@
+import { gunzipSync } from 'fflate'
+import { fail } from '../core/diagnostic.ts'
+import { elementCount } from '../core/shape.ts'
+import type { Image } from './image.ts'
+
+/** An array of bytes in the format of the MNIST database: two zeros, type, rank, dimensions (big-endian), data. */
+export interface Idx {
+  readonly shape: readonly number[]
+  readonly data: Uint8Array
+}
+
+/** Names such as `train-images-idx3-ubyte.gz`. */
+export const isIdx = (path: string): boolean => /idx[123][-.]ubyte(\.gz)?$/.test(path)
+
+const maxBytes = 2 ** 31
+/** Deflate cannot shrink data further than that. */
+const bestRatio = 1032
+
+/** A502 where the bytes are no IDX file of bytes, packed by gzip or not. */
+export function readIdx(packed: Uint8Array, what: string): Idx {
+  const bytes = packed[0] === 0x1f && packed[1] === 0x8b ? unpack(packed, what) : packed
+  const rank = bytes[3] ?? 0
+  const start = 4 + 4 * rank
+  if (bytes[0] !== 0 || bytes[1] !== 0 || bytes[2] !== 8 || rank === 0 || rank > 4 || bytes.length < start)
+    fail('A502', `${what} is not an IDX file of bytes`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
+  const data = bytes.subarray(start)
+  if (data.length !== elementCount(shape))
+    fail('A502', `${what}: ${data.length} bytes do not fill [${shape.join(',')}]`)
+  return { shape, data }
+}
+
+function unpack(packed: Uint8Array, what: string): Uint8Array {
+  const size = new DataView(packed.buffer, packed.byteOffset, packed.byteLength).getUint32(packed.length - 4, true)
+  if (packed.length < 18 || size > packed.length * bestRatio) fail('A502', `${what} is not what was packed`)
+  if (size > maxBytes) fail('A301', `${what} unpacks to more than ${maxBytes} bytes`)
+  try {
+    return gunzipSync(packed, { out: new Uint8Array(size) })
+  } catch (error) {
+    return fail('A502', `${what} cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** Gray pictures [n, height, width], or coloured ones [n, height, width, 3]. */
+export function imagesOf({ shape, data }: Idx, what: string): { count: number; at: (i: number) => Image } {
+  const [count, height, width, channels = 1] = shape
+  if (shape.length < 3 || (channels !== 1 && channels !== 3) || !height || !width)
+    fail('A502', `${what} holds [${shape.join(',')}], not pictures`)
+  const size = height * width * channels
+  return {
+    count: count!,
+    at: (i) => ({ width, height, channels, data: data.subarray(i * size, (i + 1) * size) }),
+  }
+}

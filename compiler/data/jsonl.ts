@@ -1,0 +1,57 @@
+import { fail } from '../core/diagnostic.ts'
+import { isBigInt } from '../core/dtype.ts'
+import { elementCount } from '../core/shape.ts'
+import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
+import { labelName, type Dataset, type InputType } from './samples.ts'
+
+/** Lists within one another are no deeper than a tensor's dimensions could be. */
+const maxDepth = 32
+
+function flatten(value: unknown, into: number[], depth: number): boolean {
+  if (typeof value === 'number' || typeof value === 'boolean') return into.push(Number(value)) > 0
+  return Array.isArray(value) && depth < maxDepth && value.every((v) => flatten(v, into, depth + 1))
+}
+
+/** An object in each line: `{"x": [[1, 2], [3, 4]], "y": 0}`, with nested or flat lists in row-major order. */
+export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string): Dataset {
+  const samples: Record<string, Tensor>[] = []
+  const labels: number[][] = []
+  const hasLabels = !inputs.some(({ name }) => name === labelName)
+  for (const [i, text] of new TextDecoder().decode(bytes).split('\n').entries()) {
+    if (text.trim() === '') continue
+    const bad = (message: string): never => fail('A502', `${what}, line ${i + 1}: ${message}`)
+    const line = parseLine(text, bad)
+    const numbers = (name: string): number[] | undefined => {
+      if (!Object.hasOwn(line, name)) return undefined
+      const values: number[] = []
+      return flatten(line[name], values, 0) ? values : bad(`"${name}" is not made of numbers and lists`)
+    }
+    const entries = inputs.map((input) => {
+      const { name, dtype, shape } = input
+      const values = numbers(name) ?? bad(`there is no "${name}"`)
+      if (values.length !== elementCount(shape))
+        bad(`"${name}" has ${values.length} elements, the model takes ${formatType(input)}`)
+      const typed = isBigInt(dtype) ? values.map((v) => BigInt(Math.trunc(v))) : values
+      return [name, tensorOf(dtype, shape, typed)] as const
+    })
+    samples.push(Object.fromEntries(entries))
+    const label = hasLabels ? numbers(labelName) : undefined
+    if (label) labels.push(label)
+  }
+  if (samples.length === 0) fail('A502', `${what} has no lines`)
+  if (labels.length !== 0 && labels.length !== samples.length)
+    fail('A502', `${what}: ${labels.length} of ${samples.length} lines have "${labelName}"`)
+  return { samples, ...(labels.length > 0 && { labels }) }
+}
+
+function parseLine(text: string, bad: (message: string) => never): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    bad(error instanceof Error ? error.message : String(error))
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : bad('it is not an object')
+}

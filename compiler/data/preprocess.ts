@@ -1,0 +1,121 @@
+import { fail } from '../core/diagnostic.ts'
+import { integerRange, isBigInt, isFloat } from '../core/dtype.ts'
+import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
+import type { Image } from './image.ts'
+import { filters, fits, resize, type Filter, type Fit } from './resize.ts'
+import type { InputType } from './samples.ts'
+
+export const layouts = ['NCHW', 'NHWC'] as const
+export const channelOrders = ['RGB', 'BGR', 'gray'] as const
+
+/** How a picture becomes a model's input: value = (byte · scale − mean) / std, channel by channel. */
+export interface Preprocess {
+  /** How it gets the input's size. */
+  readonly resize: Filter
+  readonly fit: Fit
+  readonly layout: (typeof layouts)[number]
+  readonly channels: (typeof channelOrders)[number]
+  readonly scale: number
+  /** One number for each channel, in the order of `channels`. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/** What a user may leave open. */
+export type PreprocessOptions = Partial<Omit<Preprocess, 'mean' | 'std'>> & {
+  readonly mean?: number | readonly number[]
+  readonly std?: number | readonly number[]
+}
+
+const oneOf = (values: readonly string[], x: unknown): boolean => typeof x === 'string' && values.includes(x)
+const isNumber = (x: unknown): x is number => typeof x === 'number' && Number.isFinite(x)
+const isNumbers = (x: unknown): boolean => isNumber(x) || (Array.isArray(x) && x.length <= 4 && x.every(isNumber))
+
+const checks: Readonly<Record<keyof Preprocess, [(x: unknown) => boolean, string]>> = {
+  resize: [(x) => oneOf(filters, x), filters.join(', ')],
+  fit: [(x) => oneOf(fits, x), fits.join(', ')],
+  layout: [(x) => oneOf(layouts, x), layouts.join(', ')],
+  channels: [(x) => oneOf(channelOrders, x), channelOrders.join(', ')],
+  scale: [isNumber, 'a number'],
+  mean: [isNumbers, 'a number or a list of them'],
+  std: [(x) => isNumbers(x) && [x].flat().every((s) => Number(s) > 0), 'a positive number or a list of them'],
+}
+
+/** Reads options from JSON. A501 for an unknown member or one of the wrong kind; `what` names where they stand. */
+export function parsePreprocess(json: string, what: string): PreprocessOptions {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    fail('A501', `${what} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) fail('A501', `${what} is not an object`)
+  for (const [name, member] of Object.entries(value)) {
+    if (!Object.hasOwn(checks, name)) {
+      fail('A501', `${what} has "${name}"; it may have ${Object.keys(checks).join(', ')}`)
+    }
+    const [legal, wanted] = checks[name as keyof Preprocess]
+    if (!legal(member)) fail('A501', `${what}: "${name}" is ${JSON.stringify(member)}, not ${wanted}`)
+  }
+  return value
+}
+
+/** Where an input has its height, width and channels. */
+function axesOf(
+  { shape }: InputType,
+  layout: Preprocess['layout'],
+): { height: number; width: number; channels: number } {
+  const [channels, height, width] = layout === 'NCHW' ? shape.slice(1) : [shape[3], shape[1], shape[2]]
+  return { height: height!, width: width!, channels: channels! }
+}
+
+/** Options with all that was left open filled in for `input`. A501 where it takes no pictures, or other ones. */
+export function completePreprocess(options: PreprocessOptions, input: InputType): Preprocess {
+  const { shape } = input
+  const takes = `input "${input.name}" is ${formatType(input)}`
+  if (shape.length !== 4 || shape[0] !== 1) fail('A501', `${takes}: pictures go one by one into inputs of 4 dimensions`)
+  const fitting = options.channels === undefined ? [1, 3] : [options.channels === 'gray' ? 1 : 3]
+  const layout = options.layout ?? (fitting.includes(shape[1]!) ? 'NCHW' : 'NHWC')
+  const count = axesOf(input, layout).channels
+  const channels = options.channels ?? (count === 1 ? 'gray' : 'RGB')
+  if (count !== (channels === 'gray' ? 1 : 3)) {
+    fail('A501', `${takes}, which in the layout ${layout} has ${count} channels; ${channels} does not fit`)
+  }
+  const each = (x: number | readonly number[] | undefined, otherwise: number, name: string): readonly number[] => {
+    const list = [x ?? otherwise].flat()
+    if (list.length !== 1 && list.length !== count)
+      fail('A501', `${name} has ${list.length} numbers for ${count} channels`)
+    return list.length === count ? list : new Array<number>(count).fill(list[0]!)
+  }
+  return {
+    ...{ resize: options.resize ?? 'antialias', fit: options.fit ?? 'stretch', layout, channels },
+    scale: options.scale ?? (isFloat(input.dtype) ? 1 / 255 : 1),
+    mean: each(options.mean, 0, 'mean'),
+    std: each(options.std, 1, 'std'),
+  }
+}
+
+/** ITU-R BT.601 luma. */
+const luma = [0.299, 0.587, 0.114] as const
+
+/** A picture as a value of `input`. */
+export function imageTensor(image: Image, p: Preprocess, input: InputType): Tensor {
+  const { width, height, channels } = axesOf(input, p.layout)
+  const pixels = resize(image, width, height, p.resize, p.fit)
+  const size = width * height
+  const gray = image.channels === 1
+  const byteAt = (pixel: number, c: number): number => {
+    if (gray) return pixels[pixel]!
+    if (p.channels === 'gray') return luma.reduce((sum, w, i) => sum + w * pixels[pixel * 3 + i]!, 0)
+    return pixels[pixel * 3 + (p.channels === 'BGR' ? 2 - c : c)]!
+  }
+  const { min, max } = isFloat(input.dtype) ? { min: 0, max: 0 } : integerRange(input.dtype)
+  const store = isFloat(input.dtype)
+    ? (x: number) => x
+    : (x: number) => Math.min(Number(max), Math.max(Number(min), Math.round(x)))
+  const values = Array.from({ length: size * channels }, (_, i) => {
+    const [pixel, c] = p.layout === 'NCHW' ? [i % size, Math.floor(i / size)] : [Math.floor(i / channels), i % channels]
+    return store((byteAt(pixel, c) * p.scale - p.mean[c]!) / p.std[c]!)
+  })
+  return tensorOf(input.dtype, input.shape, isBigInt(input.dtype) ? values.map(BigInt) : values)
+}

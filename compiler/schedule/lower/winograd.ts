@@ -1,0 +1,83 @@
+import type { NodeOf } from '../../core/graph.ts'
+import type { ConvolutionForm } from '../convolution-form.ts'
+import type { Access, Buffer } from '../program.ts'
+import type { Scheduler } from '../scheduler.ts'
+import { address, type Placement } from './template.ts'
+
+/** The template's distance between planes beyond their contents, in floats. */
+const gap = 16
+
+/** Floats of transformed input that a band of tiles may take: with the products, what a second-level cache holds. */
+const bandFloats = 1 << 14
+
+/** Floats of transformed weights that are worth their memory. */
+const mostWeights = 1 << 14
+
+/** Tiles of two by two pixels from which on the transformed weights pay. */
+const fewestTiles = 16
+
+/** Whether a convolution is one for `f32_winograd_3x3`, and large enough for it to pay. */
+export function suitsWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
+  const { channels, outputs, outHeight, outWidth } = form
+  return (
+    form.groups === 1 &&
+    node.attrs.window.length === 2 &&
+    node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
+    outHeight % 2 === 0 &&
+    outWidth % 2 === 0 &&
+    (outHeight * outWidth) / 4 >= fewestTiles &&
+    channels % 4 === 0 &&
+    channels >= 16 &&
+    outputs % 8 === 0 &&
+    outputs >= 16 &&
+    channels * outputs <= mostWeights
+  )
+}
+
+interface Strides {
+  readonly image: number
+  readonly row: number
+  readonly pixel: number
+}
+
+/** Emits the kernels of a convolution that `suitsWinograd`; `weights` are packed as for igemm, strides in bytes. */
+export function winograd(
+  s: Scheduler,
+  form: ConvolutionForm,
+  operands: { readonly x: Access; readonly weights: Buffer },
+  strides: { readonly x: Strides; readonly y: Strides; readonly aux: Strides },
+  { write, aux, bias, biasOffset, hole, parameters }: Placement,
+  nodes: readonly string[],
+): void {
+  const { channels, outputs } = form
+  const rows = form.outHeight / 2
+  const columns = form.outWidth / 2
+  const band = Math.min(rows, Math.max(1, Math.floor(bandFloats / (16 * columns * Math.max(channels, outputs)))))
+  const tiles = Math.ceil((band * columns) / 4) * 4
+  const planes = (floats: number): Buffer => s.newBuffer('f32', 16 * (floats + gap))
+  const u = planes(channels * outputs)
+  const v = planes(tiles * channels)
+  const m = planes(tiles * outputs)
+  for (let n = 0; n < form.batch; n++) {
+    s.emit({
+      kind: 'template',
+      template: 'f32_winograd_3x3',
+      args: [
+        address(operands.x, (n * strides.x.image) / 4),
+        { buffer: operands.weights, offset: 0 },
+        { buffer: bias, offset: biasOffset },
+        address(write, (n * strides.y.image) / 4),
+        address(aux, (n * strides.aux.image) / 4),
+        ...[u, v, m].map((buffer) => ({ buffer, offset: 0 })),
+        ...[rows, columns, band, channels, outputs],
+        ...[strides.x.row, strides.x.pixel, strides.y.row, strides.y.pixel, strides.aux.row, strides.aux.pixel],
+        ...parameters,
+      ],
+      holes: { epilogue: hole },
+      reads: [operands.x.buffer, operands.weights, bias, aux.buffer],
+      writes: [write.buffer, u, v, m],
+      macs: form.outHeight * form.outWidth * channels * outputs * 9,
+      nodes,
+    })
+  }
+}

@@ -1,0 +1,51 @@
+import {
+  accuracyOf,
+  fail,
+  outputWidth,
+  reader,
+  type Accuracy,
+  type Metric,
+  type Tensor,
+  type Validation,
+} from '../index.ts'
+import type { Runner } from './engine.ts'
+import type { Reference } from './onnxruntime.ts'
+
+/** The metric of the source model and of one variant of the module, which stands as `quantized`. */
+export interface MetricAccuracy {
+  readonly variant: string
+  readonly accuracy: Accuracy
+}
+
+/** The accuracy of a module's variants beside the source model's, by its first output. A501 where labels are missing. */
+export async function verifyMetric(
+  reference: Reference,
+  runners: readonly Runner[],
+  { samples, labels }: Validation,
+  bound: Readonly<Record<string, Tensor>>,
+  metric: Metric,
+  seed: number,
+): Promise<MetricAccuracy[]> {
+  if (!labels && (metric === 'top1' || metric === 'auc')) fail('A501', `metric ${metric} needs labels`)
+  if (runners.length === 0) fail('A501', 'this engine runs none of the modules')
+  const numbers = (t: Tensor): number[] => Array.from({ length: t.data.length }, (_, i) => Number(reader(t)(i)))
+  const expected: number[][] = []
+  const found: number[][][] = runners.map(() => [])
+  let width = 1
+  for (const sample of samples) {
+    const results = await reference.run({ ...bound, ...sample })
+    let first: string | undefined
+    for (const [i, { run }] of runners.entries()) {
+      const outputs = await run(sample)
+      first ??= Object.keys(outputs)[0]!
+      found[i]!.push(numbers(outputs[first]!))
+    }
+    const output = results[first!]!
+    width = outputWidth(output.shape)
+    expected.push(numbers(output))
+  }
+  return runners.map(({ variant }, i) => ({
+    variant,
+    accuracy: accuracyOf(metric, expected, found[i]!, width, labels, seed),
+  }))
+}

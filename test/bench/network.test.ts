@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { lowerToNetwork } from '../../compiler/bench/network/lower.ts'
+import type { Layer, Network } from '../../compiler/bench/network/network.ts'
+import { writeTflite } from '../../compiler/bench/network/tflite.ts'
+import { Unsupported } from '../../compiler/bench/network/unsupported.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { importModel } from '../../compiler/index.ts'
+import { model, node, stored, type GraphText } from '../onnx/build.ts'
+import { classifier } from './classifier.ts'
+
+const networkOf = (graph: GraphText): Network => lowerToNetwork(importModel(model(graph)).graph)
+const nameOf = ({ op, activation }: Layer): string => (activation === 'none' ? op : `${op}+${activation}`)
+const onRow = (...nodes: string[]): GraphText => ({
+  inputs: ['x f32[1,4]'],
+  outputs: ['y f32[1,4]'],
+  nodes,
+  initializers: [stored('half', tensorOf('f32', [], [0.5])), stored('six', tensorOf('f32', [], [6]))],
+})
+
+describe('a model as layers of other systems', () => {
+  it('has biases and activations in the layers, and softmax, averages and hard swish whole', () => {
+    const { layers, tensors, inputs, outputs } = networkOf(classifier)
+    expect(layers.map(nameOf)).toEqual([
+      ...['transpose', 'conv2d+relu6', 'depthwiseConv2d', 'hardSwish', 'conv2d', 'add+relu', 'maxPool'],
+      ...['pad', 'conv2d', 'sigmoid', 'mean', 'reshape', 'dense', 'softmax'],
+    ])
+    expect(inputs.map(({ name, tensor }) => [name, tensors[tensor]!.shape])).toEqual([['x', [1, 3, 9, 9]]])
+    expect(outputs.map(({ name, tensor }) => [name, tensors[tensor]!.shape])).toEqual([['y', [1, 5]]])
+  })
+
+  it('pads apart only where TensorFlow has no word for the padding', () => {
+    const { layers } = networkOf(classifier)
+    const convolutions = layers.filter(({ op }) => op.toLowerCase().includes('conv2d'))
+    // 9 and 5 pixels under 3 × 3 with one pixel around; 1 × 1; 2 × 2 with a border before only.
+    expect(convolutions.map(({ attributes }) => attributes.padding)).toEqual(['same', 'same', 'valid', 'valid'])
+    const pad = layers.find(({ op }) => op === 'pad')
+    expect(pad?.attributes).toEqual({ low: [0, 1, 1, 0], high: [0, 0, 0, 0], value: 0 })
+  })
+
+  it('has kernels and weights with the output channel first, or last for depthwise ones', () => {
+    const { layers, tensors } = networkOf(classifier)
+    const shapes = layers.map(({ op, inputs }) => [op, tensors[inputs[1]!]?.shape] as const)
+    expect(shapes.find(([op]) => op === 'conv2d')).toEqual(['conv2d', [4, 3, 3, 3]])
+    expect(shapes.find(([op]) => op === 'depthwiseConv2d')).toEqual(['depthwiseConv2d', [1, 3, 3, 4]])
+    expect(shapes.find(([op]) => op === 'dense')).toEqual(['dense', [5, 6]])
+  })
+
+  it('gives an activation to a layer only if nothing else reads what it gets', () => {
+    const shared = networkOf(onRow('t = Add(x, half)', 'r = Relu(t)', 'y = Mul(t, r)'))
+    expect(shared.layers.map(nameOf)).toEqual(['add', 'relu', 'mul'])
+    const sole = networkOf(onRow('t = Add(x, half)', 'y = Relu(t)'))
+    expect(sole.layers.map(nameOf)).toEqual(['add+relu'])
+  })
+
+  it('caps at six only what is rectified', () => {
+    expect(networkOf(onRow('y = Min(x, six)')).layers.map(nameOf)).toEqual(['minimum'])
+    expect(networkOf(onRow('t = Relu(x)', 'y = Min(t, six)')).layers.map(nameOf)).toEqual(['relu6'])
+  })
+
+  it('leaves out an average of constants, and multiplies where a sum is meant', () => {
+    const axes = stored('axes', tensorOf('i64', [1], [1n]))
+    const reduce = (op: string): GraphText => ({
+      inputs: ['x f32[2,4]'],
+      outputs: ['y f32[2]'],
+      nodes: [
+        node(`y = ${op}(x${op === 'ReduceSum' ? ', axes' : ''})`, {
+          attributes: op === 'ReduceSum' ? { keepdims: 0 } : { keepdims: 0, axes: [1] },
+        }),
+      ],
+      initializers: [axes],
+    })
+    expect(networkOf(reduce('ReduceMean')).layers.map(nameOf)).toEqual(['mean'])
+    const sum = networkOf(reduce('ReduceSum'))
+    expect(sum.layers.map(nameOf)).toEqual(['mean', 'mul'])
+    expect([...sum.tensors[sum.layers[1]!.inputs[1]!]!.data!]).toEqual([4])
+  })
+
+  it('says what it cannot express', () => {
+    expect(() => networkOf(onRow('y = Erf(x)'))).toThrow(Unsupported)
+    expect(() => networkOf(onRow('y = Erf(x)'))).toThrow('the function erf')
+  })
+})
+
+describe('a .tflite file', () => {
+  it('has the format’s mark, and weights at multiples of 16 bytes', async () => {
+    const network = networkOf(classifier)
+    const file = Buffer.from(await writeTflite(network))
+    expect(file.subarray(4, 8).toString()).toBe('TFL3')
+    const constants = network.layers
+      .flatMap(({ inputs }) => inputs.map((i) => network.tensors[i]!.data))
+      .filter((data) => data?.some((value) => value !== 0))
+    expect(constants).toHaveLength(8) // w1, b1, wd, w2, w3, b3, w4, b4
+    for (const data of constants) {
+      const at = file.indexOf(Buffer.from(data!.buffer, data!.byteOffset, data!.byteLength))
+      expect(at).toBeGreaterThan(0)
+      expect(at % 16).toBe(0)
+    }
+  })
+})

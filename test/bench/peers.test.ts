@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { chromium } from '../../compiler/bench/engines/chromium.ts'
+import { main } from '../../compiler/cli/program.ts'
+import { model } from '../onnx/build.ts'
+import { classifier } from './classifier.ts'
+
+let folder: string
+const at = (...parts: string[]): string => join(folder, ...parts)
+let out: string[]
+let err: string[]
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'attar-'))
+  writeFileSync(at('classifier.onnx'), model(classifier))
+  const erf = { inputs: ['x f32[4]'], outputs: ['y f32[4]'], nodes: ['y = Erf(x)'] }
+  writeFileSync(at('erf.onnx'), model(erf))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+beforeEach(() => {
+  out = []
+  err = []
+})
+
+const bench = (...args: string[]): Promise<number> =>
+  main(['bench', ...args, '--runs', '3', '--starts', '1', '--warm-up', '1'], {
+    out: (text) => void out.push(text),
+    err: (text) => void err.push(text),
+    status: () => {},
+  })
+const lines = (): Record<string, unknown>[] => out.map((line) => JSON.parse(line) as Record<string, unknown>)
+
+const peers = ['onnxruntime-web', 'litert', 'tfjs']
+const { absent } = await chromium()
+
+it.skipIf(absent)(
+  'measures other systems in one page, where they compute what attar does',
+  { timeout: 180_000 },
+  async () => {
+    const args = ['--engines', 'chromium', '--against', peers.join(), '--html', at('report.html'), '--json']
+    expect(await bench(at('classifier.onnx'), ...args), err.join()).toBe(0)
+    const found = lines()
+    expect(found.slice(0, 4).map(({ system }) => system)).toEqual(['attar', ...peers])
+    expect(found.slice(4).map(({ against, agrees }) => [against, agrees])).toEqual(peers.map((peer) => [peer, true]))
+    for (const { difference } of found.slice(4)) expect(difference).toBeLessThan(1e-5)
+    for (const { peakBytes, fetchMs } of found.slice(1, 4)) {
+      expect(peakBytes).toBeGreaterThanOrEqual(2 ** 24)
+      expect(fetchMs).toBeGreaterThan(0)
+    }
+
+    const page = readFileSync(at('report.html'), 'utf8')
+    expect(page).not.toMatch(/(src|href)="?http|<script/)
+    expect(page.match(/<svg /g)!.length).toBeGreaterThanOrEqual(4)
+    for (const peer of peers) expect(page).toContain(`<th>${peer}</th>`)
+    expect(page).toMatch(/Kernels of the (relaxed-)?simd module/)
+  },
+)
+
+it('says which systems cannot run a model, and where', async () => {
+  const args = ['--against', 'litert,tfjs', '--engines', 'node (current)', '--json']
+  expect(await bench(at('classifier.onnx'), ...args)).toBe(0)
+  const place = { model: 'classifier', engine: 'node (current)', skipped: 'it runs in browsers only' }
+  expect(lines().slice(1)).toEqual([
+    { ...place, system: 'litert' },
+    { ...place, system: 'tfjs' },
+  ])
+  out = []
+  expect(await bench(at('erf.onnx'), ...args)).toBe(0)
+  const reason = 'it has no equivalent of the function erf, which the model needs'
+  expect(lines().slice(0, 2)).toEqual([
+    { model: 'erf', system: 'litert', skipped: reason },
+    { model: 'erf', system: 'tfjs', skipped: reason },
+  ])
+})
+
+it('refuses systems that it does not know', async () => {
+  for (const [args, message] of [
+    [['--against', 'caffe'], 'no system "caffe"'],
+    [['--against', 'tfjs', '--peer-model', 'tfjs=model.json'], '--peer-model is for litert only'],
+  ] as const) {
+    err = []
+    expect(await bench(at('classifier.onnx'), ...args)).toBe(2)
+    expect(err.join('\n')).toContain(message)
+  }
+})

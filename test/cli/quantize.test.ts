@@ -1,0 +1,127 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { encode } from 'fast-png'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { main } from '../../compiler/cli/program.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { writeNpz } from '../../compiler/data/index.ts'
+import type { PackageReport } from '../../compiler/package/index.ts'
+import { model, node, stored } from '../onnx/build.ts'
+import { Random } from '../support/random.ts'
+
+const random = new Random(5)
+const floats = (shape: number[]) =>
+  tensorOf(
+    'f32',
+    shape,
+    Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => random.float() - 0.5),
+  )
+
+const network = model({
+  inputs: ['image f32[1,3,8,8]'],
+  outputs: ['scores f32[1,2]'],
+  nodes: [
+    node('a = Conv(image, w, bias)', { name: 'conv', attributes: { pads: [1, 1, 1, 1] } }),
+    'c = Relu(a)',
+    'd = Flatten(c)',
+    node('scores = MatMul(d, v)', { name: 'classes' }),
+  ],
+  initializers: [stored('w', floats([4, 3, 3, 3])), stored('bias', floats([4])), stored('v', floats([256, 2]))],
+})
+
+let folder: string
+const at = (...parts: string[]): string => join(folder, ...parts)
+let out: string[] = []
+let err: string[] = []
+const attar = (...args: string[]): Promise<number> =>
+  main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'attar-'))
+  writeFileSync(at('model.onnx'), network)
+  const count = 40
+  const x = floats([count, 3, 8, 8])
+  writeFileSync(
+    at('data.npz'),
+    writeNpz({
+      image: x,
+      y: tensorOf(
+        'i64',
+        [count],
+        [...Array(count).keys()].map((i) => BigInt(i % 2)),
+      ),
+    }),
+  )
+  for (const name of ['left', 'right']) {
+    mkdirSync(at('pictures', name), { recursive: true })
+    for (let i = 0; i < 3; i++) {
+      const data = Uint8Array.from({ length: 8 * 8 * 3 }, () => random.int(256))
+      writeFileSync(at('pictures', name, `${i}.png`), encode({ width: 8, height: 8, channels: 3, depth: 8, data }))
+    }
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+beforeEach(() => {
+  out = []
+  err = []
+})
+
+const report = (): PackageReport => JSON.parse(readFileSync(at('out', 'report.json'), 'utf8')) as PackageReport
+
+it('quantizes, reports, and verifies a metric of both models', async () => {
+  const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--samples', '20']
+  expect(await attar('compile', at('model.onnx'), '-o', at('out'), ...args)).toBe(0)
+  expect(out.join('\n')).toMatch(/conv +Conv +448 +[\d,]+[^]*classes +MatMul[^]*top1 [\d.]+ % → [\d.]+ %/)
+  const { quantization } = report().compilation
+  expect(quantization).toMatchObject({ mode: 'int8', samples: 20, accuracy: { metric: 'top1', samples: 20 } })
+  const page = readFileSync(at('out', 'quantization.html'), 'utf8')
+  expect(page).toMatch(/<code>conv<\/code>[^]*<svg/)
+  expect(page).not.toMatch(/https?:|<script/)
+  out = []
+  const verify = ['verify', at('model.onnx'), at('out'), '--val', at('data.npz'), '--metric', 'top1', '--json']
+  expect(await attar(...verify, '--max-drop', '10%')).toBe(0)
+  const found = JSON.parse(out.join('')) as { source: number; module: number; samples: number }
+  expect(found).toMatchObject({ status: 'pass', metric: 'top1', samples: 40 })
+  expect(Math.abs(found.source - found.module)).toBeLessThanOrEqual(0.1)
+})
+
+it('quantizes weights without data', async () => {
+  expect(await attar('compile', at('model.onnx'), '-o', at('out'), '--quantize', 'weights')).toBe(0)
+  expect(report().compilation.quantization).toMatchObject({ mode: 'weights', samples: 0, accuracy: null })
+})
+
+it('keeps the preprocessing of pictures in the artefact and runs pictures by it', async () => {
+  writeFileSync(at('how.json'), '{"mean": 0.5, "std": 0.25, "channels": "BGR"}')
+  const args = ['--quantize', 'int8', '--calib', at('pictures'), '--preprocess', at('how.json'), '--resize', 'nearest']
+  expect(await attar('compile', at('model.onnx'), '-o', at('out'), ...args, '--no-sensitivity')).toBe(0)
+  const types = readFileSync(at('out', 'model.d.ts'), 'utf8')
+  expect(types).toContain('\\"channels\\":\\"BGR\\"')
+  out = []
+  const picture = at('pictures', 'left', '0.png')
+  const run = async (...more: string[]): Promise<string> => {
+    out = []
+    expect(await attar('run', at('out', 'model.wasm'), '--input', `image=${picture}`, '--json', ...more)).toBe(0)
+    return out.join('')
+  }
+  const own = await run()
+  expect(await run('--channels', 'BGR', '--mean', '0.5')).toBe(own)
+  expect(await run('--channels', 'RGB')).not.toBe(own)
+})
+
+it('exits with 1 where the budget is not kept', async () => {
+  const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--metric', 'mse', '--max-drop', '0.000001%']
+  expect(await attar('compile', at('model.onnx'), '-o', at('out'), ...args)).toBe(1)
+  expect(err.join('\n')).toMatch(/the budget is not kept[^]*best that was found/)
+  expect(report().compilation.quantization!.withinBudget).toBe(false)
+})
+
+it('refuses random and missing calibration data', async () => {
+  const compile = ['compile', at('model.onnx'), '-o', at('none'), '--quantize', 'int8']
+  expect(await attar(...compile)).toBe(2)
+  expect(err.join('\n')).toContain('needs --calib')
+  err = []
+  expect(await attar(...compile, '--calib', 'random')).toBe(2)
+  expect(err.join('\n')).toMatch(/A501[^]*random inputs do not show[^]*--force/)
+  expect(await attar(...compile, '--calib', 'random', '--force', '--samples', '4')).toBe(0)
+})

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readDataset, type Dataset, type PreprocessOptions } from '../../compiler/data/index.ts'
+import { importModel, quantize, type Metric } from '../../compiler/index.ts'
+
+/** Real models, and data for some of them beside; neither is part of the repository. */
+const root = process.env.ATTAR_CASES
+const fashion = '/usr/share/datasets/fashion-mnist'
+
+interface Judge {
+  readonly model: string
+  readonly dims?: Readonly<Record<string, number>>
+  readonly calibration: string
+  readonly validation: string
+  readonly preprocess?: PreprocessOptions
+  readonly metric: Metric
+  readonly allowed: number
+  /** Layers may be left in f32 to keep what is allowed. */
+  readonly search?: boolean
+}
+
+const data = (name: string): string => join(root ?? '', '..', 'data', name)
+const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+
+const judges: readonly Judge[] = [
+  {
+    model: 'mlperf-kws-float-bn',
+    ...{ calibration: data('kws-features.npz'), validation: data('kws-features.npz'), metric: 'top1', allowed: 0.01 },
+  },
+  {
+    ...{ model: 'fashion-cnn', dims: { N: 1 }, preprocess: { mean: 0.286, std: 0.353 } },
+    calibration: join(fashion, 'train-images-idx3-ubyte.gz'),
+    validation: join(fashion, 't10k-images-idx3-ubyte.gz'),
+    ...{ metric: 'top1', allowed: 0.002 },
+  },
+  {
+    ...{ model: 'cifar-resnet20', dims: { N: 1 }, preprocess: imageNet },
+    ...{ calibration: data('cats-dogs'), validation: data('cats-dogs'), metric: 'agreement', allowed: 0.05 },
+  },
+  {
+    ...{ model: 'mobilenet-v1-0.25-128-float', preprocess: { mean: 0.5, std: 0.5 } },
+    // Pictures of 32 × 32 pixels, enlarged: the float model is unsure of them, so that a few layers must stay in f32.
+    ...{
+      calibration: data('cats-dogs'),
+      validation: data('cats-dogs'),
+      metric: 'agreement',
+      allowed: 0.05,
+      search: true,
+    },
+  },
+  {
+    model: 'bert-tiny-sms-static',
+    ...{ calibration: data('sms-wordpiece-train.npz'), validation: data('sms-wordpiece-test.npz') },
+    ...{ metric: 'top1', allowed: 0.005 },
+  },
+]
+
+/** Two parts of a data set that have no sample in common. */
+function halves({ samples, labels }: Dataset, first: number): [Dataset, Dataset] {
+  const part = (from: number, to?: number): Dataset => ({
+    samples: samples.slice(from, to),
+    ...(labels && { labels: labels.slice(from, to) }),
+  })
+  return [part(0, first), part(first)]
+}
+
+describe.skipIf(root === undefined)('real models', () => {
+  it.each(judges)('$model loses no more than $allowed of $metric', { timeout: 600_000 }, async (judge) => {
+    const { model, dims, calibration, validation, preprocess, metric, allowed, search } = judge
+    if (!existsSync(calibration)) return
+    const { graph } = importModel(readFileSync(join(root!, model, 'model.onnx')), { ...(dims && { dims }) })
+    const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
+    const one = calibration === validation
+    const all = await readDataset(calibration, inputs, { preprocess, limit: one ? 600 : 300 })
+    const [seen, unseen] = one
+      ? halves(all, all.samples.length > 500 ? 300 : 200)
+      : [all, await readDataset(validation, inputs, { preprocess })]
+    const { quantization } = await quantize(graph, {
+      ...{ mode: 'int8', calibration: seen.samples, metric, maxDrop: search ? allowed : undefined },
+      validation: { samples: unseen.samples, labels: unseen.labels },
+    })
+    expect(quantization.accuracy!.drop).toBeLessThanOrEqual(allowed)
+    const kept = quantization.layers.filter((layer) => layer.kept !== null).length
+    expect(kept / quantization.layers.length).toBeLessThan(search ? 0.3 : 0.01)
+  })
+})

@@ -1,0 +1,252 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { layerErrors } from '../../compiler/compress/correct-bias.ts'
+import { equalize } from '../../compiler/compress/equalize.ts'
+import { quantize, type QuantizeOptions, type Sample } from '../../compiler/compress/index.ts'
+import { layersOf } from '../../compiler/compress/layers.ts'
+import { planOf } from '../../compiler/compress/plan.ts'
+import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import { evaluator } from '../../compiler/core/executor.ts'
+import type { Graph } from '../../compiler/core/graph.ts'
+import { printGraph } from '../../compiler/core/print.ts'
+import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
+import { verify } from '../../compiler/core/verify.ts'
+import { compiledExecutor } from '../../compiler/execute.ts'
+import { runPasses } from '../../compiler/passes/index.ts'
+import { compileGraph } from '../../compiler/pipeline.ts'
+import { Random } from '../support/random.ts'
+import { graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
+import { constant, convolve, digitsNetwork, named, randomValues, type DigitsCase } from './networks.ts'
+
+const samplesFor = (graph: Graph, count: number, seed = 1): Sample[] => {
+  const random = new Random(seed)
+  return Array.from({ length: count }, () =>
+    Object.fromEntries(graph.inputs.map(({ name, value }) => [name, randomTensor(random, 'f32', value.type.shape)])),
+  )
+}
+
+const code = async (run: Promise<unknown>): Promise<string | undefined> => {
+  const error = await run.then(
+    () => undefined,
+    (e: unknown) => e,
+  )
+  return error instanceof CompileError ? error.message : String(error)
+}
+
+describe('a classifier of digits', () => {
+  let digits: DigitsCase
+  let options: QuantizeOptions
+  beforeAll(async () => {
+    digits = await digitsNetwork(500, 300)
+    const { samples, labels } = digits
+    options = {
+      ...{ mode: 'int8', executor: compiledExecutor, calibration: samples.slice(0, 100) },
+      validation: { samples: samples.slice(100), labels: labels.slice(100) },
+    }
+  })
+
+  it('loses less than a point of accuracy and three quarters of its weights', async () => {
+    const { graph, report } = await quantize(digits.graph, { ...options, sensitivity: true })
+    verify(graph)
+    const { accuracy, layers, bytes, floatBytes } = report
+    expect(accuracy!.metric).toBe('top1')
+    expect(accuracy!.float).toBeGreaterThan(0.7)
+    expect(accuracy!.drop).toBeLessThanOrEqual(0.01)
+    expect(accuracy!.agreement).toBeGreaterThan(0.97)
+    expect(bytes / floatBytes).toBeLessThan(0.27)
+    expect(layers.map(({ name, kept }) => [name, kept])).toEqual([
+      ['conv', null],
+      ['classes', null],
+    ])
+    for (const layer of layers) {
+      expect(layer.weightsSqnrDb).toBeGreaterThan(35)
+      expect(layer.sensitivity).toBeGreaterThan(0)
+      expect(layer.inputs[0]!.histogram.counts.reduce((a, n) => a + n, 0)).toBeGreaterThan(1000)
+    }
+    // Compiled and evaluated, the integers are the same.
+    const run = await compiledExecutor.prepare(graph)
+    for (const sample of options.calibration.slice(0, 3)) {
+      const [a, b] = [toNumbers(run(sample).y0!), toNumbers(evaluate(graph, sample).y0!)]
+      a.forEach((x, i) => expect(Math.abs(x - b[i]!)).toBeLessThan(1e-3 * Math.max(1, Math.abs(b[i]!))))
+    }
+  })
+
+  it('gives the same for the same seed', async () => {
+    const text = async (seed: number): Promise<string> =>
+      printGraph((await quantize(digits.graph, { ...options, samples: 20, validation: undefined, seed })).graph)
+    expect(await text(5)).toBe(await text(5))
+    expect(await text(5)).not.toBe(await text(6))
+  })
+
+  it('stores weights alone in a quarter of the bytes', async () => {
+    const { graph, report } = await quantize(digits.graph, { ...options, mode: 'weights' })
+    expect(report.accuracy!.drop).toBeLessThanOrEqual(0.005)
+    const bytes = async (g: Graph): Promise<number> => (await compileGraph(g, { targets: ['simd'] })).report.weights
+    expect((await bytes(graph)) / (await bytes(digits.graph))).toBeLessThan(0.35)
+  })
+
+  it('says when there are too few samples to tell', async () => {
+    const few = { samples: digits.samples.slice(100, 110), labels: digits.labels.slice(100, 110) }
+    const { report } = await quantize(digits.graph, { ...options, validation: few, maxDrop: 0, metric: 'mse' })
+    expect(report.withinBudget).toBe(false)
+    const { report: loose } = await quantize(digits.graph, { ...options, maxDrop: 0.0001 })
+    const [low, high] = loose.accuracy!.interval
+    const unclear = low <= 0.0001 && high > 0.0001
+    expect(loose.notes.some((note) => note.includes('too few'))).toBe(unclear)
+  })
+})
+
+describe('equalization', () => {
+  // Channels whose ranges differ a thousandfold share one scale; the depthwise reader undoes that for nothing.
+  const random = new Random(2)
+  const x = inputOf('x', 'f32', [1, 2, 6, 6])
+  const spread = [1, 0.1, 0.01, 0.001]
+  const first = convolve(
+    named('spread'),
+    x,
+    constant(
+      [4, 2, 1, 1],
+      spread.flatMap((s) => randomValues(random, 2, s)),
+    ),
+    spread.map((s) => 0.1 * s),
+  )
+  const depthwise = constant(
+    [4, 1, 3, 3],
+    spread.flatMap((s) => randomValues(random, 9, 1 / s)),
+  )
+  const y = convolve(named('depthwise'), first, depthwise, [0, 0, 0, 0], { pad: 1, groups: 4 })
+  const graph = graphOf([x], [y])
+
+  it('computes the same in floats', async () => {
+    const prepared = runPasses(graph)
+    const [sample] = samplesFor(graph, 1)
+    const equalized = await equalize(prepared, [sample!], evaluator, () => {})
+    expect(equalized).not.toBe(prepared)
+    const [a, b] = [prepared, equalized].map((g) => toNumbers(evaluate(g, sample!).y0!))
+    a!.forEach((v, i) => expect(v).toBeCloseTo(b![i]!, 4))
+  })
+
+  it('wins back what a shared scale loses', async () => {
+    const calibration = samplesFor(graph, 8)
+    const { report } = await quantize(graph, { mode: 'int8', executor: evaluator, calibration })
+    expect(report.techniques).toContain('equalization')
+    const prepared = runPasses(graph)
+    const noise = async (g: Graph): Promise<number> => {
+      const { report: r } = await quantize(g, {
+        ...{ mode: 'int8', executor: evaluator, calibration },
+        validation: { samples: samplesFor(graph, 4, 9) },
+        metric: 'mse',
+      })
+      return r.accuracy!.drop
+    }
+    // Without the depthwise reader there is no pair: the float model goes through as it is.
+    const withoutPair = graphOf([x], [first, y])
+    const plain = await noise({ ...withoutPair, outputs: withoutPair.outputs.slice().reverse() })
+    expect(await noise(prepared)).toBeLessThan(plain / 10)
+  })
+})
+
+describe('bias correction', () => {
+  // Many weights just below half a step round towards 0 together, so that the result's mean shifts.
+  const x = inputOf('x', 'f32', [1, 16, 4, 4])
+  const row = [1, ...new Array<number>(15).fill(0.49 / 127)]
+  const y = convolve(named('biased'), x, constant([1, 16, 1, 1], row), [0.3], { linear: true })
+  const graph = graphOf([x], [y])
+  const samples = Array.from({ length: 6 }, (_, s) => {
+    const random = new Random(s)
+    return {
+      x: tensorOf(
+        'f32',
+        [1, 16, 4, 4],
+        Array.from({ length: 256 }, () => random.float()),
+      ),
+    }
+  })
+
+  it('measures the shift of a layer', async () => {
+    const prepared = runPasses(graph)
+    const layers = layersOf(prepared)
+    const plan = planOf(prepared, layers)
+    const parameters = new Map([...plan.stored.values()].map((root) => [root, { scale: 1 / 255, zero: -128 }]))
+    const errors = await layerErrors(prepared, plan, { parameters }, samples, evaluator, () => {})
+    const { shift } = errors.get(layers[0]!)!
+    // 15 weights of 0.49/127 that became 0, times inputs of ½ on average.
+    expect(shift[0]).toBeCloseTo((15 * 0.49) / 127 / 2, 2)
+  })
+
+  it('takes it back', async () => {
+    const { report } = await quantize(graph, { mode: 'int8', executor: evaluator, calibration: samples })
+    expect(report.techniques).toEqual(['bias correction'])
+    const { report: measured } = await quantize(graph, {
+      ...{ mode: 'int8', executor: evaluator, calibration: samples, metric: 'mse' },
+      validation: { samples },
+    })
+    // The spread of what was rounded away stays, its mean is gone: the mean alone is (15·0.49/127/2)² of 0.65.
+    expect(measured.accuracy!.drop).toBeLessThan(((15 * 0.49) / 127 / 2) ** 2 / 0.65 / 3)
+  })
+})
+
+describe('the budget', () => {
+  // The middle layer's input has one huge element in each sample, which leaves the others a step or two.
+  const random = new Random(4)
+  const x = inputOf('x', 'f32', [1, 2, 8, 8])
+  const w = (...shape: number[]) =>
+    constant(
+      shape,
+      randomValues(
+        random,
+        shape.reduce((n, d) => n * d, 1),
+        0.5,
+      ),
+    )
+  const one = convolve(named('one'), x, w(4, 2, 3, 3), randomValues(random, 4), { pad: 1 })
+  const wild = inputOf('wild', 'f32', [1, 4, 8, 8])
+  const two = convolve(named('two'), wild, w(4, 4, 1, 1), randomValues(random, 4))
+  const builder = named('sum')
+  const three = convolve(named('three'), builder.binary('add', one, two), w(3, 4, 3, 3), [0, 0, 0])
+  const graph = graphOf([x, wild], [three])
+  const samples = samplesFor(graph, 12).map((sample, i) => {
+    const data = Float32Array.from(sample.wild!.data as Float32Array, (v, j) => (j === i ? 300 : v / 4))
+    return { ...sample, wild: { ...sample.wild!, data } }
+  })
+  const options: QuantizeOptions = {
+    ...{ mode: 'int8', executor: evaluator, calibration: samples, metric: 'mse' },
+    validation: { samples: samples.map((s) => ({ ...s, wild: samplesFor(graph, 1, 77)[0]!.wild! })) },
+  }
+
+  it('gives back the layer that hurts, and no other', async () => {
+    const { report: all } = await quantize(graph, options)
+    expect(all.accuracy!.drop).toBeGreaterThan(0.01)
+    const { report } = await quantize(graph, { ...options, maxDrop: 0.005 })
+    expect(report.withinBudget).toBe(true)
+    expect(report.accuracy!.drop).toBeLessThanOrEqual(0.005)
+    expect(report.layers.filter(({ kept }) => kept !== null).map(({ name }) => name)).toEqual(['two'])
+    expect(report.techniques.at(-1)).toBe('1 of 3 layers left in f32')
+  })
+
+  it('says when it cannot be kept, and gives the best', async () => {
+    const { report } = await quantize(graph, { ...options, maxDrop: 1e-12 })
+    expect(report.withinBudget).toBe(false)
+    expect(report.layers.some(({ kept }) => kept === null)).toBe(true)
+  })
+})
+
+describe('what cannot be done', () => {
+  const x = inputOf('x', 'f32', [1, 2, 4, 4])
+  const y = convolve(named('one'), x, constant([1, 2, 1, 1], [1, 2]), [0])
+  const graph = graphOf([x], [y])
+  const options = { mode: 'int8', executor: evaluator, calibration: samplesFor(graph, 2) } as const
+
+  it('is said', async () => {
+    expect(await code(quantize(graph, { ...options, calibration: [] }))).toMatch(/A501[^]*no samples/)
+    expect(await code(quantize(graph, { ...options, maxDrop: 0.1 }))).toMatch(/A501[^]*budget/)
+    const validation = { samples: options.calibration }
+    expect(await code(quantize(graph, { ...options, validation, metric: 'top1' }))).toMatch(/A501[^]*labels/)
+    expect(await code(quantize(graphOf([x], [x]), options))).toMatch(/A501[^]*no weights/)
+  })
+
+  it('leaves a layer in floats whose input is not finite', async () => {
+    const sample = { x: tensorOf('f32', [1, 2, 4, 4], new Array<number>(32).fill(Infinity)) }
+    expect(await code(quantize(graph, { ...options, calibration: [sample] }))).toMatch(/A501[^]*finite/)
+  })
+})

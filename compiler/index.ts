@@ -7,6 +7,7 @@ import type { Compiled } from './core/artefact.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
+import type { QuantizationReport } from './core/quantization-report.ts'
 import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
@@ -85,15 +86,18 @@ export interface QuantizeModelOptions extends ImportOptions, Omit<QuantizeOption
   readonly executor?: Executor
 }
 
+/** A model past the front end, and how it was quantized. */
+export type Quantized = Imported & { readonly quantization: QuantizationReport }
+
 /**
  * A model with 8-bit integers for its weights, and unless `mode` is `weights` for its activations, in ranges that its
  * values take on the calibration samples. `compile` takes what comes back. Throws a CompileError where the model or the
  * samples will not do.
  */
-export async function quantize(model: Uint8Array | Graph, options: QuantizeModelOptions): Promise<Required<Imported>> {
-  const { graph, metadata } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
+export async function quantize(model: Uint8Array | Graph, options: QuantizeModelOptions): Promise<Quantized> {
+  const { graph, ...rest } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
   const compress = await import('./compress/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
   const { graph: quantized, report } = await compress.quantize(graph, { ...options, executor })
-  return { graph: quantized, metadata, quantization: report }
+  return { ...rest, graph: quantized, quantization: report }
 }

@@ -41,6 +41,7 @@ export interface CompileOptions {
 export interface Imported {
   readonly graph: Graph
   readonly metadata: Readonly<Record<string, string>>
+  readonly names?: PortNames
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
 }

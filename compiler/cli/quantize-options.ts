@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
-import type { CompileOptions, Imported, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
+import type { CompileOptions, Quantized, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
 import { nonNegative, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -141,7 +141,7 @@ export async function quantized(
   options: QuantizeCliOptions & { quantize: 'int8' | 'weights' },
   importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>,
   terminal: Terminal,
-): Promise<Required<Imported>> {
+): Promise<Quantized> {
   const { importModel, preprocessKey, quantize } = await import('../index.ts')
   const { graph, metadata } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))

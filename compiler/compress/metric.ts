@@ -1,3 +1,4 @@
+import type { Graph, Port } from '../core/graph.ts'
 import type { Accuracy, Metric } from '../core/quantization-report.ts'
 import { uniform } from '../core/random.ts'
 import type { Shape } from '../core/shape.ts'
@@ -13,11 +14,15 @@ export interface Validation {
   readonly labels?: readonly (readonly number[])[] | undefined
 }
 
-/** For each sample, the elements of the first output. */
+/** For each sample, the elements of the measured output. */
 export type Outputs = readonly (readonly number[])[]
 
 /** The width of a row in which the largest element is looked for: the last dimension of a result that is not 1. */
 export const outputWidth = (shape: Shape): number => shape.findLast((d) => d !== 1) ?? 1
+
+/** What accuracy is measured on: the first output of floats whose size is fixed. */
+export const measuredOutput = (graph: Graph): Port | undefined =>
+  graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
 
 /** The metric that suits outputs of this width. */
 export function defaultMetric(width: number, hasLabels: boolean): Metric {
@@ -152,7 +157,7 @@ function interval(score: Score, count: number, seed: number): [number, number] {
   return [at(0.025), at(0.975)]
 }
 
-/** What `quantized` lost against `float`, both the first output on the same samples. */
+/** What `quantized` lost against `float`, both one output on the same samples. */
 export function accuracyOf(
   metric: Metric,
   float: Outputs,

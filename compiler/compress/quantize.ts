@@ -1,6 +1,6 @@
 import { fail } from '../core/diagnostic.ts'
 import type { Executor } from '../core/executor.ts'
-import type { Graph, Value } from '../core/graph.ts'
+import type { Graph, Port, Value } from '../core/graph.ts'
 import type { Accuracy, Metric, QuantizationReport } from '../core/quantization-report.ts'
 import { choose } from '../core/random.ts'
 import { runPasses } from '../passes/index.ts'
@@ -11,6 +11,7 @@ import { layersOf, type Layer } from './layers.ts'
 import {
   accuracyOf,
   defaultMetric,
+  measuredOutput,
   outputsOf,
   outputWidth,
   relativeNoise,
@@ -57,7 +58,7 @@ export interface Trial {
   readonly decisions: Decisions
   readonly graph: Graph
   readonly accuracy: Accuracy | null
-  /** Of the first output, relative to its mean square; NaN where there are no samples at all. */
+  /** Of the measured output, relative to its mean square; NaN where there are no samples at all. */
   readonly noise: number
 }
 
@@ -74,11 +75,15 @@ class Study {
   observations: ReadonlyMap<Value, Observation> = new Map()
   unfit: ReadonlySet<Value> = new Set()
   float: Outputs = []
+  /** Whether ranges leave out what is rare, however large. */
+  clipsRare = false
+  readonly output: Port
   readonly metric: Metric
 
   constructor(graph: Graph, options: QuantizeOptions) {
     this.graph = graph
     this.options = options
+    this.output = measuredOutput(graph)!
     this.seed = options.seed ?? 1
     this.progress = options.onProgress ?? (() => {})
     const { calibration } = options
@@ -88,7 +93,7 @@ class Study {
     this.layers = options.mode === 'weights' ? all.filter(({ weights }) => weights) : all
     const { validation } = options
     this.metric =
-      options.metric ?? defaultMetric(outputWidth(graph.outputs[0]!.value.type.shape), validation?.labels !== undefined)
+      options.metric ?? defaultMetric(outputWidth(this.output.value.type.shape), validation?.labels !== undefined)
   }
 
   planFor(layers: readonly Layer[]): Plan {
@@ -124,7 +129,7 @@ class Study {
   }
 
   parameters(plan: Plan): Map<Value, Choice> {
-    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen)]))
+    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen, this.clipsRare)]))
   }
 
   /** The layers that can be stored: those whose activations are finite. */
@@ -134,7 +139,7 @@ class Study {
 
   async outputs(graph: Graph, samples: readonly Sample[], step: string): Promise<Outputs> {
     const run = await this.options.executor.prepare(graph)
-    return outputsOf(run, graph.outputs[0]!.name, samples, this.progress, step)
+    return outputsOf(run, this.output.name, samples, this.progress, step)
   }
 
   async try(layers: readonly Layer[], shared: Omit<Decisions, 'parameters'>): Promise<Trial> {
@@ -145,7 +150,7 @@ class Study {
     const outputs = await this.outputs(graph, this.judged, 'measuring')
     const noise = this.judged.length > 0 ? relativeNoise(this.float, outputs) : NaN
     if (!validation) return { plan, decisions, graph, accuracy: null, noise }
-    const width = outputWidth(this.graph.outputs[0]!.value.type.shape)
+    const width = outputWidth(this.output.value.type.shape)
     const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
     return { plan, decisions, graph, accuracy, noise }
   }
@@ -169,13 +174,13 @@ class Study {
       const plan = this.planFor(some)
       const graph = rewrite(this.graph, plan, { ...shared, parameters: this.parameters(plan) })
       const run = await this.options.executor.prepare(graph)
-      return relativeNoise(float, await outputsOf(run, graph.outputs[0]!.name, samples, () => {}, ''))
+      return relativeNoise(float, await outputsOf(run, this.output.name, samples, () => {}, ''))
     })
   }
 }
 
 function check(graph: Graph, { mode, calibration, validation, metric, maxDrop, samples }: QuantizeOptions): void {
-  if (graph.outputs.length === 0) fail('A501', 'the model has no outputs')
+  if (!measuredOutput(graph)) fail('A501', 'the model has no output of f32 of a fixed size to judge by')
   if (mode === 'int8' && (calibration.length === 0 || samples === 0))
     fail('A501', 'there are no samples to calibrate on')
   if (maxDrop !== undefined && (!validation || validation.samples.length === 0))
@@ -226,6 +231,10 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
     }
   }
   const layers = study.fitting()
+  if (options.mode === 'int8') {
+    study.clipsRare = true
+    study.clipsRare = consider('clipping of rare values', await study.try(layers, {}))
+  }
   let errors: ReadonlyMap<Layer, LayerError> = new Map()
   if (calibration.length > 0) {
     errors = await study.errors(trial)

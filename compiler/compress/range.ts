@@ -63,13 +63,13 @@ export interface Choice extends Parameters {
   readonly noise: number
 }
 
-/** Σ x² and Σ (x − stored x)² over all that was seen, estimated from the elements that were kept and the extremes. */
-function estimate(
-  { elements, count, min, max }: Observation,
-  parameters: Parameters,
-): { signal: number; noise: number } {
+/**
+ * Σ x² and Σ (x − stored x)² of the elements that were kept and the extremes; with `byCount` the kept ones stand for all
+ * that were seen.
+ */
+function estimate({ elements, count, min, max }: Observation, parameters: Parameters, byCount: boolean) {
   const kept = noiseOf(elements, parameters)
-  const weight = count / Math.max(1, elements.length)
+  const weight = byCount ? count / Math.max(1, elements.length) : 1
   // The extremes stand for themselves: no choice of elements may miss them.
   const ends = noiseOf([min, max], parameters)
   return { signal: kept.signal * weight + ends.signal, noise: kept.noise * weight + ends.noise }
@@ -77,9 +77,10 @@ function estimate(
 
 /**
  * The range with the least mean squared error among min-max and percentiles. The error is taken over elements that were
- * seen: a histogram has a bin's middle in their place, which hides what rare large elements lose.
+ * seen: a histogram has a bin's middle in their place, which hides what rare large elements lose. The extremes weigh more
+ * than they are rare, since large elements often carry the signal; with `byCount` they weigh what they are.
  */
-export function chooseRange(observations: readonly Observation[]): Choice {
+export function chooseRange(observations: readonly Observation[], byCount = false): Choice {
   const min = Math.min(...observations.map((o) => o.min))
   const max = Math.max(...observations.map((o) => o.max))
   let best: Choice | undefined
@@ -87,7 +88,7 @@ export function chooseRange(observations: readonly Observation[]): Choice {
     const low = clip === 0 ? min : Math.max(min, Math.min(...observations.map((o) => o.histogram.quantile(clip))))
     const high = clip === 0 ? max : Math.min(max, Math.max(...observations.map((o) => o.histogram.quantile(1 - clip))))
     const parameters = parametersFor(low, high)
-    const errors = observations.map((o) => estimate(o, parameters))
+    const errors = observations.map((o) => estimate(o, parameters, byCount))
     const sum = (of: 'signal' | 'noise'): number => errors.reduce((total, e) => total + e[of], 0)
     const choice = { ...parameters, low, high, clip, signal: sum('signal'), noise: sum('noise') }
     if (!best || choice.noise < best.noise) best = choice

@@ -64,7 +64,7 @@ class Rewriter {
 
   run(graph: Graph): Graph {
     for (const node of nodesOf(graph)) this.visit(node)
-    const outputs = graph.outputs.map(({ name, value }) => ({ name, value: this.floats.get(value)! }))
+    const outputs = graph.outputs.map((port) => ({ ...port, value: this.floats.get(port.value)! }))
     return { inputs: graph.inputs, outputs }
   }
 

@@ -24,7 +24,7 @@ export interface Attempt<T> {
 }
 
 /**
- * The attempt with the fewest layers of a ranking given back that `fits`, found by bisection; undefined if none does short
+ * The attempt with the fewest layers of a ranking given back that `fits`, found by doubling and bisection; undefined if none does short
  * of all `count` of them. `attempts` are all that were made.
  */
 export async function bisect<T>(
@@ -40,7 +40,13 @@ export async function bisect<T>(
   }
   let [low, high] = [0, count]
   let best: Attempt<T> | undefined
-  // Invariant: `low` layers do not suffice; `high` do, or are all.
+  // Invariant: `low` layers do not suffice; `high` do, or are all. Few are tried first: counting metrics are noisy, so that
+  // more layers are not always better.
+  for (let given = 1; given < count && !best; given *= 2) {
+    const made = await make(given)
+    if (fits(made.result)) [high, best] = [given, made]
+    else low = given
+  }
   while (high - low > 1) {
     const middle = low + Math.floor((high - low) / 2)
     const made = await make(middle)

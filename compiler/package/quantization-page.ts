@@ -140,7 +140,7 @@ export function quantizationPage(report: QuantizationReport, name: string): stri
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(name)}: quantization</title><style>${style}</style></head>
 <body><h1>${escaped(name)}, quantized</h1>
 <p class="soft">Mode ${mode}, calibrated on ${count(samples)} samples (seed ${seed})${escaped(done)}.</p>
-${figures(report)}${budget}${notes.map((note) => `<p class="kept">${escaped(note)}</p>`).join('')}
+${figures(report)}${budget}${notes.map((note) => `<p class="soft">${escaped(note)}</p>`).join('')}
 <h2>Which layers hurt, and why</h2>
 <p class="soft">${measured ? 'Each layer was quantized alone, and the noise of the model’s outputs measured.' : 'By the noise of each layer’s own result; what it does to the outputs was not measured.'}</p>
 <ol>${worst.join('')}</ol>

@@ -1,9 +1,8 @@
 /**
  * Replaces values that depend on constants alone by constants.
  * Before: any graph. After: no node has only constant operands, except where its result would be larger than its
- * operands by more than `growthLimit` (a broadcast of a constant stays a broadcast), or many times larger than all the
- * constants behind it (so do its views), or cost more than evaluation may. Dequantized bytes stay bytes short of
- * `storedLimit`: they are stored that way to be small.
+ * operands by more than `growthLimit` (a broadcast of a constant stays a broadcast) or cost more than evaluation may.
+ * Dequantized bytes stay bytes short of `storedLimit`: they are stored that way to be small.
  */
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
@@ -12,23 +11,17 @@ import { typeBytes } from '../core/tensor.ts'
 import { dequantizedOf } from './dequantized.ts'
 
 const growthLimit = 1 << 14
-/** How many times larger: dequantization of 4-bit weights still folds. */
-const mostGrowth = 8
 const storedLimit = 1 << 10
 
 export function foldConstants(graph: Graph): Graph {
   const patch = new Map<Value, Value>()
-  /** Bytes of the constants that a value is made of. */
-  const basis = new Map<Value, number>()
   for (const node of nodesOf(graph)) {
-    const sources = node.operands.reduce((sum, o) => sum + basis.get(o)!, 0)
-    for (const r of node.results) basis.set(r, node.op === 'constant' ? typeBytes(r.type) : sources)
     if (node.op === 'constant' || node.op === 'input') continue
     const before = node.operands.reduce((sum, o) => sum + typeBytes(o.type), 0)
     const isStored = node.op === 'map' && dequantizedOf(node.results[0]!, (v) => v) !== undefined
     const limit = isStored ? storedLimit : growthLimit
     for (const result of node.results) {
-      if (typeBytes(result.type) > limit + Math.min(before, mostGrowth * sources)) continue
+      if (typeBytes(result.type) > before + limit) continue
       const value = constantOf(result)
       if (value) patch.set(result, new Builder(node.origin).constant(value))
     }

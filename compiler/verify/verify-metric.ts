@@ -1,6 +1,7 @@
 import {
   accuracyOf,
   fail,
+  isFloat,
   outputWidth,
   reader,
   type Accuracy,
@@ -17,7 +18,7 @@ export interface MetricAccuracy {
   readonly accuracy: Accuracy
 }
 
-/** The accuracy of a module's variants beside the source model's, by its first output. A501 where labels are missing. */
+/** The accuracy of a module's variants beside the source model's, by its first output of floats. A501 where labels are missing. */
 export async function verifyMetric(
   reference: Reference,
   runners: readonly Runner[],
@@ -37,7 +38,7 @@ export async function verifyMetric(
     let first: string | undefined
     for (const [i, { run }] of runners.entries()) {
       const outputs = await run(sample)
-      first ??= Object.keys(outputs)[0]!
+      first ??= (Object.entries(outputs).find(([, t]) => isFloat(t.dtype)) ?? Object.entries(outputs)[0]!)[0]
       found[i]!.push(numbers(outputs[first]!))
     }
     const output = results[first!]!

@@ -88,7 +88,7 @@ describe('the search', () => {
         (given) => given >= needed,
       )
       expect(best?.given).toBe(needed)
-      expect(attempts.length).toBeLessThanOrEqual(4)
+      expect(attempts.length).toBeLessThanOrEqual(6)
     }
     expect(
       (

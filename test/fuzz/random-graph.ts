@@ -3,7 +3,9 @@ import { isFloat, isInteger, type DType } from '../../compiler/core/dtype.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import type { ReduceKind } from '../../compiler/core/ops/reduce.ts'
 import { trivialWindow, windowPositions, type WindowAxis } from '../../compiler/core/ops/window.ts'
+import { parameter } from '../../compiler/core/region.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
+import { sameType } from '../../compiler/core/tensor.ts'
 import type { Random } from '../support/random.ts'
 import { ValuePool } from './value-pool.ts'
 
@@ -254,11 +256,65 @@ class Generator extends ValuePool {
     return b.broadcast(x, this.chance(0.5) ? [1 + this.random.int(3), ...target] : target)
   }
 
+  /** A loop over two carried values like `v`, which captures another and walks a third. */
+  private loop(v: Value): Value[] {
+    const { dtype, shape } = v.type
+    const bounded = (x: Value): Value => (isFloat(dtype) ? this.clamp(x) : x)
+    const trips = this.random.int(5)
+    const axis = this.random.int(shape.length + 1)
+    if (elementCount(shape) * trips > 400) return []
+    const [p, q, slice] = [0, 1, 2].map(() => parameter(dtype, shape)) as [Value, Value, Value]
+    const captured = b.broadcast(bounded(this.partner(v)), shape)
+    const walked = b.broadcastInDim(
+      bounded(v),
+      shape.toSpliced(axis, 0, trips),
+      shape.map((_, i) => (i < axis ? i : i + 1)),
+    )
+    const inner = [p, q, slice, captured]
+    const ops = dtype === 'bool' ? (['and', 'or', 'xor'] as const) : (['add', 'sub', 'mul', 'max', 'min'] as const)
+    for (let i = 0; i < 3; i++) {
+      inner.push(bounded(b.binary(this.random.pick(ops), this.random.pick(inner), this.random.pick(inner))))
+    }
+    const scan = (): { axis: number; reverse: boolean } => ({ axis, reverse: this.chance(0.5) })
+    const { carried, stacked, count } = b.while({
+      trips,
+      iteration: parameter('i32', []),
+      carried: [p, q].map((at) => ({ initial: bounded(v), parameter: at, next: this.random.pick(inner) })),
+      scanInputs: [{ value: walked, parameter: slice, ...scan() }],
+      scanOutputs: [{ slice: this.random.pick(inner), ...scan() }],
+    })
+    return [...[...carried, ...stacked].map((x) => this.note(x, { bound: 4, unit: 1 })), count]
+  }
+
+  private branch(x: Value): Value[] {
+    const [y, z] = [this.partner(x), this.partner(x)]
+    const same = (v: Value): Value => this.tame(b.broadcast(v, x.type.shape), 4)
+    const outside = new Set([...this.pool, x, y, z])
+    const [then, otherwise] = [
+      [this.binary(same(y)), x],
+      [this.binary(same(z)), same(y)],
+    ] as [Value[], Value[]]
+    const pairs = then.map((v, i) => [v, otherwise[i]!] as const).filter(([v, w]) => sameType(v.type, w.type))
+    const results = b.if(
+      this.fresh('bool', []),
+      pairs.map(([v]) => v),
+      pairs.map(([, w]) => w),
+      (v) => outside.has(v),
+    )
+    return results.map((r, i) => {
+      const [s, t] = pairs[i]!.map((v) => this.range(v)) as [
+        ReturnType<typeof this.range>,
+        ReturnType<typeof this.range>,
+      ]
+      return this.note(r, { bound: Math.max(s.bound, t.bound), unit: Math.min(s.unit, t.unit) })
+    })
+  }
+
   /** Values of one operation on `x`; moves keep the range of what they move. */
   private step(x: Value): Value[] {
     const ranked = x.type.shape.length > 0
     const moved = (v: Value): Value[] => [this.ranges.has(v) ? v : this.note(v, this.range(x))]
-    switch (this.random.int(22)) {
+    switch (this.random.int(24)) {
       case 0:
         return [this.unary(x)]
       case 1:
@@ -297,6 +353,10 @@ class Generator extends ValuePool {
         return ranked && !x.type.shape.includes(0) && x.type.dtype !== 'bool' ? [this.argreduce(x)] : []
       case 20:
         return ranked && x.type.dtype !== 'bool' ? [this.cumulate(x)] : []
+      case 21:
+        return this.loop(x)
+      case 22:
+        return this.branch(x)
       default:
         return moved(this.broadcast(x))
     }

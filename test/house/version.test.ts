@@ -6,7 +6,7 @@ it.each(['package.json', 'package-lock.json'])('%s has the version that the comp
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version })
 })
 
-it('the changelog begins with that version', () => {
-  const [, newest] = /^## (\d\S*)/m.exec(readFileSync('CHANGELOG.md', 'utf8'))!
+it('the newest release of the changelog is that version', () => {
+  const [, newest] = /^## (?!Unreleased$)(\S+)/m.exec(readFileSync('CHANGELOG.md', 'utf8'))!
   expect(newest).toBe(version)
 })

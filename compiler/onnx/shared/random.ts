@@ -2,7 +2,7 @@ import { constant, type Expr } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { philox, unitInterval } from '../../core/philox.ts'
-import { elementCount, type Shape } from '../../core/shape.ts'
+import { rowMajorStrides, type Shape } from '../../core/shape.ts'
 import type { OpContext } from '../context.ts'
 
 /** Of nodes without a seed; their names then keep them apart. */
@@ -24,9 +24,6 @@ function keyOf(c: OpContext, seed: number | undefined): [number, number] {
   return [new Uint32Array(Float32Array.of(seed).buffer)[0]!, 0]
 }
 
-/** Elements of the smaller of two counters whose sum numbers the elements: neither takes much memory. */
-const rowLength = 1024
-
 /**
  * `shape` filled with what `body` makes of random numbers in [0, 1), f32. They depend on the seed and the place alone:
  * every run gives the same ones.
@@ -38,14 +35,20 @@ export function randomTensor(
   seed: number | undefined = floatSeed(c),
 ): Value {
   const { b } = c
-  const count = elementCount(shape)
-  const columns = Math.max(1, Math.min(count, rowLength))
-  const rows = Math.ceil(count / columns)
+  const strides = rowMajorStrides(shape)
+  // The element's number, from one small vector for each axis.
+  const axes = shape.map((d, axis) =>
+    b.iota(
+      'u32',
+      shape.map((_, i) => (i === axis ? d : 1)),
+      axis,
+    ),
+  )
   const key = keyOf(c, seed)
   const zero = constant(0, 'u32')
-  const made = b.map([b.iota('u32', [rows, 1], 0), b.iota('u32', [1, columns], 1)], (row, column) => {
-    const bits = philox([f.add(f.mul(row!, columns), column!), zero, zero, zero], key)
+  return b.map(axes, (...indices) => {
+    const number = indices.reduce((sum, index, axis) => f.add(sum, f.mul(index, strides[axis]!)), zero)
+    const bits = philox([number, zero, zero, zero], key)
     return body((i) => unitInterval(bits[i]!))
   })
-  return b.reshape(b.sliceAxis(b.reshape(made, [rows * columns]), 0, 0, count), shape)
 }

@@ -4,6 +4,7 @@ import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { contiguous, isContiguous } from '../access.ts'
 import { fillKernel } from '../border.ts'
+import { withoutCopies, type Copy } from '../carry.ts'
 import { lazyAccess } from '../lazy.ts'
 import type { Access, Counter, Kernel } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
@@ -35,7 +36,7 @@ function sliceOf(whole: Access, { axis, reverse }: ScanAxis, trips: number, coun
 
 /**
  * Carried values have a buffer each, which the body reads; it computes the next ones into other memory, and they are
- * copied when all are known. Scan inputs and outputs are windows that move with the iteration.
+ * copied when all are known, or computed in place where nothing reads the old one any more. Scan inputs and outputs are windows that move with the iteration.
  */
 export function whileLoop(s: Scheduler, node: NodeOf<'while'>): void {
   const { attrs, results } = node
@@ -60,13 +61,18 @@ export function whileLoop(s: Scheduler, node: NodeOf<'while'>): void {
   if (condition) stacked.forEach((a) => s.emit(fillKernel({ ...a, strides: [1] }, [a.buffer.length], 0)))
   const index = contiguous(s.newBuffer('i32', 1), [])
   const indexed = countUses(body).has(body.inputs[0]!.value)
+  let copies = 0
   const kernels = s.region(body, [index, ...states, ...slices, ...invariants], (inner) => {
     outputs.slices.forEach((slice, k) =>
       inner.materialize(inner.lazy(slice), sliceOf(stacked[k]!, scanOutputs[k]!, trips, counter)),
     )
     const next = outputs.carried.map((value, k) => nextState(inner, value, k, states))
     if (condition) inner.materialize(inner.lazy(outputs.condition!), condition)
-    next.forEach((from, k) => from && inner.materialize(lazyAccess(from, outputs.carried[k]!.type), states[k]!))
+    next.forEach((from, k) => {
+      if (!from) return
+      inner.materialize(lazyAccess(from, outputs.carried[k]!.type), states[k]!)
+      copies++
+    })
   })
   const count = results.at(-1)!
   const counted = s.isUsed(count) ? memoryFor(s, count.type) : undefined
@@ -77,7 +83,7 @@ export function whileLoop(s: Scheduler, node: NodeOf<'while'>): void {
     ...(condition && { condition: condition.buffer }),
     ...(indexed && { index: index.buffer }),
     ...(counted && { count: counted.buffer }),
-    body: kernels,
+    body: copies > 0 ? withoutCopies(kernels.slice(0, -copies), kernels.slice(-copies) as Copy[]) : kernels,
     nodes: nodesWithin(node, kernels),
   })
   ;[...states, ...stacked].forEach((access, i) => s.define(results[i]!, lazyAccess(access, results[i]!.type)))

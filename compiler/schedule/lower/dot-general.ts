@@ -31,6 +31,9 @@ interface Gemm {
   readonly rhs: { readonly access: Access; readonly batch: number; readonly row: number; readonly column: number }
 }
 
+/** Integer products of fewer multiplications take a small loop: a template for a last layer alone is more code than it saves time. */
+const leastTemplateWork = 1 << 11
+
 export function dotGeneral(s: Scheduler, node: Dot): void {
   const [l, r] = node.operands
   const [result] = node.results
@@ -59,7 +62,8 @@ export function dotGeneral(s: Scheduler, node: Dot): void {
   const constantBytes = r!.type.dtype === 'i8' && r!.node.op === 'constant' && ['i8', 'u8'].includes(l!.type.dtype)
   const { dtype } = result!.type
   const templated = dtype === 'f32' || (dtype === 'i32' && constantBytes && extents.batch.length === 0)
-  const gemm = templated ? asGemm(s, node, lhs, rhs, extents) : undefined
+  const form = templated ? asGemm(s, node, lhs, rhs, extents) : undefined
+  const gemm = form && dtype === 'i32' && form.M * form.N * form.K < leastTemplateWork ? undefined : form
   const pending = !gemm
     ? productNest(s, node, lhs, rhs, extents)
     : dtype === 'f32'

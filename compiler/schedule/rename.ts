@@ -1,0 +1,47 @@
+import type { Access, Buffer, Kernel, TemplateAddress } from './program.ts'
+
+/** `kernel` with every buffer replaced by what `to` gives for it. */
+export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): Kernel {
+  const access = (a: Access): Access => ({
+    ...a,
+    buffer: to(a.buffer),
+    ...(a.indirect && { indirect: a.indirect.map((i) => ({ ...i, index: access(i.index) })) }),
+  })
+  const address = (a: TemplateAddress): TemplateAddress => ({ ...a, buffer: to(a.buffer) })
+  const all = (kernels: readonly Kernel[]): Kernel[] => kernels.map((k) => renameBuffers(k, to))
+  switch (kernel.kind) {
+    case 'nest':
+      return {
+        ...kernel,
+        reads: kernel.reads.map(access),
+        post: { ...kernel.post, reads: kernel.post.reads.map(access) },
+        write: access(kernel.write),
+      }
+    case 'scan':
+      return { ...kernel, read: access(kernel.read), write: access(kernel.write) }
+    case 'template':
+      return {
+        ...kernel,
+        args: kernel.args.map((a) => (typeof a === 'object' && 'buffer' in a ? address(a) : a)),
+        reads: kernel.reads.map(to),
+        writes: kernel.writes.map(to),
+      }
+    case 'loop': {
+      const { condition, index, count, body } = kernel
+      return {
+        ...kernel,
+        ...(condition && { condition: to(condition) }),
+        ...(index && { index: to(index) }),
+        ...(count && { count: to(count) }),
+        body: all(body),
+      }
+    }
+    case 'branch':
+      return {
+        ...kernel,
+        condition: address(kernel.condition),
+        then: all(kernel.then),
+        otherwise: all(kernel.otherwise),
+      }
+  }
+}

@@ -156,7 +156,9 @@ describe('Compress', () => {
     const known = stored('c', tensorOf('bool', [2], [0, 1]))
     const nodes = [classify, 'y = Compress(t, c)']
     expect(labelled({ inputs: ['x f32[2,1]'], nodes, initializers: [known], x }).values).toEqual(['low'])
-    expect(() => labelled({ inputs: ['x f32[2,1]', 'c bool[2]'], nodes, x })).toThrow(/A203[^]*how many depends on data/)
+    expect(() => labelled({ inputs: ['x f32[2,1]', 'c bool[2]'], nodes, x })).toThrow(
+      /A203[^]*how many depends on data/,
+    )
   })
 })
 

@@ -81,15 +81,16 @@ export async function compileGraph(
   const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
     const { extent } = optimized.outputs[i]!
     if (counts.has(output.name)) return []
-    if (!extent) return [port(output)]
+    const named = { ...port(output), ...options.names?.outputs[output.name] }
+    if (!extent) return [named]
     const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
-    return [{ ...port(output), extent: { axis: extent.axis, address } }]
+    return [{ ...named, extent: { axis: extent.axis, address } }]
   })
   const spec: ModuleSpec = {
     abi: abiVersion,
     attar: version,
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
-    outputs: outputs.map((output) => ({ ...output, ...options.names?.outputs[output.name] })),
+    outputs,
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets

@@ -36,10 +36,10 @@ export interface Port {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly address: number
-  /** What the elements, i32, are places in. */
-  readonly labels?: readonly string[]
   /** The i32 at `address` tells how many elements along `axis` count; behind them stands padding. */
   readonly extent?: { readonly axis: number; readonly address: number }
+  /** What the elements, i32, are places in. */
+  readonly labels?: readonly string[]
 }
 
 export interface Spec {
@@ -56,7 +56,7 @@ export interface Model {
   readonly inputs: Readonly<Record<string, View>>
   /**
    * Views of the outputs in the module's memory; they hold the results of the last run. One whose size depends on data
-   * is as long as that run made it. Outputs of labels are arrays of strings, each run's own.
+   * is as long as that run made it. Labels are looked up when read.
    */
   readonly outputs: Readonly<Record<string, Output>>
   /**
@@ -99,26 +99,25 @@ function check(module: WebAssembly.Module, spec: Spec): void {
 
 function bind(instance: WebAssembly.Instance, spec: Spec): Model {
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
-  const views = (ports: readonly Port[]): Readonly<Record<string, View>> =>
-    Object.freeze(
-      // fromEntries defines even `__proto__` as a property of its own.
-      Object.fromEntries(
-        ports.map(({ name, dtype, shape, address }) => [
-          name,
-          new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(memory.buffer, address, product(shape)),
-        ]),
-      ),
-    )
-  const inputs = views(spec.inputs)
-  const whole = views(spec.outputs)
-  const own = spec.outputs.some(({ extent, labels }) => extent || labels)
-  let outputs: Readonly<Record<string, Output>> = whole
+  const viewOf = ({ dtype, shape, address }: Port): View =>
+    new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(memory.buffer, address, product(shape))
+  // Properties are defined, also by fromEntries, so that even `__proto__` is one of the object's own.
+  const inputs = Object.freeze(Object.fromEntries(spec.inputs.map((port) => [port.name, viewOf(port)])))
+  const outputs: Record<string, Output> = {}
+  /** Bring the outputs' views to the lengths that a run gave them. */
+  const settle = spec.outputs.map((port) => {
+    const { name, labels } = port
+    const whole = viewOf(port)
+    let view = whole
+    const get = (): Output => (labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
+    Object.defineProperty(outputs, name, { enumerable: true, get })
+    return () => void (view = trim(memory, port, whole))
+  })
+  Object.freeze(outputs)
 
   return {
     inputs,
-    get outputs() {
-      return outputs
-    },
+    outputs,
     run(values, options) {
       if (values) {
         for (const name in values) {
@@ -142,14 +141,7 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
         }
       }
       run()
-      if (own) {
-        const results = spec.outputs.map((port): [string, Output] => {
-          const { name, labels } = port
-          const view = trim(memory, port, whole[name]!)
-          return [name, labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view]
-        })
-        outputs = Object.freeze(Object.fromEntries(results))
-      }
+      settle.forEach((update) => update())
       return options?.copy
         ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()]))
         : outputs

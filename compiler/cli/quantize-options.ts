@@ -143,7 +143,7 @@ export async function quantized(
   terminal: Terminal,
 ): Promise<Quantized> {
   const { importModel, preprocessKey, quantize } = await import('../index.ts')
-  const { graph, metadata } = importModel(model, importing)
+  const { graph, metadata, names } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')
   const { calibration, validation, preprocess } = await readData(inputs, options)
@@ -154,5 +154,5 @@ export async function quantized(
   }
   const result = await quantize(graph, settings)
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  return { ...result, metadata: { ...metadata, ...kept } }
+  return { ...result, names, metadata: { ...metadata, ...kept } }
 }

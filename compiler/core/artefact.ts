@@ -20,17 +20,17 @@ export interface PortSpec {
   /** Byte address of the first element. */
   readonly address: number
   /**
+   * Of an output whose size depends on data: after a run, the i32 at byte `address` tells how many elements along `axis`
+   * count; `shape` is the greatest, and behind them stands padding.
+   */
+  readonly extent?: { readonly axis: number; readonly address: number }
+  /**
    * Of strings: the elements, i32, are places in this list. The runtime takes and gives the strings themselves; an input may
    * hold others too, at place -1.
    */
   readonly labels?: readonly string[]
   /** Of an output of scores whose classes the model names: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
-  /**
-   * Of an output whose size depends on data: after a run, the i32 at byte `address` tells how many elements along `axis`
-   * count; `shape` is the greatest, and behind them stands padding.
-   */
-  readonly extent?: { readonly axis: number; readonly address: number }
 }
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */

@@ -70,14 +70,17 @@ export function convertScalar(x: Scalar, from: DType, to: DType): Scalar {
   return normalize(to, Number(BigInt.asIntN(32, wide)))
 }
 
-/** The bits of `x`, a scalar of dtype `from`, as a scalar of dtype `to`; the rule is at `Expr`. */
-function bitcastScalar(x: Scalar, from: DType, to: DType): Scalar {
-  const bits = (dtype: DType): DType => (dtype === 'f16' || dtype === 'bf16' ? 'u16' : dtype)
-  const stored = from === 'f16' ? toHalf(Number(x)) : from === 'bf16' ? toBfloat16(Number(x)) : x
-  const source = allocate(bits(from), 1) as { [i: number]: Scalar; readonly buffer: ArrayBufferLike }
-  source[0] = stored
-  const result = normalize(bits(to), fromBytes(bits(to), new Uint8Array(source.buffer), 1)[0]!)
-  return to === 'f16' ? fromHalf(Number(result)) : to === 'bf16' ? fromBfloat16(Number(result)) : result
+/** The function that takes a scalar of dtype `from` to the one of dtype `to` with the same bits; the rule is at `Expr`. */
+function bitcastScalar(from: DType, to: DType): (x: Scalar) => Scalar {
+  const isHalf = (dtype: DType): boolean => dtype === 'f16' || dtype === 'bf16'
+  const bits = (dtype: DType): DType => (isHalf(dtype) ? 'u16' : dtype)
+  const written = allocate(bits(from), 1) as { [i: number]: Scalar; readonly buffer: ArrayBufferLike }
+  const bytes = new Uint8Array(written.buffer)
+  return (x) => {
+    written[0] = from === 'f16' ? toHalf(Number(x)) : from === 'bf16' ? toBfloat16(Number(x)) : x
+    const result = normalize(bits(to), fromBytes(bits(to), bytes, 1)[0]!)
+    return to === 'f16' ? fromHalf(Number(result)) : to === 'bf16' ? fromBfloat16(Number(result)) : result
+  }
 }
 
 const floatUnary: Record<Exclude<UnaryOp, 'not'>, (x: number) => number> = {
@@ -236,9 +239,8 @@ function compileStep(e: Expr, slot: (x: Expr) => number): (args: readonly Scalar
     }
     case 'bitcast': {
       const x = slot(e.x)
-      const { dtype } = e
-      const from = e.x.dtype
-      return (_, values) => bitcastScalar(values[x]!, from, dtype)
+      const f = bitcastScalar(e.x.dtype, e.dtype)
+      return (_, values) => f(values[x]!)
     }
     case 'unary': {
       const x = slot(e.x)

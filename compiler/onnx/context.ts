@@ -67,14 +67,14 @@ export interface Operator {
   readonly floats?: 'arithmetic' | 'storage'
   /** Whether it takes sequences and optionals without a value; other operators get tensors only. */
   readonly items?: true
-  /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
-  readonly strings?: true
-  /** What it does not take, for the list in README.md; no sentence, but a part of one. */
-  readonly limits?: string
   /**
    * Takes tensors whose length along an axis depends on data, padded: the axis of the results that axis `axis` of input
    * `input` becomes, element for element; undefined where there is none. Operators without it do not take such tensors.
    */
   readonly keeps?: (c: OpContext, input: number, axis: number) => number | undefined
+  /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
+  readonly strings?: true
+  /** What it does not take, for the list in README.md; no sentence, but a part of one. */
+  readonly limits?: string
   readonly lower: (c: OpContext) => Item[]
 }

@@ -17,7 +17,7 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
-import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item } from './item.ts'
+import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
 import { absent } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
@@ -53,27 +53,21 @@ export function importModel(
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
   const items = results as readonly Item[]
-  const graph = {
-    inputs: ports,
-    outputs: outputPorts(
-      names,
-      items.map((item, i) => plain(item, names[i]!)),
-    ),
-  }
+  const graph = { inputs: ports, outputs: outputPorts(names, items) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   const named = {
-    inputs: Object.fromEntries(ports.flatMap(({ name }) => [[name, namesIn(values.get(name)!)] as const])),
+    inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
   return { graph, metadata: { ...model.metadata }, names: named }
 }
 
-/** Places instead of strings, scores instead of maps; other items as they are. */
-function plain(item: Item, name: string): Item {
-  if (isScores(item)) return item.scores
-  if (!isStrings(item)) return item
-  if (!item.open) return item.places
-  fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
+function tensorIn(item: Item, name: string): Value {
+  if (isTensor(item)) return item
+  if (isStrings(item) && item.open)
+    fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
+  if (isStrings(item)) return item.places
+  return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
 }
 
 const namesIn = (item: Item): PortNames['outputs'][string] =>
@@ -90,8 +84,7 @@ function outputPorts(names: readonly string[], results: readonly Item[]): Port[]
   const counts = new Map<Value, Port>()
   const outputs = names.map((name, i): Port => {
     const item = results[i]!
-    if (isTensor(item)) return { name, value: item }
-    if (!isBounded(item)) fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
+    if (!isBounded(item)) return { name, value: tensorIn(item, name) }
     const { padded, axis, count } = item
     let port = counts.get(count)
     if (!port) {
@@ -117,6 +110,12 @@ function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
   else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+}
+
+/** A result of places in `list` as strings. */
+function asStrings(item: Item, list: Pick<Strings, 'list' | 'open'>): Item {
+  if (isBounded(item)) fail('A203', 'the result is strings, and how many depends on data')
+  return isTensor(item) ? { places: item, ...list } : item
 }
 
 /** What names mean: in a graph, then in the graphs around it. undefined marks the result of a node that failed. */
@@ -254,8 +253,7 @@ class Importer {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
       const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, host, read)
       const lowered = context.limit(context.store(operator.lower(context)), operator)
-      const asStrings = (item: Item): Item => (texts && isTensor(item) ? { places: item, ...texts.list } : item)
-      const results = lowered.map(asStrings)
+      const results = texts ? lowered.map((item) => asStrings(item, texts.list)) : lowered
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })

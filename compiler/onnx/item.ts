@@ -38,9 +38,9 @@ export type Item = Value | Bounded | Sequence | Nothing | Strings | Scores
 export const nothing: Nothing = { nothing: true }
 
 export const isTensor = (item: Item): item is Value => 'node' in item
+export const isBounded = (item: Item): item is Bounded => 'padded' in item
 export const isStrings = (item: Item): item is Strings => 'places' in item
 export const isScores = (item: Item): item is Scores => 'classes' in item
-export const isBounded = (item: Item): item is Bounded => 'padded' in item
 export const isSequence = (item: Item): item is Sequence => 'elements' in item
 
 /** For diagnostics. */

@@ -82,7 +82,7 @@ const output = ({ dtype, labels }: PortSpec): string =>
 const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports
     .map((port) => {
-      const { name, shape, labels, extent } = port
+      const { name, shape, extent, labels } = port
       const dtype = labels ? 'string' : port.dtype
       const bits = passesAsBits(port.dtype) ? ', as bits' : ''
       const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
@@ -93,10 +93,12 @@ const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): 
 const list = (name: string, values: readonly unknown[] | undefined): string =>
   values ? `; readonly ${name}: readonly [${values.map((v) => JSON.stringify(v)).join(', ')}]` : ''
 
+const extentType = '; readonly extent: { readonly axis: number; readonly address: number }'
+
 const ports = (all: readonly PortSpec[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, labels, classes, extent }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? '; readonly extent: { readonly axis: number; readonly address: number }' : ''}${list('labels', labels)}${list('classes', classes)} },\n`,
+    ({ name, dtype, shape, extent, labels, classes }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('labels', labels)}${list('classes', classes)} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

@@ -29,12 +29,13 @@ export function localInstance(): Instance {
   }
 }
 
-const isView = (output: Output): output is View => ArrayBuffer.isView(output)
 /** `shape` with the length along `axis` that `elements` elements give. */
 function shapeOf(shape: readonly number[], axis: number | undefined, elements: number): readonly number[] {
   const others = shape.reduce((product, d, i) => (i === axis ? product : product * d), 1)
   return axis === undefined ? shape : shape.with(axis, others === 0 ? 0 : elements / others)
 }
+
+const isView = (output: Output): output is View => ArrayBuffer.isView(output)
 
 const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
   inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)

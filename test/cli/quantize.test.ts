@@ -91,6 +91,23 @@ it('quantizes weights without data', async () => {
   expect(report().compilation.quantization).toMatchObject({ mode: 'weights', samples: 0, accuracy: null })
 })
 
+it('keeps the names of classes', async () => {
+  const attributes = { classlabels_strings: { strings: ['left', 'right'] } }
+  const bytes = model(
+    {
+      inputs: ['x f32[1,64]'],
+      outputs: ['y'],
+      nodes: ['s = MatMul(x, w)', node('y = ZipMap(s)', { domain: 'ai.onnx.ml', attributes })],
+      initializers: [stored('w', floats([64, 2]))],
+    },
+    { opsetImport: [{ version: 17 }, { domain: 'ai.onnx.ml', version: 1 }] },
+  )
+  writeFileSync(at('named.onnx'), bytes)
+  expect(await attar('compile', at('named.onnx'), '-o', at('named'), '--quantize', 'weights', '--json')).toBe(0)
+  const { spec } = JSON.parse(out.join('')) as { spec: { outputs: unknown[] } }
+  expect(spec.outputs).toMatchObject([{ name: 'y', classes: ['left', 'right'] }])
+})
+
 it('keeps the preprocessing of pictures in the artefact and runs pictures by it', async () => {
   writeFileSync(at('how.json'), '{"mean": 0.5, "std": 0.25, "channels": "BGR"}')
   const args = ['--quantize', 'int8', '--calib', at('pictures'), '--preprocess', at('how.json'), '--resize', 'nearest']

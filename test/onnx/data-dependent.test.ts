@@ -99,6 +99,21 @@ describe('results of data-dependent length', () => {
     ])
   })
 
+  it('Unique: integers beyond those that are signed, and floats of 16 and 8 bits', async () => {
+    const text = (dtype: string): GraphText => ({
+      inputs: [`x ${dtype}[4]`],
+      outputs: ['y'],
+      nodes: ['y = Unique(x)'],
+    })
+    const big = 2n ** 63n
+    const wide = await run(text('u64'), { x: tensorOf('u64', [4], [big, 1n, big, 0n]) })
+    expect(wide).toEqual([{ shape: [3], values: [0, 1, 2 ** 63] }])
+    for (const dtype of ['f16', 'f8e5m2'] as const) {
+      const narrow = await run(text(dtype), { x: tensorOf(dtype, [4], [1, -2, 0.5, -2]) }, 23)
+      expect(narrow).toEqual([{ shape: [3], values: [-2, 0.5, 1] }])
+    }
+  })
+
   it('NonMaxSuppression: best boxes first, for each batch and class', async () => {
     const text: GraphText = {
       inputs: ['boxes f32[1,4,4]', 'scores f32[1,2,4]', 'overlap f32[1]', 'least f32[1]'],

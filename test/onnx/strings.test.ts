@@ -145,6 +145,23 @@ describe('inputs', () => {
   })
 })
 
+describe('Compress', () => {
+  const classify = node('t, scores = LinearClassifier(x)', {
+    domain,
+    attributes: { coefficients: floats(1, -1), intercepts: floats(0, 0), classlabels_strings: strings('high', 'low') },
+  })
+
+  it('takes strings where their number is known, and refuses them where it is not', () => {
+    const x = f32([2, 1], [3, -3])
+    const known = stored('c', tensorOf('bool', [2], [0, 1]))
+    const nodes = [classify, 'y = Compress(t, c)']
+    expect(labelled({ inputs: ['x f32[2,1]'], nodes, initializers: [known], x }).values).toEqual(['low'])
+    expect(() => labelled({ inputs: ['x f32[2,1]', 'c bool[2]'], nodes, x })).toThrow(
+      /A203[^]*how many depends on data/,
+    )
+  })
+})
+
 describe('the module', () => {
   const attributes = {
     ...{ coefficients: floats(1, -1), intercepts: floats(0, 0) },
@@ -153,6 +170,24 @@ describe('the module', () => {
   const bytes = bytesOf({
     inputs: ['x f32[2,1]'],
     nodes: [node('y, scores = LinearClassifier(x)', { domain, attributes })],
+  })
+
+  it('gives labels beside outputs of data-dependent length', async () => {
+    const text = {
+      inputs: ['x f32[2,1]'],
+      outputs: ['y', 'places'],
+      nodes: [node('y, scores = LinearClassifier(x)', { domain, attributes }), 'places = NonZero(x)'],
+    }
+    const both = model(text, { opsetImport: [{ version: 17 }, { domain, version: 4 }] })
+    const { modules, spec } = await compile(both, { targets: ['simd'] })
+    const instance = instantiate(modules.simd as BufferSource, spec)
+    expect(instance.outputs['y']).toEqual(['high', 'high'])
+    for (const copy of [false, true]) {
+      const { y, places } = instance.run({ x: [0, -3] }, { copy })
+      expect(y).toEqual(['high', 'it’s "low"'])
+      expect(places).toEqual(BigInt64Array.of(1n, 0n))
+      expect(instance.run({ x: [1, 2] })['places']).toEqual(BigInt64Array.of(0n, 1n, 0n, 0n))
+    }
   })
 
   it('gives labels as strings, and says so in its types', async () => {

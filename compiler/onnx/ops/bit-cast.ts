@@ -5,6 +5,7 @@ import type { OpContext, Operator } from '../context.ts'
 /** The same bits as another type of as many. */
 export const bitCast: Operator = {
   floats: 'storage',
+  keeps: (_c, _input, axis) => axis,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { dtype } = x.type

@@ -6,13 +6,13 @@ import { takeFixed, wrapIndices } from '../shared/indices.ts'
 
 export const gather: Operator = {
   floats: 'storage',
-  strings: true,
   keeps: (c, input, axis) => {
     const along = normalizeAxis(c, c.int('axis', 0), c.input(0).type.shape.length)
     if (input === 1) return along + axis
     if (along === axis) return undefined
     return axis < along ? axis : axis - 1 + c.input(1).type.shape.length
   },
+  strings: true,
   lower: (c) => {
     const { b } = c
     const x = c.input(0)

@@ -10,11 +10,11 @@ function axesOf(c: OpContext, starts: readonly number[]): number[] {
 /** Before opset 10 starts, ends and axes are attributes, and there are no steps. */
 export const slice: Operator = {
   floats: 'storage',
-  strings: true,
   keeps: (c, input, axis) => {
     const starts = c.opset >= 10 ? c.constantInts(1) : c.ints('starts')
     return input === 0 && !axesOf(c, starts).includes(axis) ? axis : undefined
   },
+  strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)
     const { shape } = x.type

@@ -14,11 +14,11 @@ function squeezed(c: OpContext): number[] {
 
 export const squeeze: Operator = {
   floats: 'storage',
-  strings: true,
   keeps: (c, input, axis) => {
     const axes = squeezed(c)
     return input === 0 && !axes.includes(axis) ? axis - axes.filter((a) => a < axis).length : undefined
   },
+  strings: true,
   lower: (c: OpContext) => {
     const { shape } = c.input(0).type
     const axes = squeezed(c)
@@ -37,13 +37,13 @@ export const squeeze: Operator = {
 
 export const unsqueeze: Operator = {
   floats: 'storage',
-  strings: true,
   keeps: (c, input, axis) => {
     const given = axesOf(c)
     const added = normalizeAxes(c, given, c.input(0).type.shape.length + given.length)
     const others = range(0, c.input(0).type.shape.length + given.length).filter((i) => !added.includes(i))
     return input === 0 ? others[axis] : undefined
   },
+  strings: true,
   lower: (c: OpContext) => {
     const shape = [...c.input(0).type.shape]
     const given = axesOf(c)

@@ -1,5 +1,5 @@
 import type { Builder } from '../../core/builder.ts'
-import { isBigInt, isFloat, type DType } from '../../core/dtype.ts'
+import { isFloat, isStorageOnly, type DType } from '../../core/dtype.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { parameter } from '../../core/region.ts'
@@ -8,20 +8,13 @@ import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
 import { limited, placesOf, scatterVector } from '../shared/compaction.ts'
 
-/** A dtype that sorts as `dtype` does, of those that can be sorted. */
-const sortable = (dtype: DType): DType =>
-  dtype === 'f64' || dtype === 'u8'
-    ? dtype
-    : isFloat(dtype)
-      ? 'f32'
-      : isBigInt(dtype) || dtype === 'u32'
-        ? 'i64'
-        : 'i32'
+/** A dtype that is sorted and compared as `dtype` would be, of those that can be. */
+const comparable = (dtype: DType): DType =>
+  dtype === 'bool' ? 'u8' : !isStorageOnly(dtype) ? dtype : isFloat(dtype) ? 'f32' : 'i32'
 
-/** The i32 order in which the rows of `x` [n, m] ascend; equal ones as they come. */
-function rowOrder(b: Builder, x: Value): Value {
-  const [n = 0, m = 0] = x.type.shape
-  const keys = b.convert(x, sortable(x.type.dtype))
+/** The i32 order in which the rows of `keys` [n, m] ascend; equal ones as they come. */
+function rowOrder(b: Builder, keys: Value): Value {
+  const [n = 0, m = 0] = keys.type.shape
   if (m === 1) return b.sort(b.reshape(keys, [n]), 0, false)[1]
   // By the last column first: sorting is stable.
   const order = parameter('i32', [n])
@@ -37,7 +30,7 @@ function rowOrder(b: Builder, x: Value): Value {
   return carried[0]!
 }
 
-/** Which rows of `x` [n, m] differ from the one before; the first does. */
+/** Which rows of `x` [n, m], in order, differ from the one before; the first does. */
 function startsOf(b: Builder, x: Value): Value {
   const [n = 0, m = 0] = x.type.shape
   if (n === 0) return b.full(0, 'bool', [0])
@@ -62,8 +55,9 @@ export const unique: Operator = {
     const n = x.type.shape[axis]!
     const first = b.transpose(x, [axis, ...range(0, rank).filter((i) => i !== axis)])
     const rows = b.reshape(first, [n, elementCount(x.type.shape.toSpliced(axis, 1))])
-    const order = rowOrder(b, rows)
-    const starts = startsOf(b, b.take(rows, order, 0))
+    const keys = b.convert(rows, comparable(rows.type.dtype))
+    const order = rowOrder(b, keys)
+    const starts = startsOf(b, b.take(keys, order, 0))
     const numbers = b.iota('i32', [n], 0)
     // Groups of equal slices, in ascending order: the group of each sorted slice, then of each slice.
     const flags = b.convert(starts, 'i32')

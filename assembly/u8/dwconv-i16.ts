@@ -1,4 +1,5 @@
 import { interleave } from './columns'
+import { expandRows } from './expand-rows'
 import { extend, extendHigh } from './extend'
 import { finish, wide } from './store'
 
@@ -40,7 +41,7 @@ export function u8_dwconv_i16(
   const size = wide() ? 2 : 0
   const bands = (KH + 3) >> 2
   const block = KW * bands * 32
-  expand(scratch, w, ((C + 7) >> 3) * block)
+  expandRows(scratch, w, ((C + 7) >> 3) * block)
   for (; OH > 0; OH--) {
     let wn = scratch
     let bn = b
@@ -87,20 +88,4 @@ export function u8_dwconv_i16(
     y += yrow
     aux += auxrow
   }
-}
-
-/** Weights of four rows for each of four channels as i16: those of the upper two rows, then those of the lower two. */
-// @ts-ignore: decorator
-@inline
-function expand(to: usize, from: usize, count: i32): void {
-  const end = from + count
-  do {
-    const v = v128.load(from)
-    const low = i16x8.extend_low_i8x16_s(v)
-    const high = i16x8.extend_high_i8x16_s(v)
-    v128.store(to, i8x16.shuffle(low, high, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27))
-    v128.store(to, i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31), 16)
-    to += 32
-    from += 16
-  } while (from < end)
 }

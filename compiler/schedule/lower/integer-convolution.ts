@@ -111,8 +111,8 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
       const scratch = s.newBuffer('i8', buffer.length * 2)
       s.emit({
         kind: 'template',
-        template: 'u8_dwconv_i16',
-        ...(three && { dot: 'u8_dwconv_dot_3x3' }),
+        template: three ? 'u8_dwconv_i16_3x3' : 'u8_dwconv_i16',
+        ...(three && { dot: 'u8_dwconv_dot_3x3' as const }),
         args: [
           address(x, n * place(x).image),
           { buffer, offset: 0 },

@@ -40,8 +40,11 @@ function roundingOf(e: Expr): Rounding | undefined {
   return small && low <= high ? { x: rounded.x, zero, low, high } : undefined
 }
 
-const toInteger = ({ x, zero, low, high }: Rounding): Expr =>
-  f.sub(f.clamp(bitcast(f.add(x, magic), 'i32'), magicBits + low - zero, magicBits + high - zero), magicBits - zero)
+const toInteger = ({ x, zero, low, high }: Rounding, less = 0): Expr =>
+  f.sub(
+    f.clamp(bitcast(f.add(x, magic), 'i32'), magicBits + low - zero, magicBits + high - zero),
+    magicBits - zero + less,
+  )
 
 /** What `e`, a conversion to 8 bits, rounds to, as an i32; NaN becomes 0. */
 function narrowed(e: Expr, bound: (x: Expr) => number): Expr | undefined {
@@ -61,6 +64,11 @@ function rounded(e: Expr, bound: (x: Expr) => number): Expr | undefined {
   }
   const integer = narrowed(e, bound)
   if (integer) return convert(integer, e.dtype)
+  // An integer minus another: subtracted before it becomes a float.
+  if (e.kind === 'binary' && e.op === 'sub' && Number.isInteger(literal(e.b)) && Math.abs(literal(e.b)) <= mostClamp) {
+    const inner = roundingOf(e.a)
+    return inner && bound(inner.x) < Infinity ? convert(toInteger(inner, literal(e.b)), 'f32') : undefined
+  }
   const rounding = roundingOf(e)
   return rounding && bound(rounding.x) < Infinity ? convert(toInteger(rounding), 'f32') : undefined
 }

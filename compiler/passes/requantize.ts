@@ -166,10 +166,23 @@ class Rewriter {
       const quotient = real === x ? real.a : f.div(real.a, step)
       return f[real.op](f.round(quotient), roundHalfEven(Math.fround(Number(real.b.value) / step)))
     }
+    if (real !== x && real.kind === 'binary' && real.op === 'add') {
+      const [a, c] = [this.rescaled(real.a, step), this.rescaled(real.b, step)]
+      return a && c && f.round(f.add(a, c))
+    }
     const scaled = real === x ? undefined : this.scaled(real)
     if (!scaled) return undefined
     const scale = this.b.binary('div', scaled.scale, this.b.scalar(step, 'f32'))
     return f.round(this.product({ ...scaled, scale }))
+  }
+
+  /** An integer times a constant, divided by `step`: with one constant. */
+  private rescaled(e: Expr, step: number): Expr | undefined {
+    const scale = e.kind === 'binary' && e.op === 'mul' && isWhole(e.a) ? this.constantValue(e.b) : undefined
+    return (
+      scale &&
+      f.mul((e as Expr & { kind: 'binary' }).a, this.asExpr(this.b.binary('div', scale, this.b.scalar(step, 'f32'))))
+    )
   }
 
   /** An integer in f32 that goes through 8 bits that hold it. */
@@ -205,6 +218,16 @@ class Rewriter {
     )
   }
 }
+
+/** Whether the part is an integer in f32, or one minus a constant. */
+const isWhole = (e: Expr): boolean =>
+  (e.kind === 'convert' && isInteger(e.x.dtype)) ||
+  isRounded(e) ||
+  (e.kind === 'binary' &&
+    e.dtype === 'f32' &&
+    ['add', 'sub', 'min', 'max'].includes(e.op) &&
+    isWhole(e.a) &&
+    e.b.kind === 'const')
 
 const isRounded = (e: Expr): boolean => e.kind === 'unary' && e.op === 'round'
 

@@ -1,4 +1,5 @@
 import { madd } from '../madd'
+import { next } from '../pixels'
 import { storeLanes } from './store'
 
 // @ts-ignore: decorator
@@ -204,13 +205,6 @@ export function f32_igemm_4x8(
     y += yg
     aux += auxg
   }
-}
-
-/** The pixel after the one at `p`, or the same one again where there is none. */
-// @ts-ignore: decorator
-@inline
-function next(p: usize, more: bool, step: i32, wraps: bool, skip: i32): usize {
-  return more ? p + step + (wraps ? skip : 0) : p
 }
 
 // @ts-ignore: decorator

@@ -1,4 +1,4 @@
-import { next } from './pixels'
+import { next } from '../pixels'
 import { finish, wide } from './store'
 
 /**

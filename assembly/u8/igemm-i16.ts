@@ -1,6 +1,6 @@
 import { extend } from './extend'
 import { pairs } from './pairs'
-import { next } from './pixels'
+import { next } from '../pixels'
 import { finish, wide } from './store'
 
 /** `count` bytes as i16. */

@@ -7,30 +7,15 @@
 import { Builder } from '../core/builder.ts'
 import { arg, binary, children, parts, replaceParts, type Expr } from '../core/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { freeAxes } from '../core/ops/dot-general.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { tensorOf, toNumbers } from '../core/tensor.ts'
+import { productOf, type Product } from './product.ts'
 
-/** A product whose weights can take a scale: the axis of its channels in the result and in the weights. */
-interface Product {
-  readonly node: NodeOf<'convolution'> | NodeOf<'dot_general'>
-  readonly resultAxis: number
-  readonly weightAxis: number
-  readonly channels: number
-}
-
-function productOf(node: Node): Product | undefined {
-  if (node.op !== 'convolution' && node.op !== 'dot_general') return undefined
-  const weights = node.operands[1]!
-  if (weights.node.op !== 'constant' || node.results[0]!.type.dtype !== 'f32') return undefined
-  const rank = node.results[0]!.type.shape.length
-  if (node.op === 'convolution') {
-    const weightAxis = node.attrs.rhs.output
-    return { node, resultAxis: node.attrs.out.feature, weightAxis, channels: weights.type.shape[weightAxis]! }
-  }
-  const free = freeAxes(weights.type.shape.length, node.attrs.rhsBatch, node.attrs.rhsContract)
-  if (free.length !== 1) return undefined
-  return { node, resultAxis: rank - 1, weightAxis: free[0]!, channels: weights.type.shape[free[0]!]! }
+/** Products whose weights can take a scale. */
+function scalable(node: Node): Product | undefined {
+  const product = productOf(node)
+  const known = product?.node.operands[1]!.node.op === 'constant' && node.results[0]!.type.dtype === 'f32'
+  return known ? product : undefined
 }
 
 /** The values of a constant for each channel, if it varies along the channels' axis alone. */
@@ -121,7 +106,7 @@ export function foldAffine(graph: Graph): Graph {
   for (const node of nodesOf(graph)) {
     if (node.op !== 'map') continue
     for (const [i, operand] of node.operands.entries()) {
-      const product = uses.get(operand) === 1 ? productOf(operand.node) : undefined
+      const product = uses.get(operand) === 1 ? scalable(operand.node) : undefined
       const folded = product && fold(node, i, product)
       if (!folded) continue
       patch.set(node.results[0]!, folded)

@@ -10,11 +10,11 @@ import { constantOf } from '../core/evaluate.ts'
 import { convert, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { freeAxes } from '../core/ops/dot-general.ts'
 import { dequantized, saturated } from '../core/quantization.ts'
 import { elementCount } from '../core/shape.ts'
 import { reader, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import { dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from './dequantized.ts'
+import { productOf, type Product } from './product.ts'
 
 /** Products of an 8-bit and a 7-bit magnitude that are sure to fit into 31 bits. */
 const mostTerms = 1 << 16
@@ -44,31 +44,13 @@ function sumsAlong(w: Tensor, axis: number): number[] {
   return sums
 }
 
-interface Product {
-  readonly node: NodeOf<'convolution'> | NodeOf<'dot_general'>
-  /** Axis of the output channels in the weights and in the result. */
-  readonly weightAxis: number
-  readonly resultAxis: number
-  readonly terms: number
-}
-
-function productOf(node: Node): Product | undefined {
-  if (node.op === 'convolution') {
-    const { rhs, out, window, padValue } = node.attrs
-    if (window.some((axis) => axis.baseDilation > 1) || padValue) return undefined
-    const shape = node.operands[1]!.type.shape
-    return { node, weightAxis: rhs.output, resultAxis: out.feature, terms: elementCount(shape) / shape[rhs.output]! }
-  }
-  if (node.op !== 'dot_general') return undefined
-  const [weightAxis, ...others] = freeAxes(
-    node.operands[1]!.type.shape.length,
-    node.attrs.rhsBatch,
-    node.attrs.rhsContract,
-  )
-  if (weightAxis === undefined || others.length > 0 || node.attrs.rhsBatch.length > 0) return undefined
-  const { shape } = node.operands[0]!.type
-  const terms = elementCount(node.attrs.lhsContract.map((axis) => shape[axis]!))
-  return { node, weightAxis, resultAxis: node.results[0]!.type.shape.length - 1, terms }
+/** Products that sums of integers can stand for. */
+function integerCandidate(node: Node): Product | undefined {
+  const product = productOf(node)
+  if (!product || product.terms > mostTerms || node.results[0]!.type.dtype !== 'f32') return undefined
+  if (product.node.op === 'dot_general') return product.node.attrs.rhsBatch.length === 0 ? product : undefined
+  const { window, padValue } = product.node.attrs
+  return window.some((axis) => axis.baseDilation > 1) || padValue ? undefined : product
 }
 
 /** The scales of the weights for each output channel; undefined where they vary along another axis. */
@@ -100,14 +82,13 @@ function inputSums(b: Builder, { node, resultAxis }: Product, x: Dequantized, su
 }
 
 function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined {
-  const product = productOf(node)
-  if (!product || product.terms > mostTerms || node.results[0]!.type.dtype !== 'f32') return undefined
+  const product = integerCandidate(node)
+  if (!product) return undefined
   const x = dequantizedOf(now(product.node.operands[0]!), now)
   const w = x && elementCount(x.scale.type.shape) === 1 ? dequantizedOf(now(product.node.operands[1]!), now) : undefined
   const bytes = w && byteWeights(w)
   if (!x || !w || !bytes) return undefined
-  const { weightAxis, resultAxis } = product
-  const channels = bytes.weights.shape[weightAxis]!
+  const { weightAxis, resultAxis, channels } = product
   const scales = channelScales(w, weightAxis, channels)
   if (!scales) return undefined
   const b = new Builder(node.origin)

@@ -18,7 +18,7 @@ import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
 import { macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
-import { emitModule, loadBinaryen, pagesOf } from './wasm/emit.ts'
+import { emitModule, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
 
 export interface CompileOptions {
   /** Shapes of inputs by name, for inputs with symbolic dimensions. */
@@ -94,8 +94,9 @@ export async function compileGraph(
     metadata: options.metadata ?? {},
   }
   const wanted = options.targets ?? targets
+  const sections = sectionsBehind(plan, spec)
   const modules = Object.fromEntries(
-    wanted.map((target) => [target, emitModule(binaryen, program, plan, target, spec, options.instrument)]),
+    wanted.map((target) => [target, emitModule(binaryen, program, plan, target, sections, options.instrument)]),
   )
   const { quantization } = options
   return { modules, spec, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }

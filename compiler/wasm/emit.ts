@@ -31,8 +31,14 @@ export async function loadBinaryen(): Promise<Binaryen> {
   return binaryen
 }
 
+/** What stands behind the code in the modules of all targets: the weights and the specification. */
+export function sectionsBehind(plan: MemoryPlan, spec: ModuleSpec): Uint8Array {
+  const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
+  return concatBytes([dataSection(plan.constants), custom])
+}
+
 /**
- * The module of `program` for `target`. It exports `memory` and `run` and imports nothing. With `instrument` it also
+ * The module of `program` for `target`, which ends with `sections`. It exports `memory` and `run` and imports nothing. With `instrument` it also
  * exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so that they can be timed apart.
  */
 export function emitModule(
@@ -40,7 +46,7 @@ export function emitModule(
   program: Program,
   plan: MemoryPlan,
   target: Target,
-  spec: ModuleSpec,
+  sections: Uint8Array,
   instrument = false,
 ): Uint8Array {
   const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
@@ -109,8 +115,7 @@ export function emitModule(
     })
     run.finish('run', [], m.block(null, calls))
     m.addFunctionExport('run', 'run')
-    const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
-    return concatBytes([m.emitBinary(), dataSection(plan.constants), custom])
+    return concatBytes([m.emitBinary(), sections])
   } finally {
     linker.dispose()
     m.dispose()

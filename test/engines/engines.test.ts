@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines, runModel, scriptOf, type ModelScript } from '../../compiler/bench/engines/index.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import { toNumbers } from '../../compiler/core/tensor.ts'
-import { artefacts, compile, importModel } from '../../compiler/index.ts'
+import { toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { artefacts, compile, importModel, instantiate, quantize, type Output } from '../../compiler/index.ts'
 import { compiled, inputs, outputs } from '../package/fixture.ts'
 
 /** Needs escaping in addresses. */
@@ -27,6 +27,8 @@ let digits: string
 /** A digit of made-up pixels. */
 const pixels = Float32Array.from({ length: 784 }, (_, i) => (i * 37) % 256)
 let probabilities: number[]
+let digits8: string
+let probabilities8: Output
 
 async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'attar-engines-'))
@@ -48,14 +50,35 @@ async function compileDigits(): Promise<void> {
   probabilities = toNumbers(outputs['probabilities']!)
 }
 
+/** The same in 8-bit integers, and what the baseline module makes of the pixels here. */
+async function compileDigits8(): Promise<void> {
+  const model = await readFile('examples/digits/digits.onnx')
+  const sample = (seed: number): Tensor => ({
+    dtype: 'f32',
+    shape: [1, 1, 28, 28],
+    data: Float32Array.from({ length: 784 }, (_, i) => (i * seed) % 256),
+  })
+  const calibration = [3, 5, 7, 11, 13].map((seed) => ({ image: sample(seed) }))
+  const quantized = await quantize(model, { dims: { batch: 1 }, mode: 'int8', calibration, sensitivity: false })
+  const result = await compile(quantized)
+  expect(result.report.kernels.some(({ kernel }) => kernel.startsWith('u8_igemm'))).toBe(true)
+  digits8 = await mkdtemp(join(tmpdir(), 'attar-digits8-'))
+  for (const [file, content] of Object.entries(artefacts(result, 'digits8'))) {
+    await writeFile(join(digits8, file), content)
+  }
+  const here = instantiate(new Uint8Array(result.modules.simd!), result.spec)
+  probabilities8 = here.run({ image: pixels }, { copy: true })['probabilities']!
+}
+
 beforeAll(async () => {
   await compileDigits()
+  await compileDigits8()
   both = await write(['simd', 'relaxed-simd'])
   baseline = await write(['simd', 'relaxed-simd'])
   await rm(join(baseline, `${name}.relaxed.wasm`))
 })
 afterAll(async () => {
-  for (const folder of [both, baseline, digits]) await rm(folder, { recursive: true })
+  for (const folder of [both, baseline, digits, digits8]) await rm(folder, { recursive: true })
 })
 
 describe.each(known)('$name', (engine) => {
@@ -76,6 +99,11 @@ describe.each(known)('$name', (engine) => {
     const found = Array.from(outputs['probabilities'] as Float32Array)
     expect(found).toHaveLength(10)
     found.forEach((p, i) => expect(p).toBeCloseTo(probabilities[i]!, 5))
+  })
+
+  it.skipIf(engine.absent)('gives the same bits of an 8-bit model', limit, async () => {
+    const { outputs } = await runModel(engine, digits8, 'digits8', { image: pixels })
+    expect(outputs['probabilities']).toEqual(probabilities8)
   })
 
   it.runIf(fallingBack.includes(engine.name))(

@@ -36,7 +36,7 @@ export function roundTrip(x: number, { scale, zero }: Parameters): number {
 }
 
 /** Σ x² and Σ (x − stored x)² over elements. */
-export function noiseOf(elements: ArrayLike<number>, parameters: Parameters): { signal: number; noise: number } {
+function noiseOf(elements: ArrayLike<number>, parameters: Parameters): { signal: number; noise: number } {
   let [signal, noise] = [0, 0]
   for (let i = 0; i < elements.length; i++) {
     const x = elements[i]!

@@ -1,5 +1,8 @@
 import { integerRange, isFloat } from './dtype.ts'
+import { constantOf } from './evaluate.ts'
 import type { Expr } from './expr.ts'
+import type { Value } from './graph.ts'
+import { toNumbers } from './tensor.ts'
 
 /**
  * A bound of the magnitude of `e`, Infinity where none is known; `argument` gives that of an argument in floats. A float
@@ -36,3 +39,10 @@ export function boundOf(e: Expr, argument: (index: number) => number): number {
   // Half of what f32 holds: a bound is not exact.
   return bound < 1e38 ? bound : Infinity
 }
+
+/** The same over the operands of a map, of which the constants are known. */
+export const boundOver = (e: Expr, operands: readonly Value[]): number =>
+  boundOf(e, (i) => {
+    const known = constantOf(operands[i]!)
+    return known ? toNumbers(known).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : Infinity
+  })

@@ -73,6 +73,9 @@ export function constant(value: Scalar | boolean, dtype: DType): Expr {
   return { kind: 'const', dtype, value: isBigInt(dtype) ? BigInt(value) : Number(value) }
 }
 
+/** The number that a constant is; NaN for everything else. */
+export const literal = (e: Expr): number => (e.kind === 'const' ? Number(e.value) : NaN)
+
 export function unary(op: UnaryOp, x: Expr): Expr {
   const { dtype } = x
   const legal =

@@ -61,7 +61,7 @@ function fromMap(node: NodeOf<'map'>): Dequantized | undefined {
 }
 
 /** A view of `x` like the one that `node` takes of its operand; `fill` is what a pad of 0 puts around it. */
-export function viewLike(b: Builder, node: Node, x: Value, fill: Scalar): Value | undefined {
+function viewLike(b: Builder, node: Node, x: Value, fill: Scalar): Value | undefined {
   switch (node.op) {
     case 'transpose':
       return b.transpose(x, node.attrs.perm)

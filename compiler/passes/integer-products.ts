@@ -16,8 +16,8 @@ import { reader, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import { dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from './dequantized.ts'
 import { productOf, type Product } from './product.ts'
 
-/** Products of an 8-bit and a 7-bit magnitude that are sure to fit into 31 bits. */
-const mostTerms = 1 << 16
+/** So many products of differences of bytes, 255 · 255 at most, are sure to fit into 31 bits. */
+const mostTerms = 1 << 15
 
 /** Constant weights as i8, and the zero point that they have as such. */
 function byteWeights(w: Dequantized): { weights: Tensor; zero: number } | undefined {

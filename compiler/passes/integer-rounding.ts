@@ -4,13 +4,11 @@
  * Before: quantization in maps is min(max(round(x) + zero, low), high). After: it is integer arithmetic behind one addition.
  */
 import { Builder } from '../core/builder.ts'
-import { boundOf } from '../core/bounds.ts'
+import { boundOver } from '../core/bounds.ts'
 import { integerRange, isInteger } from '../core/dtype.ts'
-import { constantOf } from '../core/evaluate.ts'
-import { bitcast, convert, replaceParts, type Expr } from '../core/expr.ts'
+import { bitcast, convert, literal, replaceParts, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Value } from '../core/graph.ts'
-import { toNumbers } from '../core/tensor.ts'
 
 const magic = 1.5 * 2 ** 23
 const magicBits = 0x4b400000
@@ -23,8 +21,6 @@ interface Rounding {
   readonly low: number
   readonly high: number
 }
-
-const literal = (e: Expr): number => (e.kind === 'const' ? Number(e.value) : NaN)
 
 /** min(max(round(x) + zero, low), high) in f32. */
 function roundingOf(e: Expr): Rounding | undefined {
@@ -77,11 +73,7 @@ export function integerRounding(graph: Graph): Graph {
   const patch = new Map<Value, Value>()
   for (const node of nodesOf(graph)) {
     if (node.op !== 'map') continue
-    const constants = node.operands.map((o) => {
-      const known = constantOf(o)
-      return known ? toNumbers(known).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : Infinity
-    })
-    const bound = (x: Expr): number => boundOf(x, (i) => constants[i]!)
+    const bound = (x: Expr): number => boundOver(x, node.operands)
     const visit = (e: Expr): Expr =>
       replaceParts(e, (part) => {
         const replacement = rounded(part, bound)

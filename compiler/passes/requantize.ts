@@ -4,9 +4,9 @@
  * Before: maps are fused and constants folded. After: in maps, an i32 sum gets at most one bias, in i32, and where it is
  * quantized it is scaled once; an integer that is converted to 8 bits and back stays where it is.
  */
-import { boundOf } from '../core/bounds.ts'
+import { boundOver } from '../core/bounds.ts'
 import { Builder } from '../core/builder.ts'
-import { integerRange, isFloat, isInteger } from '../core/dtype.ts'
+import { integerRange, isInteger } from '../core/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
 import { arg, constant, convert, parts, replaceParts, substitute, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
@@ -143,8 +143,9 @@ class Rewriter {
 
   /** One step of bringing round(clamp((sum + bias) · scale) / step) + zero to one multiplier and one clamp around it all. */
   private requantized(e: Expr): Expr | undefined {
+    if (e.dtype !== 'f32') return undefined
     if (e.kind === 'unary' && e.op === 'round') return this.rounded(e.x)
-    if (e.kind !== 'binary' || e.b.kind !== 'const' || !isFloat(e.dtype)) return undefined
+    if (e.kind !== 'binary' || e.b.kind !== 'const') return undefined
     const bound = Number(e.b.value)
     const { a } = e
     if (a.kind !== 'binary' || (a.op !== 'max' && a.op !== 'min') || a.b.kind !== 'const') return undefined
@@ -200,22 +201,12 @@ class Rewriter {
       !isRounded(inner.kind === 'binary' && inner.op === 'add' ? inner.a : inner) ||
       low < Number(min) ||
       high > Number(max) ||
-      !this.isNumber(inner)
+      boundOver(inner, this.operands) === Infinity
     )
       return undefined
     const kept = replaceParts(through.x, (part) => (part === e ? undefined : this.integerAgain(part)))
     if (!shift) return kept
     return shift.b.kind === 'const' ? f.sub(kept, Number(shift.b.value)) : undefined
-  }
-
-  /** Whether the part is never NaN: its magnitude has a bound. */
-  private isNumber(e: Expr): boolean {
-    return (
-      boundOf(e, (i) => {
-        const known = constantOf(this.operands[i]!)
-        return known ? toNumbers(known).reduce((most, v) => Math.max(most, Math.abs(v)), 0) : Infinity
-      }) < Infinity
-    )
   }
 }
 

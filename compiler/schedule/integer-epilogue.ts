@@ -1,5 +1,5 @@
 import { byteSize, integerRange, type DType } from '../core/dtype.ts'
-import { arg, children, parts, replaceParts, type Expr } from '../core/expr.ts'
+import { arg, children, literal, parts, replaceParts, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
 
 /**
@@ -64,8 +64,6 @@ function takeBias(post: Post, extent: number): { expr: Expr; bias: Access } | un
   if (!isVector(bias, extent)) return undefined
   return { expr: replaceParts(post.expr, (e) => (e === user ? arg(0, 'i32') : undefined)), bias }
 }
-
-const literal = (e: Expr): number => (e.kind === 'const' ? Number(e.value) : NaN)
 
 /** Without a last conversion to 8 bits where the number is clamped to them: storing narrows. */
 function inRange(e: Expr): Expr {

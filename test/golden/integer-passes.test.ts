@@ -109,6 +109,11 @@ describe('requantize', () => {
     `)
   })
 
+  it('leaves floats of 64 bits, whose bounds f32 would move', () => {
+    const wide = inputOf('wide', 'f64', [1])
+    expect(keeps(requantize, [wide], [b.map([wide], (e) => f.round(f.max(e!, 2.5000000001)))])).toBe(true)
+  })
+
   it('leaves a bias that is no integer of the scale', () => {
     const bias = b.constant(tensorOf('f32', [2], [0.3, -0.5]))
     expect(

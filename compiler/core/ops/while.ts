@@ -29,8 +29,8 @@ export interface WhileAttrs {
 /** `trips` of a loop that its condition alone ends. */
 export const unboundedTrips = 2 ** 31 - 1
 
-export const sliceShape = (shape: Shape, { axis }: ScanAxis): number[] => shape.toSpliced(axis, 1)
-export const stackedShape = (slice: Shape, { axis }: ScanAxis, trips: number): number[] =>
+const sliceShape = (shape: Shape, { axis }: ScanAxis): number[] => shape.toSpliced(axis, 1)
+const stackedShape = (slice: Shape, { axis }: ScanAxis, trips: number): number[] =>
   slice.toSpliced(axis, 0, trips)
 
 /** Operands by role; the condition is undefined unless `conditional`. */

@@ -7,7 +7,7 @@ import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
-export interface IntegerWeights {
+interface IntegerWeights {
   readonly access: Access
   readonly groups: number
   readonly outputs: number
@@ -35,7 +35,7 @@ interface Packed {
 }
 
 /** [group][outputs / 8][rows][columns][run / 4][8][4], padded with zeros. */
-export function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
+function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
   const [rows, columns, inputs] = w.extents
   const run = w.joined ? columns * inputs : inputs
   const walks = w.joined ? 1 : columns

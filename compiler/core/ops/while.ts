@@ -30,8 +30,7 @@ export interface WhileAttrs {
 export const unboundedTrips = 2 ** 31 - 1
 
 const sliceShape = (shape: Shape, { axis }: ScanAxis): number[] => shape.toSpliced(axis, 1)
-const stackedShape = (slice: Shape, { axis }: ScanAxis, trips: number): number[] =>
-  slice.toSpliced(axis, 0, trips)
+const stackedShape = (slice: Shape, { axis }: ScanAxis, trips: number): number[] => slice.toSpliced(axis, 0, trips)
 
 /** Operands by role; the condition is undefined unless `conditional`. */
 export function splitOperands<T>(operands: readonly T[], a: Omit<WhileAttrs, 'body'>) {

@@ -11,6 +11,7 @@ import { mergeIdentical } from './merge-identical.ts'
 import { requantize } from './requantize.ts'
 import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
+import { tabulate } from './tabulate.ts'
 
 /** A rewrite of the whole graph. */
 export interface Pass {
@@ -34,6 +35,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-padding-again', run: foldPadding },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
+  { name: 'tabulate', run: tabulate },
   { name: 'requantize', run: requantize },
   { name: 'integer-rounding', run: integerRounding },
   { name: 'fold-constants-last', run: foldConstants },

@@ -44,6 +44,8 @@ export interface Access {
 /** Adds scale × (an index loaded from memory). A read clamps the index to [0, limit]; a write skips what is outside. */
 export interface Indirect {
   readonly index: Access
+  /** What the bits of the index are read as, where that is not what its buffer holds. */
+  readonly dtype?: DType
   readonly scale: number
   readonly limit: number
 }

@@ -5,6 +5,7 @@ import { normalizeNest } from '../schedule/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { HoistedConstants } from './hoisted.ts'
+import { clampedIndex, indexCode } from './index-code.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
@@ -43,7 +44,7 @@ interface Stream {
 const describeAccess = (a: Access): unknown => [
   a.buffer.dtype,
   a.strides,
-  (a.indirect ?? []).map((i) => [describeAccess(i.index), i.scale, i.limit]),
+  (a.indirect ?? []).map((i) => [describeAccess(i.index), i.dtype, i.scale, i.limit]),
 ]
 
 /** The function of a nest, or undefined where it has nothing to do. Streams' base addresses are its parameters. */
@@ -98,6 +99,8 @@ class NestEmitter {
   private readonly constants: HoistedConstants
   /** Reads that do not move in the innermost loops, loaded before them. */
   private cached = new Map<Stream, number>()
+  /** The iteration that scalar code is emitted for, of those side by side. */
+  private place = 0
 
   constructor(f: FunctionBuilder, plan: VectorPlan, straight: Straight) {
     this.f = f
@@ -108,21 +111,21 @@ class NestEmitter {
     this.kernel = plan.kernel
     this.outputs = plan.kernel.extents.length - plan.kernel.reduced
     let next = 0
-    const stream = (access: Access): Stream => {
+    const stream = (access: Access, dtype = access.buffer.dtype): Stream => {
       const pointer = next++
-      const bytes = byteSize(access.buffer.dtype)
-      const indices = (access.indirect ?? []).map(({ index, scale, limit }) => ({
-        stream: stream(index),
+      const bytes = byteSize(dtype)
+      const indices = (access.indirect ?? []).map(({ index, dtype: as, scale, limit }) => ({
+        stream: stream(index, as),
         scale: scale * bytes,
         limit,
       }))
       const strides = plan.kernel.extents.map((_, i) => (access.strides[i] ?? 0) * bytes)
-      const made = { access, dtype: access.buffer.dtype, bytes, pointer, strides, indices }
+      const made = { access, dtype, bytes, pointer, strides, indices }
       this.all.push(made)
       return made
     }
-    this.reads = this.kernel.reads.map(stream)
-    this.posts = this.kernel.post.reads.map(stream)
+    this.reads = this.kernel.reads.map((a) => stream(a))
+    this.posts = this.kernel.post.reads.map((a) => stream(a))
     this.write = stream(this.kernel.write)
   }
 
@@ -140,12 +143,22 @@ class NestEmitter {
     )
   }
 
+  /** Whether four iterations stand side by side in the loop: table lookups, which would spend half of their time on counting. */
+  private isUnrolled(level: number): boolean {
+    const { kernel, reads } = this
+    const { extents, accumulate } = kernel
+    if (this.plan.axis !== 'none' || level !== extents.length - 1 || kernel.reduced > 0 || accumulate) return false
+    const isTable = (s: Stream): boolean => s.indices.some((i) => i.stream.bytes === 1)
+    const forward = this.all.every((s) => s.strides[level]! >= 0)
+    return extents[level]! >= inlineElements && this.write.indices.length === 0 && forward && reads.some(isTable)
+  }
+
   /** How far a stream has moved after all of loop `level` and the loops in it. */
   private moved(level: number, s: Stream): number {
     const { extents } = this.kernel
     if (level === extents.length) return 0
     const extent = extents[level]!
-    if (!this.isVector(level)) return extent * s.strides[level]!
+    if (!this.isVector(level) && !this.isUnrolled(level)) return extent * s.strides[level]!
     const rest = extent % lanes
     return (extent - rest) * s.strides[level]! + (rest > 0 ? this.moved(level + 1, s) : 0)
   }
@@ -169,11 +182,24 @@ class NestEmitter {
     if (level === this.outputs) return this.element(1)
     const extent = this.kernel.extents[level]!
     const hoisted = level === this.outputs - 1 && this.kernel.reduced === 0 ? this.hoist(this.reads, [level]) : []
-    if (!this.isVector(level)) return [...hoisted, ...this.loop(level, extent, 1, this.outer(level + 1))]
+    const unrolled = this.isUnrolled(level)
+    if (!unrolled && !this.isVector(level)) return [...hoisted, ...this.loop(level, extent, 1, this.outer(level + 1))]
     const rest = extent % lanes
     const whole = extent - rest
+    if (unrolled)
+      return [...hoisted, ...this.loop(level, whole / lanes, lanes, this.elements(lanes)), ...this.elements(rest)]
     const main = whole > 0 ? this.loop(level, whole / lanes, lanes, this.element(lanes)) : []
     return [...hoisted, ...main, ...(rest > 0 ? this.element(rest) : [])]
+  }
+
+  /** So many scalar elements of the innermost loop. */
+  private elements(count: number): Code[] {
+    const codes = Array.from({ length: count }, (_, place) => {
+      this.place = place
+      return this.element(1)
+    })
+    this.place = 0
+    return codes.flat()
   }
 
   /** Loads reads that stay put in all of `levels` into locals. */
@@ -299,7 +325,7 @@ class NestEmitter {
       const result = accumulate
         ? binaryCode(f, accumulate, write.dtype, f.loadScalar(write.dtype, pointer()), value)
         : value
-      return f.storeScalar(write.dtype, pointer(), result)
+      return f.storeScalar(write.dtype, pointer(), result, this.ahead(write))
     }
     if (write.indices.length === 0) return [stored(() => f.get(write.pointer))]
     const address = f.newLocal('i32')
@@ -308,7 +334,7 @@ class NestEmitter {
     for (const { stream, scale, limit } of write.indices) {
       const index = f.newLocal('i32')
       code.push(
-        f.set(index, this.indexCode(stream, 0)),
+        f.set(index, indexCode(f, stream, 0)),
         f.set(inside, f.m.i32.and(f.get(inside), f.m.i32.le_u(f.get(index), f.i32(limit)))),
         f.set(address, f.m.i32.add(f.get(address), f.m.i32.mul(f.get(index), f.i32(scale)))),
       )
@@ -334,7 +360,7 @@ class NestEmitter {
 
   private load(s: Stream, count: number, vector: boolean): Code {
     const { f } = this
-    if (!vector) return f.loadScalar(s.dtype, this.address(s, 0))
+    if (!vector) return f.loadScalar(s.dtype, this.address(s, this.place), this.ahead(s))
     const level = this.plan.axis === 'output' ? this.outputs - 1 : this.kernel.extents.length - 1
     const stride = s.strides[level]!
     const apart = s.indices.some((i) => i.stream.strides[level] !== 0)
@@ -347,36 +373,20 @@ class NestEmitter {
     )
   }
 
+  /** Bytes from where the stream stands to its element of the place that is emitted. */
+  private ahead(s: Stream): number {
+    return this.place * (s.strides[this.kernel.extents.length - 1] ?? 0)
+  }
+
   /** Address of the stream's element; `lane` counts iterations of the vector loop, for loaded indices that move with it. */
   private address(s: Stream, lane: number): Code {
     const { f } = this
     const level = this.plan.axis === 'output' ? this.outputs - 1 : this.kernel.extents.length - 1
     return s.indices.reduce((sum, { stream, scale, limit }) => {
-      const index = this.indexCode(stream, lane * (stream.strides[level] ?? 0))
-      return f.m.i32.add(sum, f.m.i32.mul(this.clamp(index, limit), f.i32(scale)))
+      const index = indexCode(f, stream, lane * (stream.strides[level] ?? 0))
+      const place = clampedIndex(f, index, stream.dtype, limit)
+      return f.m.i32.add(sum, scale === 1 ? place : f.m.i32.mul(place, f.i32(scale)))
     }, f.get(s.pointer))
-  }
-
-  private indexCode(s: Stream, offset: number): Code {
-    const { f } = this
-    const pointer = offset < 0 ? f.m.i32.add(f.get(s.pointer), f.i32(offset)) : f.get(s.pointer)
-    const value = f.loadScalar(s.dtype, pointer, Math.max(0, offset))
-    return wasmTypeOf(s.dtype) === 'i64' ? f.m.i32.wrap(value) : value
-  }
-
-  private clamp(index: Code, limit: number): Code {
-    const { f } = this
-    const local = f.newLocal('i32')
-    const low = f.m.select(f.m.i32.lt_s(f.get(local), f.i32(0)), f.i32(0), f.get(local))
-    return f.m.block(
-      null,
-      [
-        f.set(local, index),
-        f.set(local, low),
-        f.m.select(f.m.i32.gt_s(f.get(local), f.i32(limit)), f.i32(limit), f.get(local)),
-      ],
-      f.type('i32'),
-    )
   }
 
   private site(count: number): VectorSite {

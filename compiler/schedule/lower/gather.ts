@@ -1,8 +1,17 @@
-import type { NodeOf } from '../../core/graph.ts'
+import type { NodeOf, Value } from '../../core/graph.ts'
 import { batchingAxis } from '../../core/ops/gather.ts'
+import { sameShape } from '../../core/shape.ts'
 import { lazyAccess } from '../lazy.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
+
+/** The value whose bits `value` reads as another type, or `value` itself. */
+function bitsOf(value: Value): Value {
+  const { node } = value
+  if (node.op !== 'map' || node.attrs.expr.kind !== 'bitcast' || node.attrs.expr.x.kind !== 'arg') return value
+  const [x] = node.operands
+  return node.operands.length === 1 && sameShape(x!.type.shape, value.type.shape) ? x! : value
+}
 
 /** A gather is an access whose address has loaded indices in it; it fuses like any other. */
 export function gather(s: Scheduler, node: NodeOf<'gather'>): void {
@@ -10,7 +19,8 @@ export function gather(s: Scheduler, node: NodeOf<'gather'>): void {
   const [result] = node.results
   const a = node.attrs
   const from = s.force(x!)
-  const index = s.force(indices!)
+  const bits = bitsOf(indices!)
+  const index = s.force(bits)
   const shape = x!.type.shape
   const rank = result!.type.shape.length
   const axes = Array.from({ length: rank }, (_, i) => i)
@@ -42,6 +52,7 @@ export function gather(s: Scheduler, node: NodeOf<'gather'>): void {
         offset: index.offset + k * (index.strides[a.indexVectorDim] ?? 0),
         strides: indexStrides,
       },
+      ...(bits !== indices && { dtype: indices!.type.dtype }),
       scale: from.strides[axis]!,
       limit: shape[axis]! - a.sliceSizes[axis]!,
     })),

@@ -1,5 +1,6 @@
 import { madd } from '../madd'
 import { next } from '../pixels'
+import { expand, expandedFrom } from './expand'
 import { storeLanes } from './store'
 
 // @ts-ignore: decorator
@@ -48,22 +49,116 @@ export function f32_igemm_4x8(
   f0: f32,
   f1: f32,
 ): void {
+  for (; groups > 0; groups--) {
+    group(
+      false, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
+      f0, f1, 0, 0,
+    )
+    x += xg
+    w += wg
+    b += bg
+    y += yg
+    aux += auxg
+  }
+}
+
+/**
+ * The same with weights that are integers, multiplied by `scales` [group][CO rounded up to 8]: i8 in the place of the floats, or
+ * where `packed` integers of 4 bits, two rows of eight in eight bytes, the first in the lower halves, both plus 8; a block
+ * ends with a whole pair. Each block is expanded to floats once for each band, in `scratch`, which has room for it.
+ */
+export function f32_qcw_igemm_4x8(
+  x: usize,
+  w: usize,
+  b: usize,
+  y: usize,
+  aux: usize,
+  groups: i32,
+  OH: i32,
+  OW: i32,
+  band: i32,
+  CO: i32,
+  KH: i32,
+  KW: i32,
+  run: i32,
+  xg: i32,
+  sy: i32,
+  step: i32,
+  xrow: i32,
+  xcol: i32,
+  wg: i32,
+  bg: i32,
+  yg: i32,
+  yrow: i32,
+  ypix: i32,
+  auxg: i32,
+  auxrow: i32,
+  auxpix: i32,
+  f0: f32,
+  f1: f32,
+  scales: usize,
+  scratch: usize,
+): void {
+  for (; groups > 0; groups--) {
+    group(
+      true, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
+      f0, f1, scales, scratch,
+    )
+    x += xg
+    w += wg
+    b += bg
+    y += yg
+    aux += auxg
+    scales += bg
+  }
+}
+
+/** One group of either; `quantized` is a constant. */
+// @ts-ignore: decorator
+@inline
+function group(
+  quantized: bool,
+  x: usize,
+  w: usize,
+  b: usize,
+  y: usize,
+  aux: usize,
+  OH: i32,
+  OW: i32,
+  band: i32,
+  CO: i32,
+  KH: i32,
+  KW: i32,
+  run: i32,
+  sy: i32,
+  step: i32,
+  xrow: i32,
+  xcol: i32,
+  yrow: i32,
+  ypix: i32,
+  auxrow: i32,
+  auxpix: i32,
+  f0: f32,
+  f1: f32,
+  scales: usize,
+  scratch: usize,
+): void {
   const p0 = f32x4.splat(f0)
   const p1 = f32x4.splat(f1)
   const bytes = run << 2
-  const block = KH * KW * bytes * 8
+  const rows = KH * KW * run
+  const block = quantized ? expandedFrom(rows) : KH * KW * bytes * 8
   const pixels = OH * OW
   const xskip = sy - OW * step
   const yskip = yrow - OW * ypix
   const uskip = auxrow - OW * auxpix
-  for (; groups > 0; groups--) {
-    // Where the band begins: what it reads stays in cache while all output channels go over it.
-    let bx = x
-    let by = y
-    let bu = aux
-    let bxc = 0
-    let byc = 0
-    for (let rest = pixels; rest > 0; rest -= band) {
+  // Where the band begins: what it reads stays in cache while all output channels go over it.
+  let bx = x
+  let by = y
+  let bu = aux
+  let bxc = 0
+  let byc = 0
+  for (let rest = pixels; rest > 0; rest -= band) {
     const count = min(band, rest)
     let xp: usize = 0
     let yp: usize = 0
@@ -76,6 +171,9 @@ export function f32_igemm_4x8(
       const b0 = v128.load(b + column)
       const b1 = v128.load(b + column, 16)
       const channels = CO - n
+      if (quantized) {
+        expand(scratch, wn, rows, v128.load(scales + column), v128.load(scales + column, 16))
+      }
       // Taps are read and results written by two walks over the pixels, so that few pointers live through the sums.
       xp = bx
       xc = bxc
@@ -105,7 +203,7 @@ export function f32_igemm_4x8(
           xp = next(xp, true, step, ++xc == OW, xskip)
           xc = select(0, xc, xc == OW)
         }
-        let p = wn
+        let p = quantized ? scratch : wn
         let c00 = b0
         let c01 = b1
         let c10 = b0
@@ -199,22 +297,16 @@ export function f32_igemm_4x8(
     byc = yc
     bu = up
     }
-    x += xg
-    w += wg
-    b += bg
-    y += yg
-    aux += auxg
   }
-}
 
-// @ts-ignore: decorator
-@inline
-function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, channels: i32, p0: v128, p1: v128): void {
-  c0 = epilogue(c0, y, aux, column, p0, p1)
-  if (channels <= 4) {
-    storeLanes(y, c0, channels)
-    return
+  // @ts-ignore: decorator
+  @inline
+  function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, channels: i32, p0: v128, p1: v128): void {
+    c0 = epilogue(c0, y, aux, column, p0, p1)
+    if (channels <= 4) {
+      storeLanes(y, c0, channels)
+      return
+    }
+    v128.store(y, c0)
+    storeLanes(y + 16, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), channels - 4)
   }
-  v128.store(y, c0)
-  storeLanes(y + 16, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), channels - 4)
-}

@@ -2,13 +2,13 @@
  * Replaces values that depend on constants alone by constants.
  * Before: any graph. After: no node has only constant operands, except where its result would be larger than its
  * operands by more than `growthLimit` (a broadcast of a constant stays a broadcast) or cost more than evaluation may.
- * Dequantized bytes stay bytes short of `storedLimit`: they are stored that way to be small.
+ * Dequantized bytes and views of them stay so from `storedLimit` on: they are stored that way to be small.
  */
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
 import { applyPatch, nodesOf, type Graph, type Value } from '../core/graph.ts'
 import { typeBytes } from '../core/tensor.ts'
-import { dequantizedOf } from './dequantized.ts'
+import { dequantizedOf } from '../core/dequantized.ts'
 
 const growthLimit = 1 << 14
 const storedLimit = 1 << 10
@@ -17,9 +17,9 @@ export function foldConstants(graph: Graph): Graph {
   const patch = new Map<Value, Value>()
   for (const node of nodesOf(graph)) {
     if (node.op === 'constant' || node.op === 'input') continue
-    const before = node.operands.reduce((sum, o) => sum + typeBytes(o.type), 0)
-    const isStored = node.op === 'map' && dequantizedOf(node.results[0]!, (v) => v) !== undefined
-    const limit = isStored ? storedLimit : growthLimit
+    const stored = dequantizedOf(node.results[0]!, (v) => v)
+    const before = (stored ? [stored.q] : node.operands).reduce((sum, o) => sum + typeBytes(o.type), 0)
+    const limit = stored ? storedLimit : growthLimit
     for (const result of node.results) {
       if (typeBytes(result.type) > before + limit) continue
       const value = constantOf(result)

@@ -13,7 +13,7 @@ import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, typ
 import { dequantized, saturated } from '../core/quantization.ts'
 import { elementCount } from '../core/shape.ts'
 import { reader, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
-import { dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from './dequantized.ts'
+import { channelScales, dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from '../core/dequantized.ts'
 import { productOf, type Product } from './product.ts'
 
 /** So many products of differences of bytes, 255 · 255 at most, are sure to fit into 31 bits. */
@@ -51,14 +51,6 @@ function integerCandidate(node: Node): Product | undefined {
   if (product.node.op === 'dot_general') return product.node.attrs.rhsBatch.length === 0 ? product : undefined
   const { window, padValue } = product.node.attrs
   return window.some((axis) => axis.baseDilation > 1) || padValue ? undefined : product
-}
-
-/** The scales of the weights for each output channel; undefined where they vary along another axis. */
-function channelScales(w: Dequantized, axis: number, channels: number): readonly number[] | undefined {
-  const { shape } = w.scale.type
-  const values = toNumbers(constantOf(w.scale)!)
-  if (values.length === 1) return new Array<number>(channels).fill(values[0]!)
-  return shape.every((d, i) => d === 1 || i === axis) && values.length === channels ? values : undefined
 }
 
 const isPadded = (node: NodeOf<'convolution'>): boolean =>

@@ -24,10 +24,15 @@ export function pack(s: Scheduler, source: PackSource, nodes: readonly string[])
 }
 
 function packConstant(s: Scheduler, source: PackSource): Buffer {
-  const { access, outer, blocked, inner } = source
-  const bytes = access.buffer.data!
+  const bytes = source.access.buffer.data!
   const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
   const packed = new Float32Array(packedLength(source))
+  packInto(packed, from, source)
+  return s.constantBuffer('f32', new Uint8Array(packed.buffer))
+}
+
+function packInto(packed: Float32Array | Int8Array, from: Float32Array | Int8Array, source: PackSource): void {
+  const { access, outer, blocked, inner } = source
   const blocks = Math.ceil(blocked.extent / blocked.width)
   const shape = [...outer.extents, blocks, ...inner.extents, blocked.width]
   const strides = [...outer.strides, blocked.stride * blocked.width, ...inner.strides, blocked.stride]
@@ -41,7 +46,28 @@ function packConstant(s: Scheduler, source: PackSource): Buffer {
     },
     [access.offset],
   )
-  return s.constantBuffer('f32', new Uint8Array(packed.buffer))
+}
+
+/**
+ * Packs constant i8. With `half` they are of 4 bits and two rows of a block share bytes: the first in the lower halves, both
+ * plus 8; a row without a second shares with zeros.
+ */
+export function packIntegers(s: Scheduler, source: PackSource, half: boolean): Buffer {
+  const elements = new Int8Array(packedLength(source))
+  packInto(elements, new Int8Array(new Uint8Array(source.access.buffer.data!).buffer), source)
+  if (!half) return s.constantBuffer('i8', new Uint8Array(elements.buffer))
+  const { width } = source.blocked
+  const rows = elementCount(source.inner.extents)
+  const pairs = Math.ceil(rows / 2)
+  const packed = new Uint8Array((elements.length / rows) * pairs)
+  for (let i = 0; i < packed.length; i++) {
+    const [block, rest] = [Math.floor(i / (pairs * width)), i % (pairs * width)]
+    const row = 2 * Math.floor(rest / width)
+    const first = (block * rows + row) * width + (rest % width)
+    const second = row + 1 < rows ? elements[first + width]! : 0
+    packed[i] = (elements[first]! + 8) | ((second + 8) << 4)
+  }
+  return s.constantBuffer('u8', packed)
 }
 
 /** The lanes beyond the last block's end stay as they are: nothing that is stored depends on them. */

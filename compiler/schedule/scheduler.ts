@@ -6,8 +6,12 @@ import { elementCount, rowMajorStrides, sameShape, type Shape } from '../core/sh
 import { bytesOf, type Tensor } from '../core/tensor.ts'
 import { contiguous, isContiguous } from './access.ts'
 import { borderRequirements, fillBorder, isEmptyBorder, type Border } from './border.ts'
-import { lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
+import { isPending, lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
 import type { Access, Buffer, Kernel, Program, ProgramPort } from './program.ts'
+
+/** Whether it is little work on constants, which readers want in forms of their own. */
+const isStored = (lazy: Lazy): boolean =>
+  lazy.args.length > 0 && lazy.args.every((a) => !isPending(a) && a.buffer.data !== undefined) && !isMathHeavy(lazy)
 
 /** What a lowering rule may do: ask for operands in one form or another, emit kernels, and define results. */
 export class Scheduler {
@@ -55,7 +59,7 @@ export class Scheduler {
    */
   define(value: Value, lazy: Lazy): void {
     this.values.set(value, lazy)
-    if ((this.uses.get(value) ?? 0) > 1 && !plainAccess(lazy)) this.force(value)
+    if ((this.uses.get(value) ?? 0) > 1 && !plainAccess(lazy) && !isStored(lazy)) this.force(value)
   }
 
   /** The value without a pending kernel: an expression over memory. */

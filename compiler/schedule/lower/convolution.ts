@@ -11,7 +11,14 @@ import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
+import {
+  dequantizePacked,
+  expandWeights,
+  packQuantized,
+  quantizedArguments,
+  quantizedWeights,
+} from './quantized-weights.ts'
+import { address, bandOf, pendingTemplate, wideBandBytes, type Placement } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
@@ -72,44 +79,45 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
-  const w = s.force(node.operands[1]!)
+  const stored = quantizedWeights(s, node.operands[1]!, rhs.output)
+  const w = stored?.access ?? s.force(node.operands[1]!)
   const perGroup = form.channels / form.groups
   const outputs = form.outputs / form.groups
   const kernel = [form.kernelHeight, form.kernelWidth, perGroup]
   const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
-  const weights = pack(
-    s,
-    {
-      access: w,
-      outer: { extents: [form.groups], strides: [outputs * w.strides[rhs.output]!] },
-      blocked: { extent: outputs, stride: w.strides[rhs.output]!, width: 8 },
-      inner: {
-        extents: kernel,
-        strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!, w.strides[rhs.input]!],
-      },
+  const source = {
+    access: w,
+    outer: { extents: [form.groups], strides: [outputs * w.strides[rhs.output]!] },
+    blocked: { extent: outputs, stride: w.strides[rhs.output]!, width: 8 },
+    inner: {
+      extents: kernel,
+      strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!, w.strides[rhs.input]!],
     },
-    originOf(node),
-  )
+  }
+  const quantized = stored && packQuantized(s, stored, source)
+  const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const xs = strides(x)
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
   // Whatever a pixel needs is one run: a row of a matrix.
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
-  const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
+  const groupBytes = quantized?.groupBytes ?? Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]! * 4
   const call = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, bias, biasOffset, hole, parameters } = placement
     const ys = strides(write)
     const us = strides(aux)
     if (suitsWinograd(node, form)) {
-      winograd(s, form, { x, weights }, { x: xs, y: ys, aux: us }, placement, nodes)
+      const floats = quantized ? expandWeights(s, quantized, nodes) : weights
+      winograd(s, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
     if (flat && form.outHeight * form.outWidth < 3) {
+      const more = quantized && quantizedArguments(s, quantized, false)
       for (let n = 0; n < form.batch; n++) {
         s.emit({
           kind: 'template',
-          template: 'f32_gemv_1x32',
+          template: more ? 'f32_qcw_gemv_1x24' : 'f32_gemv_1x32',
           args: [
             address(x, (n * xs.image) / 4),
             { buffer: weights, offset: 0 },
@@ -119,9 +127,10 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
             ...[form.outHeight * form.outWidth, form.kernelWidth * perGroup, outputs],
             ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
             ...parameters,
+            ...(more?.args ?? []),
           ],
-          holes: { epilogue: hole },
-          reads: [x.buffer, weights, bias, aux.buffer],
+          holes: { epilogue: hole, ...more?.holes },
+          reads: [x.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
           writes: [write.buffer],
           macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
           nodes,
@@ -131,10 +140,11 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     }
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
+    const more = quantized && quantizedArguments(s, quantized, true)
     for (let n = 0; n < images; n++) {
       s.emit({
         kind: 'template',
-        template: 'f32_igemm_4x8',
+        template: more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8',
         args: [
           address(x, (n * xs.image) / 4),
           { buffer: weights, offset: 0 },
@@ -144,7 +154,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           repeats,
           form.outHeight,
           form.outWidth,
-          bandOf(tap.nextPixel),
+          bandOf(tap.nextPixel, more && wideBandBytes),
           outputs,
           form.kernelHeight,
           joined ? 1 : form.kernelWidth,
@@ -154,7 +164,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           tap.nextPixel,
           tap.tapDown,
           tap.tapAcross,
-          form.groups === 1 ? 0 : groupWeights * 4,
+          form.groups === 1 ? 0 : groupBytes,
           form.groups === 1 ? 0 : Math.ceil(outputs / 8) * 32,
           form.groups === 1 ? ys.image : outputs * 4,
           ys.row,
@@ -163,10 +173,11 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           us.row,
           us.pixel,
           ...parameters,
+          ...(more?.args ?? []),
         ],
-        holes: { epilogue: hole },
-        reads: [x.buffer, weights, bias, aux.buffer],
-        writes: [write.buffer],
+        holes: { epilogue: hole, ...more?.holes },
+        reads: [x.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
+        writes: [write.buffer, ...(more?.writes ?? [])],
         macs:
           (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
         nodes,
@@ -192,21 +203,19 @@ function depthwiseKernel(
 function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
-  const w = s.force(node.operands[1]!)
+  const stored = quantizedWeights(s, node.operands[1]!, rhs.output)
+  const w = stored?.access ?? s.force(node.operands[1]!)
   const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
-  const weights = pack(
-    s,
-    {
-      access: w,
-      outer: { extents: [], strides: [] },
-      blocked: { extent: form.channels, stride: w.strides[rhs.output]!, width: 4 },
-      inner: {
-        extents: [form.kernelHeight, form.kernelWidth],
-        strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!],
-      },
+  const source = {
+    access: w,
+    outer: { extents: [], strides: [] },
+    blocked: { extent: form.channels, stride: w.strides[rhs.output]!, width: 4 },
+    inner: {
+      extents: [form.kernelHeight, form.kernelWidth],
+      strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!],
     },
-    originOf(node),
-  )
+  }
+  const weights = stored ? dequantizePacked(s, stored, source, originOf(node)) : pack(s, source, originOf(node))
   const xs = strides(x)
   const tap = taps(node, xs)
   const template = depthwiseKernel(form, tap)

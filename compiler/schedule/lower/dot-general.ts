@@ -9,7 +9,8 @@ import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
-import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
+import { packQuantized, quantizedArguments, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
+import { address, bandOf, pendingTemplate, wideBandBytes, type Placement } from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 
@@ -52,7 +53,10 @@ export function dotGeneral(s: Scheduler, node: Dot): void {
     contract: contract.map((i) => access.strides[i]!),
   })
   const lhs = sideOf(s.force(l!), a.lhsBatch, lFree, a.lhsContract)
-  const rhs = sideOf(s.force(r!), a.rhsBatch, rFree, a.rhsContract)
+  const { dtype } = result!.type
+  const stored =
+    dtype === 'f32' && rFree.length === 1 && a.rhsBatch.length === 0 ? quantizedWeights(s, r!, rFree[0]!) : undefined
+  const right = (access: Access): Side => sideOf(access, a.rhsBatch, rFree, a.rhsContract)
   const extents = {
     batch: a.lhsBatch.map((i) => l!.type.shape[i]!),
     lFree: lFree.map((i) => l!.type.shape[i]!),
@@ -60,14 +64,13 @@ export function dotGeneral(s: Scheduler, node: Dot): void {
     contract: a.lhsContract.map((i) => l!.type.shape[i]!),
   }
   const constantBytes = r!.type.dtype === 'i8' && r!.node.op === 'constant' && ['i8', 'u8'].includes(l!.type.dtype)
-  const { dtype } = result!.type
   const templated = dtype === 'f32' || (dtype === 'i32' && constantBytes && extents.batch.length === 0)
-  const form = templated ? asGemm(s, node, lhs, rhs, extents) : undefined
+  const form = templated ? asGemm(s, node, lhs, right(stored?.access ?? s.force(r!)), extents) : undefined
   const gemm = form && dtype === 'i32' && form.M * form.N * form.K < leastTemplateWork ? undefined : form
   const pending = !gemm
-    ? productNest(s, node, lhs, rhs, extents)
+    ? productNest(s, node, lhs, right(s.force(r!)), extents)
     : dtype === 'f32'
-      ? gemmTemplate(s, node, gemm)
+      ? gemmTemplate(s, node, gemm, stored)
       : integerTemplate(s, node, gemm)
   s.define(result!, lazyPending(pending, originOf(node)))
 }
@@ -127,25 +130,24 @@ function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm
   return { batches, M, N, K, lhs: { access: copy, batch: M * K, row: K }, rhs: right }
 }
 
-function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
+function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights | undefined): Pending {
   const { type } = node.results[0]!
-  const weights = pack(
-    s,
-    {
-      access: g.rhs.access,
-      outer: { extents: [g.batches], strides: [g.rhs.batch] },
-      blocked: { extent: g.N, stride: g.rhs.column, width: 8 },
-      inner: { extents: [g.K], strides: [g.rhs.row] },
-    },
-    originOf(node),
-  )
+  const source = {
+    access: g.rhs.access,
+    outer: { extents: [g.batches], strides: [g.rhs.batch] },
+    blocked: { extent: g.N, stride: g.rhs.column, width: 8 },
+    inner: { extents: [g.K], strides: [g.rhs.row] },
+  }
+  const quantized = stored && packQuantized(s, stored, source)
+  const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+    const more = quantized && quantizedArguments(s, quantized, g.M >= 3)
     const common = {
-      holes: { epilogue: hole },
-      reads: [g.lhs.access.buffer, weights, bias, aux.buffer],
-      writes: [write.buffer],
+      holes: { epilogue: hole, ...more?.holes },
+      reads: [g.lhs.access.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
+      writes: [write.buffer, ...(more?.writes ?? [])],
       nodes,
     }
     const [yBatch, yRow] = write.strides as [number, number]
@@ -154,17 +156,18 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
       s.emit({
         ...common,
         kind: 'template',
-        template: 'f32_igemm_4x8',
+        template: more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8',
         args: [
           address(g.lhs.access),
           { buffer: weights, offset: 0 },
           { buffer: bias, offset: biasOffset },
           address(write),
           address(aux),
-          ...[g.batches, 1, g.M, bandOf(g.lhs.row * 4), g.N, 1, 1, g.K],
+          ...[g.batches, 1, g.M, bandOf(g.lhs.row * 4, more && wideBandBytes), g.N, 1, 1, g.K],
           ...[g.lhs.batch * 4, 0, g.lhs.row * 4, 0, 0, batchWeights * 4, 0],
           ...[yBatch * 4, 0, yRow * 4, uBatch * 4, 0, uRow * 4],
           ...parameters,
+          ...(more?.args ?? []),
         ],
         macs: g.batches * g.M * g.N * g.K,
       })
@@ -174,7 +177,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
       s.emit({
         ...common,
         kind: 'template',
-        template: 'f32_gemv_1x32',
+        template: more ? 'f32_qcw_gemv_1x24' : 'f32_gemv_1x32',
         args: [
           address(g.lhs.access, n * g.lhs.batch),
           { buffer: weights, offset: n * batchWeights },
@@ -183,6 +186,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
           address(aux, n * uBatch),
           ...[g.M, g.K, g.N, g.lhs.row * 4, yRow * 4, uRow * 4],
           ...parameters,
+          ...(more?.args ?? []),
         ],
         macs: g.M * g.N * g.K,
       })

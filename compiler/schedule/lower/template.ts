@@ -37,8 +37,12 @@ export const address = (access: Access, offset = 0): TemplateArgument => ({
 /** What a band of pixels may read, in bytes: half of a small second-level cache. */
 const bandBytes = 1 << 16
 
+/** The same where weights are expanded for each band: all of such a cache, so that it pays. */
+export const wideBandBytes = 1 << 18
+
 /** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number): number => Math.max(4, Math.floor(bandBytes / Math.max(4, stride) / 4) * 4)
+export const bandOf = (stride: number, bytes = bandBytes): number =>
+  Math.max(4, Math.floor(bytes / Math.max(4, stride) / 4) * 4)
 
 /** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */
 const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
@@ -72,6 +76,15 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   }
 }
 
+/** `values` for each channel in whole blocks of each group, zeros behind them. */
+export function inBlocks(values: readonly number[], groups: number, block: number): Float32Array {
+  const perGroup = values.length / groups
+  const padded = Math.ceil(perGroup / block) * block
+  const result = new Float32Array(groups * padded)
+  values.forEach((v, c) => (result[Math.floor(c / perGroup) * padded + (c % perGroup)] = v))
+  return result
+}
+
 /** The bias as the template reads it: whole blocks of each group, zeros where there is none. */
 function biasBuffer(
   s: Scheduler,
@@ -80,18 +93,15 @@ function biasBuffer(
 ): { bias: Buffer; biasOffset: number } | undefined {
   const { channels, block, groups } = site
   const perGroup = channels / groups
-  const padded = Math.ceil(perGroup / block) * block
-  const values = new Float32Array(groups * padded)
+  let values: readonly number[] = new Array<number>(channels).fill(0)
   if (bias) {
     if (!bias.buffer.data) {
       // Read as it stands in memory: only where the padding between groups is empty.
-      return padded === perGroup || groups === 1 ? { bias: bias.buffer, biasOffset: bias.offset } : undefined
+      return perGroup % block === 0 || groups === 1 ? { bias: bias.buffer, biasOffset: bias.offset } : undefined
     }
     const data = new Float32Array(bias.buffer.data.buffer, bias.buffer.data.byteOffset, bias.buffer.length)
     const stride = bias.strides[bias.strides.length - 1]!
-    for (let c = 0; c < channels; c++) {
-      values[Math.floor(c / perGroup) * padded + (c % perGroup)] = data[bias.offset + c * stride]!
-    }
+    values = values.map((_, c) => data[bias.offset + c * stride]!)
   }
-  return { bias: s.constantBuffer('f32', new Uint8Array(values.buffer)), biasOffset: 0 }
+  return { bias: s.constantBuffer('f32', new Uint8Array(inBlocks(values, groups, block).buffer)), biasOffset: 0 }
 }

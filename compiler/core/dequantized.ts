@@ -1,14 +1,14 @@
-import { Builder } from '../core/builder.ts'
-import type { DType, Scalar } from '../core/dtype.ts'
-import { constantOf } from '../core/evaluate.ts'
-import type { Expr } from '../core/expr.ts'
-import type { Node, NodeOf, Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
-import { reader } from '../core/tensor.ts'
+import { Builder } from './builder.ts'
+import type { DType, Scalar } from './dtype.ts'
+import { constantOf } from './evaluate.ts'
+import type { Expr } from './expr.ts'
+import type { Node, NodeOf, Value } from './graph.ts'
+import { elementCount } from './shape.ts'
+import { reader, toNumbers } from './tensor.ts'
 
 /** A value that is known to be (q - zero) · scale. */
 export interface Dequantized {
-  /** i8 or u8, of the value's shape. */
+  /** An integer of 8 or 4 bits, of the value's shape. */
   readonly q: Value
   readonly zero: number
   /** f32, known; one element, or of the rank of `q` with the axes along which it is the same of length 1. */
@@ -16,6 +16,7 @@ export interface Dequantized {
 }
 
 const isByte = (dtype: DType): boolean => dtype === 'i8' || dtype === 'u8'
+const isSmall = (dtype: DType): boolean => isByte(dtype) || dtype === 'i4' || dtype === 'u4'
 
 /** The one element that a part of a map's expression always is. */
 function single(e: Expr, operands: readonly Value[]): number | undefined {
@@ -55,9 +56,16 @@ function fromMap(node: NodeOf<'map'>): Dequantized | undefined {
   if (zero === undefined || stored.kind !== 'arg') return undefined
   const q = operands[stored.index]!
   const rank = node.results[0]!.type.shape.length
-  if (!isByte(q.type.dtype) || q.type.shape.length !== rank) return undefined
+  if (!isSmall(q.type.dtype) || q.type.shape.length !== rank) return undefined
   if (elementCount(q.type.shape) !== elementCount(node.results[0]!.type.shape)) return undefined
   return { q, zero, scale: aligned(b, scale, rank) }
+}
+
+/** The scales of a slice, which are sliced along the axes on which they vary. */
+function slicedScale(b: Builder, { attrs }: NodeOf<'slice'>, scale: Value): Value {
+  const pick = (of: readonly number[], other: number): number[] =>
+    scale.type.shape.map((d, i) => (d === 1 ? other : of[i]!))
+  return b.slice(scale, pick(attrs.start, 0), pick(attrs.shape, 1), pick(attrs.strides, 1))
 }
 
 /** A view of `x` like the one that `node` takes of its operand; `fill` is what a pad of 0 puts around it. */
@@ -88,10 +96,21 @@ export function dequantizedOf(value: Value, now: (v: Value) => Value): Dequantiz
   if (!inner) return undefined
   const b = new Builder(node.origin)
   const one = elementCount(inner.scale.type.shape) === 1
-  if (!one && node.op !== 'transpose') return undefined
+  if (!one && node.op !== 'transpose' && node.op !== 'slice') return undefined
   const q = viewLike(b, node, inner.q, inner.zero)
-  const scale = one ? inner.scale : viewLike(b, node, inner.scale, 0)
+  const scale = one
+    ? inner.scale
+    : node.op === 'slice'
+      ? slicedScale(b, node, inner.scale)
+      : viewLike(b, node, inner.scale, 0)
   return q && scale && { q, zero: inner.zero, scale }
+}
+
+/** The scales along `axis`, of that extent; undefined where they vary along another. */
+export function channelScales({ scale }: Dequantized, axis: number, channels: number): readonly number[] | undefined {
+  const values = toNumbers(constantOf(scale)!)
+  if (values.length === 1) return new Array<number>(channels).fill(values[0]!)
+  return scale.type.shape.every((d, i) => d === 1 || i === axis) && values.length === channels ? values : undefined
 }
 
 /** A map of the form of `saturated` in core/quantization.ts: the integers of `x` at `scale` and `zero`. */

@@ -1,0 +1,130 @@
+import { constantOf } from '../../core/evaluate.ts'
+import { channelScales, dequantizedOf } from '../../core/dequantized.ts'
+import { arg, constant, convert, type Expr } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
+import type { Value } from '../../core/graph.ts'
+import { elementCount } from '../../core/shape.ts'
+import { toNumbers } from '../../core/tensor.ts'
+import { contiguous } from '../access.ts'
+import { packedLength, packIntegers, type PackSource } from '../pack.ts'
+import type { Access, Buffer, TemplateArgument } from '../program.ts'
+import type { Scheduler } from '../scheduler.ts'
+import { inBlocks } from './template.ts'
+
+/** Constant weights of a product that are integers in memory, which its kernel makes floats of. */
+export interface QuantizedWeights {
+  /** The integers less their zero point as i8. What is packed of them is in memory; this is not. */
+  readonly access: Access
+  /** Whether 4 bits hold them. */
+  readonly half: boolean
+  /** For each output channel. */
+  readonly scales: readonly number[]
+}
+
+/** The integers that `value` dequantizes where one scale is for all of an output channel, which are along `axis`. */
+export function quantizedWeights(s: Scheduler, value: Value, axis: number): QuantizedWeights | undefined {
+  const stored = dequantizedOf(value, (v) => v)
+  const known = stored && constantOf(stored.q)
+  const scales = known && channelScales(stored, axis, value.type.shape[axis]!)
+  if (!scales) return undefined
+  const half = known.dtype === 'i4' || known.dtype === 'u4'
+  const integers = toNumbers(known).map((q) => q - stored.zero)
+  const [low, high] = half ? [-8, 7] : [-128, 127]
+  if (integers.some((q) => q < low || q > high)) return undefined
+  const buffer = s.constantBuffer('i8', new Uint8Array(Int8Array.from(integers).buffer))
+  return { access: contiguous(buffer, value.type.shape), half, scales }
+}
+
+/** The same packed as a template reads it. */
+export interface PackedWeights {
+  readonly weights: Buffer
+  /** Bytes of a group's weights. */
+  readonly groupBytes: number
+  /** [group][channels rounded up to whole blocks]. */
+  readonly scales: Buffer
+  readonly half: boolean
+  /** Rows of a block, of as many elements as it is wide. */
+  readonly rows: number
+}
+
+const floatBuffer = (s: Scheduler, values: Float32Array): Buffer =>
+  s.constantBuffer('f32', new Uint8Array(values.buffer))
+
+/** `source` goes over the weights' access. */
+export function packQuantized(s: Scheduler, { half, scales }: QuantizedWeights, source: PackSource): PackedWeights {
+  const weights = packIntegers(s, source, half)
+  const groups = elementCount(source.outer.extents)
+  return {
+    weights,
+    groupBytes: weights.length / groups,
+    scales: floatBuffer(s, inBlocks(scales, groups, source.blocked.width)),
+    half,
+    rows: elementCount(source.inner.extents),
+  }
+}
+
+const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
+
+/** What a call has beside that of the template for floats; with `expands` room for a block as floats. */
+export function quantizedArguments(s: Scheduler, p: PackedWeights, expands: boolean) {
+  const scratch = expands ? [s.newBuffer('f32', Math.ceil(p.rows / 2) * 2 * 8)] : []
+  const address = (buffer: Buffer): TemplateArgument => ({ buffer, offset: 0 })
+  return {
+    args: [address(p.scales), ...scratch.map(address)],
+    holes: { packed: flag(p.half) },
+    reads: [p.scales],
+    writes: scratch,
+  }
+}
+
+/** All weights as floats in memory, packed in blocks of eight. */
+export function expandWeights(s: Scheduler, p: PackedWeights, nodes: readonly string[]): Buffer {
+  const blocks = p.scales.length / 8
+  const to = s.newBuffer('f32', (blocks * p.rows + (p.rows % 2)) * 8)
+  s.emit({
+    kind: 'template',
+    template: 'f32_qcw_expand',
+    args: [
+      { buffer: p.weights, offset: 0 },
+      { buffer: p.scales, offset: 0 },
+      { buffer: to, offset: 0 },
+      blocks,
+      p.rows,
+    ],
+    holes: { packed: flag(p.half) },
+    reads: [p.weights, p.scales],
+    writes: [to],
+    macs: 0,
+    nodes,
+  })
+  return to
+}
+
+/** The same as a loop, for blocks of any width of bytes: depthwise weights are few. */
+export function dequantizePacked(
+  s: Scheduler,
+  { access, scales }: QuantizedWeights,
+  source: PackSource,
+  nodes: readonly string[],
+): Buffer {
+  const { width } = source.blocked
+  const packed = packIntegers(s, { ...source, access }, false)
+  const factors = floatBuffer(s, inBlocks(scales, 1, width))
+  const rows = elementCount(source.inner.extents)
+  const to = s.newBuffer('f32', packedLength(source))
+  const strides = [rows * width, width, 1]
+  s.emit({
+    kind: 'nest',
+    extents: [factors.length / width, rows, width],
+    reduced: 0,
+    body: f.mul(convert(arg(0, 'i8'), 'f32'), arg(1, 'f32')),
+    reads: [
+      { buffer: packed, offset: 0, strides },
+      { buffer: factors, offset: 0, strides: [width, 0, 1] },
+    ],
+    post: { expr: arg(0, 'f32'), reads: [] },
+    write: { buffer: to, offset: 0, strides },
+    nodes,
+  })
+  return to
+}

@@ -90,7 +90,7 @@ export interface QuantizeModelOptions extends ImportOptions, Omit<QuantizeOption
 export type Quantized = Imported & { readonly quantization: QuantizationReport }
 
 /**
- * A model with 8-bit integers for its weights, and unless `mode` is `weights` for its activations, in ranges that its
+ * A model with integers for its weights, and unless `mode` is `weights` for its activations, in ranges that its
  * values take on the calibration samples. `compile` takes what comes back. Throws a CompileError where the model or the
  * samples will not do.
  */

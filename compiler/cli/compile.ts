@@ -22,7 +22,9 @@ interface Options extends ShapeOptions, QuantizeCliOptions {
 const usage = `
 attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--max-drop 1%]
                           8-bit integers, in ranges that values take on DATA; quantization.html in
-                          the folder tells which layers that hurts`
+                          the folder tells which layers that hurts
+attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
+                          an eighth of the file: weights of 4 bits, arithmetic in f32`
 
 export const addCompile: AddCommand = (program, terminal, done) => {
   const command = program

@@ -15,10 +15,10 @@ export function describeAccuracy({ metric, float, quantized, drop, interval, sam
   return `${metric} ${change}, drop ${percent(drop)} (95 %: ${low} to ${high}) on ${formatCount(samples)} samples`
 }
 
-function layerRow({ name, operator, kept, floatBytes, bytes, ...l }: LayerReport): string[] {
+function layerRow({ name, operator, kept, floatBytes, bytes, bits, ...l }: LayerReport): string[] {
   const inputs = l.inputs.map(({ sqnrDb }) => decibels(sqnrDb)).join(' / ')
   const sensitivity = l.sensitivity === null ? '' : l.sensitivity.toExponential(1)
-  const sizes = [formatCount(floatBytes), formatCount(bytes)]
+  const sizes = [formatCount(floatBytes), formatCount(bytes), String(bits)]
   return [
     ...[name, operator, ...sizes, decibels(l.weightsSqnrDb), inputs, decibels(l.resultSqnrDb), sensitivity],
     kept ?? '',
@@ -33,6 +33,7 @@ export function describeQuantization(report: QuantizationReport): string {
     'operator',
     'bytes f32',
     'now',
+    'bits',
     'dB weights',
     'inputs',
     'result',

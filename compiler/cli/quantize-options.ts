@@ -20,6 +20,7 @@ export interface PictureOptions {
 
 export interface QuantizeCliOptions extends PictureOptions {
   quantize?: 'int8' | 'weights'
+  bits?: number
   calib?: string
   val?: string
   samples: number
@@ -60,16 +61,21 @@ export const addQuantizeOptions = (command: Command): Command =>
   addPictureOptions(
     command
       .addOption(
-        new Option('--quantize <mode>', '8-bit integers: int8, or weights for those alone').choices([
+        new Option('--quantize <mode>', 'integers of 8 bits: int8, or weights for those alone').choices([
           'int8',
           'weights',
         ]),
       )
+      .option('--bits <number>', 'of --quantize weights: 8 (default), or 4', wholeNumber)
       .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures')
       .option('--samples <number>', 'of these, so many', wholeNumber, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
       .addOption(metricOption())
-      .option('--max-drop <share>', 'e.g. 1%: layers stay in f32 until no more is lost', share)
+      .option(
+        '--max-drop <share>',
+        'e.g. 1%: layers stay in f32 (with --bits 4: in 8 bits) until no more is lost',
+        share,
+      )
       .option('--no-sensitivity', 'do not measure what each layer alone does to the outputs')
       .option('--seed <number>', 'of all that is chosen at random', wholeNumber, 1)
       .option('--force', 'take --calib random, which tells nothing about the ranges of real data'),
@@ -149,6 +155,7 @@ export async function quantized(
   const { calibration, validation, preprocess } = await readData(inputs, options)
   const settings: QuantizeModelOptions = {
     ...{ mode: options.quantize, calibration, validation, samples: options.samples, seed: options.seed },
+    ...(options.bits !== undefined && { bits: options.bits as 4 | 8 }),
     ...{ metric: options.metric, maxDrop: options.maxDrop, sensitivity: options.sensitivity },
     onProgress: (step, done, of) => terminal.status(`${step} ${done + 1}/${of}`),
   }

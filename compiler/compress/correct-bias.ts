@@ -13,8 +13,8 @@ import { toNumbers } from '../core/tensor.ts'
 import type { Progress, Sample } from './calibrate.ts'
 import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'
-import { correctedBias, dequantizeValue, quantizeValue, type Decisions } from './rewrite.ts'
-import { quantizeWeights, weightsValue } from './weights.ts'
+import { correctedBias, dequantizeValue, quantizeValue, weightsOf, type Decisions } from './rewrite.ts'
+import { weightsValue } from './weights.ts'
 
 /** What quantization does to a layer alone, given exact inputs. */
 export interface LayerError {
@@ -34,8 +34,7 @@ function quantizedLayer(b: Builder, layer: Layer, plan: Plan, decisions: Decisio
       const [input] = layer.data
       const scale = input !== undefined && plan.reads(node, input) ? parametersOf(input).scale : undefined
       const bias = layer.bias && correctedBias(layer.bias.tensor, decisions.corrections?.get(layer))
-      const own = decisions.weights?.get(layer)
-      return weightsValue(b, weights, own ?? quantizeWeights(weights, bias?.data as Float32Array | undefined, scale))
+      return weightsValue(b, weights, weightsOf(decisions, layer, bias, scale))
     }
     if (!plan.reads(node, i)) return o
     return dequantizeValue(b, quantizeValue(b, o, parametersOf(i)), parametersOf(i))

@@ -23,10 +23,13 @@ import { chooseRange, type Choice } from './range.ts'
 import { reportOf } from './report.ts'
 import { rewrite, type Decisions } from './rewrite.ts'
 import { bisect, ranking, sensitivities } from './search.ts'
+import type { Bits } from './weights.ts'
 
 export interface QuantizeOptions {
   /** `int8` stores activations and weights as integers, `weights` only the weights. */
   readonly mode: 'int8' | 'weights'
+  /** Of weights, in mode `weights`: 8 unless given. Layers that sum up few products have 8 all the same. */
+  readonly bits?: Bits | undefined
   /** Inputs of runs that are like those to come. `weights` can do without. */
   readonly calibration: readonly Sample[]
   /** How many of them are used; 300 unless given. */
@@ -52,8 +55,13 @@ export interface Quantized {
 const rankingSamples = 32
 const judgingSamples = 100
 
+/** Weights of fewer products for each result keep 8 bits: they are few, and an error in one shows. */
+const fewProducts = 32
+
 /** One way to quantize, and what it does to the outputs. */
 export interface Trial {
+  /** The layers that are as small as was asked for. */
+  readonly layers: readonly Layer[]
   readonly plan: Plan
   readonly decisions: Decisions
   readonly graph: Graph
@@ -61,6 +69,8 @@ export interface Trial {
   /** Of the measured output, relative to its mean square; NaN where there are no samples at all. */
   readonly noise: number
 }
+
+type Shared = Omit<Decisions, 'parameters' | 'narrow'>
 
 /** What is known of the float model, and all that trials share. */
 class Study {
@@ -99,6 +109,15 @@ class Study {
   planFor(layers: readonly Layer[]): Plan {
     if (this.options.mode === 'int8') return planOf(this.graph, layers, this.unfit)
     return { layers, stored: new Map(), moved: new Set(), reads: () => false }
+  }
+
+  /** How layers are stored where `smallest` are as small as was asked for: others have weights of 8 bits instead of 4, or floats. */
+  private plannedFor(smallest: readonly Layer[], shared: Shared): { plan: Plan; decisions: Decisions } {
+    const narrows = this.options.bits === 4
+    const plan = this.planFor(narrows ? this.fitting() : smallest)
+    const isNarrow = ({ weights: w }: Layer): boolean => w!.tensor.data.length >= fewProducts * w!.channels
+    const narrow = narrows && { narrow: new Set(smallest.filter(isNarrow)) }
+    return { plan, decisions: { ...narrow, ...shared, parameters: this.parameters(plan) } }
   }
 
   private sources({ stored, moved }: Plan): Value[] {
@@ -142,17 +161,16 @@ class Study {
     return outputsOf(run, this.output.name, samples, this.progress, step)
   }
 
-  async try(layers: readonly Layer[], shared: Omit<Decisions, 'parameters'>): Promise<Trial> {
-    const plan = this.planFor(layers)
-    const decisions = { ...shared, parameters: this.parameters(plan) }
+  async try(layers: readonly Layer[], shared: Shared): Promise<Trial> {
+    const { plan, decisions } = this.plannedFor(layers, shared)
     const graph = rewrite(this.graph, plan, decisions)
     const { validation } = this.options
     const outputs = await this.outputs(graph, this.judged, 'measuring')
     const noise = this.judged.length > 0 ? relativeNoise(this.float, outputs) : NaN
-    if (!validation) return { plan, decisions, graph, accuracy: null, noise }
+    if (!validation) return { layers, plan, decisions, graph, accuracy: null, noise }
     const width = outputWidth(this.output.value.type.shape)
     const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
-    return { plan, decisions, graph, accuracy, noise }
+    return { layers, plan, decisions, graph, accuracy, noise }
   }
 
   async errors(trial: Trial): Promise<Map<Layer, LayerError>> {
@@ -161,7 +179,7 @@ class Study {
   }
 
   /** What each of the layers alone does to the outputs. */
-  async sensitivities(layers: readonly Layer[], shared: Omit<Decisions, 'parameters'>): Promise<Map<Layer, number>> {
+  async sensitivities(layers: readonly Layer[], shared: Shared): Promise<Map<Layer, number>> {
     const { validation } = this.options
     const pool = validation ? validation.samples : this.calibration
     const samples = choose(rankingSamples, pool.length, this.seed).map((i) => pool[i]!)
@@ -171,15 +189,18 @@ class Study {
     let done = 0
     return sensitivities(layers, async (some) => {
       progress('ranking layers', done++, layers.length)
-      const plan = this.planFor(some)
-      const graph = rewrite(this.graph, plan, { ...shared, parameters: this.parameters(plan) })
+      const { plan, decisions } = this.plannedFor(some, shared)
+      const graph = rewrite(this.graph, plan, decisions)
       const run = await this.options.executor.prepare(graph)
       return relativeNoise(float, await outputsOf(run, this.output.name, samples, () => {}, ''))
     })
   }
 }
 
-function check(graph: Graph, { mode, calibration, validation, metric, maxDrop, samples }: QuantizeOptions): void {
+function check(graph: Graph, options: QuantizeOptions): void {
+  const { mode, bits, calibration, validation, metric, maxDrop, samples } = options
+  if (bits !== undefined && mode !== 'weights') fail('A501', 'only weights alone can have other bits than 8')
+  if (bits !== undefined && ![4, 8].includes(bits)) fail('A501', `weights have 4 or 8 bits, not ${String(bits)}`)
   if (!measuredOutput(graph)) fail('A501', 'the model has no output of f32 of a fixed size to judge by')
   if (mode === 'int8' && (calibration.length === 0 || samples === 0))
     fail('A501', 'there are no samples to calibrate on')
@@ -195,12 +216,11 @@ const isBetter = (a: Trial, b: Trial): boolean => a.noise < b.noise
 /** The trial that loses less, or of equals the one that quantizes more. */
 function closer(a: Trial, b: Trial): Trial {
   const [x, y] = [a.accuracy!.drop, b.accuracy!.drop]
-  return x < y || (x === y && a.plan.layers.length >= b.plan.layers.length) ? a : b
+  return x < y || (x === y && a.layers.length >= b.layers.length) ? a : b
 }
 
 /**
- * The graph with its weights, and in mode `int8` its activations, as 8-bit integers that are dequantized where they are
- * read. Biases are corrected where that helps; with `maxDrop` as many layers stay in f32 as it takes. A501 where the
+ * The graph with its weights, and in mode `int8` its activations, as integers that are dequantized where they are read. Biases are corrected where that helps; with `maxDrop` as many layers stay in f32 as it takes. A501 where the
  * samples do not suffice or nothing can be quantized.
  */
 export async function quantize(source: Graph, options: QuantizeOptions): Promise<Quantized> {
@@ -251,8 +271,9 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
     const ranked = ranking(found)
     const { best, attempts } = await bisect(ranked.length, (given) => study.try(ranked.slice(given), shared), fits)
     trial = best?.result ?? attempts.map(({ result }) => result).reduce(closer, trial)
-    const given = layers.length - trial.plan.layers.length
-    if (given > 0) techniques.push(`${given} of ${layers.length} layers left in f32`)
+    const given = layers.length - trial.layers.length
+    const left = options.bits === 4 ? 'with weights of 8 bits' : 'left in f32'
+    if (given > 0) techniques.push(`${given} of ${layers.length} layers ${left}`)
   }
   notes.push(...remarks(trial, maxDrop))
   const report = reportOf(study, trial, { sensitivity: found, errors, techniques, notes, withinBudget: fits(trial) })

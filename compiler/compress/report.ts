@@ -6,7 +6,8 @@ import type { LayerError } from './correct-bias.ts'
 import type { Layer } from './layers.ts'
 import type { Study, Trial } from './quantize.ts'
 import { decibels, type Choice } from './range.ts'
-import { channelOf, quantizeWeights, type QuantizedWeights } from './weights.ts'
+import { weightsOf } from './rewrite.ts'
+import { channelOf, type Bits, type QuantizedWeights } from './weights.ts'
 
 /** Bins of the histograms in the report. */
 const shownBins = 64
@@ -52,12 +53,15 @@ function weightsNoise(layer: Layer, { data, scales }: QuantizedWeights): { signa
   return { signal, noise }
 }
 
-/** Four bytes for a weight become one, and a scale for each channel; a bias keeps its size. */
-function bytesOf({ weights, bias }: Layer): { float: number; quantized: number } {
+/** Four bytes for a weight become one or a half, and a scale for each channel; a bias keeps its size. */
+function bytesOf({ weights, bias }: Layer, bits: Bits): { float: number; quantized: number } {
   if (!weights) return { float: 0, quantized: 0 }
   const { tensor, channels } = weights
   const rest = bias ? typeBytes(bias.tensor) : 0
-  return { float: typeBytes(tensor) + rest, quantized: tensor.data.length + 4 * channels + rest }
+  return {
+    float: typeBytes(tensor) + rest,
+    quantized: Math.ceil((tensor.data.length * bits) / 8) + 4 * channels + rest,
+  }
 }
 
 export function reportOf(study: Study, trial: Trial, findings: Findings): QuantizationReport {
@@ -68,15 +72,17 @@ export function reportOf(study: Study, trial: Trial, findings: Findings): Quanti
   const ranges = decisions.parameters as ReadonlyMap<Value, Choice>
 
   const layerReport = (layer: Layer): LayerReport => {
-    const bytes = bytesOf(layer)
+    const own = layer.weights && weightsOf(decisions, layer)
+    const bits = own?.bits ?? 8
+    const bytes = bytesOf(layer, bits)
     const is = quantized.has(layer)
     const error = findings.errors.get(layer)
     const roots = layer.data.map((i) => plan.stored.get(layer.node.operands[i]!)).filter((root) => root !== undefined)
     const inputs = is ? roots.map((root) => rangeReport(ranges.get(root)!, groups.get(root)!)) : []
-    const own = layer.weights && (decisions.weights?.get(layer) ?? quantizeWeights(layer.weights))
     const reason = fitting.has(layer) ? 'it costs too much accuracy' : 'its activations are not finite'
     return {
       ...{ name: layer.name, operator: layer.operator, kept: is ? null : reason },
+      bits: is ? bits : 32,
       floatBytes: bytes.float,
       bytes: is ? bytes.quantized : bytes.float,
       weightsSqnrDb: own ? decibels(weightsNoise(layer, own)) : null,

@@ -13,16 +13,37 @@ import { tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'
 import { highest, lowest, roundHalfEven, type Parameters } from './range.ts'
-import { biasValue, quantizeWeights, scaleOperand, weightsValue, type QuantizedWeights } from './weights.ts'
+import {
+  biasValue,
+  quantizeWeights,
+  scaleOperand,
+  storedWeights,
+  weightsValue,
+  type QuantizedWeights,
+} from './weights.ts'
 
 /** What was decided on the values and layers of a plan. */
 export interface Decisions {
   /** By the first of the values that share them. */
   readonly parameters: ReadonlyMap<Value, Parameters>
+  /** Layers whose weights have 4 bits. */
+  readonly narrow?: ReadonlySet<Layer>
   /** Weights rounded with care, for layers that have them. */
   readonly weights?: ReadonlyMap<Layer, QuantizedWeights>
   /** What is added to each channel of a layer's result. */
   readonly corrections?: ReadonlyMap<Layer, ArrayLike<number>>
+}
+
+/** The integers of a layer's weights; its bias and the scale of its input count where those are integers as well. */
+export function weightsOf(
+  decisions: Omit<Decisions, 'parameters'>,
+  layer: Layer,
+  bias?: Tensor,
+  inputScale?: number,
+): QuantizedWeights {
+  const known = decisions.weights?.get(layer)
+  const bits = decisions.narrow?.has(layer) ? 4 : 8
+  return known ?? quantizeWeights(layer.weights!, { bits, bias: bias?.data as Float32Array | undefined, inputScale })
 }
 
 export function quantizeValue(b: Builder, x: Value, { scale, zero }: Parameters): Value {
@@ -137,9 +158,7 @@ class Rewriter {
     const correction = this.decisions.corrections?.get(layer)
     const bias = layer.bias && correctedBias(layer.bias.tensor, correction)
     const b = new Builder(node.origin)
-    const quantized =
-      this.decisions.weights?.get(layer) ??
-      quantizeWeights(weights, bias?.data as Float32Array | undefined, this.inputScale(layer))
+    const quantized = weightsOf(this.decisions, layer, bias, this.inputScale(layer))
     if (node.op === 'gather') {
       this.floats.set(node.results[0]!, lookUp(b, node, weights.resultAxis, layer, quantized, this.floats))
       return
@@ -168,14 +187,14 @@ function lookUp(
   node: Node,
   resultAxis: number,
   { weights }: Layer,
-  { data, scales }: QuantizedWeights,
+  quantized: QuantizedWeights,
   floats: ReadonlyMap<Value, Value>,
 ): Value {
-  const table = b.constant({ dtype: 'i8', shape: weights!.tensor.shape, data })
+  const table = storedWeights(b, weights!, quantized)
   const operands = [table, ...node.operands.slice(1).map((o) => floats.get(o)!)]
   const rows = createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
   const axis = weights!.axis === undefined ? undefined : resultAxis
-  const scale = scaleOperand(b, scales, axis, rows.type.shape.length)
+  const scale = scaleOperand(b, quantized.scales, axis, rows.type.shape.length)
   return b.map([rows, scale], (q, s) => dequantized(q!, s!, undefined))
 }
 

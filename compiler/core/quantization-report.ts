@@ -42,6 +42,8 @@ export interface LayerReport {
   readonly operator: string
   /** Why it is in f32 if it is not in integers. */
   readonly kept: string | null
+  /** Of the weights as they are stored. */
+  readonly bits: 4 | 8 | 32
   /** Bytes of weights and bias in f32, and as they are stored. */
   readonly floatBytes: number
   readonly bytes: number

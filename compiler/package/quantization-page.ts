@@ -86,13 +86,18 @@ function harm(layer: LayerReport): number {
 
 function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): string {
   const kept = layers.filter((layer) => layer.kept !== null).length
+  const narrow = layers.filter((layer) => layer.bits === 4).length
   const shown: [string, string, string][] = [
     [
       'weights',
       `${count(floatBytes)} → ${count(bytes)}`,
       `bytes, ${(floatBytes / Math.max(1, bytes)).toFixed(1)} times smaller`,
     ],
-    ['layers', `${layers.length - kept} of ${layers.length}`, 'in 8-bit integers'],
+    [
+      'layers',
+      `${layers.length - kept} of ${layers.length}`,
+      `in integers${narrow > 0 ? `, ${narrow} of 4 bits` : ''}`,
+    ],
   ]
   if (accuracy) {
     const { metric, float, quantized, drop, interval, samples, agreement, sqnrDb } = accuracy

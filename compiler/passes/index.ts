@@ -8,6 +8,7 @@ import { fuseMaps } from './fuse-maps.ts'
 import { integerProducts } from './integer-products.ts'
 import { integerRounding } from './integer-rounding.ts'
 import { mergeIdentical } from './merge-identical.ts'
+import { packedTables } from './packed-tables.ts'
 import { requantize } from './requantize.ts'
 import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
@@ -38,6 +39,7 @@ export const passes: readonly Pass[] = [
   { name: 'tabulate', run: tabulate },
   { name: 'requantize', run: requantize },
   { name: 'integer-rounding', run: integerRounding },
+  { name: 'packed-tables', run: packedTables },
   { name: 'fold-constants-last', run: foldConstants },
   { name: 'merge-identical-last', run: mergeIdentical },
   { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },

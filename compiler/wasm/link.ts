@@ -20,7 +20,17 @@ import { emitVector, loadContiguous } from './vector.ts'
 const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
 
 /** What passes make of a template once its holes are filled. */
-const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']
+const passes = [
+  'inlining',
+  'simplify-locals',
+  'precompute-propagate',
+  'optimize-instructions',
+  'remove-unused-brs',
+  'vacuum',
+  'coalesce-locals',
+  'vacuum',
+  'reorder-locals',
+]
 
 function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))

@@ -46,7 +46,7 @@ export function winograd(
   form: ConvolutionForm,
   operands: { readonly x: Access; readonly weights: Buffer },
   strides: { readonly x: Strides; readonly y: Strides; readonly aux: Strides },
-  { write, aux, bias, biasOffset, hole, parameters }: Placement,
+  { write, aux, bias, biasOffset, holes, parameters }: Placement,
   nodes: readonly string[],
 ): void {
   const { channels, outputs } = form
@@ -75,7 +75,7 @@ export function winograd(
         ...[strides.x.row, strides.x.pixel, strides.y.row, strides.y.pixel, strides.aux.row, strides.aux.pixel],
         ...parameters,
       ],
-      holes: { epilogue: hole },
+      holes,
       reads: [operands.x.buffer, operands.weights, bias, aux.buffer],
       writes: [write.buffer, u, v, m],
       macs: form.outHeight * form.outWidth * channels * outputs * 9,

@@ -1,5 +1,6 @@
 import { expandedFrom, highFloats, highHalves, lowFloats, lowHalves, packed } from './expand'
 import { madd } from '../madd'
+import { ragged } from '../ragged'
 import { storeLanes } from './store'
 
 // @ts-ignore: decorator
@@ -160,7 +161,9 @@ function finish(
   const u = aux + column
   c0 = madd(c0, v128.load(scales + column), v128.load(b + column))
   storeLanes(o, epilogue(c0, o, u, column, p0, p1), count)
-  if (count <= 4) return
+  if (ragged()) {
+    if (count <= 4) return
+  }
   c1 = madd(c1, v128.load(scales + column, 16), v128.load(b + column, 16))
   storeLanes(o + 16, epilogue(c1, o + 16, u + 16, column + 16, p0, p1), count - 4)
 }

@@ -142,10 +142,10 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
-  const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+  const call = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
     const more = quantized && quantizedArguments(s, quantized, g.M >= 3)
     const common = {
-      holes: { epilogue: hole, ...more?.holes },
+      holes: { ...holes, ...more?.holes },
       reads: [g.lhs.access.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
       writes: [write.buffer, ...(more?.writes ?? [])],
       nodes,

@@ -1,10 +1,11 @@
 import { byteSize } from '../../core/dtype.ts'
-import { arg, constant, type Expr } from '../../core/expr.ts'
+import { arg, type Expr } from '../../core/expr.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { isPerPixel, planIntegerEpilogue, type IntegerEpilogue } from '../integer-epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
+import { flag } from './template.ts'
 
 /** What a call of an integer template needs to know of its result and of what finishes its sums. */
 export interface IntegerPlacement {
@@ -35,8 +36,6 @@ export interface IntegerSite {
   readonly call: (placement: IntegerPlacement, nodes: readonly string[]) => void
 }
 
-const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
-
 /** A pending kernel around an integer template: what its epilogue can't do becomes a nest behind it. */
 export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
   const { type, channels } = site
@@ -60,6 +59,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
       wide: flag(byteSize(dtype) === 4),
       signed: flag(dtype === 'i8'),
       signed_input: flag(site.dtype === 'i8'),
+      ragged: flag((channels / site.groups) % 8 !== 0),
     }
     const { vectors, vectorBytes } = vectorBuffer(s, site, epilogue)
     const bias = biasBuffer(s, site, epilogue)

@@ -1,6 +1,6 @@
 import { constantOf } from '../../core/evaluate.ts'
 import { channelScales, dequantizedOf } from '../../core/dequantized.ts'
-import { arg, constant, convert, type Expr } from '../../core/expr.ts'
+import { arg, convert } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
@@ -9,7 +9,7 @@ import { contiguous } from '../access.ts'
 import { packedLength, packIntegers, type PackSource } from '../pack.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { inBlocks } from './template.ts'
+import { flag, inBlocks } from './template.ts'
 
 /** Constant weights of a product that are integers in memory, which its kernel makes floats of. */
 export interface QuantizedWeights {
@@ -62,8 +62,6 @@ export function packQuantized(s: Scheduler, { half, scales }: QuantizedWeights, 
     rows: elementCount(source.inner.extents),
   }
 }
-
-const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
 
 /** What a call has beside that of the template for floats; with `expands` room for a block as floats. */
 export function quantizedArguments(s: Scheduler, p: PackedWeights, expands: boolean) {

@@ -55,8 +55,9 @@ export interface Quantized {
 const rankingSamples = 32
 const judgingSamples = 100
 
-/** Weights of fewer products for each result keep 8 bits: they are few, and an error in one shows. */
+/** Weights of fewer products for each result, or of fewer channels, keep 8 bits: they are few, and an error in one shows. */
 const fewProducts = 32
+const fewChannels = 4
 
 /** One way to quantize, and what it does to the outputs. */
 export interface Trial {
@@ -115,7 +116,8 @@ class Study {
   private plannedFor(smallest: readonly Layer[], shared: Shared): { plan: Plan; decisions: Decisions } {
     const narrows = this.options.bits === 4
     const plan = this.planFor(narrows ? this.fitting() : smallest)
-    const isNarrow = ({ weights: w }: Layer): boolean => w!.tensor.data.length >= fewProducts * w!.channels
+    const isNarrow = ({ weights: w }: Layer): boolean =>
+      w!.tensor.data.length >= fewProducts * w!.channels && w!.channels >= fewChannels
     const narrow = narrows && { narrow: new Set(smallest.filter(isNarrow)) }
     return { plan, decisions: { ...narrow, ...shared, parameters: this.parameters(plan) } }
   }
@@ -269,7 +271,9 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   const found = over || options.sensitivity ? await study.sensitivities(layers, shared) : new Map<Layer, number>()
   if (over) {
     const ranked = ranking(found)
-    const { best, attempts } = await bisect(ranked.length, (given) => study.try(ranked.slice(given), shared), fits)
+    // Giving all layers back to f32 is no model of integers, but 8 bits for all of them are one.
+    const most = ranked.length + (options.bits === 4 ? 1 : 0)
+    const { best, attempts } = await bisect(most, (given) => study.try(ranked.slice(given), shared), fits)
     trial = best?.result ?? attempts.map(({ result }) => result).reduce(closer, trial)
     const given = layers.length - trial.layers.length
     const left = options.bits === 4 ? 'with weights of 8 bits' : 'left in f32'

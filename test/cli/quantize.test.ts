@@ -91,6 +91,27 @@ it('quantizes weights without data', async () => {
   expect(report().compilation.quantization).toMatchObject({ mode: 'weights', samples: 0, accuracy: null })
 })
 
+it('makes weights of 4 bits', async () => {
+  const bytes = model({
+    inputs: ['x f32[1,64]'],
+    outputs: ['y f32[1,40]'],
+    nodes: [node('y = MatMul(x, w)', { name: 'classes' })],
+    initializers: [stored('w', floats([64, 40]))],
+  })
+  writeFileSync(at('wide.onnx'), bytes)
+  const compiled = async (...args: string[]): Promise<number> => {
+    out = []
+    expect(await attar('compile', at('wide.onnx'), '-o', at('out'), '--quantize', 'weights', ...args)).toBe(0)
+    return report().compilation.weights
+  }
+  const whole = await compiled()
+  expect(whole - (await compiled('--bits', '4'))).toBe((64 * 40) / 2)
+  expect(out.join('\n')).toMatch(/classes +MatMul +10,240 +1,440 +4 /)
+  expect(readFileSync(at('out', 'quantization.html'), 'utf8')).toContain('in integers, 1 of 4 bits')
+  expect(await attar('compile', at('wide.onnx'), '-o', at('out'), '--quantize', 'weights', '--bits', '5')).toBe(2)
+  expect(err.join('\n')).toMatch(/A501[^]*4 or 8 bits, not 5/)
+})
+
 it('keeps the names of classes', async () => {
   const attributes = { classlabels_strings: { strings: ['left', 'right'] } }
   const bytes = model(

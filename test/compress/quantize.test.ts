@@ -85,6 +85,55 @@ describe('a classifier of digits', () => {
     expect((await bytes(graph)) / (await bytes(digits.graph))).toBeLessThan(0.35)
   })
 
+  it('stores weights of 4 bits in an eighth of the bytes', async () => {
+    const { graph, report } = await quantize(digits.graph, { ...options, mode: 'weights', bits: 4 })
+    verify(graph)
+    expect(report.accuracy!.drop).toBeLessThanOrEqual(0.03)
+    expect(report.layers.map(({ name, bits }) => [name, bits])).toEqual([
+      // 25 products for each result: few, and of little weight.
+      ['conv', 8],
+      ['classes', 4],
+    ])
+    const weights = async (bits: 4 | 8): Promise<number> => {
+      const quantized = await quantize(digits.graph, { ...options, mode: 'weights', bits, validation: undefined })
+      return (await compileGraph(quantized.graph, { targets: ['simd'] })).report.weights
+    }
+    // 392 rows of ten classes, which blocks of eight make sixteen.
+    expect((await weights(8)) - (await weights(4))).toBe((392 * 16) / 2)
+    const run = await compiledExecutor.prepare(graph)
+    for (const sample of options.calibration.slice(0, 3)) {
+      const [a, b] = [toNumbers(run(sample).y0!), toNumbers(evaluate(graph, sample).y0!)]
+      a.forEach((x, i) => expect(Math.abs(x - b[i]!)).toBeLessThan(1e-3 * Math.max(1, Math.abs(b[i]!))))
+    }
+  })
+
+  it('gives layers 8 bits where 4 cost too much', async () => {
+    const tried = async (bits: 4 | 8, maxDrop?: number) => {
+      const validation = { samples: digits.samples.slice(100, 140) }
+      const quantized = await quantize(digits.graph, {
+        ...{ ...options, mode: 'weights', bits, metric: 'mse', validation, maxDrop },
+      })
+      return quantized.report
+    }
+    const [wide, narrow] = [(await tried(8)).accuracy!.drop, (await tried(4)).accuracy!.drop]
+    expect(narrow).toBeGreaterThan(10 * wide)
+    const report = await tried(4, (wide + narrow) / 2)
+    expect(report.withinBudget).toBe(true)
+    expect(report.layers.map(({ bits, kept }) => [bits, kept])).toEqual([
+      [8, null],
+      [8, null],
+    ])
+    expect(report.techniques.some((text) => /layers with weights of 8 bits/.test(text))).toBe(true)
+  })
+
+  it('refuses bits that no weights have', async () => {
+    expect(await code(quantize(digits.graph, { ...options, bits: 4 }))).toMatch(/A501[^]*only weights/)
+    const bits = 3 as 4
+    expect(await code(quantize(digits.graph, { ...options, mode: 'weights', bits }))).toMatch(
+      /A501[^]*4 or 8 bits, not 3/,
+    )
+  })
+
   it('says when there are too few samples to tell', async () => {
     const few = { samples: digits.samples.slice(100, 110), labels: digits.labels.slice(100, 110) }
     const { report } = await quantize(digits.graph, { ...options, validation: few, maxDrop: 0, metric: 'mse' })

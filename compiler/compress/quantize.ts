@@ -119,7 +119,12 @@ class Study {
     const isNarrow = ({ weights: w }: Layer): boolean =>
       w!.tensor.data.length >= fewProducts * w!.channels && w!.channels >= fewChannels
     const narrow = narrows && { narrow: new Set(smallest.filter(isNarrow)) }
-    return { plan, decisions: { ...narrow, ...shared, parameters: this.parameters(plan) } }
+    // What was found for weights of 4 bits does not hold for those of 8.
+    const corrections = shared.corrections && new Map([...shared.corrections].filter(([l]) => smallest.includes(l)))
+    return {
+      plan,
+      decisions: { ...narrow, ...shared, ...(corrections && { corrections }), parameters: this.parameters(plan) },
+    }
   }
 
   private sources({ stored, moved }: Plan): Value[] {

@@ -39,28 +39,28 @@ function expandRow(to: usize, v: v128, s0: v128, s1: v128): void {
 /** The first four of eight i16 as floats. */
 // @ts-ignore: decorator
 @inline
-export function lowFloats(v: v128): v128 {
+function lowFloats(v: v128): v128 {
   return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v))
 }
 
 /** The last four. */
 // @ts-ignore: decorator
 @inline
-export function highFloats(v: v128): v128 {
+function highFloats(v: v128): v128 {
   return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v))
 }
 
 /** The lower halves of eight bytes, less 8, as i16. */
 // @ts-ignore: decorator
 @inline
-export function lowHalves(v: v128): v128 {
+function lowHalves(v: v128): v128 {
   return i16x8.extend_low_i8x16_s(i8x16.sub(v128.and(v, i8x16.splat(15)), i8x16.splat(8)))
 }
 
 /** The upper halves. */
 // @ts-ignore: decorator
 @inline
-export function highHalves(v: v128): v128 {
+function highHalves(v: v128): v128 {
   return i16x8.extend_low_i8x16_s(i8x16.sub(v128.and(i16x8.shr_u(v, 4), i8x16.splat(15)), i8x16.splat(8)))
 }
 

@@ -1,4 +1,4 @@
-import { expandedFrom, highFloats, highHalves, lowFloats, lowHalves, packed } from './expand'
+import { packed } from './expand'
 import { madd } from '../madd'
 import { ragged } from '../ragged'
 import { storeLanes } from './store'
@@ -8,10 +8,18 @@ import { storeLanes } from './store'
 declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128, p1: v128): v128
 
 /**
- * `f32_gemv_1x32` with weights that are integers, packed as for `f32_qcw_igemm_4x8`. They become floats as they are read, and
- * `scales` [N rounded up to 8] multiply the sums.
+ * `f32_gemv_1x32` with weights that are integers, which become floats as they are read.
+ *
+ * w       [N / 8][K / 2][4] i32, one for each of two columns of two rows: Σ 256ʲ × the weight of column 2j + 0 or 1, j from 0 to
+ *         3. No weight is −128. Where `packed` the weights have 4 bits, and [N / 8][K / 4][4] hold a second sum of two more
+ *         rows in the upper halves of their bytes; all are plus 8.
+ * scales  [N rounded up to 8], times 2⁻²⁴: they multiply the sums
+ *
+ * A conversion of such an i32, shifted so that one column's weight is at its top, is that weight times 2²⁴ and something of the
+ * columns below it, which the next sum has as well: it is taken away at the end. So there is one conversion and most of a
+ * shift for four weights, half of what it takes to widen bytes. Inputs beyond 2⁹⁶ overflow.
  */
-export function f32_qcw_gemv_1x24(
+export function f32_qcw_gemv_1x16(
   x: usize,
   w: usize,
   b: usize,
@@ -29,112 +37,84 @@ export function f32_qcw_gemv_1x24(
 ): void {
   const p0 = f32x4.splat(f0)
   const p1 = f32x4.splat(f1)
-  const block = expandedFrom(K)
-  const steps = packed() ? K >> 1 : K
-  const odd = packed() ? K & 1 : 0
+  const rows = packed() ? 4 : 2
+  const block = ((K + rows - 1) / rows) << 4
   for (let m = 0; m < M; m++) {
     let wn = w
     let n = 0
-    for (; n + 24 <= N; n += 24) {
+    for (; n + 16 <= N; n += 16) {
       let a = x
       let q = wn
       let c0 = f32x4.splat(0)
       let c1 = c0
       let c2 = c0
       let c3 = c0
-      let c4 = c0
-      let c5 = c0
-      for (let left = steps; left > 0; left--) {
-        let t = v128.load32_splat(a)
+      let d0 = c0
+      let d1 = c0
+      let d2 = c0
+      let d3 = c0
+      for (let left = K; left > 0; left -= rows) {
+        let t = inputs(a, left)
+        let v = v128.load(q)
+        let u = v128.load(q + block)
         if (packed()) {
-          const w0 = v128.load64_zero(q)
-          const w1 = v128.load64_zero(q + block)
-          const w2 = v128.load64_zero(q + 2 * block)
-          const h0 = lowHalves(w0)
-          c0 = madd(t, lowFloats(h0), c0)
-          c1 = madd(t, highFloats(h0), c1)
-          const h1 = lowHalves(w1)
-          c2 = madd(t, lowFloats(h1), c2)
-          c3 = madd(t, highFloats(h1), c3)
-          const h2 = lowHalves(w2)
-          c4 = madd(t, lowFloats(h2), c4)
-          c5 = madd(t, highFloats(h2), c5)
-          t = v128.load32_splat(a, 4)
-          const g0 = highHalves(w0)
-          c0 = madd(t, lowFloats(g0), c0)
-          c1 = madd(t, highFloats(g0), c1)
-          const g1 = highHalves(w1)
-          c2 = madd(t, lowFloats(g1), c2)
-          c3 = madd(t, highFloats(g1), c3)
-          const g2 = highHalves(w2)
-          c4 = madd(t, lowFloats(g2), c4)
-          c5 = madd(t, highFloats(g2), c5)
-          a += 8
-        } else {
-          const w0 = v128.load8x8_s(q)
-          c0 = madd(t, lowFloats(w0), c0)
-          c1 = madd(t, highFloats(w0), c1)
-          const w1 = v128.load8x8_s(q + block)
-          c2 = madd(t, lowFloats(w1), c2)
-          c3 = madd(t, highFloats(w1), c3)
-          const w2 = v128.load8x8_s(q + 2 * block)
-          c4 = madd(t, lowFloats(w2), c4)
-          c5 = madd(t, highFloats(w2), c5)
-          a += 4
+          const g = halves(v)
+          const h = halves(u)
+          c0 = madd(t, digit(g, 24), c0)
+          c1 = madd(t, digit(g, 16), c1)
+          c2 = madd(t, digit(g, 8), c2)
+          c3 = madd(t, digit(g, 0), c3)
+          d0 = madd(t, digit(h, 24), d0)
+          d1 = madd(t, digit(h, 16), d1)
+          d2 = madd(t, digit(h, 8), d2)
+          d3 = madd(t, digit(h, 0), d3)
+          t = inputs(a + 8, left - 2)
+          v = halves(i32x4.shr_u(v, 4))
+          u = halves(i32x4.shr_u(u, 4))
         }
-        q += 8
+        c0 = madd(t, digit(v, 24), c0)
+        c1 = madd(t, digit(v, 16), c1)
+        c2 = madd(t, digit(v, 8), c2)
+        c3 = madd(t, digit(v, 0), c3)
+        d0 = madd(t, digit(u, 24), d0)
+        d1 = madd(t, digit(u, 16), d1)
+        d2 = madd(t, digit(u, 8), d2)
+        d3 = madd(t, digit(u, 0), d3)
+        a += rows << 2
+        q += 16
       }
-      if (odd) {
-        const t = v128.load32_splat(a)
-        const w0 = lowHalves(v128.load64_zero(q))
-        c0 = madd(t, lowFloats(w0), c0)
-        c1 = madd(t, highFloats(w0), c1)
-        const w1 = lowHalves(v128.load64_zero(q + block))
-        c2 = madd(t, lowFloats(w1), c2)
-        c3 = madd(t, highFloats(w1), c3)
-        const w2 = lowHalves(v128.load64_zero(q + 2 * block))
-        c4 = madd(t, lowFloats(w2), c4)
-        c5 = madd(t, highFloats(w2), c5)
-      }
-      wn += 3 * block
-      const column = n << 2
-      finish(y, aux, b, scales, column, c0, c1, 8, p0, p1)
-      finish(y, aux, b, scales, column + 32, c2, c3, 8, p0, p1)
-      finish(y, aux, b, scales, column + 64, c4, c5, 8, p0, p1)
+      wn += 2 * block
+      finish(y, aux, b, scales, n << 2, c0, c1, c2, c3, 8, p0, p1)
+      finish(y, aux, b, scales, (n + 8) << 2, d0, d1, d2, d3, 8, p0, p1)
     }
     for (; n < N; n += 8) {
       let a = x
       let q = wn
       let c0 = f32x4.splat(0)
       let c1 = c0
-      for (let left = steps; left > 0; left--) {
-        let t = v128.load32_splat(a)
+      let c2 = c0
+      let c3 = c0
+      for (let left = K; left > 0; left -= rows) {
+        let t = inputs(a, left)
+        let v = v128.load(q)
         if (packed()) {
-          const w0 = v128.load64_zero(q)
-          const h0 = lowHalves(w0)
-          c0 = madd(t, lowFloats(h0), c0)
-          c1 = madd(t, highFloats(h0), c1)
-          t = v128.load32_splat(a, 4)
-          const g0 = highHalves(w0)
-          c0 = madd(t, lowFloats(g0), c0)
-          c1 = madd(t, highFloats(g0), c1)
-          a += 8
-        } else {
-          const w0 = v128.load8x8_s(q)
-          c0 = madd(t, lowFloats(w0), c0)
-          c1 = madd(t, highFloats(w0), c1)
-          a += 4
+          const g = halves(v)
+          c0 = madd(t, digit(g, 24), c0)
+          c1 = madd(t, digit(g, 16), c1)
+          c2 = madd(t, digit(g, 8), c2)
+          c3 = madd(t, digit(g, 0), c3)
+          t = inputs(a + 8, left - 2)
+          v = halves(i32x4.shr_u(v, 4))
         }
-        q += 8
-      }
-      if (odd) {
-        const t = v128.load32_splat(a)
-        const w0 = lowHalves(v128.load64_zero(q))
-        c0 = madd(t, lowFloats(w0), c0)
-        c1 = madd(t, highFloats(w0), c1)
+        c0 = madd(t, digit(v, 24), c0)
+        c1 = madd(t, digit(v, 16), c1)
+        c2 = madd(t, digit(v, 8), c2)
+        c3 = madd(t, digit(v, 0), c3)
+        a += rows << 2
+        q += 16
       }
       wn += block
-      finish(y, aux, b, scales, n << 2, c0, c1, N - n, p0, p1)
+      finish(y, aux, b, scales, n << 2, c0, c1, c2, c3, N - n, p0, p1)
     }
     x += xrow
     y += yrow
@@ -142,7 +122,31 @@ export function f32_qcw_gemv_1x24(
   }
 }
 
-/** Scales eight sums, adds the bias and stores the first `count`. */
+/** Two neighbouring inputs, each twice; zeros beyond the last of the `left` that there are. */
+// @ts-ignore: decorator
+@inline
+function inputs(a: usize, left: i32): v128 {
+  let v: v128
+  if (left > 1) v = v128.load64_zero(a)
+  else if (left == 1) v = v128.load32_zero(a)
+  else v = f32x4.splat(0)
+  return i32x4.shuffle(v, v, 0, 0, 1, 1)
+}
+
+/** The lower halves of bytes, less 8, as sums of powers of 256 in each i32. */
+// @ts-ignore: decorator
+@inline
+function halves(v: v128): v128 {
+  return i32x4.sub(v128.and(v, i32x4.splat(0x0f0f0f0f)), i32x4.splat(0x08080808))
+}
+
+// @ts-ignore: decorator
+@inline
+function digit(v: v128, shift: i32): v128 {
+  return f32x4.convert_i32x4_s(shift == 0 ? v : i32x4.shl(v, shift))
+}
+
+/** Joins the sums of eight columns, scales them, adds the bias and stores the first `count`. */
 // @ts-ignore: decorator
 @inline
 function finish(
@@ -153,17 +157,35 @@ function finish(
   column: i32,
   c0: v128,
   c1: v128,
+  c2: v128,
+  c3: v128,
   count: i32,
   p0: v128,
   p1: v128,
 ): void {
   const o = y + column
   const u = aux + column
-  c0 = madd(c0, v128.load(scales + column), v128.load(b + column))
-  storeLanes(o, epilogue(c0, o, u, column, p0, p1), count)
+  const below = f32x4.splat(1 / 256)
+  const e0 = joined(c0, f32x4.sub(c1, f32x4.mul(c0, below)))
+  storeLanes(
+    o,
+    epilogue(madd(e0, v128.load(scales + column), v128.load(b + column)), o, u, column, p0, p1),
+    count,
+  )
   if (ragged()) {
     if (count <= 4) return
   }
-  c1 = madd(c1, v128.load(scales + column, 16), v128.load(b + column, 16))
-  storeLanes(o + 16, epilogue(c1, o + 16, u + 16, column + 16, p0, p1), count - 4)
+  const e1 = joined(f32x4.sub(c2, f32x4.mul(c1, below)), f32x4.sub(c3, f32x4.mul(c2, below)))
+  storeLanes(
+    o + 16,
+    epilogue(madd(e1, v128.load(scales + column, 16), v128.load(b + column, 16)), o + 16, u + 16, column + 16, p0, p1),
+    count - 4,
+  )
+}
+
+/** Sums of two columns in the lower and the upper half of both, as four. */
+// @ts-ignore: decorator
+@inline
+function joined(a: v128, c: v128): v128 {
+  return f32x4.add(i32x4.shuffle(a, c, 0, 1, 4, 5), i32x4.shuffle(a, c, 2, 3, 6, 7))
 }

@@ -70,6 +70,33 @@ export function packIntegers(s: Scheduler, source: PackSource, half: boolean): B
   return s.constantBuffer('u8', packed)
 }
 
+/**
+ * Packs constant i8, none of them −128, in blocks of eight for `f32_qcw_gemv_1x16`, which says how; with `half` they are of 4
+ * bits.
+ */
+export function packDigits(s: Scheduler, source: PackSource, half: boolean): Buffer {
+  const elements = new Int8Array(packedLength(source))
+  packInto(elements, new Int8Array(new Uint8Array(source.access.buffer.data!).buffer), source)
+  const width = 8
+  const rows = elementCount(source.inner.extents)
+  const rowsAtOnce = half ? 4 : 2
+  const steps = Math.ceil(rows / rowsAtOnce)
+  const packed = new Int32Array((elements.length / (rows * width)) * steps * 4)
+  packed.forEach((_, i) => {
+    const [block, step, lane] = [Math.floor(i / (4 * steps)), Math.floor(i / 4) % steps, i % 4]
+    const at = (row: number, digit: number): number =>
+      row < rows ? elements[(block * rows + row) * width + 2 * digit + (lane & 1)]! : 0
+    const row = step * rowsAtOnce + (lane >> 1)
+    let sum = 0
+    for (let digit = 3; digit >= 0; digit--) {
+      const element = half ? (at(row, digit) + 8) | ((at(row + 2, digit) + 8) << 4) : at(row, digit)
+      sum = Math.imul(sum, 256) + element
+    }
+    packed[i] = sum
+  })
+  return s.constantBuffer('i32', new Uint8Array(packed.buffer))
+}
+
 /** The lanes beyond the last block's end stay as they are: nothing that is stored depends on them. */
 function packAtRunTime(s: Scheduler, source: PackSource, nodes: readonly string[]): Buffer {
   const { access, outer, blocked, inner } = source

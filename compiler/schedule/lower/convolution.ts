@@ -94,14 +94,15 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
       strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!, w.strides[rhs.input]!],
     },
   }
-  const quantized = stored && packQuantized(s, stored, source)
-  const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const xs = strides(x)
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
   // Whatever a pixel needs is one run: a row of a matrix.
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
+  const isGemv = flat && form.outHeight * form.outWidth < 3 && stored?.suitsGemv !== false
+  const quantized = stored && packQuantized(s, stored, source, isGemv)
+  const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const groupBytes = quantized?.groupBytes ?? Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]! * 4
   const call = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, bias, biasOffset, holes, parameters } = placement
@@ -112,12 +113,12 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
       winograd(s, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
-    if (flat && form.outHeight * form.outWidth < 3) {
+    if (isGemv) {
       const more = quantized && quantizedArguments(s, quantized, false)
       for (let n = 0; n < form.batch; n++) {
         s.emit({
           kind: 'template',
-          template: more ? 'f32_qcw_gemv_1x24' : 'f32_gemv_1x32',
+          template: more ? 'f32_qcw_gemv_1x16' : 'f32_gemv_1x32',
           args: [
             address(x, (n * xs.image) / 4),
             { buffer: weights, offset: 0 },

@@ -138,12 +138,13 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     blocked: { extent: g.N, stride: g.rhs.column, width: 8 },
     inner: { extents: [g.K], strides: [g.rhs.row] },
   }
-  const quantized = stored && packQuantized(s, stored, source)
+  const isGemv = g.M < 3 && stored?.suitsGemv !== false
+  const quantized = stored && packQuantized(s, stored, source, isGemv)
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const call = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
-    const more = quantized && quantizedArguments(s, quantized, g.M >= 3)
+    const more = quantized && quantizedArguments(s, quantized, !isGemv)
     const common = {
       holes: { ...holes, ...more?.holes },
       reads: [g.lhs.access.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
@@ -152,7 +153,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     }
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = aux.strides as [number, number]
-    if (g.M >= 3) {
+    if (!isGemv) {
       s.emit({
         ...common,
         kind: 'template',
@@ -177,7 +178,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
       s.emit({
         ...common,
         kind: 'template',
-        template: more ? 'f32_qcw_gemv_1x24' : 'f32_gemv_1x32',
+        template: more ? 'f32_qcw_gemv_1x16' : 'f32_gemv_1x32',
         args: [
           address(g.lhs.access, n * g.lhs.batch),
           { buffer: weights, offset: n * batchWeights },

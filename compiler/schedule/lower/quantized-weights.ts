@@ -6,7 +6,7 @@ import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import { contiguous } from '../access.ts'
-import { packedLength, packIntegers, type PackSource } from '../pack.ts'
+import { packDigits, packedLength, packIntegers, type PackSource } from '../pack.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { flag, inBlocks } from './template.ts'
@@ -17,6 +17,8 @@ export interface QuantizedWeights {
   readonly access: Access
   /** Whether 4 bits hold them. */
   readonly half: boolean
+  /** Whether they are what `f32_qcw_gemv_1x16` takes: none is −128. */
+  readonly suitsGemv: boolean
   /** For each output channel. */
   readonly scales: readonly number[]
 }
@@ -32,7 +34,7 @@ export function quantizedWeights(s: Scheduler, value: Value, axis: number): Quan
   const [low, high] = half ? [-8, 7] : [-128, 127]
   if (integers.some((q) => q < low || q > high)) return undefined
   const buffer = s.constantBuffer('i8', new Uint8Array(Int8Array.from(integers).buffer))
-  return { access: contiguous(buffer, value.type.shape), half, scales }
+  return { access: contiguous(buffer, value.type.shape), half, suitsGemv: !integers.includes(-128), scales }
 }
 
 /** The same packed as a template reads it. */
@@ -50,14 +52,23 @@ export interface PackedWeights {
 const floatBuffer = (s: Scheduler, values: Float32Array): Buffer =>
   s.constantBuffer('f32', new Uint8Array(values.buffer))
 
+/** What the gemv's sums are times the weights'. */
+const gemvUnit = 2 ** -24
+
 /** `source` goes over the weights' access. */
-export function packQuantized(s: Scheduler, { half, scales }: QuantizedWeights, source: PackSource): PackedWeights {
-  const weights = packIntegers(s, source, half)
+export function packQuantized(
+  s: Scheduler,
+  { half, scales }: QuantizedWeights,
+  source: PackSource,
+  forGemv: boolean,
+): PackedWeights {
+  const weights = forGemv ? packDigits(s, source, half) : packIntegers(s, source, half)
+  const units = forGemv ? scales.map((scale) => scale * gemvUnit) : scales
   const groups = elementCount(source.outer.extents)
   return {
     weights,
     groupBytes: weights.length / groups,
-    scales: floatBuffer(s, inBlocks(scales, groups, source.blocked.width)),
+    scales: floatBuffer(s, inBlocks(units, groups, source.blocked.width)),
     half,
     rows: elementCount(source.inner.extents),
   }

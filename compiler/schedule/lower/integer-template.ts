@@ -33,6 +33,8 @@ export interface IntegerSite {
   readonly dtype: 'i8' | 'u8'
   /** Σ of the weights of each output channel. */
   readonly sums: readonly number[]
+  /** The largest Σ of the weights' magnitudes of an output channel. */
+  readonly most: number
   readonly call: (placement: IntegerPlacement, nodes: readonly string[]) => void
 }
 
@@ -45,7 +47,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
     (channels === 1 || write.strides[last] === 1) &&
     ['i8', 'u8', 'i32', 'f32'].includes(write.buffer.dtype)
   const emit: Pending['emit'] = (post, write, nodes) => {
-    const epilogue = writable(write) ? planIntegerEpilogue(post, channels) : undefined
+    const epilogue = writable(write) ? planIntegerEpilogue(post, channels, 255 * site.most) : undefined
     if (!epilogue) {
       const temporary = s.allocate(type)
       emit({ expr: arg(0, type.dtype), reads: [] }, temporary, nodes)

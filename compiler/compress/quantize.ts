@@ -5,6 +5,7 @@ import type { Accuracy, Metric, QuantizationReport } from '../core/quantization-
 import { choose } from '../core/random.ts'
 import { runPasses } from '../passes/index.ts'
 import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
+import { compensated } from './compensate.ts'
 import { layerErrors, type LayerError } from './correct-bias.ts'
 import { equalize } from './equalize.ts'
 import { layersOf, type Layer } from './layers.ts'
@@ -21,9 +22,10 @@ import {
 import { planOf, type Plan } from './plan.ts'
 import { chooseRange, type Choice } from './range.ts'
 import { reportOf } from './report.ts'
-import { rewrite, type Decisions } from './rewrite.ts'
+import { rewrite, weightsOf, type Decisions } from './rewrite.ts'
 import { bisect, ranking, sensitivities } from './search.ts'
-import type { Bits } from './weights.ts'
+import { secondMoments } from './second-moments.ts'
+import type { Bits, QuantizedWeights } from './weights.ts'
 
 export interface QuantizeOptions {
   /** `int8` stores activations and weights as integers, `weights` only the weights. */
@@ -54,6 +56,8 @@ export interface Quantized {
 /** Samples on which layers are ranked, and trials where there is no validation: their noise shows on a few. */
 const rankingSamples = 32
 const judgingSamples = 100
+/** Samples from which it is learnt which inputs of a layer go together. */
+const momentSamples = 64
 
 /** Weights of fewer products for each result, or of fewer channels, keep 8 bits: they are few, and an error in one shows. */
 const fewProducts = 32
@@ -120,11 +124,11 @@ class Study {
       w!.tensor.data.length >= fewProducts * w!.channels && w!.channels >= fewChannels
     const narrow = narrows && { narrow: new Set(smallest.filter(isNarrow)) }
     // What was found for weights of 4 bits does not hold for those of 8.
-    const corrections = shared.corrections && new Map([...shared.corrections].filter(([l]) => smallest.includes(l)))
-    return {
-      plan,
-      decisions: { ...narrow, ...shared, ...(corrections && { corrections }), parameters: this.parameters(plan) },
-    }
+    const only = <T>(found: ReadonlyMap<Layer, T>): Map<Layer, T> =>
+      new Map([...found].filter(([layer]) => smallest.includes(layer)))
+    const { corrections, weights } = shared
+    const found = { ...(corrections && { corrections: only(corrections) }), ...(weights && { weights: only(weights) }) }
+    return { plan, decisions: { ...narrow, ...found, parameters: this.parameters(plan) } }
   }
 
   private sources({ stored, moved }: Plan): Value[] {
@@ -180,6 +184,14 @@ class Study {
     return { layers, plan, decisions, graph, accuracy, noise }
   }
 
+  /** The weights of a trial rounded so that errors make up for each other on the samples. */
+  async compensated({ plan, decisions }: Trial): Promise<Map<Layer, QuantizedWeights>> {
+    const { graph, calibration, options, progress } = this
+    const samples = calibration.slice(0, momentSamples)
+    const moments = await secondMoments(graph, plan.layers, samples, options.executor, progress)
+    return new Map([...moments].map(([layer, own]) => [layer, compensated(layer, own, weightsOf(decisions, layer))]))
+  }
+
   async errors(trial: Trial): Promise<Map<Layer, LayerError>> {
     const { graph, calibration, options, progress } = this
     return layerErrors(graph, trial.plan, trial.decisions, calibration, options.executor, progress)
@@ -227,8 +239,9 @@ function closer(a: Trial, b: Trial): Trial {
 }
 
 /**
- * The graph with its weights, and in mode `int8` its activations, as integers that are dequantized where they are read. Biases are corrected where that helps; with `maxDrop` as many layers stay in f32 as it takes. A501 where the
- * samples do not suffice or nothing can be quantized.
+ * The graph with its weights, and in mode `int8` its activations, as integers that are dequantized where they are read.
+ * Biases are corrected, and weights alone rounded with care, where that helps; with `maxDrop` as many layers stay in f32
+ * as it takes. A501 where the samples do not suffice or nothing can be quantized.
  */
 export async function quantize(source: Graph, options: QuantizeOptions): Promise<Quantized> {
   check(source, options)
@@ -264,14 +277,17 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   }
   let errors: ReadonlyMap<Layer, LayerError> = new Map()
   if (calibration.length > 0) {
+    if (options.mode === 'weights') {
+      const weights = await study.compensated(trial)
+      if (weights.size > 0) consider('rounding that makes up for errors', await study.try(layers, { weights }))
+    }
     errors = await study.errors(trial)
     const corrections = new Map([...errors].map(([layer, { shift }]) => [layer, shift]))
-    consider('bias correction', await study.try(layers, { corrections }))
+    consider('bias correction', await study.try(layers, { ...trial.decisions, corrections }))
   }
   const fits = ({ accuracy }: Trial): boolean => maxDrop === undefined || accuracy!.drop <= maxDrop
 
-  const { corrections } = trial.decisions
-  const shared = corrections ? { corrections } : {}
+  const shared = trial.decisions
   const over = !fits(trial)
   const found = over || options.sensitivity ? await study.sensitivities(layers, shared) : new Map<Layer, number>()
   if (over) {

@@ -16,6 +16,8 @@ interface Judge {
   readonly preprocess?: PreprocessOptions
   readonly metric: Metric
   readonly allowed: number
+  /** Weights alone are integers, of so many bits. */
+  readonly bits?: 4 | 8
   /** Layers may be left in f32 to keep what is allowed. */
   readonly search?: boolean
 }
@@ -65,9 +67,17 @@ function halves({ samples, labels }: Dataset, first: number): [Dataset, Dataset]
   return [part(0, first), part(first)]
 }
 
+const weightsOnly = ['mlperf-kws-float-bn', 'fashion-cnn', 'bert-tiny-sms-static']
+const all: readonly (Judge & { readonly form: string })[] = [
+  ...judges.map((judge) => ({ ...judge, form: 'int8' })),
+  ...judges
+    .filter(({ model }) => weightsOnly.includes(model))
+    .map((judge) => ({ ...judge, bits: 4 as const, allowed: 0.01, form: 'weights of 4 bits' })),
+]
+
 describe.skipIf(root === undefined)('real models', () => {
-  it.each(judges)('$model loses no more than $allowed of $metric', { timeout: 600_000 }, async (judge) => {
-    const { model, dims, calibration, validation, preprocess, metric, allowed, search } = judge
+  it.each(all)('$model, $form, loses no more than $allowed of $metric', { timeout: 600_000 }, async (judge) => {
+    const { model, dims, calibration, validation, preprocess, metric, allowed, search, bits } = judge
     if (!existsSync(calibration)) return
     const { graph } = importModel(readFileSync(join(root!, model, 'model.onnx')), { ...(dims && { dims }) })
     const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
@@ -77,7 +87,8 @@ describe.skipIf(root === undefined)('real models', () => {
       ? halves(all, all.samples.length > 500 ? 300 : 200)
       : [all, await readDataset(validation, inputs, { preprocess })]
     const { quantization } = await quantize(graph, {
-      ...{ mode: 'int8', calibration: seen.samples, metric, maxDrop: search ? allowed : undefined },
+      ...(bits ? { mode: 'weights', bits } : { mode: 'int8' }),
+      ...{ calibration: seen.samples, metric, maxDrop: search ? allowed : undefined },
       validation: { samples: unseen.samples, labels: unseen.labels },
     })
     expect(quantization.accuracy!.drop).toBeLessThanOrEqual(allowed)

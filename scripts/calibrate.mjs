@@ -106,12 +106,12 @@ async function calibrate(target) {
   const weights = run('f32_winograd_weights')
   const [weight] = note(
     'winograd, weights',
-    [16, 32, 64].map((C) => [[C], measure(() => weights(w, u, C, C * 32 + 64))]),
+    [4, 16, 32, 64].map((C) => [[C], measure(() => weights(w, u, C, C * 32 + 64))]),
   )
   const input = run('f32_winograd_input')
   const [channel] = note(
     'winograd, input',
-    grid([4, 16], [16, 32, 64]).map(([TW, C]) => {
+    grid([4, 16], [4, 16, 32, 64]).map(([TW, C]) => {
       const call = () => input(x, v, TW, C, (2 * TW + 2) * C * 4, C * 4, TW * C * 4 + 64)
       return [[(TW * C) / 4], measure(call)]
     }),
@@ -119,7 +119,7 @@ async function calibrate(target) {
   const whole = run('f32_winograd_3x3')
   const [quad, plane] = note(
     'winograd, products and output',
-    grid([4, 8, 16], [16, 32, 64], [16, 64]).map(([side, C, CO]) => {
+    grid([4, 8, 16], [4, 8, 16, 32, 64], [8, 64]).map(([side, C, CO]) => {
       const [pixel, out] = [C * 4, CO * 4]
       const rows = [(2 * side + 2) * pixel, pixel, 2 * side * out, out, 2 * side * out, out]
       const call = () => whole(x, w, b, y, y, u, v, place[5] + page * 30, side, side, side, C, CO, 0, ...rows, 0, 0)

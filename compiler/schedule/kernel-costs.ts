@@ -2,36 +2,36 @@
 export const kernelCosts = {
   simd: {
     igemm: {
-      tile: 5.03,
-      step: 1.41,
+      tile: 13.6,
+      step: 1.71,
     },
     gemv: {
       columns: 24,
-      row: 2.53,
-      step: 1.2,
+      row: 5.2,
+      step: 1.44,
     },
     winograd: {
-      weight: 9.68,
-      channel: 5.01,
-      tile: 68,
-      step: 19.8,
+      weight: 12.3,
+      channel: 6.87,
+      tile: 77.4,
+      step: 29.3,
     },
   },
   'relaxed-simd': {
     igemm: {
-      tile: 3.52,
-      step: 1.24,
+      tile: 9.7,
+      step: 1.41,
     },
     gemv: {
       columns: 32,
-      row: 3.93,
-      step: 1.35,
+      row: 5.37,
+      step: 1.57,
     },
     winograd: {
-      weight: 11.6,
-      channel: 4.86,
-      tile: 0,
-      step: 21.1,
+      weight: 16.4,
+      channel: 6.33,
+      tile: 69.4,
+      step: 21.8,
     },
   },
 } as const

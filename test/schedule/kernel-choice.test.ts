@@ -15,6 +15,6 @@ describe('prefersWinograd', () => {
     expect(prefersWinograd(16, 64, 64)).toBe(true)
     expect(prefersWinograd(256, 16, 16)).toBe(true)
     expect(prefersWinograd(1, 64, 64)).toBe(false)
-    expect(prefersWinograd(256, 4, 8)).toBe(false)
+    expect(prefersWinograd(4, 16, 16)).toBe(false)
   })
 })

@@ -14,6 +14,7 @@ import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
 import {
   dequantizePacked,
   expandWeights,
+  floatWeights,
   packQuantized,
   quantizedArguments,
   quantizedWeights,
@@ -100,7 +101,9 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
   // Whatever a pixel needs is one run: a row of a matrix.
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
-  const isGemv = flat && form.outHeight * form.outWidth < 3 && stored?.suitsGemv !== false
+  const line = flat && (form.outHeight === 1 || form.outWidth === 1)
+  const isGemv =
+    line && (stored ?? floatWeights).prefersGemv(form.outHeight * form.outWidth, outputs, form.kernelWidth * perGroup)
   const quantized = stored && packQuantized(s, stored, source, isGemv)
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const groupBytes = quantized?.groupBytes ?? Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]! * 4

@@ -9,7 +9,13 @@ import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
-import { packQuantized, quantizedArguments, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
+import {
+  floatWeights,
+  packQuantized,
+  quantizedArguments,
+  quantizedWeights,
+  type QuantizedWeights,
+} from './quantized-weights.ts'
 import { address, bandOf, pendingTemplate, wideBandBytes, type Placement } from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
@@ -138,7 +144,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     blocked: { extent: g.N, stride: g.rhs.column, width: 8 },
     inner: { extents: [g.K], strides: [g.rhs.row] },
   }
-  const isGemv = g.M < 3 && stored?.suitsGemv !== false
+  const isGemv = (stored ?? floatWeights).prefersGemv(g.M, g.N, g.K)
   const quantized = stored && packQuantized(s, stored, source, isGemv)
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K

@@ -8,8 +8,15 @@ import { toNumbers } from '../../core/tensor.ts'
 import { contiguous } from '../access.ts'
 import { packDigits, packedLength, packIntegers, type PackSource } from '../pack.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
+import { prefersGemv } from '../kernel-choice.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { flag, inBlocks } from './template.ts'
+
+/** More rows repay expanding weights once for four of them. */
+const mostGemvRows = 2
+
+/** What is asked of weights that are not quantized. */
+export const floatWeights = { prefersGemv }
 
 /** Constant weights of a product that are integers in memory, which its kernel makes floats of. */
 export interface QuantizedWeights {
@@ -17,8 +24,8 @@ export interface QuantizedWeights {
   readonly access: Access
   /** Whether 4 bits hold them. */
   readonly half: boolean
-  /** Whether they are what `f32_qcw_gemv_1x16` takes: none is −128. */
-  readonly suitsGemv: boolean
+  /** Whether a product of these extents is faster, and possible, by the gemv. */
+  readonly prefersGemv: typeof prefersGemv
   /** For each output channel. */
   readonly scales: readonly number[]
 }
@@ -34,7 +41,9 @@ export function quantizedWeights(s: Scheduler, value: Value, axis: number): Quan
   const [low, high] = half ? [-8, 7] : [-128, 127]
   if (integers.some((q) => q < low || q > high)) return undefined
   const buffer = s.constantBuffer('i8', new Uint8Array(Int8Array.from(integers).buffer))
-  return { access: contiguous(buffer, value.type.shape), half, suitsGemv: !integers.includes(-128), scales }
+  // The sums of `f32_qcw_gemv_1x16` have no room for −128.
+  const suits = integers.includes(-128) ? () => false : (M: number) => M <= mostGemvRows
+  return { access: contiguous(buffer, value.type.shape), half, prefersGemv: suits, scales }
 }
 
 /** The same packed as a template reads it. */

@@ -75,7 +75,8 @@ function narrowScales(weights: Weights): Float32Array {
       errors[c] = errors[c]! + error * error
     })
     errors.forEach((error, c) => {
-      if (error < least[c]!) [least[c], scales[c]] = [error, tried[c]!]
+      // The first stays where an error is no number.
+      if (error < least[c]! || scales[c] === 0) [least[c], scales[c]] = [error, tried[c]!]
     })
   }
   return scales

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { quantizeWeights } from '../../compiler/compress/weights.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { Random } from '../support/random.ts'
+import { b } from './networks.ts'
+
+const columns = (values: readonly (readonly number[])[]) => {
+  const [rows, channels] = [values[0]!.length, values.length]
+  const flat = Array.from({ length: rows * channels }, (_, i) => values[i % channels]![Math.floor(i / channels)]!)
+  const tensor = tensorOf('f32', [rows, channels], flat)
+  return { operand: 1, value: b.constant(tensor), tensor, axis: 1, resultAxis: 1, channels }
+}
+
+/** The weights of each channel as they come back. */
+const stored = (values: readonly (readonly number[])[]): number[][] => {
+  const { data, scales } = quantizeWeights(columns(values), { bits: 4 })
+  return values.map((channel, c) => channel.map((_, row) => data[row * values.length + c]! * scales[c]!))
+}
+
+describe('weights of 4 bits', () => {
+  it('are exact where they lie on sixteen steps, whichever sign the largest has', () => {
+    const steps = Array.from({ length: 16 }, (_, i) => (i - 8) / 4)
+    const mirrored = steps.map((v) => -v * 3)
+    expect(stored([steps, mirrored])).toEqual([steps, mirrored])
+  })
+
+  it('cut off what is rare for the sake of all others', () => {
+    const random = new Random(4)
+    const many = Array.from({ length: 400 }, () => random.float() - 0.5)
+    const [channel] = stored([[0.8, ...many]])
+    expect(Math.abs(channel![0]!)).toBeLessThan(0.75)
+    const error = channel!.slice(1).reduce((sum, v, i) => sum + (v - many[i]!) ** 2, 0) / 400
+    expect(error).toBeLessThan((0.8 / 8) ** 2 / 12)
+  })
+
+  it('of nothing, or with what is no number, leave other channels as they are', () => {
+    const steps = Array.from({ length: 16 }, (_, i) => (i - 8) / 4)
+    const none = steps.map(() => 0)
+    const broken = steps.with(3, NaN)
+    const tiny = steps.map((v) => v * 1e-40)
+    const [first, second, third, last] = stored([none, broken, tiny, steps])
+    expect(first!.every((v) => v === 0)).toBe(true)
+    expect(second!.with(3, NaN)).toEqual(broken)
+    expect(third!.every((v) => Math.abs(v) < 1e-29)).toBe(true)
+    expect(last).toEqual(steps)
+  })
+})

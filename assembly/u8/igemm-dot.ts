@@ -13,7 +13,7 @@ import { finish, wide } from './store'
  * b       i32 sums to start from [group][CO / 8][2][8], for x and for flipped x
  * c       vectors that the hole reads, `vectors` bytes for every 4 channels
  * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
- * scratch is for `u8_igemm_i16_2x8`.
+ * scratch is for `u8_igemm_i16_4x8`.
  * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).
  * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
  */
@@ -51,6 +51,7 @@ export function u8_igemm_dot_4x8(
   auxpix: i32,
   flip: i32,
   scratch: usize,
+  strip: i32,
 ): void {
   const mask = i32x4.splat(flip)
   const start = (flip >>> 26) & 32

@@ -129,7 +129,11 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       ],
       macs: g.width * outputs * inputs,
     })
-  const scratchBytes = rows * columns * Math.ceil(inputs / runStep) * blockChannels * runStep * 2
+  const run = joined ? columns * inputs : inputs
+  const taps = joined ? rows : rows * columns
+  const pixelBytes = (taps - 1) * Math.ceil(run / 2) * 4 + Math.ceil(run / 8) * 16
+  const strip = Math.min(Math.ceil((g.height * g.width) / 4) * 4, Math.max(16, Math.floor(Number(process.env.STRIP ?? 32768) / pixelBytes / 4) * 4))
+  const scratchBytes = pixelBytes * (blockChannels + strip) + 16 + 32
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
@@ -146,7 +150,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       s.emit({
         ...common(p, nodes),
         writes: [p.write.buffer, scratch],
-        template: 'u8_igemm_i16_2x8',
+        template: 'u8_igemm_i16_4x8',
         dot: 'u8_igemm_dot_4x8',
         args: [
           ...leading(p, n),
@@ -176,6 +180,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           u.pixel,
           { flip: x.buffer.dtype },
           { buffer: scratch, offset: 0 },
+          strip,
         ],
         macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
       })

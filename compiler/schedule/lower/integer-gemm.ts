@@ -133,7 +133,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const taps = joined ? rows : rows * columns
   const pixelBytes = (taps - 1) * Math.ceil(run / 2) * 4 + Math.ceil(run / 8) * 16
   const strip = Math.min(Math.ceil((g.height * g.width) / 4) * 4, Math.max(16, Math.floor(Number(process.env.STRIP ?? 32768) / pixelBytes / 4) * 4))
-  const scratchBytes = pixelBytes * (blockChannels + strip) + 16 + 32
+  const scratchBytes = pixelBytes * (blockChannels + strip) + 128 + 16 + 32
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {

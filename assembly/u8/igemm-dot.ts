@@ -153,41 +153,44 @@ export function u8_igemm_dot_4x8(
             r2 += xrow
             r3 += xrow
           }
-          let q0 = yp
-          let q1 = q0 + ypix
-          let q2 = q1 + ypix
-          let q3 = q2 + ypix
-          let u0 = up
-          let u1 = u0 + auxpix
-          let u2 = u1 + auxpix
-          let u3 = u2 + auxpix
-          if (yc + 4 <= OW) {
-            yp = q3 + ypix
-            up = u3 + auxpix
-            yc += 4
-            if (yc == OW) {
+          finish(yp, up, element, c00, c01, cn, vectors, table, channels)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+          if (left > 1) {
+            finish(yp, up, element, c10, c11, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
               yc = 0
               yp += yskip
               up += uskip
             }
-          } else {
-            u1 = next(up, left > 1, auxpix, ++yc == OW, uskip)
-            q1 = next(yp, left > 1, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
-            u2 = next(u1, left > 2, auxpix, ++yc == OW, uskip)
-            q2 = next(q1, left > 2, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
-            u3 = next(u2, left > 3, auxpix, ++yc == OW, uskip)
-            q3 = next(q2, left > 3, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
-            up = next(u3, true, auxpix, ++yc == OW, uskip)
-            yp = next(q3, true, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
           }
-          finish(q0, u0, element, c00, c01, cn, vectors, table, channels)
-          finish(q1, u1, element, c10, c11, cn, vectors, table, channels)
-          finish(q2, u2, element, c20, c21, cn, vectors, table, channels)
-          finish(q3, u3, element, c30, c31, cn, vectors, table, channels)
+          if (left > 2) {
+            finish(yp, up, element, c20, c21, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 3) {
+            finish(yp, up, element, c30, c31, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
         }
         wn += block
         bn += 64

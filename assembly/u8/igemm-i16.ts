@@ -49,9 +49,7 @@ export function u8_igemm_i16_4x8(
   const bytes = taps * tap
   // What the last store of a pixel overruns is not the next one's.
   const row = bytes - tap + (((run + 7) << 1) & ~15)
-  const sums = scratch
-  const weights = scratch + 128
-  const gathered = weights + (bytes << 3) + 32
+  const gathered = scratch + (bytes << 3) + 32
   const pixels = OH * OW
   const xskip = sy - OW * step
   const yskip = yrow - OW * ypix
@@ -76,7 +74,7 @@ export function u8_igemm_i16_4x8(
       let bn = b
       let cn = c
       for (let n = 0; n < CO; n += 8) {
-        wn = expandPairs(weights, wn, taps, run)
+        wn = expandPairs(scratch, wn, taps, run)
         let yp = y + down * yrow + across * ypix + (n << size)
         let up = aux + down * auxrow + across * auxpix + n * element
         let yc = across
@@ -96,7 +94,7 @@ export function u8_igemm_i16_4x8(
           let c21 = b1
           let c30 = b0
           let c31 = b1
-          let p = weights
+          let p = scratch
           let r0 = a
           let r1 = a1
           let r2 = a2
@@ -123,17 +121,37 @@ export function u8_igemm_i16_4x8(
             p += 32
           } while (r0 < end)
           a = a3 + row
-          v128.store(sums, c00)
-          v128.store(sums, c01, 16)
-          v128.store(sums, c10, 32)
-          v128.store(sums, c11, 48)
-          v128.store(sums, c20, 64)
-          v128.store(sums, c21, 80)
-          v128.store(sums, c30, 96)
-          v128.store(sums, c31, 112)
-          const last = sums + (min(left, 4) << 5)
-          for (let from = sums; from < last; from += 32) {
-            finish(yp, up, element, v128.load(from), v128.load(from, 16), cn, vectors, table, CO - n)
+          // inline finish
+          finish(yp, up, element, c00, c01, cn, vectors, table, CO - n)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+          if (left > 1) {
+            finish(yp, up, element, c10, c11, cn, vectors, table, CO - n)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 2) {
+            finish(yp, up, element, c20, c21, cn, vectors, table, CO - n)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 3) {
+            finish(yp, up, element, c30, c31, cn, vectors, table, CO - n)
             yp += ypix
             up += auxpix
             if (++yc == OW) {

@@ -3,7 +3,7 @@ import type { TensorType } from '../../core/tensor.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
+import { blockChannels, pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
@@ -20,7 +20,6 @@ interface IntegerWeights {
   readonly joined: boolean
 }
 
-const blockChannels = 8
 const runStep = 4
 /** So few rows leave most of a tile of four pixels to repetitions. */
 const mostGemvRows = 2
@@ -133,7 +132,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const taps = joined ? rows : rows * columns
   const pixelBytes = (taps - 1) * Math.ceil(run / 2) * 4 + Math.ceil(run / 8) * 16
   const strip = Math.min(Math.ceil((g.height * g.width) / 4) * 4, Math.max(16, Math.floor(Number(process.env.STRIP ?? 32768) / pixelBytes / 4) * 4))
-  const scratchBytes = pixelBytes * (blockChannels + strip) + 128 + 16 + 32
+  const scratchBytes = pixelBytes * (blockChannels + strip) + 16 + 32
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {

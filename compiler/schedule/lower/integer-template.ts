@@ -35,6 +35,9 @@ export interface IntegerSite {
   readonly call: (placement: IntegerPlacement, nodes: readonly string[]) => void
 }
 
+/** Channels whose sums are finished together. */
+export const blockChannels = 8
+
 const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
 
 /** A pending kernel around an integer template: what its epilogue can't do becomes a nest behind it. */
@@ -60,6 +63,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
       wide: flag(byteSize(dtype) === 4),
       signed: flag(dtype === 'i8'),
       signed_input: flag(site.dtype === 'i8'),
+      ragged: flag((channels / site.groups) % blockChannels !== 0),
     }
     const { vectors, vectorBytes } = vectorBuffer(s, site, epilogue)
     const bias = biasBuffer(s, site, epilogue)
@@ -73,7 +77,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
 /** Channels of a group rounded up to whole blocks, and what stands at each place: a channel or nothing. */
 function channelPlaces({ channels, groups }: IntegerSite): readonly (number | undefined)[] {
   const perGroup = channels / groups
-  const padded = Math.ceil(perGroup / 8) * 8
+  const padded = Math.ceil(perGroup / blockChannels) * blockChannels
   return Array.from({ length: groups * padded }, (_, i) =>
     i % padded < perGroup ? Math.floor(i / padded) * perGroup + (i % padded) : undefined,
   )

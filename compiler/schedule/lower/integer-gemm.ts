@@ -83,6 +83,8 @@ export interface IntegerGemm {
   readonly nextPixel: number
   readonly tapDown: number
   readonly tapAcross: number
+  /** Where `u8_winograd_i16_3x3` can be the partner: its strip and scratch. */
+  readonly winograd?: { readonly strip: number; readonly scratchBytes: number } | undefined
   /** Strides of a result access, in elements. */
   readonly place: (access: Access) => { readonly image: number; readonly row: number; readonly pixel: number }
 }
@@ -145,11 +147,11 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     for (let n = 0; n < images; n++) {
-      const scratch = s.newBuffer('i8', scratchBytes)
+      const scratch = s.newBuffer('i8', g.winograd?.scratchBytes ?? scratchBytes)
       s.emit({
         ...common(p, nodes),
         writes: [p.write.buffer, scratch],
-        template: 'u8_igemm_i16_4x8',
+        template: g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8',
         dot: 'u8_igemm_dot_4x8',
         args: [
           ...leading(p, n),
@@ -179,7 +181,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           u.pixel,
           { flip: x.buffer.dtype },
           { buffer: scratch, offset: 0 },
-          strip,
+          g.winograd?.strip ?? strip,
         ],
         macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
       })

@@ -53,9 +53,10 @@ function extract(wasm, name) {
     (functions.length !== imported.length + 1 && 'calls a function that was not inlined') ||
     (module.getNumGlobals() > 0 && 'uses a global') ||
     (module.getNumDataSegments() > 0 && 'has static data') ||
-    imported.filter((f) => f.module !== 'hole').map((f) => `imports ${f.module}.${f.base}`)[0]
+    imported.filter((f) => !['hole', 'template'].includes(f.module)).map((f) => `imports ${f.module}.${f.base}`)[0]
   if (complaint) throw new Error(`template ${name} ${complaint}`)
-  const info = { params: types(main.params), results: types(main.results), holes: imported.map((f) => f.base) }
+  const holes = imported.filter((f) => f.module === 'hole').map((f) => f.base)
+  const info = { params: types(main.params), results: types(main.results), holes }
   const bytes = Buffer.from(module.emitBinary()).toString('base64')
   module.dispose()
   return { info, bytes }

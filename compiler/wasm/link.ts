@@ -2,7 +2,7 @@ import { formatExpr, parts, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import { requantizeArguments } from '../schedule/integer-epilogue.ts'
-import type { TemplateName } from '../schedule/templates.generated.ts'
+import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { isStraight, type StraightBody } from './inline.ts'
 import {
   FunctionBuilder,
@@ -90,15 +90,27 @@ export class Linker {
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
     for (const { name: local, module, base } of infos) {
-      if (module !== 'hole' || base === null) continue
+      if (!module || base === null) continue
       source.removeFunction(local)
-      this.fill(source, local, base, holes[base]!)
+      if (module === 'hole') this.fill(source, local, base, holes[base]!)
+      else this.call(source, local, base as TemplateName, holes)
     }
     const main = infos.find((f) => !f.module)!
-    if (Object.keys(holes).length > 0) source.runPasses(passes)
+    if (infos.length > 1) source.runPasses(passes)
     const info = binaryen.getFunctionInfo(source.getFunction(main.name))
     this.m.addFunction(name, info.params, info.results, info.vars, this.m.copyExpression(info.body))
     source.dispose()
+  }
+
+  /** Adds the function that stands for another template, with those of the holes that it has. */
+  private call(source: Module, name: string, template: TemplateName, holes: Readonly<Record<string, Expr>>): void {
+    const { binaryen } = this
+    const { params, holes: own } = templates[template]
+    const linked = this.link(template, Object.fromEntries(own.map((hole) => [hole, holes[hole]!])))
+    const type = binaryen.createType(params.map((p) => binaryen[p]))
+    source.addFunctionImport(linked, 'template', linked, type, binaryen.none)
+    const args = params.map((p, i) => source.local.get(i, binaryen[p]))
+    source.addFunction(name, type, binaryen.none, [], source.call(linked, args, binaryen.none))
   }
 
   /** Adds the function that stands for a hole of `source`. Mathematical functions stay imports, or they would be inlined. */

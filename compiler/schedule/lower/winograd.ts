@@ -25,10 +25,10 @@ function hasTiles(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
     node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
     outHeight % 2 === 0 &&
     outWidth % 2 === 0 &&
-    (outHeight * outWidth) / 4 >= fewestTiles &&
-    channels >= 16 &&
+    (outHeight * outWidth) / 4 >= Number(process.env.TILES ?? fewestTiles) &&
+    channels >= 8 &&
     outputs % 8 === 0 &&
-    outputs >= 16
+    outputs >= 8
   )
 }
 
@@ -38,7 +38,7 @@ export function suitsWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm
 }
 
 /** Bytes of transformed input that a strip of tiles may take. */
-const stripBytes = 1 << 16
+const stripBytes = 1 << 15
 
 /** Channels of which 4 · 9 · 255 · 128 times as much stays below 2³¹. */
 const mostChannels = 1827

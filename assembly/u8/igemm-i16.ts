@@ -1,5 +1,26 @@
-import { expandPairs, load8 } from './extend'
 import { finish, wide } from './store'
+
+// @ts-ignore: decorator
+@external('template', 'u8_gather_taps')
+declare function gatherTaps(
+  x: usize,
+  to: usize,
+  row: i32,
+  count: i32,
+  across: i32,
+  OW: i32,
+  KH: i32,
+  KW: i32,
+  run: i32,
+  step: i32,
+  xskip: i32,
+  xrow: i32,
+  xcol: i32,
+): void
+
+// @ts-ignore: decorator
+@external('template', 'i8_pair_weights')
+declare function pairWeights(from: usize, to: usize, taps: i32, run: i32): void
 
 /**
  * The same as `u8_igemm_dot_4x8` by the dot product of two i16, which every engine computes exactly. Operands and packing
@@ -47,6 +68,7 @@ export function u8_igemm_i16_4x8(
   const taps = KH * KW
   const tap = ((run + 1) << 1) & ~3
   const bytes = taps * tap
+  const block = taps * ((run + 3) >> 2) << 5
   // What the last store of a pixel overruns is not the next one's.
   const row = bytes - tap + (((run + 7) << 1) & ~15)
   const gathered = scratch + (bytes << 3) + 32
@@ -59,22 +81,13 @@ export function u8_igemm_i16_4x8(
       const count = min(strip, pixels - done)
       const down = done / OW
       const across = done - down * OW
-      let r = x + down * sy + across * step
-      let to = gathered
-      for (let kh = 0; kh < KH; kh++) {
-        let s = r
-        for (let kw = 0; kw < KW; kw++) {
-          for (let k = 0; k < run; k += 8) gather(to + (k << 1), s + k, count, OW - across, OW, step, xskip, row)
-          to += tap
-          s += xcol
-        }
-        r += xrow
-      }
+      const first = x + down * sy + across * step
+      gatherTaps(first, gathered, row, count, across, OW, KH, KW, run, step, xskip, xrow, xcol)
       let wn = w
       let bn = b
       let cn = c
       for (let n = 0; n < CO; n += 8) {
-        wn = expandPairs(scratch, wn, taps, run)
+        pairWeights(wn, scratch, taps, run)
         let yp = y + down * yrow + across * ypix + (n << size)
         let up = aux + down * auxrow + across * auxpix + n * element
         let yc = across
@@ -161,6 +174,7 @@ export function u8_igemm_i16_4x8(
             }
           }
         }
+        wn += block
         bn += 64
         cn += vectors << 1
       }
@@ -171,23 +185,5 @@ export function u8_igemm_i16_4x8(
     c += cg
     y += yg
     aux += auxg
-  }
-}
-
-/** Eight bytes of each of `count` pixels as i16, `row` bytes apart; the first `left` pixels stand before the end of a row. */
-// @ts-ignore: decorator
-@inline
-function gather(to: usize, from: usize, count: i32, left: i32, OW: i32, step: i32, skip: i32, row: i32): void {
-  for (;;) {
-    let n = min(left, count)
-    count -= n
-    do {
-      v128.store(to, load8(from))
-      from += step
-      to += row
-    } while (--n)
-    if (count == 0) break
-    from += skip
-    left = OW
   }
 }

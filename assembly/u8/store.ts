@@ -1,4 +1,5 @@
 import { storeLanes } from '../f32/store'
+import { ragged } from '../ragged'
 
 // @ts-ignore: decorator
 @external('hole', 'requantize')
@@ -13,11 +14,6 @@ export declare function wide(): bool
 // @ts-ignore: decorator
 @external('hole', 'signed')
 declare function signed(): bool
-
-/** Whether there are blocks of fewer than eight channels: a constant of the site. */
-// @ts-ignore: decorator
-@external('hole', 'ragged')
-declare function ragged(): bool
 
 /**
  * Finishes the sums of eight channels and stores the first `count` of the results: as bytes, or as
@@ -42,18 +38,26 @@ export function finish(
   const r1 = requantize(c1, channels + vectors, aux + (element << 2), table)
   if (wide()) {
     if (ragged()) {
-      storeLanes(y, r0, count)
-      if (count > 4) storeLanes(y + 16, r1, count - 4)
-    } else {
-      v128.store(y, r0)
-      v128.store(y, r1, 16)
+      if (count <= 4) {
+        storeLanes(y, r0, count)
+        return
+      }
     }
+    v128.store(y, r0)
+    storeLanes(y + 16, r1, count - 4)
     return
   }
   const h = i16x8.narrow_i32x4_s(r0, r1)
   const v = signed() ? i8x16.narrow_i16x8_s(h, h) : i8x16.narrow_i16x8_u(h, h)
-  if (ragged()) storeBytes(y, v, count, 8)
-  else v128.store64_lane(y, v, 0)
+  if (!ragged()) {
+    v128.store64_lane(y, v, 0)
+    return
+  }
+  if (count >= 8) {
+    v128.store64_lane(y, v, 0)
+    return
+  }
+  storeBytes(y, v, count)
 }
 
 /** The same for the sums of four channels. */
@@ -62,25 +66,26 @@ export function finish(
 export function finishFour(y: usize, aux: usize, sums: v128, channels: usize, table: usize, count: i32): void {
   const r = requantize(sums, channels, aux, table)
   if (wide()) {
-    if (ragged()) storeLanes(y, r, count)
-    else v128.store(y, r)
+    storeLanes(y, r, count)
     return
   }
   const h = i16x8.narrow_i32x4_s(r, r)
   const v = signed() ? i8x16.narrow_i16x8_s(h, h) : i8x16.narrow_i16x8_u(h, h)
-  if (ragged()) storeBytes(y, v, count, 4)
-  else v128.store32_lane(y, v, 0)
-}
-
-/** Stores the first `count` bytes (1 or more), and no more than `most`. */
-// @ts-ignore: decorator
-@inline
-function storeBytes(y: usize, v: v128, count: i32, most: i32): void {
-  if (count >= most) {
-    if (most == 8) v128.store64_lane(y, v, 0)
-    else v128.store32_lane(y, v, 0)
+  if (!ragged()) {
+    v128.store32_lane(y, v, 0)
     return
   }
+  if (count >= 4) {
+    v128.store32_lane(y, v, 0)
+    return
+  }
+  storeBytes(y, v, count)
+}
+
+/** Stores the first `count` (1 to 7) bytes. */
+// @ts-ignore: decorator
+@inline
+function storeBytes(y: usize, v: v128, count: i32): void {
   let bytes = i64x2.extract_lane(v, 0)
   do {
     store<u8>(y++, bytes as u8)

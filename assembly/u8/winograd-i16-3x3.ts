@@ -9,7 +9,7 @@ declare function transformInput(x: usize, v: usize, TH: i32, TW: i32, C: i32, xr
 declare function transformWeights(w: usize, u: usize, C: i32, plane: i32): void
 
 // @ts-ignore: decorator
-@external('template', 'i16_winograd_products')
+@external('template', 'i16_winograd_multiply')
 declare function multiply(v: usize, u: usize, m: usize, C: i32, vplane: i32, uplane: i32): void
 
 /** Bytes between planes beyond their contents: planes a power of two apart would share the lines of the cache. */

@@ -20,7 +20,17 @@ import { emitVector, loadContiguous } from './vector.ts'
 const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
 
 /** What passes make of a template once its holes are filled. */
-const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']
+const passes = [
+  'inlining',
+  'simplify-locals',
+  'precompute-propagate',
+  'optimize-instructions',
+  'remove-unused-brs',
+  'vacuum',
+  'coalesce-locals',
+  'vacuum',
+  'reorder-locals',
+]
 
 function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
@@ -89,11 +99,11 @@ export class Linker {
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
-    for (const { name: local, module, base } of infos) {
+    for (const { name: local, module, base, params } of infos) {
       if (!module || base === null) continue
       source.removeFunction(local)
       if (module === 'hole') this.fill(source, local, base, holes[base]!)
-      else this.call(source, local, base as TemplateName, holes)
+      else this.forward(source, local, base as TemplateName, params, holes)
     }
     const main = infos.find((f) => !f.module)!
     if (infos.length > 1) source.runPasses(passes)
@@ -102,15 +112,23 @@ export class Linker {
     source.dispose()
   }
 
-  /** Adds the function that stands for another template, with those of the holes that it has. */
-  private call(source: Module, name: string, template: TemplateName, holes: Readonly<Record<string, Expr>>): void {
+  /**
+   * Adds a function that calls the template `callee`, for inlining: so calls get the name that it has in the module. Of
+   * `holes` it gets those that it has.
+   */
+  private forward(
+    source: Module,
+    name: string,
+    callee: TemplateName,
+    params: number,
+    holes: Readonly<Record<string, Expr>>,
+  ): void {
     const { binaryen } = this
-    const { params, holes: own } = templates[template]
-    const linked = this.link(template, Object.fromEntries(own.map((hole) => [hole, holes[hole]!])))
-    const type = binaryen.createType(params.map((p) => binaryen[p]))
-    source.addFunctionImport(linked, 'template', linked, type, binaryen.none)
-    const args = params.map((p, i) => source.local.get(i, binaryen[p]))
-    source.addFunction(name, type, binaryen.none, [], source.call(linked, args, binaryen.none))
+    const own = Object.fromEntries(templates[callee].holes.map((hole) => [hole, holes[hole]!]))
+    const linked = this.link(callee, own)
+    source.addFunctionImport(linked, 'template', linked, params, binaryen.none)
+    const operands = binaryen.expandType(params).map((type, i) => source.local.get(i, type))
+    source.addFunction(name, params, binaryen.none, [], source.call(linked, operands, binaryen.none))
   }
 
   /** Adds the function that stands for a hole of `source`. Mathematical functions stay imports, or they would be inlined. */

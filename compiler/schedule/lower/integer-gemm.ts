@@ -3,7 +3,7 @@ import type { TensorType } from '../../core/tensor.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { blockChannels, pendingInteger, type IntegerPlacement } from './integer-template.ts'
+import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
@@ -20,6 +20,7 @@ interface IntegerWeights {
   readonly joined: boolean
 }
 
+const blockChannels = 8
 const runStep = 4
 /** So few rows leave most of a tile of four pixels to repetitions. */
 const mostGemvRows = 2
@@ -31,6 +32,8 @@ interface Packed {
   readonly groupBytes: number
   /** Σ of each output channel's weights. */
   readonly sums: readonly number[]
+  /** The largest Σ of their magnitudes. */
+  readonly most: number
 }
 
 /** [group][outputs / 8][rows][columns][run / 4][8][4], padded with zeros. */
@@ -44,6 +47,7 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
   const packed = new Int8Array(w.groups * groupBytes)
   const from = new Int8Array(new Uint8Array(w.access.buffer.data!).buffer)
   const sums = new Array<number>(w.groups * w.outputs).fill(0)
+  const magnitudes = [...sums]
   let at = 0
   for (let g = 0; g < w.groups; g++) {
     for (let block = 0; block < blocks; block++) {
@@ -59,13 +63,14 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
               const offset = w.access.offset + g * w.groupStride + output * w.outputStride
               packed[at] = from[offset + row * down + column * across + (k % inputs) * along]!
               sums[g * w.outputs + output]! += packed[at]!
+              magnitudes[g * w.outputs + output]! += Math.abs(packed[at]!)
             }
           }
         }
       }
     }
   }
-  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums }
+  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums, most: Math.max(...magnitudes) }
 }
 
 /** Where the windows of an implicit gemm lie: strides in bytes. */
@@ -187,7 +192,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       })
     }
   }
-  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, call }
+  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, most: packed.most, call }
   return pendingInteger(s, site)
 }
 

@@ -1,8 +1,8 @@
 import { load8 } from './extend'
 
 /**
- * What `u8_igemm_i16_4x8` shares with its copies: the taps of `count` pixels as i16, `row` bytes for each pixel, runs rounded
- * up to even numbers. `across` pixels stand before the first one in its row; the other operands are the same.
+ * The taps of `count` pixels as i16 for `u8_igemm_i16_4x8`, whose arguments these are: `row` bytes for each pixel, runs rounded
+ * up to even numbers. `across` pixels stand before the first one in its row.
  */
 export function u8_gather_taps(
   x: usize,

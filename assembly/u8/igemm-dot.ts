@@ -13,7 +13,7 @@ import { finish, wide } from './store'
  * b       i32 sums to start from [group][CO / 8][2][8], for x and for flipped x
  * c       vectors that the hole reads, `vectors` bytes for every 4 channels
  * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
- * scratch is for `u8_igemm_i16_4x8`.
+ * scratch and strip are for `u8_igemm_i16_4x8` and `u8_winograd_i16_3x3`.
  * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).
  * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
  */

@@ -24,9 +24,11 @@ declare function pairWeights(from: usize, to: usize, taps: i32, run: i32): void
 
 /**
  * The same as `u8_igemm_dot_4x8` by the dot product of two i16, which every engine computes exactly. Operands and packing
- * are the same; `flip` and `band` are not looked at. The taps of `strip` pixels are gathered as i16 before all output channels
- * go over them. `scratch` has room for a block's weights as i16 and, behind them, what is gathered: a pixel takes as many
- * i16 as there are taps, runs rounded up to even numbers, and the last store goes up to 14 bytes beyond.
+ * are the same; `flip` and `band` are not looked at.
+ *
+ * strip   pixels, a multiple of 4, whose taps are gathered as i16 before all output channels go over them
+ * scratch a block's weights as i16, each run rounded up to an even number, and 32 bytes; then the strip, in which the last
+ *         run of a pixel is rounded up to a multiple of 8
  */
 export function u8_igemm_i16_4x8(
   x: usize,

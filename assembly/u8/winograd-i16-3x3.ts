@@ -14,17 +14,20 @@ declare function multiply(v: usize, u: usize, m: usize, C: i32, vplane: i32, upl
 
 /** Bytes between planes beyond their contents: planes a power of two apart would share the lines of the cache. */
 const gap = 64
-const tilesTogether = 4
+
+/** Tiles that are multiplied together. */
+const TILES = 4
 
 /**
- * The same as `u8_igemm_dot_4x8` for 3 × 3 taps and stride 1, OH and OW even, channels and CO multiples of 8, by Winograd's
- * F(2 × 2, 3 × 3) (Lavin & Gray 2016) in integers: weights are transformed by 2G, so that nothing is halved, and sums are a
- * multiple of 4 of the convolution's. Transformed inputs are at most 4 · 255 and weights 9 · 128; the sums' wrapping is
- * undone by the last transform where 4 · 9 · 255 · 128 · channels stays below 2³¹.
+ * The same as `u8_igemm_dot_4x8` for 3 × 3 taps and stride 1, channels and CO multiples of 8, OH and OW even, by Winograd's
+ * F(2 × 2, 3 × 3) (Lavin & Gray 2016) in integers, to the same bits: weights are transformed by 2G, so that nothing is halved,
+ * and the result is four times the convolution. Transformed inputs are 4 · 255 at most and weights 9 · 128. Products of a
+ * plane may wrap; the last transform undoes it where 4 · 9 · 255 · 128 · channels stays below 2³¹.
  *
- * strip   rows of tiles of two by two pixels that are transformed at a time
- * scratch 16 planes of a block's weights [C / 2][8][2] as i16, each `gap` longer; 16 planes [tiles of a strip, rounded up to
- *         4][C] of i16, likewise; 16 · 4 · 8 products as i32
+ * strip   rows of tiles of two by two pixels that are transformed before all output channels go over them
+ * scratch 16 planes [4][8] of i32, the products of four tiles and eight channels; 16 planes [C / 2][8][2] of i16, a block's
+ *         transformed weights; 16 planes [tiles of a strip, rounded up to 4][C] of i16, the transformed input; a plane of
+ *         the latter two is `gap` longer than its contents. What hangs over is multiplied, too, and not looked at.
  */
 export function u8_winograd_i16_3x3(
   x: usize,
@@ -70,7 +73,7 @@ export function u8_winograd_i16_3x3(
   const uplane = (C << 4) + gap
   const vplane = ((strip * TW + 3) & ~3) * row + gap
   const m = scratch
-  const u = m + 16 * tilesTogether * 32
+  const u = m + 16 * TILES * 32
   const v = u + 16 * uplane
   for (; groups > 0; groups--) {
     for (let top = 0; top < TH; top += strip) {
@@ -85,10 +88,10 @@ export function u8_winograd_i16_3x3(
         let r = y + 2 * top * yrow + (n << size)
         let s = aux + 2 * top * auxrow + n * element
         let a = v
-        for (let left = rows * TW; left > 0; left -= tilesTogether) {
+        for (let left = rows * TW; left > 0; left -= TILES) {
           multiply(a, u, m, C, vplane, uplane)
           a += row << 2
-          const last = m + (min(left, tilesTogether) << 5)
+          const last = m + (min(left, TILES) << 5)
           for (let from = m; from < last; from += 32) {
             for (let half = 0; half < 8; half += 4) {
               const bias = v128.load(bn + (half << 2))

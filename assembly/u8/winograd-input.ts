@@ -1,8 +1,8 @@
 import { load8 } from './extend'
 
 /**
- * What `u8_winograd_i16_3x3` shares with its copies: transformed inputs of `TH` rows of `TW` tiles, whose top left elements
- * stand two rows of `xrow` bytes and two pixels of `xpix` bytes apart, as 16 planes [TH · TW][C] of i16, `plane` bytes apart.
+ * Bᵀ d B of TH rows of TW tiles of `u8_winograd_i16_3x3`: 16 planes [TH · TW][C] of i16, `plane` bytes apart. Tiles begin two
+ * pixels apart and two rows, of `xpix` and `xrow` bytes. C is a multiple of 8.
  */
 export function u8_winograd_input(x: usize, v: usize, TH: i32, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void {
   for (; TH > 0; TH--) {

@@ -4,6 +4,7 @@ import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
+import type { IntegerWinograd } from './integer-winograd.ts'
 import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
@@ -26,6 +27,13 @@ const runStep = 4
 const mostGemvRows = 2
 /** Smaller products do not repay a function of their own. */
 const leastGemvWeights = 1 << 12
+
+/** Bytes of gathered taps that stay in cache beside the weights of a block. */
+const stripBytes = 1 << 15
+/** Pixels that repay widening the weights of a block. */
+const fewestTogether = 16
+/** What widening the last weights may write beyond them, in bytes. */
+const halfStep = 32
 
 interface Packed {
   readonly buffer: Buffer
@@ -70,7 +78,12 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
       }
     }
   }
-  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums, most: Math.max(...magnitudes) }
+  return {
+    buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)),
+    groupBytes,
+    sums,
+    most: Math.max(...magnitudes),
+  }
 }
 
 /** Where the windows of an implicit gemm lie: strides in bytes. */
@@ -88,10 +101,19 @@ export interface IntegerGemm {
   readonly nextPixel: number
   readonly tapDown: number
   readonly tapAcross: number
-  /** Where `u8_winograd_i16_3x3` can be the partner: its strip and scratch. */
-  readonly winograd?: { readonly strip: number; readonly scratchBytes: number } | undefined
+  /** Where `u8_winograd_i16_3x3` is to be the partner of the relaxed kernel. */
+  readonly winograd?: IntegerWinograd | undefined
   /** Strides of a result access, in elements. */
   readonly place: (access: Access) => { readonly image: number; readonly row: number; readonly pixel: number }
+}
+
+/** Pixels that `u8_igemm_i16_4x8` gathers at a time, and its scratch: a block's weights as i16, and the pixels' taps. */
+function gatherStrip(taps: number, run: number, pixels: number): { strip: number; scratchBytes: number } {
+  const pairs = Math.ceil(run / 2) * 4
+  const pixelBytes = (taps - 1) * pairs + Math.ceil(run / 8) * 16
+  const fitting = Math.max(fewestTogether, Math.floor(stripBytes / pixelBytes / 4) * 4)
+  const strip = Math.min(Math.ceil(pixels / 4) * 4, fitting)
+  return { strip, scratchBytes: taps * pairs * blockChannels + halfStep + strip * pixelBytes }
 }
 
 export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
@@ -136,10 +158,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       macs: g.width * outputs * inputs,
     })
   const run = joined ? columns * inputs : inputs
-  const taps = joined ? rows : rows * columns
-  const pixelBytes = (taps - 1) * Math.ceil(run / 2) * 4 + Math.ceil(run / 8) * 16
-  const strip = Math.min(Math.ceil((g.height * g.width) / 4) * 4, Math.max(16, Math.floor(Number(process.env.STRIP ?? 32768) / pixelBytes / 4) * 4))
-  const scratchBytes = pixelBytes * (blockChannels + strip) + 16 + 32
+  const { strip, scratchBytes } = g.winograd ?? gatherStrip(joined ? rows : rows * columns, run, g.height * g.width)
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
@@ -152,7 +171,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     for (let n = 0; n < images; n++) {
-      const scratch = s.newBuffer('i8', g.winograd?.scratchBytes ?? scratchBytes)
+      const scratch = s.newBuffer('i8', scratchBytes)
       s.emit({
         ...common(p, nodes),
         writes: [p.write.buffer, scratch],
@@ -167,7 +186,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           outputs,
           rows,
           joined ? 1 : columns,
-          joined ? columns * inputs : inputs,
+          run,
           p.vectorBytes,
           element,
           grouped ? inputs : g.image,
@@ -186,13 +205,21 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           u.pixel,
           { flip: x.buffer.dtype },
           { buffer: scratch, offset: 0 },
-          g.winograd?.strip ?? strip,
+          strip,
         ],
         macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
       })
     }
   }
-  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, most: packed.most, call }
+  const site = {
+    type: g.type,
+    channels: g.channels,
+    groups,
+    dtype: x.buffer.dtype,
+    sums: packed.sums,
+    most: packed.most,
+    call,
+  }
   return pendingInteger(s, site)
 }
 

@@ -16,46 +16,26 @@ const mostWeights = 1 << 14
 /** Tiles of two by two pixels from which on the transformed weights pay. */
 const fewestTiles = 16
 
-/** Whether a convolution can be computed as tiles of two by two pixels, and has enough of them and of channels. */
-function hasTiles(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
-  const { channels, outputs, outHeight, outWidth } = form
-  return (
-    form.groups === 1 &&
-    node.attrs.window.length === 2 &&
-    node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
-    outHeight % 2 === 0 &&
-    outWidth % 2 === 0 &&
-    (outHeight * outWidth) / 4 >= Number(process.env.TILES ?? fewestTiles) &&
-    channels >= 8 &&
-    outputs % 8 === 0 &&
-    outputs >= 8
-  )
-}
+/** Whether a convolution can be computed as whole tiles of two by two pixels: 3 × 3 taps, stride 1. */
+export const hasTiles = (node: NodeOf<'convolution'>, { groups, outHeight, outWidth }: ConvolutionForm): boolean =>
+  groups === 1 &&
+  node.attrs.window.length === 2 &&
+  node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
+  outHeight % 2 === 0 &&
+  outWidth % 2 === 0
 
 /** Whether a convolution is one for `f32_winograd_3x3`, and large enough for it to pay. */
 export function suitsWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
-  return hasTiles(node, form) && form.channels % 4 === 0 && form.channels * form.outputs <= mostWeights
-}
-
-/** Bytes of transformed input that a strip of tiles may take. */
-const stripBytes = 1 << 15
-
-/** Channels of which 4 · 9 · 255 · 128 times as much stays below 2³¹. */
-const mostChannels = 1827
-
-/** What `u8_winograd_i16_3x3` takes, where the convolution is one for it: rows of tiles at a time, and scratch. */
-export function integerWinograd(
-  node: NodeOf<'convolution'>,
-  form: ConvolutionForm,
-): { readonly strip: number; readonly scratchBytes: number } | undefined {
-  const { channels, outHeight, outWidth } = form
-  if (!hasTiles(node, form) || channels % 8 !== 0 || channels > mostChannels) return undefined
-  const columns = outWidth / 2
-  const rows = outHeight / 2
-  const strip = Math.min(rows, Math.max(1, Math.floor(stripBytes / (32 * columns * channels))))
-  const tiles = Math.ceil((strip * columns) / 4) * 4
-  const gapBytes = gap * 4
-  return { strip, scratchBytes: 16 * (128 + channels * 16 + gapBytes + tiles * channels * 2 + gapBytes) }
+  const { channels, outputs, outHeight, outWidth } = form
+  return (
+    hasTiles(node, form) &&
+    (outHeight * outWidth) / 4 >= fewestTiles &&
+    channels % 4 === 0 &&
+    channels >= 16 &&
+    outputs % 8 === 0 &&
+    outputs >= 16 &&
+    channels * outputs <= mostWeights
+  )
 }
 
 interface Strides {

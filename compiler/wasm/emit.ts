@@ -8,6 +8,7 @@ import type { StraightBody } from './inline.ts'
 import { Linker } from './link.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code } from './machine.ts'
 import { requestNest } from './nest.ts'
+import { requestRows } from './rows.ts'
 import { requestScan } from './scan.ts'
 import { concatBytes, customSection, dataSection } from './sections.ts'
 
@@ -85,7 +86,12 @@ export function emitModule(
         return m.call(chosen, templateArguments(kernel, site), binaryen.none)
       }
       const straight = (template: TemplateName): StraightBody | undefined => linker.straight(template)
-      const request = kernel.kind === 'nest' ? requestNest(kernel, straight) : requestScan(kernel)
+      const request =
+        kernel.kind === 'nest'
+          ? requestNest(kernel, straight)
+          : kernel.kind === 'rows'
+            ? requestRows(kernel, straight)
+            : requestScan(kernel)
       if (!request) return undefined
       let name = functions.get(request.key)
       if (name === undefined) {

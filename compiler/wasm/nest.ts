@@ -1,9 +1,11 @@
 import { byteSize, type DType } from '../core/dtype.ts'
 import { formatExpr } from '../core/expr.ts'
 import { identityOf } from '../core/ops/reduce.ts'
-import { normalizeNest } from '../schedule/normalize-nest.ts'
+import { accessesOf, normalizeNest } from '../schedule/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
+import { lanes } from '../schedule/vectorizable.ts'
+import { planVector, type VectorPlan } from '../schedule/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
@@ -11,14 +13,12 @@ import { binaryCode, constantCode, emitScalar } from './scalar.ts'
 import {
   binaryVector,
   emitVector,
-  lanes,
   loadContiguous,
   loadLanes,
   splatScalar,
   storeVector,
   type VectorSite,
 } from './vector.ts'
-import { planVector, type VectorPlan } from './vector-plan.ts'
 
 /** A function to generate: equal keys are equal functions, which sites share; `args` are a site's own. */
 export interface FunctionRequest {
@@ -46,32 +46,40 @@ const describeAccess = (a: Access): unknown => [
   (a.indirect ?? []).map((i) => [describeAccess(i.index), i.scale, i.limit]),
 ]
 
+/** What the code of a nest depends on, besides where its accesses start. */
+export function describeNest({ axis, kernel }: VectorPlan): unknown {
+  const { extents, reduced, combine, accumulate, sequential, body, post, reads, write } = kernel
+  return [
+    axis,
+    extents,
+    reduced,
+    combine,
+    accumulate,
+    sequential,
+    formatExpr(body),
+    formatExpr(post.expr),
+    reads.length,
+    [...reads, ...post.reads, write].map(describeAccess),
+  ]
+}
+
 /** The function of a nest, or undefined where it has nothing to do. Streams' base addresses are its parameters. */
 export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
   const outputs = original.extents.length - original.reduced
   if (original.extents.slice(0, outputs).includes(0)) return undefined
   const plan = planVector(normalizeNest(original))
-  const { kernel } = plan
-  const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
-  const flat = accesses.flatMap((a) => [a, ...(a.indirect ?? []).map((i) => i.index)])
-  const key = JSON.stringify([
-    'nest',
-    plan.axis,
-    kernel.extents,
-    kernel.reduced,
-    kernel.combine,
-    kernel.accumulate,
-    kernel.sequential,
-    formatExpr(kernel.body),
-    formatExpr(kernel.post.expr),
-    kernel.reads.length,
-    accesses.map(describeAccess),
-  ])
+  const flat = accessesOf(plan.kernel)
   return {
-    key,
+    key: JSON.stringify(['nest', describeNest(plan)]),
     params: flat.map(() => 'i32'),
     args: flat.map((a) => ({ buffer: a.buffer, offset: a.offset })),
-    build: (f) => new NestEmitter(f, plan, straight).emit(),
+    build: (f) => {
+      const constants = new HoistedConstants(f)
+      const elements = plan.kernel.extents.reduce((a, b) => a * b, 1)
+      const site = { pointers: flat.map((_, i) => i), elements }
+      const loops = new NestEmitter(f, plan, straight, constants, site).loops()
+      return f.m.block(null, [...constants.prologue, ...loops])
+    },
   }
 }
 
@@ -82,9 +90,17 @@ const inlineElements = 128
 const longRow = 32
 
 /** The code of templates that can be inlined. */
-type Straight = (template: TemplateName) => StraightBody | undefined
+export type Straight = (template: TemplateName) => StraightBody | undefined
 
-class NestEmitter {
+/** What the place of a nest's code decides. */
+interface NestSite {
+  /** Locals for the addresses of the accesses' elements, in the order of `accessesOf`; they are set when the code starts. */
+  readonly pointers: readonly number[]
+  /** Elements that all turns of the code together go over. */
+  readonly elements: number
+}
+
+export class NestEmitter {
   private readonly f: FunctionBuilder
   private readonly plan: VectorPlan
   private readonly straight: Straight
@@ -99,17 +115,23 @@ class NestEmitter {
   /** Reads that do not move in the innermost loops, loaded before them. */
   private cached = new Map<Stream, number>()
 
-  constructor(f: FunctionBuilder, plan: VectorPlan, straight: Straight) {
+  constructor(
+    f: FunctionBuilder,
+    plan: VectorPlan,
+    straight: Straight,
+    constants: HoistedConstants,
+    { pointers, elements }: NestSite,
+  ) {
     this.f = f
-    this.constants = new HoistedConstants(f)
+    this.constants = constants
     this.plan = plan
     this.straight = straight
-    this.inlines = plan.kernel.extents.reduce((a, b) => a * b, 1) >= inlineElements
+    this.inlines = elements >= inlineElements
     this.kernel = plan.kernel
     this.outputs = plan.kernel.extents.length - plan.kernel.reduced
     let next = 0
     const stream = (access: Access): Stream => {
-      const pointer = next++
+      const pointer = pointers[next++]!
       const bytes = byteSize(access.buffer.dtype)
       const indices = (access.indirect ?? []).map(({ index, scale, limit }) => ({
         stream: stream(index),
@@ -126,9 +148,8 @@ class NestEmitter {
     this.write = stream(this.kernel.write)
   }
 
-  emit(): Code {
-    const body = this.outer(0)
-    return this.f.m.block(null, [...this.constants.prologue, ...body])
+  loops(): Code[] {
+    return this.outer(0)
   }
 
   /** Whether loop `level` runs four iterations at a time. */

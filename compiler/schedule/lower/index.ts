@@ -4,6 +4,7 @@ import type { OpName } from '../../core/ops/index.ts'
 import { ops } from '../../core/ops/index.ts'
 import { lazyAccess } from '../lazy.ts'
 import type { Program } from '../program.ts'
+import { fuseRows } from '../rows.ts'
 import { scheduleWith, type Scheduler } from '../scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './convolution.ts'
@@ -52,7 +53,7 @@ function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
 
 /** The kernels that compute `graph`, in order, and the buffers at its boundary. */
 export function schedule(graph: Graph): Program {
-  return scheduleWith(graph, (s: Scheduler, node: Node) => {
+  const program = scheduleWith(graph, (s: Scheduler, node: Node) => {
     try {
       lower(s, node)
     } catch (error) {
@@ -60,4 +61,5 @@ export function schedule(graph: Graph): Program {
       throw error
     }
   })
+  return fuseRows(program)
 }

@@ -1,15 +1,26 @@
 import { byteSize } from '../core/dtype.ts'
 import { accessesOf, normalizeNest } from './normalize-nest.ts'
+import { aliveAtPeak, bufferBytes } from './plan-memory.ts'
 import type { Access, Buffer, Kernel, NestKernel, Program, RowsKernel } from './program.ts'
-import { innerKernels, memoryOf, readsOf, writesOf } from './program.ts'
+import { memoryOf, readsOf, writesOf } from './program.ts'
 import { commonRows, oneRow, outputExtents, rowsApart, splitRows, walksOf, type Shared } from './split-rows.ts'
+import { countUsers } from './users.ts'
 import { planVector } from './vector-plan.ts'
 
 /** Kernels that a nest may overtake to come to its group. */
 const reach = 8
 
-/** Rows are taken together until a nest has this many elements to go over. */
-const blockElements = 256
+/**
+ * Rows are taken together until a nest has this many elements to go over. Each nest has to wait for what the last one has
+ * combined; the longer rows are, or the more, the less that matters. What three nests go over still fits the first-level cache.
+ */
+const blockElements = 2048
+
+/**
+ * Bytes that nests leave for one another from which on going over rows once is worth its code. Softmax and layer normalization
+ * of as many or more take 0.9 to 1.0 of the time, of fewer the same.
+ */
+const leastTraffic = 2 ** 18
 
 /** What nests leave for one another in a block has to stay in the caches. */
 const mostBlockBytes = 2 ** 18
@@ -58,7 +69,8 @@ function keepsVectors({ nests, depth }: Arrangement): boolean {
   for (const nest of nests) {
     const before = planVector(normalizeNest(nest))
     const after = planVector(normalizeNest(oneRow(nest, depth)))
-    if (nest.reduced > 0 ? before.axis !== after.axis : before.axis === 'output' && after.axis !== 'output') return false
+    if (nest.reduced > 0 ? before.axis !== after.axis : before.axis === 'output' && after.axis !== 'output')
+      return false
     whole += before.cost * product(nest.extents)
     byRows += after.cost * product(nest.extents)
   }
@@ -124,8 +136,11 @@ class Group {
     return false
   }
 
-  /** The group as one kernel; `isOwn` says of a buffer whether no other kernel knows it. */
-  finish(isOwn: (buffer: Buffer, users: number) => boolean): RowsKernel | undefined {
+  /**
+   * The group as one kernel, if that is worth it; `isOwn` says of a buffer whether no other kernel knows it, `fullest` holds
+   * what is alive when memory is fullest.
+   */
+  finish(isOwn: (buffer: Buffer, users: number) => boolean, fullest: ReadonlySet<Buffer>): RowsKernel | undefined {
     if (!this.arrangement) return undefined
     const { depth, nests, shared } = this.arrangement
     const shrunk = new Map<Buffer, Shared & { to: Buffer }>()
@@ -136,7 +151,8 @@ class Group {
       if (buffer.window || !startsHere || length >= buffer.length || !isOwn(buffer, users.length)) continue
       shrunk.set(buffer, { low, high, to: { name: buffer.name, dtype: buffer.dtype, length } })
     }
-    if (shrunk.size === 0) return undefined
+    const traffic = [...shared.keys()].reduce((sum, buffer) => sum + bufferBytes(buffer), 0)
+    if (traffic < leastTraffic && ![...shrunk.keys()].some((b) => fullest.has(b))) return undefined
     const access = (a: Access): Access => {
       const own = shrunk.get(a.buffer)
       if (!own) return a
@@ -177,30 +193,15 @@ const meet = (a: ReadonlySet<Buffer>, b: ReadonlySet<Buffer>): boolean => [...a]
 const commute = (a: Touched, b: Touched): boolean =>
   !meet(a.writes, b.reads) && !meet(a.writes, b.writes) && !meet(a.reads, b.writes)
 
-/** How many kernels know each piece of memory; the program's boundary counts as one. */
-function countUsers(program: Program): Map<Buffer, number> {
-  const users = new Map<Buffer, number>()
-  const add = (buffers: Iterable<Buffer>): void => {
-    for (const b of new Set(buffers)) users.set(b, (users.get(b) ?? 0) + 1)
-  }
-  const visit = (kernel: Kernel): void => {
-    const inner = innerKernels(kernel)
-    inner.forEach(visit)
-    const within = new Set(inner.flatMap((k) => [...readsOf(k), ...writesOf(k)]).map(memoryOf))
-    add([...readsOf(kernel), ...writesOf(kernel)].map(memoryOf).filter((b) => inner.length === 0 || !within.has(b)))
-  }
-  program.kernels.forEach(visit)
-  add([...program.inputs, ...program.outputs].map((port) => port.buffer))
-  return users
-}
-
 /**
  * Runs of nests that go over the same rows, each reading of the others only what stands in its own row, become kernels that
  * go over the rows once. What only they know shrinks to one block of rows.
  */
 export function fuseRows(program: Program): Program {
-  const users = countUsers(program)
-  const isOwn = (buffer: Buffer, count: number): boolean => users.get(buffer) === count
+  const users = countUsers(program.kernels)
+  const fullest = aliveAtPeak(program)
+  const ports = new Set([...program.inputs, ...program.outputs].map((port) => port.buffer))
+  const isOwn = (buffer: Buffer, count: number): boolean => users.get(buffer) === count && !ports.has(buffer)
   const fuse = (kernels: readonly Kernel[]): Kernel[] => {
     const touched = kernels.map(touchedBy)
     const joined = new Set<number>()
@@ -221,7 +222,7 @@ export function fuseRows(program: Program): Program {
           if (free && group.join(next)) taken.push(i)
           else passed.push(touched[i]!)
         }
-        const rows = group.finish(isOwn)
+        const rows = group.finish(isOwn, fullest)
         if (rows) taken.forEach((i) => joined.add(i))
         result.push(rows ?? kernel)
       } else result.push(kernel)

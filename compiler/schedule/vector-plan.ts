@@ -28,7 +28,8 @@ export function planVector(kernel: NestKernel): VectorPlan {
   const outputs = extents.length - reduced
   const scatters = write.indirect !== undefined || kernel.accumulate !== undefined
   const scalarCost = lanes * (reads.length + 1)
-  if (sequential || scatters || !isVectorizable(body) || !isVectorizable(post.expr)) return { kernel, axis: 'none', cost: scalarCost }
+  if (sequential || scatters || !isVectorizable(body) || !isVectorizable(post.expr))
+    return { kernel, axis: 'none', cost: scalarCost }
   let best: { cost: number; loop: number; axis: VectorPlan['axis'] } = { cost: scalarCost, loop: -1, axis: 'none' }
   const consider = (cost: number, loop: number, axis: VectorPlan['axis']): void => {
     if (cost < best.cost || (cost === best.cost && loop > best.loop)) best = { cost, loop, axis }

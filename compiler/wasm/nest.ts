@@ -46,40 +46,32 @@ const describeAccess = (a: Access): unknown => [
   (a.indirect ?? []).map((i) => [describeAccess(i.index), i.scale, i.limit]),
 ]
 
-/** What the code of a nest depends on, besides where its accesses start. */
-export function describeNest({ axis, kernel }: VectorPlan): unknown {
-  const { extents, reduced, combine, accumulate, sequential, body, post, reads, write } = kernel
-  return [
-    axis,
-    extents,
-    reduced,
-    combine,
-    accumulate,
-    sequential,
-    formatExpr(body),
-    formatExpr(post.expr),
-    reads.length,
-    [...reads, ...post.reads, write].map(describeAccess),
-  ]
-}
-
 /** The function of a nest, or undefined where it has nothing to do. Streams' base addresses are its parameters. */
 export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
   const outputs = original.extents.length - original.reduced
   if (original.extents.slice(0, outputs).includes(0)) return undefined
   const plan = planVector(normalizeNest(original))
-  const flat = accessesOf(plan.kernel)
+  const { kernel } = plan
+  const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
+  const flat = accessesOf(kernel)
+  const key = JSON.stringify([
+    'nest',
+    plan.axis,
+    kernel.extents,
+    kernel.reduced,
+    kernel.combine,
+    kernel.accumulate,
+    kernel.sequential,
+    formatExpr(kernel.body),
+    formatExpr(kernel.post.expr),
+    kernel.reads.length,
+    accesses.map(describeAccess),
+  ])
   return {
-    key: JSON.stringify(['nest', describeNest(plan)]),
+    key,
     params: flat.map(() => 'i32'),
     args: flat.map((a) => ({ buffer: a.buffer, offset: a.offset })),
-    build: (f) => {
-      const constants = new HoistedConstants(f)
-      const elements = plan.kernel.extents.reduce((a, b) => a * b, 1)
-      const site = { pointers: flat.map((_, i) => i), elements }
-      const loops = new NestEmitter(f, plan, straight, constants, site).loops()
-      return f.m.block(null, [...constants.prologue, ...loops])
-    },
+    build: (f) => new NestEmitter(f, plan, straight).emit(),
   }
 }
 
@@ -92,15 +84,7 @@ const longRow = 32
 /** The code of templates that can be inlined. */
 export type Straight = (template: TemplateName) => StraightBody | undefined
 
-/** What the place of a nest's code decides. */
-interface NestSite {
-  /** Locals for the addresses of the accesses' elements, in the order of `accessesOf`; they are set when the code starts. */
-  readonly pointers: readonly number[]
-  /** Elements that all turns of the code together go over. */
-  readonly elements: number
-}
-
-export class NestEmitter {
+class NestEmitter {
   private readonly f: FunctionBuilder
   private readonly plan: VectorPlan
   private readonly straight: Straight
@@ -115,23 +99,17 @@ export class NestEmitter {
   /** Reads that do not move in the innermost loops, loaded before them. */
   private cached = new Map<Stream, number>()
 
-  constructor(
-    f: FunctionBuilder,
-    plan: VectorPlan,
-    straight: Straight,
-    constants: HoistedConstants,
-    { pointers, elements }: NestSite,
-  ) {
+  constructor(f: FunctionBuilder, plan: VectorPlan, straight: Straight) {
     this.f = f
-    this.constants = constants
+    this.constants = new HoistedConstants(f)
     this.plan = plan
     this.straight = straight
-    this.inlines = elements >= inlineElements
+    this.inlines = plan.kernel.extents.reduce((a, b) => a * b, 1) >= inlineElements
     this.kernel = plan.kernel
     this.outputs = plan.kernel.extents.length - plan.kernel.reduced
     let next = 0
     const stream = (access: Access): Stream => {
-      const pointer = pointers[next++]!
+      const pointer = next++
       const bytes = byteSize(access.buffer.dtype)
       const indices = (access.indirect ?? []).map(({ index, scale, limit }) => ({
         stream: stream(index),
@@ -148,8 +126,9 @@ export class NestEmitter {
     this.write = stream(this.kernel.write)
   }
 
-  loops(): Code[] {
-    return this.outer(0)
+  emit(): Code {
+    const body = this.outer(0)
+    return this.f.m.block(null, [...this.constants.prologue, ...body])
   }
 
   /** Whether loop `level` runs four iterations at a time. */

@@ -1,11 +1,10 @@
 import { byteSize } from '../core/dtype.ts'
-import { accessesOf, normalizeNest } from '../schedule/normalize-nest.ts'
+import { accessesOf } from '../schedule/normalize-nest.ts'
 import type { Access, RowsKernel } from '../schedule/program.ts'
 import { oneRow } from '../schedule/split-rows.ts'
-import { planVector } from '../schedule/vector-plan.ts'
-import { HoistedConstants } from './hoisted.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
-import { describeNest, NestEmitter, type FunctionRequest, type Straight } from './nest.ts'
+import type { FunctionRequest } from './nest.ts'
+import { requestNest, type Straight } from './nest.ts'
 
 /** Where accesses start in the first row, and how many bytes they move from one row to the next, by loop over rows. */
 interface Base {
@@ -13,12 +12,19 @@ interface Base {
   readonly moves: readonly number[]
 }
 
-/** The function of nests that run row by row. Parameters are the addresses where their accesses start, equal ones once. */
-export function requestRows({ nests, depth }: RowsKernel, straight: Straight): FunctionRequest {
+/**
+ * The function that calls nests row by row. Its parameters are the addresses where their accesses start, equal ones once;
+ * `define` gives the names of the nests' functions.
+ */
+export function requestRows(
+  { nests, depth }: RowsKernel,
+  straight: Straight,
+  define: (request: FunctionRequest) => string,
+): FunctionRequest {
   const rows = nests[0]!.extents.slice(0, depth)
   const bases: Base[] = []
   const baseOf = (access: Access): number => {
-    const moves = rows.map((_, i) => (access.strides[i] ?? 0) * byteSize(access.buffer.dtype))
+    const moves = rows.map((_, i) => access.strides[i]! * byteSize(access.buffer.dtype))
     const same = (b: Base): boolean =>
       b.access.buffer === access.buffer &&
       b.access.offset === access.offset &&
@@ -26,32 +32,24 @@ export function requestRows({ nests, depth }: RowsKernel, straight: Straight): F
     const known = bases.findIndex(same)
     return known < 0 ? bases.push({ access, moves }) - 1 : known
   }
-  const steps = nests.map((nest) => ({
-    starts: accessesOf(nest).map(baseOf),
-    plan: planVector(normalizeNest(oneRow(nest, depth))),
-    elements: nest.extents.reduce((a, b) => a * b, 1),
-  }))
-  const build = (f: FunctionBuilder): Code => {
-    const constants = new HoistedConstants(f)
-    const most = Math.max(...steps.map(({ starts }) => starts.length))
-    const pointers = Array.from({ length: most }, () => f.newLocal('i32'))
-    const body = steps.flatMap(({ starts, plan, elements }) => [
-      ...starts.map((base, i) => f.set(pointers[i]!, f.get(base))),
-      ...new NestEmitter(f, plan, straight, constants, { pointers, elements }).loops(),
-    ])
-    const loops = rowLoops(f, rows, bases, body, 0)
-    return f.m.block(null, [...constants.prologue, ...loops])
-  }
+  const calls = nests.flatMap((nest) => {
+    const request = requestNest(oneRow(nest, depth), straight)
+    return request ? [{ name: define(request), starts: accessesOf(nest).map(baseOf) }] : []
+  })
   return {
-    key: JSON.stringify([
-      'rows',
-      rows,
-      bases.map((b) => b.moves),
-      steps.map(({ starts, plan, elements }) => [starts, describeNest(plan), elements]),
-    ]),
+    key: JSON.stringify(['rows', rows, bases.map((b) => b.moves), calls]),
     params: bases.map(() => 'i32'),
     args: bases.map(({ access }) => ({ buffer: access.buffer, offset: access.offset })),
-    build,
+    build: (f) => {
+      const body = calls.map(({ name, starts }) => {
+        return f.m.call(
+          name,
+          starts.map((base) => f.get(base)),
+          f.binaryen.none,
+        )
+      })
+      return f.block(rowLoops(f, rows, bases, body, 0))
+    },
   }
 }
 

@@ -3,6 +3,7 @@ import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
 import { ops } from '../../core/ops/index.ts'
 import { lazyAccess } from '../lazy.ts'
+import { computeInPlace } from '../in-place.ts'
 import type { Program } from '../program.ts'
 import { fuseRows } from '../rows.ts'
 import { scheduleWith, type Scheduler } from '../scheduler.ts'
@@ -61,5 +62,5 @@ export function schedule(graph: Graph): Program {
       throw error
     }
   })
-  return fuseRows(program)
+  return fuseRows(computeInPlace(program))
 }

@@ -108,7 +108,10 @@ export interface TemplateKernel {
   /** Expressions that fill the template's holes, by hole. */
   readonly holes: Readonly<Record<string, Expr>>
   readonly reads: readonly Buffer[]
+  /** What is computed comes first. */
   readonly writes: readonly Buffer[]
+  /** A buffer that is read so that the result may stand there: each element once, before the one at its place is written. */
+  readonly replaces?: Buffer
   readonly macs: number
   readonly nodes: readonly string[]
 }

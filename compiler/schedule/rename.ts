@@ -27,6 +27,7 @@ export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): K
         args: kernel.args.map((a) => (typeof a === 'object' && 'buffer' in a ? address(a) : a)),
         reads: kernel.reads.map(to),
         writes: kernel.writes.map(to),
+        ...(kernel.replaces && { replaces: to(kernel.replaces) }),
       }
     case 'loop': {
       const { condition, index, count, body } = kernel

@@ -35,6 +35,8 @@ export interface CompileOptions {
   readonly instrument?: boolean
   /** Called when a phase starts. */
   readonly onPhase?: (phase: string) => void
+  /** Called with each module as soon as it is made. */
+  readonly onModule?: (target: Target, module: Uint8Array) => void
 }
 
 /** A model past the front end. */
@@ -57,7 +59,7 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
+  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase' | 'onModule'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly names?: PortNames
@@ -95,8 +97,12 @@ export async function compileGraph(
   }
   const wanted = options.targets ?? targets
   const sections = sectionsBehind(plan, spec)
-  const modules = Object.fromEntries(
-    wanted.map((target) => [target, emitModule(binaryen, program, plan, target, sections, options.instrument)]),
+  const modules: Compiled['modules'] = Object.fromEntries(
+    wanted.map((target) => {
+      const wasm = emitModule(binaryen, program, plan, target, sections, options.instrument)
+      options.onModule?.(target, wasm)
+      return [target, wasm]
+    }),
   )
   const { quantization } = options
   return { modules, spec, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }

@@ -1,5 +1,6 @@
 import { madd } from '../madd'
 import { next } from '../pixels'
+import { ragged } from '../ragged'
 import { storeLanes } from './store'
 
 // @ts-ignore: decorator
@@ -151,42 +152,30 @@ export function f32_igemm_4x8(
           r3 += xrow
         }
         store(yp, up, column, c00, c01, channels, p0, p1)
-        yp += ypix
-        up += auxpix
-        if (++yc == OW) {
-          yc = 0
-          yp += yskip
-          up += uskip
-        }
+        let ends = ++yc == OW
+        yc = select(0, yc, ends)
+        yp += ypix + select(yskip, 0, ends)
+        up += auxpix + select(uskip, 0, ends)
         if (left > 1) {
           store(yp, up, column, c10, c11, channels, p0, p1)
-          yp += ypix
-          up += auxpix
-          if (++yc == OW) {
-            yc = 0
-            yp += yskip
-            up += uskip
-          }
+          ends = ++yc == OW
+          yc = select(0, yc, ends)
+          yp += ypix + select(yskip, 0, ends)
+          up += auxpix + select(uskip, 0, ends)
         }
         if (left > 2) {
           store(yp, up, column, c20, c21, channels, p0, p1)
-          yp += ypix
-          up += auxpix
-          if (++yc == OW) {
-            yc = 0
-            yp += yskip
-            up += uskip
-          }
+          ends = ++yc == OW
+          yc = select(0, yc, ends)
+          yp += ypix + select(yskip, 0, ends)
+          up += auxpix + select(uskip, 0, ends)
         }
         if (left > 3) {
           store(yp, up, column, c30, c31, channels, p0, p1)
-          yp += ypix
-          up += auxpix
-          if (++yc == OW) {
-            yc = 0
-            yp += yskip
-            up += uskip
-          }
+          ends = ++yc == OW
+          yc = select(0, yc, ends)
+          yp += ypix + select(yskip, 0, ends)
+          up += auxpix + select(uskip, 0, ends)
         }
       }
       wn += block
@@ -211,9 +200,11 @@ export function f32_igemm_4x8(
 @inline
 function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, channels: i32, p0: v128, p1: v128): void {
   c0 = epilogue(c0, y, aux, column, p0, p1)
-  if (channels <= 4) {
-    storeLanes(y, c0, channels)
-    return
+  if (ragged()) {
+    if (channels <= 4) {
+      storeLanes(y, c0, channels)
+      return
+    }
   }
   v128.store(y, c0)
   storeLanes(y + 16, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), channels - 4)

@@ -1,7 +1,13 @@
+import { ragged } from '../ragged'
+
 /** Stores the first `count` (1 to 4) lanes of 32 bits. */
 // @ts-ignore: decorator
 @inline
 export function storeLanes(to: usize, v: v128, count: i32): void {
+  if (!ragged()) {
+    v128.store(to, v)
+    return
+  }
   if (count >= 4) {
     v128.store(to, v)
     return

@@ -1,4 +1,5 @@
 import { storeLanes } from '../f32/store'
+import { ragged } from '../ragged'
 
 // @ts-ignore: decorator
 @external('hole', 'requantize')
@@ -36,9 +37,11 @@ export function finish(
   const r0 = requantize(c0, channels, aux, table)
   const r1 = requantize(c1, channels + vectors, aux + (element << 2), table)
   if (wide()) {
-    if (count <= 4) {
-      storeLanes(y, r0, count)
-      return
+    if (ragged()) {
+      if (count <= 4) {
+        storeLanes(y, r0, count)
+        return
+      }
     }
     v128.store(y, r0)
     storeLanes(y + 16, r1, count - 4)
@@ -46,6 +49,10 @@ export function finish(
   }
   const h = i16x8.narrow_i32x4_s(r0, r1)
   const v = signed() ? i8x16.narrow_i16x8_s(h, h) : i8x16.narrow_i16x8_u(h, h)
+  if (!ragged()) {
+    v128.store64_lane(y, v, 0)
+    return
+  }
   if (count >= 8) {
     v128.store64_lane(y, v, 0)
     return

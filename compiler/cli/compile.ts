@@ -44,17 +44,19 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       phase('start')
       const { readFile, writeFiles } = await import('../data/index.ts')
       const { artefacts, compile, moduleFile, targets } = await import('../index.ts')
-      const { partSizes } = await import('./sizes.ts')
-      const { name, target } = options
+      const { moduleSizes, scriptSizes } = await import('./sizes.ts')
+      const { name, target, sizes: best = false } = options
       phase('reading')
       const model = readFile(path)
       const importing = await importOptions(path, options)
       const { quantize } = options
       const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
+      const sizes: Promise<PartSize[]>[] = []
       const compiled = await compile(source, {
         ...importing,
         ...(target !== 'both' && { targets: [target] }),
         onPhase: phase,
+        onModule: (each, wasm) => void sizes.push(moduleSizes(moduleFile(name, each), wasm, best)),
       })
       phase('packaging')
       const files = artefacts(compiled, name)
@@ -63,7 +65,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       for (const file of targets.map((each) => moduleFile(name, each)))
         if (!files[file]) rmSync(join(options.output, file), { force: true })
       phase('sizes')
-      const parts = await partSizes(files, options.sizes === true)
+      const script = `${name}.js`
+      const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, String(files[script]), best)]
       const phases = profile()
       if (options.json) {
         const { report, spec } = compiled

@@ -5,17 +5,23 @@ import type { Value } from './graph.ts'
 import { toNumbers } from './tensor.ts'
 
 /**
- * A bound of the magnitude of `e`, Infinity where none is known; `argument` gives that of an argument in floats. A float
- * with a finite bound is not NaN.
+ * A bound of the magnitude of `e`, Infinity where none is known; `argument` gives that of an argument. A float with a finite
+ * bound is not NaN.
  */
 export function boundOf(e: Expr, argument: (index: number) => number): number {
   const visit = (x: Expr): number => {
-    if (x.kind === 'const') return Math.abs(Number(x.value))
-    if (!isFloat(x.dtype)) {
-      const { min, max } = integerRange(x.dtype)
-      return Math.max(Number(-min), Number(max))
-    }
+    if (isFloat(x.dtype)) return exact(x)
+    const { min, max } = integerRange(x.dtype)
+    const range = Math.max(Number(-min), Number(max))
+    // What is unsigned wraps at zero already.
+    const bound = min < 0n || x.kind === 'const' || x.kind === 'arg' ? exact(x) : Infinity
+    return bound <= range ? bound : range
+  }
+  /** In exact arithmetic. */
+  const exact = (x: Expr): number => {
     switch (x.kind) {
+      case 'const':
+        return Math.abs(Number(x.value))
       case 'arg':
         return argument(x.index)
       case 'convert':

@@ -1,3 +1,4 @@
+import { boundOf } from '../core/bounds.ts'
 import { byteSize, integerRange, type DType } from '../core/dtype.ts'
 import { arg, children, literal, parts, replaceParts, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
@@ -65,8 +66,8 @@ function takeBias(post: Post, extent: number): { expr: Expr; bias: Access } | un
   return { expr: replaceParts(post.expr, (e) => (e === user ? arg(0, 'i32') : undefined)), bias }
 }
 
-/** Without a last conversion to 8 bits where the number is clamped to them: storing narrows. */
-function inRange(e: Expr): Expr {
+/** Without a last conversion to 8 bits where the number is clamped to them, and without that clamp: storing saturates. */
+function inRange(e: Expr, bound: (x: Expr) => number): Expr {
   if (e.kind !== 'convert' || (e.dtype !== 'i8' && e.dtype !== 'u8') || e.x.dtype !== 'i32') return e
   const zeroed = e.x.kind === 'select' && literal(e.x.b) === 0 ? e.x.a : e.x
   if (zeroed.kind !== 'binary' || zeroed.op !== 'sub' || zeroed.a.kind !== 'binary' || zeroed.a.op !== 'min') return e
@@ -74,13 +75,39 @@ function inRange(e: Expr): Expr {
   const low = clamped.kind === 'binary' && clamped.op === 'max' ? literal(clamped.b) - literal(zeroed.b) : NaN
   const high = literal(zeroed.a.b) - literal(zeroed.b)
   const { min, max } = integerRange(e.dtype)
-  return low >= Number(min) && high <= Number(max) ? e.x : e
+  if (low < Number(min) || high > Number(max)) return e
+  if (clamped.kind !== 'binary' || e.x !== zeroed || !isBitsOfPositive(clamped.a, bound)) return e.x
+  // Bits of a positive float: less an integer that is not negative, they don't overflow.
+  const above = low === Number(min) ? clamped.a : clamped
+  const within = high === Number(max) ? above : replaceParts(zeroed.a, (part) => (part === clamped ? above : undefined))
+  return literal(zeroed.b) >= 0 ? replaceParts(zeroed, (part) => (part === zeroed.a ? within : undefined)) : e.x
 }
 
-/** The epilogue of an i32 product whose result has `extent` channels on the last axis; undefined where it needs more. */
-export function planIntegerEpilogue(post: Post, extent: number): IntegerEpilogue | undefined {
-  const biased = takeBias(post, extent)
-  const expr = inRange(biased?.expr ?? post.expr)
+/** The bits of y + c as an i32, where y is known to be no further below zero than c is above it. */
+function isBitsOfPositive(e: Expr, bound: (x: Expr) => number): boolean {
+  if (e.kind !== 'bitcast' || e.x.dtype !== 'f32' || e.x.kind !== 'binary' || e.x.op !== 'add') return false
+  return bound(e.x.a) <= literal(e.x.b)
+}
+
+/** The largest magnitude in a constant. */
+function boundOfRead({ buffer: { data, dtype } }: Access): number {
+  if (!data || (dtype !== 'i32' && dtype !== 'f32')) return Infinity
+  const bytes = new Uint8Array(data).buffer
+  const values: Iterable<number> = dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
+  let most = 0
+  for (const value of values) most = Math.max(most, Math.abs(value))
+  return most
+}
+
+/**
+ * The epilogue of an i32 product whose result has `extent` channels on the last axis, and no sum beyond ±`most`; undefined
+ * where it needs more.
+ */
+export function planIntegerEpilogue(post: Post, extent: number, most: number): IntegerEpilogue | undefined {
+  const bound = (e: Expr): number => boundOf(e, (i) => (i === 0 ? most : boundOfRead(post.reads[i - 1]!)))
+  const saturating = { ...post, expr: inRange(post.expr, bound) }
+  const biased = takeBias(saturating, extent)
+  const expr = biased?.expr ?? saturating.expr
   if (!parts(expr).every(hasVectorCode)) return undefined
   const used = [...new Set(parts(expr).flatMap((e) => (e.kind === 'arg' && e.index > 0 ? [e.index] : [])))]
   const vectors = used.filter((i) => isVector(post.reads[i - 1]!, extent))

@@ -20,7 +20,17 @@ import { emitVector, loadContiguous } from './vector.ts'
 const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
 
 /** What passes make of a template once its holes are filled. */
-const passes = ['inlining', 'simplify-locals', 'precompute-propagate', 'coalesce-locals', 'vacuum', 'reorder-locals']
+const passes = [
+  'inlining',
+  'simplify-locals',
+  'precompute-propagate',
+  'optimize-instructions',
+  'remove-unused-brs',
+  'vacuum',
+  'coalesce-locals',
+  'vacuum',
+  'reorder-locals',
+]
 
 function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
@@ -89,16 +99,26 @@ export class Linker {
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
-    for (const { name: local, module, base } of infos) {
-      if (module !== 'hole' || base === null) continue
+    for (const { name: local, module, base, params } of infos) {
+      if (!module || base === null) continue
       source.removeFunction(local)
-      this.fill(source, local, base, holes[base]!)
+      if (module === 'hole') this.fill(source, local, base, holes[base]!)
+      else this.forward(source, local, base as TemplateName, params)
     }
     const main = infos.find((f) => !f.module)!
-    if (Object.keys(holes).length > 0) source.runPasses(passes)
+    if (infos.length > 1) source.runPasses(passes)
     const info = binaryen.getFunctionInfo(source.getFunction(main.name))
     this.m.addFunction(name, info.params, info.results, info.vars, this.m.copyExpression(info.body))
     source.dispose()
+  }
+
+  /** Adds a function that calls the template `callee`, for inlining: so calls get the name that it has in the module. */
+  private forward(source: Module, name: string, callee: TemplateName, params: number): void {
+    const { binaryen } = this
+    const linked = this.link(callee)
+    source.addFunctionImport(linked, 'template', linked, params, binaryen.none)
+    const operands = binaryen.expandType(params).map((type, i) => source.local.get(i, type))
+    source.addFunction(name, params, binaryen.none, [], source.call(linked, operands, binaryen.none))
   }
 
   /** Adds the function that stands for a hole of `source`. Mathematical functions stay imports, or they would be inlined. */

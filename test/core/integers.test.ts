@@ -56,6 +56,15 @@ describe('boundOf', () => {
     expect(bound(f.round(constant(-2.5, 'f32')))).toBeGreaterThanOrEqual(2)
   })
 
+  it('follows integers until they may wrap', () => {
+    const i = arg(0, 'i32')
+    expect(bound(f.add(f.mul(i, 3), 5), 100)).toBe(305)
+    expect(bound(f.mul(i, 1000), 2 ** 30)).toBe(2 ** 31)
+    expect(bound(f.sub(arg(0, 'u8'), 1), 0)).toBe(255)
+    expect(bound(convert(convert(arg(0, 'i8'), 'u8'), 'f32'))).toBe(255)
+    expect(bound(convert(convert(f.neg(arg(0, 'f32')), 'u32'), 'f32'), 1)).toBe(2 ** 32 - 1)
+  })
+
   it('is none where a float may be anything', () => {
     expect(bound(f.add(x, 1))).toBe(Infinity)
     expect(bound(f.exp(convert(arg(0, 'u8'), 'f32')))).toBe(Infinity)

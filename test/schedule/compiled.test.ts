@@ -300,11 +300,14 @@ describe('compiled equals evaluated', () => {
     await check([last, first], [again, z])
   })
 
-  it('residual blocks', async () => {
+  it.each([
+    { size: 6, c: 8 },
+    { size: 10, c: 16 },
+  ])('residual blocks %j', async ({ size, c }) => {
     const random = new Random(5)
-    const x = inputOf('x', 'f32', [1, 6, 6, 8])
+    const x = inputOf('x', 'f32', [1, size, size, c])
     const attrs = { lhs: nhwc, rhs: oihw, out: nhwc, window: [axis(3, 1, 1), axis(3, 1, 1)], groups: 1 }
-    const conv = (v: Value): Value => b.convolution(v, b.constant(randomTensor(random, 'f32', [8, 8, 3, 3])), attrs)
+    const conv = (v: Value): Value => b.convolution(v, b.constant(randomTensor(random, 'f32', [c, c, 3, 3])), attrs)
     const relu = (v: Value): Value => b.binary('max', v, b.scalar(0, 'f32'))
     const first = relu(conv(x))
     const second = relu(b.binary('add', conv(first), x))

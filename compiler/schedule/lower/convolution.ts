@@ -98,7 +98,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
   const call = (placement: Placement, nodes: readonly string[]): void => {
-    const { write, aux, bias, biasOffset, hole, parameters } = placement
+    const { write, aux, bias, biasOffset, holes, parameters } = placement
     const ys = strides(write)
     const us = strides(aux)
     if (suitsWinograd(node, form)) {
@@ -120,7 +120,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
             ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
             ...parameters,
           ],
-          holes: { epilogue: hole },
+          holes,
           reads: [x.buffer, weights, bias, aux.buffer],
           writes: [write.buffer],
           ...replacing(placement, node.results[0]!.type),
@@ -165,7 +165,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           us.pixel,
           ...parameters,
         ],
-        holes: { epilogue: hole },
+        holes,
         reads: [x.buffer, weights, bias, aux.buffer],
         writes: [write.buffer],
         ...replacing(placement, node.results[0]!.type),
@@ -212,7 +212,7 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   const xs = strides(x)
   const tap = taps(node, xs)
   const template = depthwiseKernel(form, tap)
-  const call = ({ write, aux, bias, biasOffset, hole, parameters }: Placement, nodes: readonly string[]): void => {
+  const call = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
     for (let n = 0; n < form.batch; n++) {
@@ -239,7 +239,7 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
           us.pixel,
           ...parameters,
         ],
-        holes: { epilogue: hole },
+        holes,
         reads: [x.buffer, weights, bias, aux.buffer],
         writes: [write.buffer],
         macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,

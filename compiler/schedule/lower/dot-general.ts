@@ -142,9 +142,9 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const call = (placement: Placement, nodes: readonly string[]): void => {
-    const { write, aux, bias, biasOffset, hole, parameters } = placement
+    const { write, aux, bias, biasOffset, holes, parameters } = placement
     const common = {
-      holes: { epilogue: hole },
+      holes,
       reads: [g.lhs.access.buffer, weights, bias, aux.buffer],
       writes: [write.buffer],
       ...replacing(placement, matrix),

@@ -70,7 +70,7 @@ function packDepthwise(
   s: Scheduler,
   node: NodeOf<'convolution'>,
   form: ConvolutionForm,
-): { buffer: Buffer; sums: number[] } {
+): { buffer: Buffer; sums: number[]; most: number } {
   const { rhs } = node.attrs
   const w = s.force(node.operands[1]!)
   const from = new Int8Array(new Uint8Array(w.buffer.data!).buffer)
@@ -81,6 +81,7 @@ function packDepthwise(
   const bands = Math.ceil(form.kernelHeight / rowsTogether)
   const packed = new Int8Array(blocks * form.kernelWidth * bands * channelsTogether * rowsTogether)
   const sums = new Array<number>(form.channels).fill(0)
+  const magnitudes = [...sums]
   let at = 0
   for (let block = 0; block < blocks; block++) {
     for (let column = 0; column < form.kernelWidth; column++) {
@@ -91,16 +92,17 @@ function packDepthwise(
           if (channel >= form.channels || row >= form.kernelHeight) continue
           packed[at] = from[w.offset + channel * w.strides[rhs.output]! + row * down + column * across]!
           sums[channel]! += packed[at]!
+          magnitudes[channel]! += Math.abs(packed[at]!)
         }
       }
     }
   }
-  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), sums }
+  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), sums, most: Math.max(...magnitudes) }
 }
 
 /** The same where each channel has a kernel of its own. */
 export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form: ConvolutionForm, x: Access): void {
-  const { buffer, sums } = packDepthwise(s, node, form)
+  const { buffer, sums, most } = packDepthwise(s, node, form)
   const at = distances(node, x)
   const steps = at.nextPixel / at.tapAcross
   const three = form.kernelHeight === 3 && form.kernelWidth === 3 && (steps === 1 || steps === 2)
@@ -154,6 +156,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
     groups: 1,
     dtype: x.buffer.dtype as 'i8' | 'u8',
     sums,
+    most,
     call,
   }
   s.define(result!, lazyPending(pendingInteger(s, site), originOf(node)))

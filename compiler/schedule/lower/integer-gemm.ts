@@ -32,6 +32,8 @@ interface Packed {
   readonly groupBytes: number
   /** Σ of each output channel's weights. */
   readonly sums: readonly number[]
+  /** The largest Σ of their magnitudes. */
+  readonly most: number
 }
 
 /** [group][outputs / 8][rows][columns][run / 4][8][4], padded with zeros. */
@@ -45,6 +47,7 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
   const packed = new Int8Array(w.groups * groupBytes)
   const from = new Int8Array(new Uint8Array(w.access.buffer.data!).buffer)
   const sums = new Array<number>(w.groups * w.outputs).fill(0)
+  const magnitudes = [...sums]
   let at = 0
   for (let g = 0; g < w.groups; g++) {
     for (let block = 0; block < blocks; block++) {
@@ -60,13 +63,14 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
               const offset = w.access.offset + g * w.groupStride + output * w.outputStride
               packed[at] = from[offset + row * down + column * across + (k % inputs) * along]!
               sums[g * w.outputs + output]! += packed[at]!
+              magnitudes[g * w.outputs + output]! += Math.abs(packed[at]!)
             }
           }
         }
       }
     }
   }
-  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums }
+  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums, most: Math.max(...magnitudes) }
 }
 
 /** Where the windows of an implicit gemm lie: strides in bytes. */
@@ -182,7 +186,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       })
     }
   }
-  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, call }
+  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, most: packed.most, call }
   return pendingInteger(s, site)
 }
 

@@ -1,10 +1,11 @@
 import { byteSize } from '../../core/dtype.ts'
-import { arg, constant, type Expr } from '../../core/expr.ts'
+import { arg, type Expr } from '../../core/expr.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { isPerPixel, planIntegerEpilogue, type IntegerEpilogue } from '../integer-epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
+import { flag } from './template.ts'
 
 /** What a call of an integer template needs to know of its result and of what finishes its sums. */
 export interface IntegerPlacement {
@@ -32,10 +33,10 @@ export interface IntegerSite {
   readonly dtype: 'i8' | 'u8'
   /** Σ of the weights of each output channel. */
   readonly sums: readonly number[]
+  /** The largest Σ of the weights' magnitudes of an output channel. */
+  readonly most: number
   readonly call: (placement: IntegerPlacement, nodes: readonly string[]) => void
 }
-
-const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
 
 /** A pending kernel around an integer template: what its epilogue can't do becomes a nest behind it. */
 export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
@@ -46,7 +47,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
     (channels === 1 || write.strides[last] === 1) &&
     ['i8', 'u8', 'i32', 'f32'].includes(write.buffer.dtype)
   const emit: Pending['emit'] = (post, write, nodes) => {
-    const epilogue = writable(write) ? planIntegerEpilogue(post, channels) : undefined
+    const epilogue = writable(write) ? planIntegerEpilogue(post, channels, 255 * site.most) : undefined
     if (!epilogue) {
       const temporary = s.allocate(type)
       emit({ expr: arg(0, type.dtype), reads: [] }, temporary, nodes)
@@ -60,6 +61,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
       wide: flag(byteSize(dtype) === 4),
       signed: flag(dtype === 'i8'),
       signed_input: flag(site.dtype === 'i8'),
+      ragged: flag((channels / site.groups) % 8 !== 0),
     }
     const { vectors, vectorBytes } = vectorBuffer(s, site, epilogue)
     const bias = biasBuffer(s, site, epilogue)

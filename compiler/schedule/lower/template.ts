@@ -1,4 +1,4 @@
-import { arg, mathOps, parts, type Expr } from '../../core/expr.ts'
+import { arg, constant, mathOps, parts, type Expr } from '../../core/expr.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { planEpilogue, type Epilogue } from '../epilogue.ts'
@@ -14,7 +14,7 @@ export interface Placement {
   readonly bias: Buffer
   /** Element of `bias` where the first channel's stands. */
   readonly biasOffset: number
-  readonly hole: Expr
+  readonly holes: Readonly<Record<string, Expr>>
   readonly parameters: readonly [number, number]
 }
 
@@ -22,12 +22,15 @@ export interface TemplateSite {
   readonly type: TensorType
   /** Channels: the extent of the last axis, which must have unit stride where the result is written. */
   readonly channels: number
-  /** Bias vectors are read in blocks of this many floats. */
+  /** The template does so many channels at a time, and reads as many floats of the bias. */
   readonly block: number
   /** Groups whose biases are padded apart; 1 where channels are contiguous. */
   readonly groups: number
   readonly call: (placement: Placement, nodes: readonly string[]) => void
 }
+
+/** What fills a hole that asks for a constant of the site. */
+export const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
 
 export const address = (access: Access, offset = 0): TemplateArgument => ({
   buffer: access.buffer,
@@ -56,7 +59,7 @@ const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
 
 /** A pending kernel around a template: what its epilogue can't do becomes a nest behind it. */
 export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
-  const { type, channels } = site
+  const { type, channels, groups, block } = site
   const last = type.shape.length - 1
   const writable = (write: Access): boolean =>
     !write.indirect && (channels === 1 || write.strides[last] === 1) && write.buffer.dtype === 'f32'
@@ -67,7 +70,8 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
         const { hole, aux, parameters } = epilogue
-        site.call({ write, aux: aux ?? write, ...bias, hole, parameters }, nodes)
+        const holes = { epilogue: hole, ragged: flag((channels / groups) % block !== 0) }
+        site.call({ write, aux: aux ?? write, ...bias, holes, parameters }, nodes)
         return
       }
       const temporary = writable(write) ? write : s.allocate(type)

@@ -50,16 +50,18 @@ export function winograd(
   placement: Placement,
   nodes: readonly string[],
 ): void {
-  const { write, aux, bias, biasOffset, hole, parameters } = placement
+  const { write, aux, bias, biasOffset, holes, parameters } = placement
   const { channels, outputs } = form
   const rows = form.outHeight / 2
   const columns = form.outWidth / 2
-  const band = Math.min(rows, Math.max(1, Math.floor(bandFloats / (16 * columns * Math.max(channels, outputs)))))
+  const band = Math.min(rows, Math.max(1, Math.floor(bandFloats / (16 * columns * channels))))
   const tiles = Math.ceil((band * columns) / 4) * 4
-  const planes = (floats: number): Buffer => s.newBuffer('f32', 16 * (floats + gap))
-  const u = planes(channels * outputs)
-  const v = planes(tiles * channels)
-  const m = planes(tiles * outputs)
+  const planes = (floats: number): number => 16 * (floats + gap)
+  const block = planes(channels * 8)
+  const blockStride = band < rows ? block : 0
+  const u = s.newBuffer('f32', blockStride ? (block * outputs) / 8 : block)
+  const v = s.newBuffer('f32', planes(tiles * channels))
+  const m = s.newBuffer('f32', 16 * 4 * 8)
   for (let n = 0; n < form.batch; n++) {
     s.emit({
       kind: 'template',
@@ -71,11 +73,11 @@ export function winograd(
         address(write, (n * strides.y.image) / 4),
         address(aux, (n * strides.aux.image) / 4),
         ...[u, v, m].map((buffer) => ({ buffer, offset: 0 })),
-        ...[rows, columns, band, channels, outputs],
+        ...[rows, columns, band, channels, outputs, blockStride * 4],
         ...[strides.x.row, strides.x.pixel, strides.y.row, strides.y.pixel, strides.aux.row, strides.aux.pixel],
         ...parameters,
       ],
-      holes: { epilogue: hole },
+      holes,
       reads: [operands.x.buffer, operands.weights, bias, aux.buffer],
       writes: [write.buffer, u, v, m],
       ...replacing(placement, node.results[0]!.type),

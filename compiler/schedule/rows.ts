@@ -10,17 +10,21 @@ import { planVector } from './vector-plan.ts'
 /** Kernels that a nest may overtake to come to its group. */
 const reach = 8
 
-/**
- * Rows are taken together until a nest has this many elements to go over. Each nest has to wait for what the last one has
- * combined; the longer rows are, or the more, the less that matters. What three nests go over still fits the first-level cache.
- */
-const blockElements = 2048
+export interface RowLimits {
+  /** Rows are taken together until a nest has this many elements to go over. */
+  readonly blockElements: number
+  /** Bytes that nests leave for one another from which on going over rows once is worth its code. */
+  readonly leastTraffic: number
+  /** The same for bytes that are saved when memory is fullest. */
+  readonly leastSaved: number
+}
 
 /**
- * Bytes that nests leave for one another from which on going over rows once is worth its code. Softmax and layer normalization
- * of as many or more take 0.9 to 1.0 of the time, of fewer the same.
+ * Each nest waits for what the last one has combined: the more rows it goes over at once, the less that matters. Blocks of 256
+ * elements took up to 1.15 of the time; of three tensors' worth of 2048, all fit the first-level cache. From a quarter of a
+ * MiB on, chains of softmax and layer normalization take 0.87 to 1.0 of the time, below that as long as nest after nest.
  */
-const leastTraffic = 2 ** 18
+const measured: RowLimits = { blockElements: 2048, leastTraffic: 2 ** 18, leastSaved: 2 ** 12 }
 
 /** What nests leave for one another in a block has to stay in the caches. */
 const mostBlockBytes = 2 ** 18
@@ -81,7 +85,11 @@ const blockBytes = (shared: ReadonlyMap<Buffer, Shared>): number =>
   [...shared].reduce((sum, [buffer, { low, high }]) => sum + (high - low + 1) * byteSize(buffer.dtype), 0)
 
 /** The nests by blocks of rows, as many together as make loops of some length; undefined where that does not pay. */
-function blocks(nests: readonly NestKernel[], rows: readonly number[]): Arrangement | undefined {
+function blocks(
+  nests: readonly NestKernel[],
+  rows: readonly number[],
+  { blockElements }: RowLimits,
+): Arrangement | undefined {
   const last = rows.at(-1)!
   const most = Math.max(...nests.map((n) => product(n.extents))) / product(rows)
   for (let together = 1; together <= last; together++) {
@@ -108,9 +116,11 @@ class Group {
   private nests: readonly NestKernel[]
   private rows: readonly number[]
   private arrangement: Arrangement | undefined
+  private readonly limits: RowLimits
 
-  constructor(first: NestKernel) {
+  constructor(first: NestKernel, limits: RowLimits) {
     const nest = normalizeNest(first)
+    this.limits = limits
     this.kernels = [first]
     this.nests = [nest]
     this.rows = outputExtents(nest)
@@ -125,7 +135,7 @@ class Group {
     for (let depth = common.length; depth > 0; depth--) {
       const rows = common.slice(0, depth)
       if (!arrange(nests, rows)) continue
-      const arrangement = blocks(nests, rows)
+      const arrangement = blocks(nests, rows, this.limits)
       if (!arrangement) continue
       this.kernels.push(kernel)
       this.nests = nests
@@ -152,7 +162,11 @@ class Group {
       shrunk.set(buffer, { low, high, to: { name: buffer.name, dtype: buffer.dtype, length } })
     }
     const traffic = [...shared.keys()].reduce((sum, buffer) => sum + bufferBytes(buffer), 0)
-    if (traffic < leastTraffic && ![...shrunk.keys()].some((b) => fullest.has(b))) return undefined
+    const saved = [...shrunk].reduce(
+      (sum, [b, { to }]) => sum + (fullest.has(b) ? bufferBytes(b) - bufferBytes(to) : 0),
+      0,
+    )
+    if (traffic < this.limits.leastTraffic && saved < this.limits.leastSaved) return undefined
     const access = (a: Access): Access => {
       const own = shrunk.get(a.buffer)
       if (!own) return a
@@ -197,7 +211,7 @@ const commute = (a: Touched, b: Touched): boolean =>
  * Runs of nests that go over the same rows, each reading of the others only what stands in its own row, become kernels that
  * go over the rows once. What only they know shrinks to one block of rows.
  */
-export function fuseRows(program: Program): Program {
+export function fuseRows(program: Program, limits = measured): Program {
   const users = countUsers(program.kernels)
   const fullest = aliveAtPeak(program)
   const ports = new Set([...program.inputs, ...program.outputs].map((port) => port.buffer))
@@ -212,7 +226,7 @@ export function fuseRows(program: Program): Program {
       else if (kernel.kind === 'branch')
         result.push({ ...kernel, then: fuse(kernel.then), otherwise: fuse(kernel.otherwise) })
       else if (mayJoin(kernel)) {
-        const group = new Group(kernel)
+        const group = new Group(kernel, limits)
         const taken: number[] = []
         const passed: Touched[] = []
         for (let i = at + 1; i < kernels.length && passed.length < reach; i++) {

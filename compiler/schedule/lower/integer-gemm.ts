@@ -4,7 +4,7 @@ import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
-import { address, bandOf, replacing } from './template.ts'
+import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 interface IntegerWeights {
@@ -103,7 +103,6 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     holes: p.holes,
     reads: [x.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
     writes: [p.write.buffer],
-    ...replacing(p, g.type),
     nodes,
   })
   const leading = (p: IntegerPlacement, n: number): TemplateArgument[] => [

@@ -170,7 +170,7 @@ describe('row by row', () => {
       return schedule(runPasses(graphOf([x], [softmax(b, x, [1])]))).kernels.map((k) => k.kind)
     }
     expect(kindsOf([64, 64])).toEqual(['nest', 'nest', 'nest', 'nest'])
-    expect(kindsOf([512, 256])).toEqual(['rows'])
+    expect(kindsOf([1024, 256])).toEqual(['rows'])
   })
 
   it.each(Array.from({ length: 6 }, (_, i) => i * 12))('random graphs from %d on', async (start) => {

@@ -8,6 +8,7 @@ import { lanes } from '../schedule/vectorizable.ts'
 import { planVector, type VectorPlan } from '../schedule/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
+import { requestTranspose } from './transpose.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
 import {
@@ -50,7 +51,10 @@ const describeAccess = (a: Access): unknown => [
 export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
   const outputs = original.extents.length - original.reduced
   if (original.extents.slice(0, outputs).includes(0)) return undefined
-  const plan = planVector(normalizeNest(original))
+  const normal = normalizeNest(original)
+  const transpose = requestTranspose(normal)
+  if (transpose) return transpose
+  const plan = planVector(normal)
   const { kernel } = plan
   const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
   const flat = accessesOf(kernel)

@@ -56,7 +56,7 @@ export function emitModule(
   const integer = usesDot(program.kernels)
   const probes = integer && target === 'relaxed-simd'
   // Beside integers, floats must round the same on every engine: no fused multiply-add.
-  const linker = new Linker(binaryen, m, target, integer ? 'simd' : target)
+  const linker = new Linker(binaryen, m, target, integer ? 'simd' : target, program.kernels)
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)

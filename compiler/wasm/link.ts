@@ -1,7 +1,8 @@
-import { formatExpr, parts, type Expr } from '../core/expr.ts'
+import { constant, formatExpr, parts, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import { requantizeArguments } from '../schedule/integer-epilogue.ts'
+import { innerKernels, type Kernel } from '../schedule/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { isStraight, type StraightBody } from './inline.ts'
 import {
@@ -36,6 +37,21 @@ function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
 }
 
+/** A template with what fills its holes. */
+const formOf = (template: TemplateName, holes: Readonly<Record<string, Expr>>): string =>
+  [template, ...Object.entries(holes).map(([hole, expr]) => `${hole}=${formatExpr(expr)}`)].join(' ')
+
+/** Fills the hole that says whether channels leave a part of their last block empty. What it adds suits other sites, too. */
+const isRagged = constant(1, 'i32')
+
+/** Forms of all sites that say whether channels are ragged. */
+const raggedForms = (kernels: readonly Kernel[]): string[] =>
+  kernels.flatMap((kernel) =>
+    kernel.kind === 'template' && kernel.holes['ragged']
+      ? [kernel.template, ...(kernel.dot ? [kernel.dot] : [])].map((template) => formOf(template, kernel.holes))
+      : raggedForms(innerKernels(kernel)),
+  )
+
 /** Copies templates into a module; sites whose holes have the same form share one copy. */
 export class Linker {
   private readonly binaryen: Binaryen
@@ -43,14 +59,22 @@ export class Linker {
   private readonly target: Target
   private readonly floatTarget: Target
   private readonly linked = new Map<string, string>()
+  private readonly raggedForms: ReadonlySet<string>
   private readonly opened = new Map<TemplateName, { source: Module; straight: StraightBody | undefined }>()
 
   /** Templates of integers are those of `target`, all others those of `floatTarget`. */
-  constructor(binaryen: Binaryen, m: Module, target: Target, floatTarget: Target) {
+  constructor(
+    binaryen: Binaryen,
+    m: Module,
+    target: Target,
+    floatTarget: Target = target,
+    kernels: readonly Kernel[] = [],
+  ) {
     this.binaryen = binaryen
     this.m = m
     this.target = target
     this.floatTarget = floatTarget
+    this.raggedForms = new Set(raggedForms(kernels))
   }
 
   private targetOf(template: TemplateName): Target {
@@ -58,12 +82,14 @@ export class Linker {
   }
 
   /** The name of the function that the template became. */
-  link(template: TemplateName, holes: Readonly<Record<string, Expr>> = {}): string {
-    const forms = Object.entries(holes).map(([hole, expr]) => `${hole}=${formatExpr(expr)}`)
-    const key = [template, ...forms].join(' ')
+  link(template: TemplateName, given: Readonly<Record<string, Expr>> = {}): string {
+    const ragged = { ...given, ragged: isRagged }
+    // One function for both kinds of sites is smaller than two.
+    const holes = given['ragged'] && this.raggedForms.has(formOf(template, ragged)) ? ragged : given
+    const key = formOf(template, holes)
     let name = this.linked.get(key)
     if (name === undefined) {
-      name = forms.length === 0 ? template : `${template}_${this.linked.size}`
+      name = Object.keys(holes).length === 0 ? template : `${template}_${this.linked.size}`
       this.linked.set(key, name)
       this.copy(template, holes, name)
     }

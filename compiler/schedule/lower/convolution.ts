@@ -4,6 +4,7 @@ import { accumulatorOf } from '../../core/ops/dot-general.ts'
 import type { WindowAxis } from '../../core/ops/window.ts'
 import { convolutionBorder } from '../border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../convolution-form.ts'
+import { prefersGemv } from '../kernel-choice.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import { phasesOf } from '../phases.ts'
@@ -96,6 +97,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const joined = form.groups === 1 && tap.tapAcross === form.channels * 4
   // Whatever a pixel needs is one run: a row of a matrix.
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
+  const line = flat && (form.outHeight === 1 || form.outWidth === 1)
   const groupWeights = Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]!
   const call = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, bias, biasOffset, holes, parameters } = placement
@@ -105,7 +107,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
       winograd(s, node, form, { x, weights }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
-    if (flat && form.outHeight * form.outWidth < 3) {
+    if (line && prefersGemv(form.outHeight * form.outWidth, outputs, form.kernelWidth * perGroup)) {
       for (let n = 0; n < form.batch; n++) {
         s.emit({
           kind: 'template',

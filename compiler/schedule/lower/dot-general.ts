@@ -3,6 +3,7 @@ import type { NodeOf } from '../../core/graph.ts'
 import { freeAxes } from '../../core/ops/dot-general.ts'
 import { elementCount } from '../../core/shape.ts'
 import { reshapeStrides } from '../access.ts'
+import { prefersGemv } from '../kernel-choice.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
@@ -152,7 +153,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
     }
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = aux.strides as [number, number]
-    if (g.M >= 3) {
+    if (!prefersGemv(g.M, g.N, g.K)) {
       s.emit({
         ...common,
         kind: 'template',

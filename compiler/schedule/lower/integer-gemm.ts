@@ -70,7 +70,12 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
       }
     }
   }
-  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), groupBytes, sums, most: Math.max(...magnitudes) }
+  return {
+    buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)),
+    groupBytes,
+    sums,
+    most: Math.max(...magnitudes),
+  }
 }
 
 /** Where the windows of an implicit gemm lie: strides in bytes. */
@@ -185,7 +190,15 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       })
     }
   }
-  const site = { type: g.type, channels: g.channels, groups, dtype: x.buffer.dtype, sums: packed.sums, most: packed.most, call }
+  const site = {
+    type: g.type,
+    channels: g.channels,
+    groups,
+    dtype: x.buffer.dtype,
+    sums: packed.sums,
+    most: packed.most,
+    call,
+  }
   return pendingInteger(s, site)
 }
 

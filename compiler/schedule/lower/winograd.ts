@@ -1,5 +1,6 @@
 import type { NodeOf } from '../../core/graph.ts'
 import type { ConvolutionForm } from '../convolution-form.ts'
+import { prefersWinograd } from '../kernel-choice.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { address, replacing, type Placement } from './template.ts'
@@ -13,24 +14,23 @@ const bandFloats = 1 << 14
 /** Floats of transformed weights that are worth their memory. */
 const mostWeights = 1 << 14
 
-/** Tiles of two by two pixels from which on the transformed weights pay. */
-const fewestTiles = 16
+/** Whether a convolution can be computed as whole tiles of two by two pixels: 3 × 3 taps, stride 1. */
+export const hasTiles = (node: NodeOf<'convolution'>, { groups, outHeight, outWidth }: ConvolutionForm): boolean =>
+  groups === 1 &&
+  node.attrs.window.length === 2 &&
+  node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
+  outHeight % 2 === 0 &&
+  outWidth % 2 === 0
 
-/** Whether a convolution is one for `f32_winograd_3x3`, and large enough for it to pay. */
+/** Whether a convolution is one for `f32_winograd_3x3`, and faster by it. */
 export function suitsWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
   const { channels, outputs, outHeight, outWidth } = form
   return (
-    form.groups === 1 &&
-    node.attrs.window.length === 2 &&
-    node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
-    outHeight % 2 === 0 &&
-    outWidth % 2 === 0 &&
-    (outHeight * outWidth) / 4 >= fewestTiles &&
+    hasTiles(node, form) &&
     channels % 4 === 0 &&
-    channels >= 16 &&
     outputs % 8 === 0 &&
-    outputs >= 16 &&
-    channels * outputs <= mostWeights
+    channels * outputs <= mostWeights &&
+    prefersWinograd((outHeight * outWidth) / 4, channels, outputs)
   )
 }
 

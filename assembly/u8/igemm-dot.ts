@@ -13,7 +13,7 @@ import { finish, wide } from './store'
  * b       i32 sums to start from [group][CO / 8][2][8], for x and for flipped x
  * c       vectors that the hole reads, `vectors` bytes for every 4 channels
  * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
- * scratch is for `u8_igemm_i16_2x8`.
+ * scratch and strip are for `u8_igemm_i16_4x8` and `u8_winograd_i16_3x3`.
  * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).
  * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
  */
@@ -51,6 +51,7 @@ export function u8_igemm_dot_4x8(
   auxpix: i32,
   flip: i32,
   scratch: usize,
+  strip: i32,
 ): void {
   const mask = i32x4.splat(flip)
   const start = (flip >>> 26) & 32
@@ -152,41 +153,44 @@ export function u8_igemm_dot_4x8(
             r2 += xrow
             r3 += xrow
           }
-          let q0 = yp
-          let q1 = q0 + ypix
-          let q2 = q1 + ypix
-          let q3 = q2 + ypix
-          let u0 = up
-          let u1 = u0 + auxpix
-          let u2 = u1 + auxpix
-          let u3 = u2 + auxpix
-          if (yc + 4 <= OW) {
-            yp = q3 + ypix
-            up = u3 + auxpix
-            yc += 4
-            if (yc == OW) {
+          finish(yp, up, element, c00, c01, cn, vectors, table, channels)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+          if (left > 1) {
+            finish(yp, up, element, c10, c11, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
               yc = 0
               yp += yskip
               up += uskip
             }
-          } else {
-            u1 = next(up, left > 1, auxpix, ++yc == OW, uskip)
-            q1 = next(yp, left > 1, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
-            u2 = next(u1, left > 2, auxpix, ++yc == OW, uskip)
-            q2 = next(q1, left > 2, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
-            u3 = next(u2, left > 3, auxpix, ++yc == OW, uskip)
-            q3 = next(q2, left > 3, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
-            up = next(u3, true, auxpix, ++yc == OW, uskip)
-            yp = next(q3, true, ypix, yc == OW, yskip)
-            yc = select(0, yc, yc == OW)
           }
-          finish(q0, u0, element, c00, c01, cn, vectors, table, channels)
-          finish(q1, u1, element, c10, c11, cn, vectors, table, channels)
-          finish(q2, u2, element, c20, c21, cn, vectors, table, channels)
-          finish(q3, u3, element, c30, c31, cn, vectors, table, channels)
+          if (left > 2) {
+            finish(yp, up, element, c20, c21, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 3) {
+            finish(yp, up, element, c30, c31, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
         }
         wn += block
         bn += 64

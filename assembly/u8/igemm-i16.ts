@@ -1,25 +1,36 @@
-import { extend } from './extend'
-import { pairs } from './pairs'
-import { next } from '../pixels'
 import { finish, wide } from './store'
 
-/** `count` bytes as i16. */
 // @ts-ignore: decorator
-@inline
-function expand(to: usize, from: usize, count: i32): void {
-  const end = from + count
-  do {
-    v128.store(to, v128.load8x8_s(from))
-    to += 16
-    from += 8
-  } while (from < end)
-}
+@external('template', 'u8_gather_taps')
+declare function gatherTaps(
+  x: usize,
+  to: usize,
+  row: i32,
+  count: i32,
+  across: i32,
+  OW: i32,
+  KH: i32,
+  KW: i32,
+  run: i32,
+  step: i32,
+  xskip: i32,
+  xrow: i32,
+  xcol: i32,
+): void
+
+// @ts-ignore: decorator
+@external('template', 'i8_pair_weights')
+declare function pairWeights(from: usize, to: usize, taps: i32, run: i32): void
 
 /**
- * The same as `u8_igemm_dot_4x8`, 2 pixels × 8 output channels, by the dot product of two i16, which every engine computes
- * exactly. Operands and packing are the same; `flip` is not looked at. `scratch` has room for a block's weights as i16.
+ * The same as `u8_igemm_dot_4x8` by the dot product of two i16, which every engine computes exactly. Operands and packing
+ * are the same; `flip` and `band` are not looked at.
+ *
+ * strip   pixels, a multiple of 4, whose taps are gathered as i16 before all output channels go over them
+ * scratch a block's weights as i16, each run rounded up to an even number, and 32 bytes; then the strip, in which the last
+ *         run of a pixel is rounded up to a multiple of 8
  */
-export function u8_igemm_i16_2x8(
+export function u8_igemm_i16_4x8(
   x: usize,
   w: usize,
   b: usize,
@@ -53,104 +64,122 @@ export function u8_igemm_i16_2x8(
   auxpix: i32,
   flip: i32,
   scratch: usize,
+  strip: i32,
 ): void {
   const size = wide() ? 2 : 0
-  const block = KH * KW * ((run + 3) >> 2) * 32
+  const taps = KH * KW
+  const tap = ((run + 1) << 1) & ~3
+  const bytes = taps * tap
+  const block = taps * ((run + 3) >> 2) << 5
+  // What the last store of a pixel overruns is not the next one's.
+  const row = bytes - tap + (((run + 7) << 1) & ~15)
+  const gathered = scratch + (bytes << 3) + 32
   const pixels = OH * OW
   const xskip = sy - OW * step
   const yskip = yrow - OW * ypix
   const uskip = auxrow - OW * auxpix
   for (; groups > 0; groups--) {
-    let bx = x
-    let by = y
-    let bu = aux
-    let bxc = 0
-    for (let rest = pixels; rest > 0; rest -= band) {
-      const count = min(band, rest)
-      let xp: usize = 0
-      let yp: usize = 0
-      let up: usize = 0
-      let xc = 0
+    for (let done = 0; done < pixels; done += strip) {
+      const count = min(strip, pixels - done)
+      const down = done / OW
+      const across = done - down * OW
+      const first = x + down * sy + across * step
+      gatherTaps(first, gathered, row, count, across, OW, KH, KW, run, step, xskip, xrow, xcol)
       let wn = w
       let bn = b
       let cn = c
       for (let n = 0; n < CO; n += 8) {
-        const channels = CO - n
-        expand(scratch, wn, block)
-        xp = bx
-        xc = bxc
-        yp = by + (n << size)
-        up = bu + n * element
-        for (let left = count; left > 0; left -= 2) {
-          const more = left > 1
-          const ends = ++xc == OW
-          let r0 = xp
-          let r1 = next(xp, more, step, ends, xskip)
-          const q0 = yp
-          const q1 = next(yp, more, ypix, ends, yskip)
-          const u0 = up
-          const u1 = next(up, more, auxpix, ends, uskip)
-          xc = select(0, xc, ends)
-          const wraps = ++xc == OW
-          xc = select(0, xc, wraps)
-          xp = next(r1, true, step, wraps, xskip)
-          yp = next(q1, true, ypix, wraps, yskip)
-          up = next(u1, true, auxpix, wraps, uskip)
-          let p = scratch
-          let c00 = i32x4.splat(0)
-          let c01 = c00
-          let c02 = c00
-          let c03 = c00
-          let c10 = c00
-          let c11 = c00
-          let c12 = c00
-          let c13 = c00
-          for (let kh = 0; kh < KH; kh++) {
-            let s = 0
-            for (let kw = 0; kw < KW; kw++) {
-              let a0 = r0 + s
-              let a1 = r1 + s
-              const end = a0 + run
-              do {
-                // Four bytes of x, twice; four bytes of w for each of two channels.
-                const x0 = extend(v128.load32_splat(a0))
-                const x1 = extend(v128.load32_splat(a1))
-                const w0 = v128.load(p)
-                c00 = i32x4.add(c00, i32x4.dot_i16x8_s(x0, w0))
-                c10 = i32x4.add(c10, i32x4.dot_i16x8_s(x1, w0))
-                const w1 = v128.load(p, 16)
-                c01 = i32x4.add(c01, i32x4.dot_i16x8_s(x0, w1))
-                c11 = i32x4.add(c11, i32x4.dot_i16x8_s(x1, w1))
-                const w2 = v128.load(p, 32)
-                c02 = i32x4.add(c02, i32x4.dot_i16x8_s(x0, w2))
-                c12 = i32x4.add(c12, i32x4.dot_i16x8_s(x1, w2))
-                const w3 = v128.load(p, 48)
-                c03 = i32x4.add(c03, i32x4.dot_i16x8_s(x0, w3))
-                c13 = i32x4.add(c13, i32x4.dot_i16x8_s(x1, w3))
-                a0 += 4
-                a1 += 4
-                p += 64
-              } while (a0 < end)
-              s += xcol
-            }
-            r0 += xrow
-            r1 += xrow
-          }
+        pairWeights(wn, scratch, taps, run)
+        let yp = y + down * yrow + across * ypix + (n << size)
+        let up = aux + down * auxrow + across * auxpix + n * element
+        let yc = across
+        let a = gathered
+        for (let left = count; left > 0; left -= 4) {
+          const end = a + bytes
+          const a1 = a + row
+          const a2 = a1 + row
+          const a3 = a2 + row
           const b0 = v128.load(bn)
           const b1 = v128.load(bn, 16)
-          finish(q0, u0, element, i32x4.add(b0, pairs(c00, c01)), i32x4.add(b1, pairs(c02, c03)), cn, vectors, table, channels)
-          finish(q1, u1, element, i32x4.add(b0, pairs(c10, c11)), i32x4.add(b1, pairs(c12, c13)), cn, vectors, table, channels)
+          let c00 = b0
+          let c01 = b1
+          let c10 = b0
+          let c11 = b1
+          let c20 = b0
+          let c21 = b1
+          let c30 = b0
+          let c31 = b1
+          let p = scratch
+          let r0 = a
+          let r1 = a1
+          let r2 = a2
+          let r3 = a3
+          do {
+            const w0 = v128.load(p)
+            const w1 = v128.load(p, 16)
+            const x0 = v128.load32_splat(r0)
+            c00 = i32x4.add(c00, i32x4.dot_i16x8_s(x0, w0))
+            c01 = i32x4.add(c01, i32x4.dot_i16x8_s(x0, w1))
+            const x1 = v128.load32_splat(r1)
+            c10 = i32x4.add(c10, i32x4.dot_i16x8_s(x1, w0))
+            c11 = i32x4.add(c11, i32x4.dot_i16x8_s(x1, w1))
+            const x2 = v128.load32_splat(r2)
+            c20 = i32x4.add(c20, i32x4.dot_i16x8_s(x2, w0))
+            c21 = i32x4.add(c21, i32x4.dot_i16x8_s(x2, w1))
+            const x3 = v128.load32_splat(r3)
+            c30 = i32x4.add(c30, i32x4.dot_i16x8_s(x3, w0))
+            c31 = i32x4.add(c31, i32x4.dot_i16x8_s(x3, w1))
+            r0 += 4
+            r1 += 4
+            r2 += 4
+            r3 += 4
+            p += 32
+          } while (r0 < end)
+          a = a3 + row
+          // inline finish
+          finish(yp, up, element, c00, c01, cn, vectors, table, CO - n)
+          yp += ypix
+          up += auxpix
+          if (++yc == OW) {
+            yc = 0
+            yp += yskip
+            up += uskip
+          }
+          if (left > 1) {
+            finish(yp, up, element, c10, c11, cn, vectors, table, CO - n)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 2) {
+            finish(yp, up, element, c20, c21, cn, vectors, table, CO - n)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 3) {
+            finish(yp, up, element, c30, c31, cn, vectors, table, CO - n)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
         }
         wn += block
         bn += 64
         cn += vectors << 1
-        yp -= n << size
-        up -= n * element
       }
-      bx = xp
-      bxc = xc
-      by = yp
-      bu = up
     }
     x += xg
     w += wg

@@ -60,6 +60,28 @@ export function finish(
   storeBytes(y, v, count)
 }
 
+/** The same for the sums of four channels. */
+// @ts-ignore: decorator
+@inline
+export function finishFour(y: usize, aux: usize, sums: v128, channels: usize, table: usize, count: i32): void {
+  const r = requantize(sums, channels, aux, table)
+  if (wide()) {
+    storeLanes(y, r, count)
+    return
+  }
+  const h = i16x8.narrow_i32x4_s(r, r)
+  const v = signed() ? i8x16.narrow_i16x8_s(h, h) : i8x16.narrow_i16x8_u(h, h)
+  if (!ragged()) {
+    v128.store32_lane(y, v, 0)
+    return
+  }
+  if (count >= 4) {
+    v128.store32_lane(y, v, 0)
+    return
+  }
+  storeBytes(y, v, count)
+}
+
 /** Stores the first `count` (1 to 7) bytes. */
 // @ts-ignore: decorator
 @inline

@@ -3,7 +3,7 @@ import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import { requantizeArguments } from '../schedule/integer-epilogue.ts'
 import { innerKernels, type Kernel } from '../schedule/program.ts'
-import type { TemplateName } from '../schedule/templates.generated.ts'
+import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { isStraight, type StraightBody } from './inline.ts'
 import {
   FunctionBuilder,
@@ -129,7 +129,7 @@ export class Linker {
       if (!module || base === null) continue
       source.removeFunction(local)
       if (module === 'hole') this.fill(source, local, base, holes[base]!)
-      else this.forward(source, local, base as TemplateName, params)
+      else this.forward(source, local, base as TemplateName, params, holes)
     }
     const main = infos.find((f) => !f.module)!
     if (infos.length > 1) source.runPasses(passes)
@@ -138,10 +138,20 @@ export class Linker {
     source.dispose()
   }
 
-  /** Adds a function that calls the template `callee`, for inlining: so calls get the name that it has in the module. */
-  private forward(source: Module, name: string, callee: TemplateName, params: number): void {
+  /**
+   * Adds a function that calls the template `callee`, for inlining: so calls get the name that it has in the module. Of
+   * `holes` it gets those that it has.
+   */
+  private forward(
+    source: Module,
+    name: string,
+    callee: TemplateName,
+    params: number,
+    holes: Readonly<Record<string, Expr>>,
+  ): void {
     const { binaryen } = this
-    const linked = this.link(callee)
+    const own = Object.fromEntries(templates[callee].holes.map((hole) => [hole, holes[hole]!]))
+    const linked = this.link(callee, own)
     source.addFunctionImport(linked, 'template', linked, params, binaryen.none)
     const operands = binaryen.expandType(params).map((type, i) => source.local.get(i, type))
     source.addFunction(name, params, binaryen.none, [], source.call(linked, operands, binaryen.none))

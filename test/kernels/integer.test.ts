@@ -85,15 +85,16 @@ interface Form {
   readonly pad?: number
 }
 
-function convolutionOf(x: Value, form: Form, padValue: number): Value {
-  const { kernel, outputs, groups = 1, stride = 1, dilation = 1, pad = 0 } = form
+const weightShape = ({ x, kernel, outputs, groups = 1 }: Form): number[] => [outputs, x.at(-1)! / groups, ...kernel]
+
+function convolutionOf(x: Value, form: Form, padValue: number, weights = bytes('i8', weightShape(form))): Value {
+  const { kernel, groups = 1, stride = 1, dilation = 1, pad = 0 } = form
   const axes = channelsLastAxes(kernel.length)
   const spatial = kernel.map((_, i) => i + 2)
   const window = kernel.map((size): WindowAxis => ({ ...trivialWindow, size, stride, dilation, low: pad, high: pad }))
-  const w = b.constant(bytes('i8', [outputs, form.x.at(-1)! / groups, ...kernel]))
   const rhs = { output: 0, input: 1, spatial }
   const attrs: ConvolutionAttrs = { lhs: axes, rhs, out: axes, window, groups, ...(pad > 0 && { padValue }) }
-  return b.convolution(x, w, attrs)
+  return b.convolution(x, b.constant(weights), attrs)
 }
 
 /** round((sum + bias) · multiplier) + zero, as a pass brings quantized products to. */
@@ -113,9 +114,26 @@ const forms: Readonly<Record<string, Form>> = {
   groups: { x: [2, 6, 6, 12], kernel: [3, 3], outputs: 18, groups: 3, pad: 1 },
   'depthwise 3×3': { x: [2, 7, 9, 24], kernel: [3, 3], outputs: 24, groups: 24, pad: 1 },
   'depthwise 3×3 by 2': { x: [1, 9, 8, 13], kernel: [3, 3], outputs: 13, groups: 13, pad: 1, stride: 2 },
+  'strips of 16 pixels': { x: [1, 9, 11, 120], kernel: [3, 3], outputs: 9, pad: 1 },
+  'strips of 16 pixels by 2': { x: [2, 15, 9, 121], kernel: [3, 3], outputs: 8, pad: 1, stride: 2 },
+  'groups of a single row': { x: [2, 33, 10], kernel: [4], outputs: 12, groups: 2, stride: 2 },
+  Winograd: { x: [2, 8, 12, 16], kernel: [3, 3], outputs: 24, pad: 1 },
+  'Winograd, strips of 15 tiles': { x: [1, 6, 30, 40], kernel: [3, 3], outputs: 8, pad: 1 },
+  'Winograd without padding': { x: [1, 10, 10, 24], kernel: [3, 3], outputs: 24 },
+  'depthwise 3×3, one pixel': { x: [1, 3, 3, 12], kernel: [3, 3], outputs: 12, groups: 12 },
+  'depthwise 3×3 by 2, one pixel': { x: [1, 3, 3, 7], kernel: [3, 3], outputs: 7, groups: 7, stride: 2 },
   'depthwise 5×5': { x: [1, 8, 8, 10], kernel: [5, 5], outputs: 10, groups: 10, pad: 2 },
 }
-const templates = { plain: /^u8_igemm/, depthwise: /^u8_dwconv/ }
+
+/** Kernels of all engines but those whose relaxed dot product is exact. */
+const kernelOf = (name: string): string =>
+  name.startsWith('Winograd')
+    ? 'u8_winograd_i16_3x3'
+    : !name.startsWith('depthwise')
+      ? 'u8_igemm_i16_4x8'
+      : name.includes('3×3')
+        ? 'u8_dwconv_i16_3x3'
+        : 'u8_dwconv_i16'
 
 describe('8-bit convolution', () => {
   it.each(Object.entries(forms))('%s, exact on every engine', async (name, form) => {
@@ -125,25 +143,72 @@ describe('8-bit convolution', () => {
       const sum = convolutionOf(x, form, zero)
       const outputs = [requantized(sum, form.outputs, dtype === 'i8' ? 'u8' : 'i8', 3)]
       const kernels = await expectExact([x], outputs, [bytes(dtype, form.x)])
-      expect(kernels.some((k) => (name.startsWith('depthwise') ? templates.depthwise : templates.plain).test(k))).toBe(
-        true,
-      )
+      expect(new Set(kernels.filter((k) => k.startsWith('u8_')))).toEqual(new Set([kernelOf(name)]))
     }
   })
 
-  it('gives sums and floats as well', async () => {
-    const form = forms['3×3']!
+  it.each(['3×3', 'dilated, ragged', 'Winograd', 'depthwise 3×3', 'depthwise 3×3 by 2'])(
+    '%s gives sums and floats as well',
+    async (name) => {
+      const form = forms[name]!
+      const x = inputOf('x', 'u8', form.x)
+      const scale = floats([form.outputs], 0.01)
+      const scaled = b.map([convolutionOf(x, form, 9), scale], (s, m) => dequantized(s!, m!, undefined))
+      await expectExact([x], [convolutionOf(x, form, 9), scaled], [bytes('u8', form.x)])
+    },
+  )
+
+  const extremes: Readonly<Record<string, Form>> = {
+    '1×1': { x: [1, 4, 4, 72], kernel: [1, 1], outputs: 8 },
+    '3×3': { x: [1, 5, 5, 16], kernel: [3, 3], outputs: 8 },
+    // 4 · 9 · 255 · 128 times as many channels is the last multiple of eight below 2³¹.
+    Winograd: { x: [1, 6, 6, 1824], kernel: [3, 3], outputs: 8 },
+    'depthwise 3×3': { x: [1, 6, 6, 8], kernel: [3, 3], outputs: 8, groups: 8 },
+    'depthwise 5×5': { x: [1, 7, 7, 8], kernel: [5, 5], outputs: 8, groups: 8 },
+  }
+
+  it.each(Object.entries(extremes))('%s of the largest numbers there are', async (name, form) => {
+    const [, rows, columns, channels] = form.x
+    const patterns = [() => true, () => false, (row: number, column: number) => (row + column) % 2 === 0]
+    const shape = weightShape(form)
+    const taps = form.kernel[0]!
+    const weights = patterns.slice(1).map((isHigh): Tensor => {
+      const at = (i: number): number => (isHigh(Math.floor(i / taps) % taps, i % taps) ? 127 : -128)
+      return { dtype: 'i8', shape, data: Int8Array.from({ length: elementCount(shape) }, (_, i) => at(i)) }
+    })
     const x = inputOf('x', 'u8', form.x)
-    const sum = convolutionOf(x, form, 9)
-    const scaled = b.map([convolutionOf(x, form, 9), floats([16], 0.01)], (s, m) => dequantized(s!, m!, undefined))
-    await expectExact([x], [sum, scaled], [bytes('u8', form.x)])
+    const z = inputOf('z', 'i8', form.x)
+    const sums = weights.flatMap((w) => [convolutionOf(x, form, 0, w), convolutionOf(z, form, 0, w)])
+    for (const isHigh of patterns) {
+      const data = (dtype: Byte, low: number): Tensor => {
+        const values = allocate(dtype, rows! * columns! * channels!)
+        for (let i = 0; i < values.length; i++) {
+          const pixel = Math.floor(i / channels!)
+          values[i] = low + (isHigh(Math.floor(pixel / columns!), pixel % columns!) ? 255 : 0)
+        }
+        return { dtype, shape: form.x, data: values }
+      }
+      const kernels = await expectExact([x, z], sums, [data('u8', 0), data('i8', -128)])
+      expect(new Set(kernels.filter((k) => k.startsWith('u8_')))).toEqual(new Set([kernelOf(name)]))
+    }
   })
 
-  it('adds a second operand of bytes, and one for each pixel', async () => {
-    const form = forms['3×3']!
+  it('is no Winograd where sums could run over', async () => {
+    const form: Form = { x: [1, 6, 6, 1832], kernel: [3, 3], outputs: 8 }
+    const x = inputOf('x', 'u8', form.x)
+    const data: Tensor = { dtype: 'u8', shape: form.x, data: new Uint8Array(elementCount(form.x)).fill(255) }
+    const kernels = await expectExact([x], [convolutionOf(x, form, 0)], [data])
+    expect(kernels).toEqual(['u8_igemm_i16_4x8'])
+  })
+
+  it.each(['3×3', 'Winograd'])('%s adds a second operand of bytes, and one for each pixel', async (name) => {
+    const form = forms[name]!
+    const [images, rows, columns] = form.x
     const x = inputOf('x', 'i8', form.x)
-    const other = inputOf('other', 'i8', [1, 9, 7, 16])
-    const each = inputOf('each', 'i32', [1, 9, 7, 1])
+    const whole = [images!, rows!, columns!, form.outputs]
+    const pixels = [images!, rows!, columns!, 1]
+    const other = inputOf('other', 'i8', whole)
+    const each = inputOf('each', 'i32', pixels)
     const scale = b.scalar(0.02, 'f32')
     const sum = b.map([convolutionOf(x, form, 0), other, scale], (s, o, m) =>
       saturated(f.add(f.mul(convert(s!, 'f32'), 1e-3), dequantized(o!, m!, undefined)), undefined, 'i8'),
@@ -151,15 +216,11 @@ describe('8-bit convolution', () => {
     const less = b.map([convolutionOf(x, form, 0), each, scale], (s, e, m) =>
       saturated(f.mul(convert(f.sub(s!, f.mul(e!, 3)), 'f32'), f.mul(m!, 0.1)), undefined, 'i8'),
     )
-    const data = Int32Array.from({ length: 63 }, () => random.int(2000))
+    const data = Int32Array.from({ length: elementCount(pixels) }, () => random.int(2000))
     const kernels = await expectExact(
       [x, other, each],
       [sum, less],
-      [
-        bytes('i8', form.x),
-        bytes('i8', [1, 9, 7, 16]),
-        { dtype: 'i32', shape: [1, 9, 7, 1], data: data as TypedArray },
-      ],
+      [bytes('i8', form.x), bytes('i8', whole), { dtype: 'i32', shape: pixels, data: data as TypedArray }],
     )
     // The input is copied into its border, once.
     expect(kernels.filter((k) => k === 'nest')).toHaveLength(1)

@@ -6,6 +6,7 @@ import type { Access, Buffer } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
+import { integerWinograd } from './integer-winograd.ts'
 import { address } from './template.ts'
 
 /** Strides of a channels-last access, in elements. */
@@ -57,6 +58,7 @@ export function integerConvolution(s: Scheduler, node: NodeOf<'convolution'>, fo
     width: form.outWidth,
     image: place(x).image,
     ...at,
+    winograd: integerWinograd(node, form),
     place,
   }
   s.define(node.results[0]!, lazyPending(integerGemm(s, gemm), originOf(node)))

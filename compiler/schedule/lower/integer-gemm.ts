@@ -4,6 +4,7 @@ import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
+import type { IntegerWinograd } from './integer-winograd.ts'
 import { address, bandOf } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
@@ -26,6 +27,13 @@ const runStep = 4
 const mostGemvRows = 2
 /** Smaller products do not repay a function of their own. */
 const leastGemvWeights = 1 << 12
+
+/** Bytes of gathered taps that stay in cache beside the weights of a block. */
+const stripBytes = 1 << 15
+/** Pixels that repay widening the weights of a block. */
+const fewestTogether = 16
+/** What widening the last weights may write beyond them, in bytes. */
+const halfStep = 32
 
 interface Packed {
   readonly buffer: Buffer
@@ -93,8 +101,19 @@ export interface IntegerGemm {
   readonly nextPixel: number
   readonly tapDown: number
   readonly tapAcross: number
+  /** Where `u8_winograd_i16_3x3` is to be the partner of the relaxed kernel. */
+  readonly winograd?: IntegerWinograd | undefined
   /** Strides of a result access, in elements. */
   readonly place: (access: Access) => { readonly image: number; readonly row: number; readonly pixel: number }
+}
+
+/** Pixels that `u8_igemm_i16_4x8` gathers at a time, and its scratch: a block's weights as i16, and the pixels' taps. */
+function gatherStrip(taps: number, run: number, pixels: number): { strip: number; scratchBytes: number } {
+  const pairs = Math.ceil(run / 2) * 4
+  const pixelBytes = (taps - 1) * pairs + Math.ceil(run / 8) * 16
+  const fitting = Math.max(fewestTogether, Math.floor(stripBytes / pixelBytes / 4) * 4)
+  const strip = Math.min(Math.ceil(pixels / 4) * 4, fitting)
+  return { strip, scratchBytes: taps * pairs * blockChannels + halfStep + strip * pixelBytes }
 }
 
 export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
@@ -138,7 +157,8 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       ],
       macs: g.width * outputs * inputs,
     })
-  const scratchBytes = rows * columns * Math.ceil(inputs / runStep) * blockChannels * runStep * 2
+  const run = joined ? columns * inputs : inputs
+  const { strip, scratchBytes } = g.winograd ?? gatherStrip(joined ? rows : rows * columns, run, g.height * g.width)
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
@@ -155,7 +175,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       s.emit({
         ...common(p, nodes),
         writes: [p.write.buffer, scratch],
-        template: 'u8_igemm_i16_2x8',
+        template: g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8',
         dot: 'u8_igemm_dot_4x8',
         args: [
           ...leading(p, n),
@@ -166,7 +186,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           outputs,
           rows,
           joined ? 1 : columns,
-          joined ? columns * inputs : inputs,
+          run,
           p.vectorBytes,
           element,
           grouped ? inputs : g.image,
@@ -185,6 +205,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
           u.pixel,
           { flip: x.buffer.dtype },
           { buffer: scratch, offset: 0 },
+          strip,
         ],
         macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
       })

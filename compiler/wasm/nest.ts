@@ -1,24 +1,25 @@
 import { byteSize, type DType } from '../core/dtype.ts'
 import { formatExpr } from '../core/expr.ts'
 import { identityOf } from '../core/ops/reduce.ts'
-import { normalizeNest } from '../schedule/normalize-nest.ts'
+import { accessesOf, normalizeNest } from '../schedule/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
+import { lanes } from '../schedule/vectorizable.ts'
+import { planVector, type VectorPlan } from '../schedule/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
+import { requestTranspose } from './transpose.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
 import {
   binaryVector,
   emitVector,
-  lanes,
   loadContiguous,
   loadLanes,
   splatScalar,
   storeVector,
   type VectorSite,
 } from './vector.ts'
-import { planVector, type VectorPlan } from './vector-plan.ts'
 
 /** A function to generate: equal keys are equal functions, which sites share; `args` are a site's own. */
 export interface FunctionRequest {
@@ -50,10 +51,13 @@ const describeAccess = (a: Access): unknown => [
 export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
   const outputs = original.extents.length - original.reduced
   if (original.extents.slice(0, outputs).includes(0)) return undefined
-  const plan = planVector(normalizeNest(original))
+  const normal = normalizeNest(original)
+  const transpose = requestTranspose(normal)
+  if (transpose) return transpose
+  const plan = planVector(normal)
   const { kernel } = plan
   const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
-  const flat = accesses.flatMap((a) => [a, ...(a.indirect ?? []).map((i) => i.index)])
+  const flat = accessesOf(kernel)
   const key = JSON.stringify([
     'nest',
     plan.axis,
@@ -82,7 +86,7 @@ const inlineElements = 128
 const longRow = 32
 
 /** The code of templates that can be inlined. */
-type Straight = (template: TemplateName) => StraightBody | undefined
+export type Straight = (template: TemplateName) => StraightBody | undefined
 
 class NestEmitter {
   private readonly f: FunctionBuilder

@@ -12,7 +12,7 @@ import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, replacing, type Placement } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
@@ -104,7 +104,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     const ys = strides(write)
     const us = strides(aux)
     if (suitsWinograd(node, form)) {
-      winograd(s, form, { x, weights }, { x: xs, y: ys, aux: us }, placement, nodes)
+      winograd(s, node, form, { x, weights }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
     if (line && prefersGemv(form.outHeight * form.outWidth, outputs, form.kernelWidth * perGroup)) {
@@ -125,6 +125,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           holes,
           reads: [x.buffer, weights, bias, aux.buffer],
           writes: [write.buffer],
+          ...replacing(placement, node.results[0]!.type),
           macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
           nodes,
         })
@@ -169,6 +170,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         holes,
         reads: [x.buffer, weights, bias, aux.buffer],
         writes: [write.buffer],
+        ...replacing(placement, node.results[0]!.type),
         macs:
           (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
         nodes,

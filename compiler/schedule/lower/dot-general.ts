@@ -10,7 +10,7 @@ import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
-import { address, bandOf, pendingTemplate, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, replacing, type Placement } from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 
@@ -142,11 +142,13 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
   )
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
-  const call = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
+  const call = (placement: Placement, nodes: readonly string[]): void => {
+    const { write, aux, bias, biasOffset, holes, parameters } = placement
     const common = {
       holes,
       reads: [g.lhs.access.buffer, weights, bias, aux.buffer],
       writes: [write.buffer],
+      ...replacing(placement, matrix),
       nodes,
     }
     const [yBatch, yRow] = write.strides as [number, number]

@@ -6,7 +6,7 @@ import { renameBuffers } from './rename.ts'
 export type Copy = NestKernel
 
 /** Whether each element of the kernel's result depends on the same element of `buffer` alone. */
-function isElementwise(kernel: Kernel, buffer: Buffer): boolean {
+export function isElementwise(kernel: Kernel, buffer: Buffer): boolean {
   if (kernel.kind !== 'nest' || kernel.reduced > 0 || kernel.sequential || kernel.accumulate) return false
   const { write, extents } = kernel
   const reads = [...kernel.reads, ...kernel.post.reads]

@@ -8,16 +8,17 @@ export function accessesOf(kernel: NestKernel): Access[] {
   ])
 }
 
-/** The same nest with its loops replaced: `pick` gives for each new loop the old one it walks like. */
-function withLoops(
+/** The same nest with its loops replaced: `pick` gives for each new loop the old one it walks like, `times` how far. */
+export function withLoops(
   kernel: NestKernel,
   extents: readonly number[],
   reduced: number,
   pick: readonly number[],
+  times: readonly number[] = pick.map(() => 1),
 ): NestKernel {
   const access = (a: Access): Access => ({
     ...a,
-    strides: pick.map((loop) => a.strides[loop] ?? 0),
+    strides: pick.map((loop, i) => (a.strides[loop] ?? 0) * times[i]!),
     ...(a.indirect && { indirect: a.indirect.map((i) => ({ ...i, index: access(i.index) })) }),
   })
   return {
@@ -31,11 +32,11 @@ function withLoops(
 }
 
 /**
- * An equal nest with the fewest loops: loops of one iteration go, output loops are ordered by the stride they write
- * with and reduced loops by the stride of the first read (unless iterations must run in order), and neighbours that
+ * An equal nest with the fewest loops: loops of one iteration go, output loops are ordered by the stride of `outerKey` (the
+ * write) and reduced loops by the stride of the first read (unless iterations must run in order), and neighbours that
  * every access walks as one become one.
  */
-export function normalizeNest(kernel: NestKernel): NestKernel {
+export function normalizeNest(kernel: NestKernel, outerKey = kernel.write): NestKernel {
   const outputs = kernel.extents.length - kernel.reduced
   const order = (loops: number[], key: Access | undefined): number[] => {
     const kept = loops.filter((i) => kernel.extents[i] !== 1)
@@ -43,7 +44,7 @@ export function normalizeNest(kernel: NestKernel): NestKernel {
     return kept.sort((a, b) => Math.abs(key.strides[b] ?? 0) - Math.abs(key.strides[a] ?? 0) || a - b)
   }
   const all = kernel.extents.map((_, i) => i)
-  const outer = order(all.slice(0, outputs), kernel.write)
+  const outer = order(all.slice(0, outputs), outerKey)
   const inner = order(all.slice(outputs), kernel.reads[0])
   const accesses = accessesOf(kernel)
   const merge = (loops: number[]): { extent: number; loop: number }[] => {

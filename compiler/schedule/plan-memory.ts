@@ -106,6 +106,14 @@ function pressures(lives: readonly Life[], kernels: number): Map<Life, number> {
   return new Map(lives.map((l) => [l, live.slice(l.first + 1, l.last + 2).reduce((a, b) => Math.max(a, b), 0)]))
 }
 
+/** Buffers that are alive at a moment when memory is fullest. */
+export function aliveAtPeak(program: Program): Set<Buffer> {
+  const { lives, positions } = liveness(program)
+  const pressure = pressures(lives, positions)
+  const peak = [...pressure.values()].reduce((a, b) => Math.max(a, b), 0)
+  return new Set(lives.filter((l) => pressure.get(l) === peak).map((l) => l.buffer))
+}
+
 /** Rounds of repair: enough for every model seen, few enough for a plan of hundreds of buffers in milliseconds. */
 const repairRounds = 60
 

@@ -110,12 +110,26 @@ export interface TemplateKernel {
   /** Expressions that fill the template's holes, by hole. */
   readonly holes: Readonly<Record<string, Expr>>
   readonly reads: readonly Buffer[]
+  /** What is computed comes first. */
   readonly writes: readonly Buffer[]
+  /** A buffer that is read so that the result may stand there: each element once, before the one at its place is written. */
+  readonly replaces?: Buffer
   readonly macs: number
   readonly nodes: readonly string[]
 }
 
-export type LeafKernel = NestKernel | ScanKernel | TemplateKernel
+/**
+ * Nests whose first `depth` loops are the same rows, run row by row: in each row one after another. What they leave
+ * for one another is one row's, so its strides over rows are 0.
+ */
+export interface RowsKernel {
+  readonly kind: 'rows'
+  readonly depth: number
+  readonly nests: readonly NestKernel[]
+  readonly nodes: readonly string[]
+}
+
+export type LeafKernel = NestKernel | RowsKernel | ScanKernel | TemplateKernel
 
 /** `body`, `trips` times, or as long as `condition` holds. */
 export interface LoopKernel {
@@ -171,6 +185,7 @@ export const usesDot = (kernels: readonly Kernel[]): boolean =>
 export function readsOf(kernel: Kernel): Buffer[] {
   if (kernel.kind === 'loop') return [...(kernel.condition ? [kernel.condition] : []), ...kernel.body.flatMap(readsOf)]
   if (kernel.kind === 'branch') return [kernel.condition.buffer, ...innerKernels(kernel).flatMap(readsOf)]
+  if (kernel.kind === 'rows') return kernel.nests.flatMap(readsOf)
   if (kernel.kind === 'template') return [...kernel.reads]
   if (kernel.kind === 'scan') return accessBuffers(kernel.read)
   const { reads, post, write, accumulate } = kernel
@@ -180,6 +195,7 @@ export function readsOf(kernel: Kernel): Buffer[] {
 }
 
 export function writesOf(kernel: Kernel): readonly Buffer[] {
+  if (kernel.kind === 'rows') return kernel.nests.flatMap(writesOf)
   if (kernel.kind === 'template') return kernel.writes
   if (kernel.kind === 'nest' || kernel.kind === 'scan') return [kernel.write.buffer]
   const own = kernel.kind === 'loop' ? [kernel.index, kernel.count].filter((b) => b !== undefined) : []

@@ -1,4 +1,4 @@
-import type { Access, Buffer, Kernel, TemplateAddress } from './program.ts'
+import type { Access, Buffer, Kernel, NestKernel, TemplateAddress } from './program.ts'
 
 /** `kernel` with every buffer replaced by what `to` gives for it. */
 export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): Kernel {
@@ -17,6 +17,8 @@ export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): K
         post: { ...kernel.post, reads: kernel.post.reads.map(access) },
         write: access(kernel.write),
       }
+    case 'rows':
+      return { ...kernel, nests: all(kernel.nests) as NestKernel[] }
     case 'scan':
       return { ...kernel, read: access(kernel.read), write: access(kernel.write) }
     case 'template':
@@ -25,6 +27,7 @@ export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): K
         args: kernel.args.map((a) => (typeof a === 'object' && 'buffer' in a ? address(a) : a)),
         reads: kernel.reads.map(to),
         writes: kernel.writes.map(to),
+        ...(kernel.replaces && { replaces: to(kernel.replaces) }),
       }
     case 'loop': {
       const { condition, index, count, body } = kernel

@@ -7,7 +7,8 @@ import { addressCode, dotGlobal, emitKernel, type Site } from './control.ts'
 import type { StraightBody } from './inline.ts'
 import { Linker } from './link.ts'
 import { FunctionBuilder, memoryName, type Binaryen, type Code } from './machine.ts'
-import { requestNest } from './nest.ts'
+import { requestNest, type FunctionRequest } from './nest.ts'
+import { requestRows } from './rows.ts'
 import { requestScan } from './scan.ts'
 import { concatBytes, customSection, dataSection } from './sections.ts'
 
@@ -78,6 +79,16 @@ export function emitModule(
       m.addFunction(name, params, binaryen.none, [], body)
       return name
     }
+    /** The name of the function, which is built if there is none like it. */
+    const define = (request: FunctionRequest): string => {
+      const known = functions.get(request.key)
+      if (known !== undefined) return known
+      const name = `f${functions.size}`
+      functions.set(request.key, name)
+      const f = new FunctionBuilder(host, request.params)
+      f.finish(name, [], request.build(f))
+      return name
+    }
     const call = (kernel: LeafKernel, site: Site): Code | undefined => {
       if (kernel.kind === 'template') {
         const name = linker.link(kernel.template, kernel.holes)
@@ -85,17 +96,15 @@ export function emitModule(
         return m.call(chosen, templateArguments(kernel, site), binaryen.none)
       }
       const straight = (template: TemplateName): StraightBody | undefined => linker.straight(template)
-      const request = kernel.kind === 'nest' ? requestNest(kernel, straight) : requestScan(kernel)
+      const request =
+        kernel.kind === 'nest'
+          ? requestNest(kernel, straight)
+          : kernel.kind === 'rows'
+            ? requestRows(kernel, straight, define)
+            : requestScan(kernel)
       if (!request) return undefined
-      let name = functions.get(request.key)
-      if (name === undefined) {
-        name = `f${functions.size}`
-        functions.set(request.key, name)
-        const f = new FunctionBuilder(host, request.params)
-        f.finish(name, [], request.build(f))
-      }
       return m.call(
-        name,
+        define(request),
         request.args.map((a) => addressCode(site, a)),
         binaryen.none,
       )

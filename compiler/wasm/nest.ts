@@ -1,25 +1,27 @@
 import { byteSize, type DType } from '../core/dtype.ts'
 import { formatExpr } from '../core/expr.ts'
 import { identityOf } from '../core/ops/reduce.ts'
-import { normalizeNest } from '../schedule/normalize-nest.ts'
+import { accessesOf, normalizeNest } from '../schedule/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
+import { lanes } from '../schedule/vectorizable.ts'
+import { planVector, type VectorPlan } from '../schedule/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
+import { horizontal } from './horizontal.ts'
 import { clampedIndex, indexCode } from './index-code.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
+import { requestTranspose } from './transpose.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
 import {
   binaryVector,
   emitVector,
-  lanes,
   loadContiguous,
   loadLanes,
   splatScalar,
   storeVector,
   type VectorSite,
 } from './vector.ts'
-import { planVector, type VectorPlan } from './vector-plan.ts'
 
 /** A function to generate: equal keys are equal functions, which sites share; `args` are a site's own. */
 export interface FunctionRequest {
@@ -51,10 +53,13 @@ const describeAccess = (a: Access): unknown => [
 export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
   const outputs = original.extents.length - original.reduced
   if (original.extents.slice(0, outputs).includes(0)) return undefined
-  const plan = planVector(normalizeNest(original))
+  const normal = normalizeNest(original)
+  const transpose = requestTranspose(normal)
+  if (transpose) return transpose
+  const plan = planVector(normal)
   const { kernel } = plan
   const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
-  const flat = accesses.flatMap((a) => [a, ...(a.indirect ?? []).map((i) => i.index)])
+  const flat = accessesOf(kernel)
   const key = JSON.stringify([
     'nest',
     plan.axis,
@@ -83,7 +88,7 @@ const inlineElements = 128
 const longRow = 32
 
 /** The code of templates that can be inlined. */
-type Straight = (template: TemplateName) => StraightBody | undefined
+export type Straight = (template: TemplateName) => StraightBody | undefined
 
 class NestEmitter {
   private readonly f: FunctionBuilder
@@ -240,7 +245,7 @@ class NestEmitter {
       .map((other) => f.set(acc, binaryVector(f, kernel.combine!, dtype, f.get(acc), f.get(other))))
     const code = [f.set(acc, start), ...starts, ...hoisted, ...loops, ...joins]
     if (this.plan.axis !== 'reduced') return [...code, ...this.finish(f.get(acc), count)]
-    return [...code, ...this.finish(this.horizontal(acc, dtype), 1)]
+    return [...code, ...this.finish(horizontal(f, kernel.combine!, dtype, acc), 1)]
   }
 
   /** Independent combinations of a reduced vector, which hide the latency of combining. */
@@ -281,24 +286,6 @@ class NestEmitter {
 
   private laneMask(count: number): Code {
     return this.f.m.v128.const(Array.from({ length: 16 }, (_, byte) => (byte < count * 4 ? 255 : 0)))
-  }
-
-  /** The lanes of `acc` combined to a scalar. */
-  private horizontal(acc: number, dtype: DType): Code {
-    const { f } = this
-    const { m } = f
-    const combine = this.kernel.combine!
-    const rotated = (bytes: number): Code =>
-      m.i8x16.shuffle(
-        f.get(acc),
-        f.get(acc),
-        Array.from({ length: 16 }, (_, i) => (i + bytes) % 16),
-      )
-    const half = f.set(acc, binaryVector(f, combine, dtype, f.get(acc), rotated(8)))
-    const whole = binaryVector(f, combine, dtype, f.get(acc), rotated(4))
-    const first = dtype === 'f32' ? m.f32x4.extract_lane(whole, 0) : m.i32x4.extract_lane(whole, 0)
-    const scalar = dtype === 'bool' ? m.i32.and(first, f.i32(1)) : first
-    return m.block(null, [half, scalar], f.type(wasmTypeOf(dtype)))
   }
 
   /** Applies the post expression to a finished element and stores it. */

@@ -19,7 +19,7 @@ import {
   quantizedArguments,
   quantizedWeights,
 } from './quantized-weights.ts'
-import { address, bandOf, pendingTemplate, wideBandBytes, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, replacing, wideBandBytes, type Placement } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
@@ -113,7 +113,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     const us = strides(aux)
     if (suitsWinograd(node, form)) {
       const floats = quantized ? expandWeights(s, quantized, nodes) : weights
-      winograd(s, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
+      winograd(s, node, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
     if (isGemv) {
@@ -136,6 +136,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           holes: { ...holes, ...more?.holes },
           reads: [x.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
           writes: [write.buffer],
+          ...replacing(placement, node.results[0]!.type),
           macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
           nodes,
         })
@@ -182,6 +183,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         holes: { ...holes, ...more?.holes },
         reads: [x.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
         writes: [write.buffer, ...(more?.writes ?? [])],
+        ...replacing(placement, node.results[0]!.type),
         macs:
           (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
         nodes,

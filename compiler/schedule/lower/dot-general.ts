@@ -16,7 +16,7 @@ import {
   quantizedWeights,
   type QuantizedWeights,
 } from './quantized-weights.ts'
-import { address, bandOf, pendingTemplate, wideBandBytes, type Placement } from './template.ts'
+import { address, bandOf, pendingTemplate, replacing, wideBandBytes, type Placement } from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 
@@ -149,12 +149,14 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
-  const call = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
+  const call = (placement: Placement, nodes: readonly string[]): void => {
+    const { write, aux, bias, biasOffset, holes, parameters } = placement
     const more = quantized && quantizedArguments(s, quantized, !isGemv)
     const common = {
       holes: { ...holes, ...more?.holes },
       reads: [g.lhs.access.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
       writes: [write.buffer, ...(more?.writes ?? [])],
+      ...replacing(placement, matrix),
       nodes,
     }
     const [yBatch, yRow] = write.strides as [number, number]

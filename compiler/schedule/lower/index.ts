@@ -3,7 +3,9 @@ import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
 import { ops } from '../../core/ops/index.ts'
 import { lazyAccess } from '../lazy.ts'
+import { computeInPlace } from '../in-place.ts'
 import type { Program } from '../program.ts'
+import { fuseRows } from '../rows.ts'
 import { scheduleWith, type Scheduler } from '../scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './convolution.ts'
@@ -52,7 +54,7 @@ function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
 
 /** The kernels that compute `graph`, in order, and the buffers at its boundary. */
 export function schedule(graph: Graph): Program {
-  return scheduleWith(graph, (s: Scheduler, node: Node) => {
+  const program = scheduleWith(graph, (s: Scheduler, node: Node) => {
     try {
       lower(s, node)
     } catch (error) {
@@ -60,4 +62,5 @@ export function schedule(graph: Graph): Program {
       throw error
     }
   })
+  return fuseRows(computeInPlace(program))
 }

@@ -3,7 +3,7 @@ import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { planEpilogue, type Epilogue } from '../epilogue.ts'
 import type { Pending } from '../lazy.ts'
-import type { Access, Buffer, Post, TemplateArgument } from '../program.ts'
+import type { Access, Buffer, Post, TemplateArgument, TemplateKernel } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 
 /** What a template call needs to know of where its result goes. Strides are in elements over the result's axes. */
@@ -36,6 +36,15 @@ export const address = (access: Access, offset = 0): TemplateArgument => ({
   buffer: access.buffer,
   offset: access.offset + offset,
 })
+
+/** Says of a template that loads `aux` right before it stores an element, once for each, whether that may stand in its place. */
+export const replacing = (
+  { write, aux }: Pick<Placement, 'write' | 'aux'>,
+  { shape }: TensorType,
+): Pick<TemplateKernel, 'replaces'> => {
+  const same = aux.offset === write.offset && shape.every((d, i) => d === 1 || aux.strides[i] === write.strides[i])
+  return same && aux.buffer !== write.buffer ? { replaces: aux.buffer } : {}
+}
 
 /** What a band of pixels may read, in bytes: half of a small second-level cache. */
 const bandBytes = 1 << 16

@@ -3,7 +3,7 @@ import type { ConvolutionForm } from '../convolution-form.ts'
 import { prefersWinograd } from '../kernel-choice.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { address, type Placement } from './template.ts'
+import { address, replacing, type Placement } from './template.ts'
 
 /** The template's distance between planes beyond their contents, in floats. */
 const gap = 16
@@ -43,12 +43,14 @@ interface Strides {
 /** Emits the kernels of a convolution that `suitsWinograd`; `weights` are packed as for igemm, strides in bytes. */
 export function winograd(
   s: Scheduler,
+  node: NodeOf<'convolution'>,
   form: ConvolutionForm,
   operands: { readonly x: Access; readonly weights: Buffer },
   strides: { readonly x: Strides; readonly y: Strides; readonly aux: Strides },
-  { write, aux, bias, biasOffset, holes, parameters }: Placement,
+  placement: Placement,
   nodes: readonly string[],
 ): void {
+  const { write, aux, bias, biasOffset, holes, parameters } = placement
   const { channels, outputs } = form
   const rows = form.outHeight / 2
   const columns = form.outWidth / 2
@@ -78,6 +80,7 @@ export function winograd(
       holes,
       reads: [operands.x.buffer, operands.weights, bias, aux.buffer],
       writes: [write.buffer, u, v, m],
+      ...replacing(placement, node.results[0]!.type),
       macs: form.outHeight * form.outWidth * channels * outputs * 9,
       nodes,
     })

@@ -1,11 +1,13 @@
-import { moveInnermost } from '../schedule/normalize-nest.ts'
-import type { Access, NestKernel } from '../schedule/program.ts'
-import { isVectorizable, lanes } from './vector.ts'
+import { moveInnermost } from './normalize-nest.ts'
+import type { Access, NestKernel } from './program.ts'
+import { isVectorizable, lanes } from './vectorizable.ts'
 
 /** Which loop's iterations share a vector: an output loop (made innermost), the innermost reduced loop, or none. */
 export interface VectorPlan {
   readonly kernel: NestKernel
   readonly axis: 'output' | 'reduced' | 'none'
+  /** Of four iterations: accesses, weighted by what they take. */
+  readonly cost: number
 }
 
 const indirectMoves = (a: Access, loop: number): boolean =>
@@ -25,8 +27,9 @@ export function planVector(kernel: NestKernel): VectorPlan {
   const { extents, reduced, reads, post, write, body, sequential } = kernel
   const outputs = extents.length - reduced
   const scatters = write.indirect !== undefined || kernel.accumulate !== undefined
-  if (sequential || scatters || !isVectorizable(body) || !isVectorizable(post.expr)) return { kernel, axis: 'none' }
   const scalarCost = lanes * (reads.length + 1)
+  if (sequential || scatters || !isVectorizable(body) || !isVectorizable(post.expr))
+    return { kernel, axis: 'none', cost: scalarCost }
   let best: { cost: number; loop: number; axis: VectorPlan['axis'] } = { cost: scalarCost, loop: -1, axis: 'none' }
   const consider = (cost: number, loop: number, axis: VectorPlan['axis']): void => {
     if (cost < best.cost || (cost === best.cost && loop > best.loop)) best = { cost, loop, axis }
@@ -44,5 +47,6 @@ export function planVector(kernel: NestKernel): VectorPlan {
       'reduced',
     )
   }
-  return { kernel: best.axis === 'output' ? moveInnermost(kernel, best.loop) : kernel, axis: best.axis }
+  const { axis, cost } = best
+  return { kernel: axis === 'output' ? moveInnermost(kernel, best.loop) : kernel, axis, cost }
 }

@@ -1,0 +1,24 @@
+import { abiVersion, type ModuleSpec, type PortSpec } from '../../compiler/core/artefact.ts'
+import { planMemory } from '../../compiler/schedule/plan-memory.ts'
+import type { Program, ProgramPort } from '../../compiler/schedule/program.ts'
+import { emitModule, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'
+
+/** The baseline module of a scheduled program. */
+export async function moduleOf(program: Program): Promise<{ wasm: Uint8Array; spec: ModuleSpec }> {
+  const plan = planMemory(program)
+  const port = ({ name, dtype, shape, buffer }: ProgramPort): PortSpec => ({
+    name,
+    dtype,
+    shape,
+    address: plan.addresses.get(buffer)!,
+  })
+  const spec: ModuleSpec = {
+    abi: abiVersion,
+    attar: 'test',
+    inputs: program.inputs.map(port),
+    outputs: program.outputs.map(port),
+    metadata: {},
+  }
+  const wasm = emitModule(await loadBinaryen(), program, plan, 'simd', sectionsBehind(plan, spec))
+  return { wasm, spec }
+}

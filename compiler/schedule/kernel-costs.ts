@@ -2,36 +2,36 @@
 export const kernelCosts = {
   simd: {
     igemm: {
-      tile: 13.6,
-      step: 1.71,
+      tile: 9.08,
+      step: 1.5,
     },
     gemv: {
       columns: 24,
-      row: 5.2,
-      step: 1.44,
+      row: 3.33,
+      step: 1.19,
     },
     winograd: {
-      weight: 12.3,
-      channel: 6.87,
-      tile: 77.4,
-      step: 29.3,
+      weight: 9.18,
+      channel: 5.03,
+      tile: 61.1,
+      step: 19,
     },
   },
   'relaxed-simd': {
     igemm: {
-      tile: 9.7,
-      step: 1.41,
+      tile: 3.27,
+      step: 1.22,
     },
     gemv: {
       columns: 32,
-      row: 5.37,
-      step: 1.57,
+      row: 4.07,
+      step: 1.34,
     },
     winograd: {
-      weight: 16.4,
-      channel: 6.33,
-      tile: 69.4,
-      step: 21.8,
+      weight: 11.2,
+      channel: 4.75,
+      tile: 28.7,
+      step: 18.9,
     },
   },
 } as const

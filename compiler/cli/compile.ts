@@ -44,7 +44,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .action(async (path: string, options: Options) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
-      const { readFile, writeFiles } = await import('../data/index.ts')
+      const { readFile, writeFiles } = await import('../data/files.ts')
       const { artefacts, compile, moduleFile, targets } = await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const { name, target, sizes: best = false } = options

@@ -16,7 +16,7 @@ export const addInspect: AddCommand = (program, terminal) => {
   addShapeOptions(command)
     .option('--json', 'print one JSON object')
     .action(async (path: string, options: Options) => {
-      const { readFile } = await import('../data/index.ts')
+      const { readFile } = await import('../data/files.ts')
       const bytes = readFile(path)
       const isModule = bytes[0] === 0 && new TextDecoder().decode(bytes.subarray(1, 4)) === 'asm'
       if (isModule) {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import type { CompileOptions } from '../index.ts'
+import type { CompileOptions, Tensor } from '../index.ts'
 
 /** `NAME=VALUE`; a tensor's name may itself have an equals sign. */
 function split(text: string): [name: string, value: string] {
@@ -45,15 +45,19 @@ export async function importOptions(
   path: string,
   { shape, dim, bind = {} }: ShapeOptions,
 ): Promise<Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>> {
-  const { readerBeside } = await import('../data/index.ts')
-  const { readTensor } = await import('./tensors.ts')
-  const bound = Object.entries(bind).map(([name, file]) => [name, readTensor(file)] as const)
+  const { readerBeside } = await import('../data/files.ts')
+  const files = Object.entries(bind)
   return {
     ...(shape && { shapes: shape }),
     ...(dim && { dims: dim }),
-    bind: Object.fromEntries(bound),
+    ...(files.length > 0 && { bind: await readTensors(files) }),
     readExternal: readerBeside(path),
   }
+}
+
+async function readTensors(files: readonly (readonly [name: string, file: string])[]): Promise<Record<string, Tensor>> {
+  const { readTensor } = await import('./tensors.ts')
+  return Object.fromEntries(files.map(([name, file]) => [name, readTensor(file)]))
 }
 
 /** An option's value that is a number and not negative. */

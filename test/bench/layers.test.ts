@@ -8,7 +8,9 @@ it('times every kernel that does something, and only in a build made for it', as
   const options = { dims: { batch: 1 }, targets: ['simd'] } as const
   const { layers, runMs } = await benchLayers(await compile(model, { ...options, instrument: true }), 'simd')
   expect(layers.length).toBeGreaterThan(5)
-  expect(layers.filter((l) => l.kernel === 'f32_igemm_4x8').map((l) => l.nodes.length > 0)).toEqual([true, true, true])
+  const products = layers.filter((l) => l.macs > 0)
+  expect(products).toHaveLength(4)
+  expect(products.every((l) => l.nodes.length > 0)).toBe(true)
   for (const { medianMs, macs, gmacs } of layers) {
     expect(medianMs).toBeGreaterThanOrEqual(0)
     expect(gmacs === null).toBe(macs === 0)

@@ -9,6 +9,8 @@ import { loadBinaryen } from '../dist/compiler/wasm/emit.js'
 import { Linker } from '../dist/compiler/wasm/link.js'
 import { memoryName } from '../dist/compiler/wasm/machine.js'
 
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
 const page = 65536
 const holes = { epilogue: arg(0, 'f32'), ragged: constant(0, 'i32') }
 

@@ -1,3 +1,5 @@
+import { gap, mplane, TILES } from '../winograd'
+
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
 declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128, p1: v128): v128
@@ -13,15 +15,6 @@ declare function transformInput(x: usize, v: usize, TW: i32, C: i32, xrow: i32, 
 // @ts-ignore: decorator
 @external('template', 'f32_winograd_multiply')
 declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, C: i32): void
-
-/** Bytes between planes beyond their contents: planes a power of two apart would share the lines of the cache. */
-const gap = 64
-
-/** Tiles that are multiplied together. */
-const TILES = 4
-
-/** Bytes of a plane of products: four tiles, eight channels. */
-const mplane = 128
 
 /**
  * Convolution with 3 × 3 taps and stride 1 by Winograd's F(2 × 2, 3 × 3) (Lavin & Gray 2016): 16 products instead of 36 for

@@ -1,7 +1,5 @@
 import { madd } from '../madd'
-
-/** Bytes of a plane of products. */
-const mplane = 128
+import { mplane } from '../winograd'
 
 /** For each of 16 planes, m [4][8] = v [4][C] · u [C][8]. */
 export function f32_winograd_multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, C: i32): void {

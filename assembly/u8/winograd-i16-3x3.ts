@@ -1,3 +1,4 @@
+import { gap, mplane, TILES } from '../winograd'
 import { finishFour, wide } from './store'
 
 // @ts-ignore: decorator
@@ -11,12 +12,6 @@ declare function transformWeights(w: usize, u: usize, C: i32, plane: i32): void
 // @ts-ignore: decorator
 @external('template', 'i16_winograd_multiply')
 declare function multiply(v: usize, u: usize, m: usize, C: i32, vplane: i32, uplane: i32): void
-
-/** Bytes between planes beyond their contents: planes a power of two apart would share the lines of the cache. */
-const gap = 64
-
-/** Tiles that are multiplied together. */
-const TILES = 4
 
 /**
  * The same as `u8_igemm_dot_4x8` for 3 × 3 taps and stride 1, channels and CO multiples of 8, OH and OW even, by Winograd's
@@ -73,7 +68,7 @@ export function u8_winograd_i16_3x3(
   const uplane = (C << 4) + gap
   const vplane = ((strip * TW + 3) & ~3) * row + gap
   const m = scratch
-  const u = m + 16 * TILES * 32
+  const u = m + 16 * mplane
   const v = u + 16 * uplane
   for (; groups > 0; groups--) {
     for (let top = 0; top < TH; top += strip) {
@@ -98,29 +93,29 @@ export function u8_winograd_i16_3x3(
               const cv = cn + (half ? vectors : 0)
               let p = from + (half << 2)
               let s0 = v128.load(p)
-              let s1 = v128.load(p, 128)
-              let s2 = v128.load(p, 256)
-              let s3 = v128.load(p, 384)
-              let t0 = v128.load(p, 512)
-              let t1 = v128.load(p, 640)
-              let t2 = v128.load(p, 768)
-              let t3 = v128.load(p, 896)
+              let s1 = v128.load(p, mplane)
+              let s2 = v128.load(p, 2 * mplane)
+              let s3 = v128.load(p, 3 * mplane)
+              let t0 = v128.load(p, 4 * mplane)
+              let t1 = v128.load(p, 5 * mplane)
+              let t2 = v128.load(p, 6 * mplane)
+              let t3 = v128.load(p, 7 * mplane)
               s0 = i32x4.add(s0, t0)
               s1 = i32x4.add(s1, t1)
               s2 = i32x4.add(s2, t2)
               s3 = i32x4.add(s3, t3)
-              const u0 = v128.load(p, 1024)
-              const u1 = v128.load(p, 1152)
-              const u2 = v128.load(p, 1280)
-              const u3 = v128.load(p, 1408)
+              const u0 = v128.load(p, 8 * mplane)
+              const u1 = v128.load(p, 9 * mplane)
+              const u2 = v128.load(p, 10 * mplane)
+              const u3 = v128.load(p, 11 * mplane)
               s0 = i32x4.add(s0, u0)
               s1 = i32x4.add(s1, u1)
               s2 = i32x4.add(s2, u2)
               s3 = i32x4.add(s3, u3)
-              t0 = i32x4.sub(i32x4.sub(t0, u0), v128.load(p, 1536))
-              t1 = i32x4.sub(i32x4.sub(t1, u1), v128.load(p, 1664))
-              t2 = i32x4.sub(i32x4.sub(t2, u2), v128.load(p, 1792))
-              t3 = i32x4.sub(i32x4.sub(t3, u3), v128.load(p, 1920))
+              t0 = i32x4.sub(i32x4.sub(t0, u0), v128.load(p, 12 * mplane))
+              t1 = i32x4.sub(i32x4.sub(t1, u1), v128.load(p, 13 * mplane))
+              t2 = i32x4.sub(i32x4.sub(t2, u2), v128.load(p, 14 * mplane))
+              t3 = i32x4.sub(i32x4.sub(t3, u3), v128.load(p, 15 * mplane))
               let q = r + (half << size)
               let au = s + half * element
               finishFour(q, au, quarter(i32x4.add(i32x4.add(s0, s1), s2), bias), cv, table, 8)

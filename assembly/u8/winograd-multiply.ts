@@ -1,3 +1,5 @@
+import { mplane } from '../winograd'
+
 /**
  * Products of four tiles of 16 planes [C], `vplane` bytes apart, and eight channels' weights of 16 planes [C / 2][8][2],
  * `uplane` apart: 16 planes [4][8] of i32 at `m`.
@@ -50,6 +52,6 @@ export function i16_winograd_multiply(v: usize, u: usize, m: usize, C: i32, vpla
     v128.store(m, c31, 112)
     v += vplane
     u += uplane
-    m += 128
+    m += mplane
   }
 }

@@ -2,6 +2,7 @@ import { boundOf } from '../core/bounds.ts'
 import { byteSize, integerRange, type DType } from '../core/dtype.ts'
 import { arg, children, literal, parts, replaceParts, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
+import { isVectorizable } from './vectorizable.ts'
 
 /**
  * Arguments of the expression that fills a `requantize` hole: the four sums, four elements at `aux` or the one there for all
@@ -48,11 +49,7 @@ export const isPerPixel = (aux: Access): boolean => aux.strides[aux.strides.leng
 
 const lanes: readonly DType[] = ['i8', 'u8', 'i32', 'f32', 'bool']
 
-function hasVectorCode(e: Expr): boolean {
-  if (!lanes.includes(e.dtype)) return false
-  if (e.kind !== 'binary') return true
-  return !['rem', 'shl', 'shr'].includes(e.op) && (e.op !== 'div' || e.dtype === 'f32')
-}
+const hasVectorCode = (e: Expr): boolean => isVectorizable(e) && parts(e).every((part) => lanes.includes(part.dtype))
 
 /** sum + vector where the sum is used nowhere else: the vector can be what the sums start from. */
 function takeBias(post: Post, extent: number): { expr: Expr; bias: Access } | undefined {
@@ -108,7 +105,7 @@ export function planIntegerEpilogue(post: Post, extent: number, most: number): I
   const saturating = { ...post, expr: inRange(post.expr, bound) }
   const biased = takeBias(saturating, extent)
   const expr = biased?.expr ?? saturating.expr
-  if (!parts(expr).every(hasVectorCode)) return undefined
+  if (!hasVectorCode(expr)) return undefined
   const used = [...new Set(parts(expr).flatMap((e) => (e.kind === 'arg' && e.index > 0 ? [e.index] : [])))]
   const vectors = used.filter((i) => isVector(post.reads[i - 1]!, extent))
   const others = used.filter((i) => !vectors.includes(i))

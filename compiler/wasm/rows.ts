@@ -3,8 +3,7 @@ import { accessesOf } from '../schedule/normalize-nest.ts'
 import type { Access, RowsKernel } from '../schedule/program.ts'
 import { oneRow } from '../schedule/split-rows.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
-import type { FunctionRequest } from './nest.ts'
-import { requestNest, type Straight } from './nest.ts'
+import { requestNest, type FunctionRequest, type Straight } from './nest.ts'
 
 /** Where accesses start in the first row, and how many bytes they move from one row to the next, by loop over rows. */
 interface Base {

@@ -29,8 +29,6 @@ export function require(condition: boolean, what: string): asserts condition {
 export const mixed: AxisUse = { to: 'mixed' }
 export const toResult = (axis: number, offset = 0): AxisUse => ({ to: 'result', axis, offset })
 
-/** Every axis of an operand of this rank stays where it is. */
-export const sameAxes = (rank: number): AxisUse[] => Array.from({ length: rank }, (_, i) => toResult(i))
 export const mixedAxes = (rank: number): AxisUse[] => Array.from({ length: rank }, () => mixed)
 
 /** Axes that lose `removed` and keep the others in order; the removed become `use`. */

@@ -22,6 +22,8 @@ const kernel = (name: string, medianMs: number): Layer => ({
   kernel: name,
   nodes: [`${name}_node`],
   macs: 0,
+  integerMacs: 0,
+  dotMacs: 0,
   medianMs,
   gmacs: null,
 })

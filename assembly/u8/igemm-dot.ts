@@ -1,10 +1,16 @@
 import { next } from '../pixels'
 import { finish, wide } from './store'
 
+// @ts-ignore: decorator
+@external('template', 'u8_flip')
+declare function flipBytes(p: usize, count: i32, mask: i32): void
+
 /**
  * Convolution and matrix product of 8-bit activations and i8 weights as implicit gemm, 4 pixels × 8 output channels, without
  * im2col, by the relaxed dot product of four bytes. Exact where that instruction takes its second operand as x is, signed or
- * unsigned; where it is the other way round, `flip` is 0x80808080, which makes x - 128 of u8 and x + 128 of i8.
+ * unsigned; where it is the other way round, `flip` is 0x80808080, which makes x - 128 of u8 and x + 128 of i8. All that is read
+ * of x, and what stands between, is flipped before and back again behind: in the loop that takes a twelfth of the time. Neither y
+ * nor aux may stand there.
  * All strides are in bytes. Activations are channels-last and bordered by their zero point.
  *
  * x       first tap of the first pixel; xg to the next group, sy to the next row of pixels, step to the next pixel,
@@ -53,7 +59,10 @@ export function u8_igemm_dot_4x8(
   scratch: usize,
   strip: i32,
 ): void {
-  const mask = i32x4.splat(flip)
+  const flipped = x
+  const bytes =
+    (groups - 1) * xg + (OH - 1) * sy + (OW - 1) * step + (KH - 1) * xrow + (KW - 1) * xcol + run
+  if (flip) flipBytes(flipped, bytes, flip)
   const start = (flip >>> 26) & 32
   const size = wide() ? 2 : 0
   const block = KH * KW * ((run + 3) >> 2) * 32
@@ -128,16 +137,16 @@ export function u8_igemm_dot_4x8(
               do {
                 const w0 = v128.load(p)
                 const w1 = v128.load(p, 16)
-                const x0 = v128.xor(v128.load32_splat(a0), mask)
+                const x0 = v128.load32_splat(a0)
                 c00 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x0, c00)
                 c01 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x0, c01)
-                const x1 = v128.xor(v128.load32_splat(a1), mask)
+                const x1 = v128.load32_splat(a1)
                 c10 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x1, c10)
                 c11 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x1, c11)
-                const x2 = v128.xor(v128.load32_splat(a2), mask)
+                const x2 = v128.load32_splat(a2)
                 c20 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x2, c20)
                 c21 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x2, c21)
-                const x3 = v128.xor(v128.load32_splat(a3), mask)
+                const x3 = v128.load32_splat(a3)
                 c30 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x3, c30)
                 c31 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x3, c31)
                 a0 += 4
@@ -211,4 +220,5 @@ export function u8_igemm_dot_4x8(
     y += yg
     aux += auxg
   }
+  if (flip) flipBytes(flipped, bytes, flip)
 }

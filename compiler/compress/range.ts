@@ -1,14 +1,17 @@
 import { log } from '../core/math.ts'
 import type { Observation } from './calibrate.ts'
 
-/** How a tensor is stored as i8: x ≈ (q − zero) · scale. */
+/**
+ * How a tensor is stored as u8: x ≈ (q − zero) · scale. On x86 the instruction for products of bytes takes one operand without
+ * sign, and activations with one cost time to be changed.
+ */
 export interface Parameters {
   readonly scale: number
   readonly zero: number
 }
 
-export const lowest = -128
-export const highest = 127
+export const lowest = 0
+export const highest = 255
 
 /** Smallest scale: its reciprocal is still a normal number. */
 const smallestScale = 2 ** -100

@@ -49,15 +49,15 @@ export function weightsOf(
 export function quantizeValue(b: Builder, x: Value, { scale, zero }: Parameters): Value {
   const s = b.scalar(scale, 'f32')
   return zero === 0
-    ? b.map([x, s], (e, t) => saturated(f.div(e!, t!), undefined, 'i8'))
-    : b.map([x, s, b.scalar(zero, 'i8')], (e, t, z) => saturated(f.div(e!, t!), z!, 'i8'))
+    ? b.map([x, s], (e, t) => saturated(f.div(e!, t!), undefined, 'u8'))
+    : b.map([x, s, b.scalar(zero, 'u8')], (e, t, z) => saturated(f.div(e!, t!), z!, 'u8'))
 }
 
 export function dequantizeValue(b: Builder, q: Value, { scale, zero }: Parameters): Value {
   const s = b.scalar(scale, 'f32')
   return zero === 0
     ? b.map([q, s], (e, t) => dequantized(e!, t!, undefined))
-    : b.map([q, s, b.scalar(zero, 'i8')], (e, t, z) => dequantized(e!, t!, z!))
+    : b.map([q, s, b.scalar(zero, 'u8')], (e, t, z) => dequantized(e!, t!, z!))
 }
 
 /** The bias with its correction. */
@@ -143,7 +143,7 @@ class Rewriter {
       const { scale, zero } = this.parameters(node.results[0]!)
       const [fill] = toNumbers(constantOf(o)!)
       const q = Math.min(highest, Math.max(lowest, roundHalfEven(fill! / scale) + zero))
-      return new Builder(node.origin).scalar(q, 'i8')
+      return new Builder(node.origin).scalar(q, 'u8')
     })
     return createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
   }

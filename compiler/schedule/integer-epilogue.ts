@@ -1,6 +1,6 @@
 import { boundOf } from '../core/bounds.ts'
 import { byteSize, integerRange, type DType } from '../core/dtype.ts'
-import { arg, children, literal, parts, replaceParts, type Expr } from '../core/expr.ts'
+import { arg, binary, children, constant, convert, literal, parts, replaceParts, type Expr } from '../core/expr.ts'
 import type { Access, Post } from './program.ts'
 import { isVectorizable } from './vectorizable.ts'
 
@@ -96,6 +96,12 @@ function boundOfRead({ buffer: { data, dtype } }: Access): number {
   return most
 }
 
+/** Bytes less their zero point where that is 0, too: so the code is the same for all zero points, and shared. */
+function withZeroPoint(e: Expr): Expr | undefined {
+  if (e.kind !== 'convert' || e.dtype !== 'f32' || e.x.kind !== 'arg' || byteSize(e.x.dtype) !== 1) return undefined
+  return convert(binary('sub', convert(e.x, 'i32'), constant(0, 'i32')), 'f32')
+}
+
 /**
  * The epilogue of an i32 product whose result has `extent` channels on the last axis, and no sum beyond ±`most`; undefined
  * where it needs more.
@@ -104,7 +110,7 @@ export function planIntegerEpilogue(post: Post, extent: number, most: number): I
   const bound = (e: Expr): number => boundOf(e, (i) => (i === 0 ? most : boundOfRead(post.reads[i - 1]!)))
   const saturating = { ...post, expr: inRange(post.expr, bound) }
   const biased = takeBias(saturating, extent)
-  const expr = biased?.expr ?? saturating.expr
+  const expr = replaceParts(biased?.expr ?? saturating.expr, withZeroPoint)
   if (!hasVectorCode(expr)) return undefined
   const used = [...new Set(parts(expr).flatMap((e) => (e.kind === 'arg' && e.index > 0 ? [e.index] : [])))]
   const vectors = used.filter((i) => isVector(post.reads[i - 1]!, extent))

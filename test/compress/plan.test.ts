@@ -73,8 +73,8 @@ describe('the plan', () => {
     const { plan, parameters, text } = await quantizeAll(graph)
     expect(plan.moved.size).toBe(3)
     expect(parameters.size).toBe(2)
-    expect(text).toMatch(/concatenate i8\[1,4,3,3\]/)
-    expect(count(text, /reduce_window i8/g)).toBe(2)
+    expect(text).toMatch(/concatenate u8\[1,4,3,3\]/)
+    expect(count(text, /reduce_window u8/g)).toBe(2)
     // The input once, and the two branches.
     expect(count(text, /round\(/g)).toBe(3)
   })
@@ -83,7 +83,7 @@ describe('the plan', () => {
     const y = conv('one', x, 2)
     const padded = b.pad(y, b.scalar(0, 'f32'), [0, 0, 1, 1], [0, 0, 1, 1])
     const { text } = await quantizeAll(graphOf([x], [conv('two', padded, 2)]))
-    expect(text).toMatch(/constant i8\[\]: \{-128\}[^]*pad i8\[1,2,8,8\]/)
+    expect(text).toMatch(/constant u8\[\]: \{0\}[^]*pad u8\[1,2,8,8\]/)
   })
 
   it('leaves a normalization in floats, but for what layers read', () => {

@@ -216,7 +216,7 @@ describe('bias correction', () => {
     const prepared = runPasses(graph)
     const layers = layersOf(prepared)
     const plan = planOf(prepared, layers)
-    const parameters = new Map([...plan.stored.values()].map((root) => [root, { scale: 1 / 255, zero: -128 }]))
+    const parameters = new Map([...plan.stored.values()].map((root) => [root, { scale: 1 / 255, zero: 0 }]))
     const errors = await layerErrors(prepared, plan, { parameters }, samples, evaluator, () => {})
     const { shift } = errors.get(layers[0]!)!
     // 15 weights of 0.49/127 that became 0, times inputs of ½ on average.

@@ -19,11 +19,11 @@ function observed(values: readonly number[]): Observation {
 
 describe('parameters', () => {
   it('spread the 256 integers over the range and hit 0', () => {
-    expect(parametersFor(0, 255)).toEqual({ scale: 1, zero: -128 })
-    expect(parametersFor(-128, 127)).toEqual({ scale: 1, zero: 0 })
-    expect(parametersFor(-255, 0)).toEqual({ scale: 1, zero: 127 })
+    expect(parametersFor(0, 255)).toEqual({ scale: 1, zero: 0 })
+    expect(parametersFor(-128, 127)).toEqual({ scale: 1, zero: 128 })
+    expect(parametersFor(-255, 0)).toEqual({ scale: 1, zero: 255 })
     // Widened to hold 0.
-    expect(parametersFor(10, 255)).toEqual({ scale: 1, zero: -128 })
+    expect(parametersFor(10, 255)).toEqual({ scale: 1, zero: 0 })
     expect(parametersFor(0, 0)).toEqual({ scale: 1, zero: 0 })
     for (const [low, high] of [
       [-0.3, 1],

@@ -227,6 +227,27 @@ describe('8-bit convolution', () => {
   })
 })
 
+describe('8-bit convolution beside what it reads', () => {
+  const channels = 8
+  const form: Form = { x: [1, 6, 6, channels], kernel: [3, 3], outputs: channels, pad: 1 }
+  it.each(['i8', 'u8'] as const)('adds its own operand of %s', async (dtype) => {
+    const x = inputOf('x', dtype, form.x)
+    const y = requantized(convolutionOf(x, form, 3), channels, dtype, 3)
+    const sum = (v: Value): Value =>
+      b.map([convolutionOf(v, form, 3), v, b.scalar(0.02, 'f32')], (s, e, m) =>
+        saturated(f.add(f.mul(convert(s!, 'f32'), 1e-3), dequantized(e!, m!, undefined)), undefined, dtype),
+      )
+    await expectExact([x], [sum(x), b.convert(sum(y), 'i32')], [bytes(dtype, form.x)])
+  })
+
+  it.each(['i8', 'u8'] as const)('leaves its input as it was: %s', async (dtype) => {
+    const x = inputOf('x', dtype, [1, 5, 5, 20])
+    const tall: Form = { x: [1, 5, 5, 20], kernel: [1, 1], outputs: 24 }
+    const products = [1, 2].map(() => convolutionOf(x, tall, 0))
+    await expectExact([x], [...products, b.transpose(x, [0, 2, 1, 3])], [bytes(dtype, [1, 5, 5, 20])])
+  })
+})
+
 describe('8-bit matrix product', () => {
   it.each([
     [1, 128, 128],

@@ -7,7 +7,7 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { integerWinograd } from './integer-winograd.ts'
-import { address } from './template.ts'
+import { address, replacing } from './template.ts'
 
 /** Strides of a channels-last access, in elements. */
 const place = (access: Access): { image: number; row: number; pixel: number } => ({
@@ -146,6 +146,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
         holes: p.holes,
         reads: [x.buffer, buffer, p.bias, p.vectors, p.table, p.aux.buffer],
         writes: [p.write.buffer, scratch],
+        ...replacing(p, node.results[0]!.type),
         macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,
         nodes,
       })

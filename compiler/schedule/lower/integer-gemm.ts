@@ -1,11 +1,11 @@
 import { byteSize } from '../../core/dtype.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import type { Pending } from '../lazy.ts'
-import type { Access, Buffer, TemplateArgument } from '../program.ts'
+import { lazyAccess, type Pending } from '../lazy.ts'
+import { memoryOf, type Access, type Buffer, type TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
-import { address, bandOf } from './template.ts'
+import { address, bandOf, replacing } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 interface IntegerWeights {
@@ -122,15 +122,16 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const [rows, columns, inputs] = weights.extents
   const packed = packIntegerWeights(s, weights)
   const padded = Math.ceil(outputs / blockChannels) * blockChannels
-  const common = (p: IntegerPlacement, nodes: readonly string[]) => ({
+  const common = (p: IntegerPlacement, nodes: readonly string[], from = x) => ({
     kind: 'template' as const,
     holes: p.holes,
-    reads: [x.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
+    reads: [from.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
     writes: [p.write.buffer],
+    ...replacing(p, g.type),
     nodes,
   })
-  const leading = (p: IntegerPlacement, n: number): TemplateArgument[] => [
-    address(x, n * g.image),
+  const leading = (p: IntegerPlacement, n: number, from = x): TemplateArgument[] => [
+    address(from, n * g.image),
     { buffer: packed.buffer, offset: 0 },
     { buffer: p.bias, offset: 0 },
     { buffer: p.vectors, offset: 0 },
@@ -170,15 +171,16 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const { element } = p
     const grouped = groups > 1
     const images = grouped ? g.images : 1
+    const from = { ...x, buffer: bufferApart(s, x.buffer, [p.write, p.aux]) }
     for (let n = 0; n < images; n++) {
       const scratch = s.newBuffer('i8', scratchBytes)
       s.emit({
-        ...common(p, nodes),
+        ...common(p, nodes, from),
         writes: [p.write.buffer, scratch],
         template: g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8',
         dot: 'u8_igemm_dot_4x8',
         args: [
-          ...leading(p, n),
+          ...leading(p, n, from),
           grouped ? groups : g.images,
           g.height,
           g.width,
@@ -221,6 +223,18 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     call,
   }
   return pendingInteger(s, site)
+}
+
+/** What may be flipped while others are read and written: the buffer, or a copy of one that has to stay as it is. */
+function bufferApart<B extends Buffer>(s: Scheduler, buffer: B, others: readonly Access[]): B {
+  if (!buffer.data && others.every((other) => memoryOf(other.buffer) !== memoryOf(buffer))) return buffer
+  const copy = { ...s.newBuffer(buffer.dtype, buffer.length), dtype: buffer.dtype }
+  const all = { offset: 0, strides: [1] }
+  s.materialize(lazyAccess({ buffer, ...all }, { dtype: buffer.dtype, shape: [buffer.length] }), {
+    buffer: copy,
+    ...all,
+  })
+  return copy as B
 }
 
 function bytesOf(strides: { image: number; row: number; pixel: number }, access: Access) {

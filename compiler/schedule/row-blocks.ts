@@ -1,41 +1,23 @@
+import { Places, spansOf } from './in-place.ts'
 import { aliveAtPeak, bufferBytes, peakBytes } from './plan-memory.ts'
-import { windowOf, writesOf } from './program.ts'
-import type { Access, Buffer, Counter, Kernel, Program } from './program.ts'
-import {
-  arrange,
-  commute,
-  keepsVectors,
-  nestByRows,
-  ownership,
-  placeAccesses,
-  rowExtents,
-  shrink,
-  templateByRows,
-  touchedBy,
-  towards,
-  type Arrangement,
-  type ByRows,
-  type Shrunk,
-} from './row-groups.ts'
-import { commonRows, oneRow } from './split-rows.ts'
-import { templateBlock, type RowsTemplate } from './template-rows.ts'
+import type { Buffer, Kernel, Program } from './program.ts'
+import { renameBuffers, throughWindows } from './rename.ts'
+import { Chain, type Blocked, type BlockLimits } from './row-chain.ts'
+import { commute, ownership, templateByRows, touchedBy } from './row-groups.ts'
+import { loopsOver } from './row-loops.ts'
 import { countUsers } from './users.ts'
 
-export interface BlockLimits {
-  /** Bytes that kernels leave for one another in a block, as many rows as stay below. */
-  readonly blockBytes: number
-  /** Rows from which on a product's weights, which each block reads again, are worth reading. */
-  readonly leastRows: number
-  /** Bytes that kernels leave for one another from which on blocks are worth their code. */
-  readonly leastTraffic: number
-  /** The same for bytes that are saved when memory is fullest. */
-  readonly leastSaved: number
+/**
+ * From 8 to 256 KiB a block the same time; the fewer bytes, the more is saved. Rows that are left over are
+ * about 1 KB of code.
+ */
+export const measuredBlocks: BlockLimits = {
+  blockBytes: 2 ** 14,
+  leastRows: 16,
+  leastShorter: 2 ** 14,
+  leastTraffic: 2 ** 20,
+  leastSaved: 2 ** 12,
 }
-
-export const measuredBlocks: BlockLimits = { blockBytes: 2 ** 15, leastRows: 16, leastTraffic: 2 ** 20, leastSaved: 2 ** 12 }
-
-/** Rows that templates do at a time. */
-const tileRows = 4
 
 /** Kernels between the first and the last of a chain that have nothing to do with it. */
 const reach = 16
@@ -46,119 +28,13 @@ const leastMore = 2 ** 12
 /** Times that memory is looked at where it is fullest. */
 const mostRounds = 8
 
-/** A chain by blocks of rows. */
-interface Blocked {
-  readonly arrangement: Arrangement<ByRows>
-  readonly rows: readonly number[]
-  readonly shrunk: ReadonlyMap<Buffer, Shrunk>
-}
-
-const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1)
-
-const shrunkBytes = ({ shrunk }: Blocked): number =>
-  [...shrunk.values()].reduce((sum, { to }) => sum + bufferBytes(to), 0)
-
-/** A template and what follows it by the same rows, up to another template. */
-class Chain {
-  readonly kernels: ByRows[]
-  private members: readonly ByRows[]
-  private rows: readonly number[]
-  private readonly limits: BlockLimits
-
-  constructor(first: RowsTemplate, limits: BlockLimits) {
-    this.kernels = [first]
-    this.members = [first]
-    this.rows = rowExtents(first).filter((extent) => extent > 1)
-    this.limits = limits
-  }
-
-  /** Takes the kernel in if it can run row by row with the others. */
-  join(kernel: Kernel): boolean {
-    const written = new Set(this.kernels.flatMap(writesOf))
-    const member = nestByRows(kernel) ? towards(kernel, written) : templateByRows(kernel) ? kernel : undefined
-    if (!member) return false
-    const members = [...this.members, member]
-    const common = commonRows(this.rows, rowExtents(member))
-    for (let depth = common.length; depth > 0; depth--) {
-      const rows = common.slice(0, depth)
-      if (!arrange(members, rows)) continue
-      this.kernels.push(kernel as ByRows)
-      this.members = members
-      this.rows = rows
-      return true
-    }
-    return false
-  }
-
-  /** The chain by blocks of as many rows as fit the limits, of the fewest where none do. */
-  blocks(isOwn: (buffer: Buffer, users: number) => boolean): Blocked | undefined {
-    const last = this.rows.at(-1)!
-    let best: Blocked | undefined
-    for (let together = last; together > 0; together--) {
-      if (last % together !== 0) continue
-      const rows = [...this.rows.slice(0, -1), last / together].filter((extent) => extent > 1)
-      const blocked = rows.length > 0 ? this.blocked(rows, isOwn) : undefined
-      if (!blocked) continue
-      best = blocked
-      if (shrunkBytes(blocked) <= this.limits.blockBytes) break
-    }
-    return best
-  }
-
-  private blocked(rows: readonly number[], isOwn: (buffer: Buffer, users: number) => boolean): Blocked | undefined {
-    const arrangement = arrange(this.members, rows)
-    if (!arrangement) return undefined
-    const { kernels, depth } = arrangement
-    const enough = kernels.filter(templateByRows).every((k, i) => {
-      const { extent, argument } = this.members.filter(templateByRows)[i]!.rows.loops.at(-1)!
-      const left = product(k.rows.loops.slice(depth).map((l) => (l.argument === argument ? l.extent : 1)))
-      return left === extent || (left % tileRows === 0 && left >= this.limits.leastRows)
-    })
-    const shrunk = shrink(arrangement, isOwn)
-    if (!enough || shrunk.size === 0 || !keepsVectors(kernels.filter(nestByRows), depth)) return undefined
-    return { arrangement, rows, shrunk }
-  }
-}
-
-/** Loops over the blocks, one within the other. */
-function loopsOf({ arrangement, rows, shrunk }: Blocked): Kernel {
-  const { kernels, depth } = arrangement
-  const nodes = [...new Set(kernels.flatMap((k) => k.nodes))]
-  const counters = rows.map((_, i): Counter => ({ name: `${nodes[0] ?? 'rows'}/${i}` }))
-  // One window for accesses that move alike, so that rows within a block can be compared.
-  const windows = new Map<Buffer, Map<string, Buffer>>()
-  const windowed = (buffer: Buffer, steps: readonly number[]): Buffer => {
-    const known = windows.get(buffer) ?? new Map<string, Buffer>()
-    windows.set(buffer, known)
-    const key = steps.join()
-    const window =
-      known.get(key) ?? steps.reduce((of, step, i) => (step === 0 ? of : windowOf(of, counters[i]!, 0, step)), buffer)
-    known.set(key, window)
-    return window
-  }
-  const place = (a: Access): Access => {
-    const own = shrunk.get(a.buffer)
-    const strides = a.strides.map((s, i) => (i < depth ? 0 : s))
-    return own
-      ? { ...a, buffer: own.to, offset: a.offset - own.low, strides }
-      : { ...a, buffer: windowed(a.buffer, a.strides.slice(0, depth)), strides }
-  }
-  const body = kernels.map((k): Kernel =>
-    k.kind === 'nest' ? oneRow(placeAccesses(k, place), depth) : templateBlock(k, depth, place),
-  )
-  return counters.reduceRight<readonly Kernel[]>(
-    (inner, counter, i) => [{ kind: 'loop', counter, trips: rows[i]!, body: inner, nodes }],
-    body,
-  )[0]!
-}
-
 /** What a chain saves: bytes that kernels leave for one another, and bytes when memory is fullest. */
 interface Gain {
   readonly traffic: number
   readonly saved: number
 }
 
-function gainOf({ shrunk }: Blocked, fullest: ReadonlySet<Buffer>): Gain {
+function gainOf({ blocks: { shrunk } }: Blocked, fullest: ReadonlySet<Buffer>): Gain {
   let [traffic, saved] = [0, 0]
   for (const [buffer, { to }] of shrunk) {
     traffic += bufferBytes(buffer)
@@ -171,6 +47,7 @@ interface Found {
   /** Where in the list of kernels the chain ends. */
   readonly end: number
   readonly worth: number
+  readonly places: ReturnType<Chain['places']>
   /** What takes the place of the kernels up to there. */
   readonly kernels: readonly Kernel[]
 }
@@ -198,25 +75,34 @@ function chainFrom(
     }
     if (!chain.join(kernel)) break
     own.push(touched)
-    const blocked = templateByRows(kernel) ? chain.blocks(isOwn) : undefined
+    const blocked = templateByRows(kernel) ? chain.blocked(isOwn) : undefined
     const worth = blocked ? worthOf(blocked) : 0
     if (blocked && worth > 0 && worth >= (best?.worth ?? 0) + leastMore)
-      best = { end: i, worth, kernels: [...passed, loopsOf(blocked)] }
+      best = { end: i, worth, places: chain.places(), kernels: [...passed, ...loopsOver(blocked)] }
   }
   return best
 }
 
 /** The program with the chains that are worth something as loops where their last kernel stood; undefined where none is. */
 function blockChains(program: Program, limits: BlockLimits, worthOf: (gain: Gain) => number): Program | undefined {
-  const isOwn = ownership(countUsers(program.kernels), [...program.inputs, ...program.outputs])
+  const users = countUsers(program.kernels)
+  const isOwn = ownership(users, [...program.inputs, ...program.outputs])
   const fullest = aliveAtPeak(program)
+  const places = new Places(program)
   let changed = false
   const block = (kernels: readonly Kernel[]): Kernel[] => {
+    const [spans, within] = [spansOf(kernels), countUsers(kernels)]
+    const isLocal = (b: Buffer): boolean => within.get(b) === users.get(b)
     const result: Kernel[] = []
     for (let at = 0; at < kernels.length; at++) {
       const kernel = kernels[at]!
       const found = chainFrom(kernels, at, limits, isOwn, (blocked) => worthOf(gainOf(blocked, fullest)))
       if (found) {
+        for (const { result, operand } of found.places) {
+          const apart = spans.get(result)!.first >= at && spans.get(operand)!.last <= found.end
+          if (apart && isLocal(result) && isLocal(operand) && places.mayReplace(result, operand))
+            places.replace(result, operand)
+        }
         result.push(...found.kernels)
         at = found.end
         changed = true
@@ -228,7 +114,8 @@ function blockChains(program: Program, limits: BlockLimits, worthOf: (gain: Gain
     return result
   }
   const kernels = block(program.kernels)
-  return changed ? { ...program, kernels } : undefined
+  const to = throughWindows((b) => places.nameOf(b))
+  return changed ? { ...program, kernels: kernels.map((k) => renameBuffers(k, to)) } : undefined
 }
 
 /**

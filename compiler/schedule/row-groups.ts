@@ -2,7 +2,14 @@ import { normalizeNest } from './normalize-nest.ts'
 import type { Access, Buffer, Kernel, NestKernel } from './program.ts'
 import { memoryOf, readsOf, writesOf } from './program.ts'
 import { oneRow, outputExtents, rowsApart, splitRows, walksOf, type Shared, type Walk } from './split-rows.ts'
-import { hasRows, splitTemplate, templateExtents, templateWalks, type RowsTemplate } from './template-rows.ts'
+import {
+  hasRows,
+  limitTemplate,
+  splitTemplate,
+  templateExtents,
+  templateWalks,
+  type RowsTemplate,
+} from './template-rows.ts'
 import { planVector } from './vector-plan.ts'
 
 /** A kernel that may run by rows. */
@@ -21,7 +28,8 @@ export const templateByRows = (kernel: Kernel): kernel is RowsTemplate => kernel
 export const rowExtents = (kernel: ByRows): readonly number[] =>
   kernel.kind === 'nest' ? outputExtents(kernel) : templateExtents(kernel)
 
-const walks = (kernel: ByRows): Walk[] => (kernel.kind === 'nest' ? walksOf(kernel) : templateWalks(kernel))
+/** The accesses of a kernel with the loops they go over. */
+export const walks = (kernel: ByRows): Walk[] => (kernel.kind === 'nest' ? walksOf(kernel) : templateWalks(kernel))
 
 /** A nest ready to be compared with those of a group: its output loops as it walks what they have written. */
 export function towards(nest: NestKernel, written: ReadonlySet<Buffer>): NestKernel | undefined {
@@ -117,6 +125,13 @@ export function placeAccesses(nest: NestKernel, place: (access: Access) => Acces
     post: { ...nest.post, reads: nest.post.reads.map(all) },
     write: all(nest.write),
   }
+}
+
+/** The kernel from iteration `first` of its loop `loop` on, `extent` iterations. */
+export function limitLoop(kernel: ByRows, loop: number, first: number, extent: number): ByRows {
+  const move = (a: Access): Access => ({ ...a, offset: a.offset + first * a.strides[loop]! })
+  if (kernel.kind === 'template') return limitTemplate(kernel, loop, extent, move)
+  return { ...placeAccesses(kernel, move), extents: kernel.extents.with(loop, extent) }
 }
 
 /** Memory that a kernel reads and writes. */

@@ -1,4 +1,12 @@
-import type { Access, Buffer, TemplateAddress, TemplateArgument, TemplateKernel, TemplateRows } from './program.ts'
+import type {
+  Access,
+  Buffer,
+  TemplateAddress,
+  TemplateArgument,
+  TemplateKernel,
+  TemplateRows,
+  TemplateWalk,
+} from './program.ts'
 import { splitLoops, type Walk } from './split-rows.ts'
 
 /** A template whose rows can be done in parts. */
@@ -8,16 +16,31 @@ export const hasRows = (kernel: TemplateKernel): kernel is RowsTemplate => kerne
 
 export const templateExtents = ({ rows }: RowsTemplate): number[] => rows.loops.map((l) => l.extent)
 
-const accessOf = ({ args }: TemplateKernel, argument: number, strides: readonly number[]): Access => {
-  const { buffer, offset } = args[argument] as TemplateAddress
-  return { buffer, offset, strides: [...strides, 1] }
+const addressAt = (args: readonly TemplateArgument[], i: number): TemplateAddress => args[i] as TemplateAddress
+
+const accessOf = ({ args }: TemplateKernel, { argument, strides }: TemplateWalk): Access => ({
+  ...addressAt(args, argument),
+  strides: [...strides, 1],
+})
+
+function placeArguments(kernel: RowsTemplate, place: (access: Access) => Access): TemplateArgument[] {
+  const args = [...kernel.args]
+  for (const walk of kernel.rows.walks) {
+    const { buffer, offset } = place(accessOf(kernel, walk))
+    args[walk.argument] = { buffer, offset }
+  }
+  return args
 }
+
+/** What stands at place `argument` for these loops. */
+const extentsOf = (loops: TemplateRows['loops'], argument: number): number =>
+  loops.reduce((count, l) => (l.argument === argument ? count * l.extent : count), 1)
 
 /** What the template reads and writes, with the loops over rows and what one iteration reaches. */
 export const templateWalks = (kernel: RowsTemplate): Walk[] =>
-  kernel.rows.walks.map(({ argument, strides, length }) => ({
-    access: accessOf(kernel, argument, strides),
-    extents: [...templateExtents(kernel), length],
+  kernel.rows.walks.map((walk) => ({
+    access: accessOf(kernel, walk),
+    extents: [...templateExtents(kernel), walk.length],
   }))
 
 /** The template with its loops split so that the first have the extents `rows`, which `commonRows` gave. */
@@ -33,30 +56,39 @@ export function splitTemplate(kernel: RowsTemplate, rows: readonly number[]): Ro
   }
 }
 
+/** The template with `extent` iterations of its loop `loop`, whose addresses `place` gives. */
+export function limitTemplate(
+  kernel: RowsTemplate,
+  loop: number,
+  extent: number,
+  place: (access: Access) => Access,
+): RowsTemplate {
+  const { loops, walks } = kernel.rows
+  const limited = { ...loops[loop]!, extent }
+  const args = placeArguments(kernel, place)
+  return {
+    ...kernel,
+    args: args.with(limited.argument, extentsOf(loops.with(loop, limited), limited.argument)),
+    rows: { loops: loops.with(loop, limited), walks },
+    macs: (kernel.macs / loops[loop]!.extent) * extent,
+  }
+}
+
 /** A call for what the first `depth` loops do in one iteration, whose addresses `place` gives. */
 export function templateBlock(kernel: RowsTemplate, depth: number, place: (access: Access) => Access): TemplateKernel {
   const { loops, walks } = kernel.rows
-  const placed = new Map<Buffer, Buffer>()
-  const args: TemplateArgument[] = [...kernel.args]
-  for (const { argument, strides } of walks) {
-    const access = accessOf(kernel, argument, strides)
-    const { buffer, offset } = place(access)
-    placed.set(access.buffer, buffer)
-    args[argument] = { buffer, offset }
-  }
   const kept = loops.slice(depth)
-  for (const { argument } of loops) {
-    args[argument] = kept.reduce((count, l) => (l.argument === argument ? count * l.extent : count), 1)
-  }
-  const parts = loops.slice(0, depth).reduce((count, l) => count * l.extent, 1)
-  const { rows: _, replaces, ...whole } = kernel
-  const to = (buffer: Buffer): Buffer => placed.get(buffer)!
+  const args = placeArguments(kernel, place)
+  for (const { argument } of loops) args[argument] = extentsOf(kept, argument)
+  const places = new Map(walks.map(({ argument: i }) => [addressAt(kernel.args, i).buffer, addressAt(args, i).buffer]))
+  const to = (buffer: Buffer): Buffer => places.get(buffer)!
+  const { rows: _, replaces, ...call } = kernel
   return {
-    ...whole,
+    ...call,
     args,
     reads: kernel.reads.map(to),
     writes: kernel.writes.map(to),
     ...(replaces && { replaces: to(replaces) }),
-    macs: kernel.macs / parts,
+    macs: kernel.macs / loops.slice(0, depth).reduce((count, l) => count * l.extent, 1),
   }
 }

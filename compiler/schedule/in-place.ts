@@ -67,6 +67,11 @@ export class Places {
     return name ? this.nameOf(name) : buffer
   }
 
+  /** Whether the buffer is written before every run: each iteration of a loop reads the same. */
+  isInput(buffer: Buffer): boolean {
+    return this.inputs.has(buffer)
+  }
+
   mayReplace(result: Buffer, operand: Buffer): boolean {
     const place = this.nameOf(operand)
     if (this.inputs.has(result) || this.outputs.has(place)) return false
@@ -109,13 +114,17 @@ class Replacement {
       .map((kernel) => renameBuffers(kernel, (b) => this.places.nameOf(b)))
   }
 
-  private visit(kernels: readonly Kernel[]): void {
+  private visit(kernels: readonly Kernel[], repeated = false): void {
     const [spans, within] = [spansOf(kernels), countUsers(kernels)]
     const isFree = (b: Buffer): boolean =>
-      !b.data && !this.windowed.has(b) && within.get(b) === this.users.get(b) && spans.has(b)
+      !b.data &&
+      !(repeated && this.places.isInput(b)) &&
+      !this.windowed.has(b) &&
+      within.get(b) === this.users.get(b) &&
+      spans.has(b)
     kernels.forEach((kernel, at) => {
-      if (kernel.kind === 'branch') [kernel.then, kernel.otherwise].forEach((list) => this.visit(list))
-      else if (kernel.kind === 'loop') this.visit(innerKernels(kernel))
+      if (kernel.kind === 'branch') [kernel.then, kernel.otherwise].forEach((list) => this.visit(list, repeated))
+      else if (kernel.kind === 'loop') this.visit(innerKernels(kernel), true)
       else {
         const match = this.match(kernels, at, spans, isFree)
         if (match) this.replace(match)

@@ -1,9 +1,9 @@
 import { Places, spansOf } from './in-place.ts'
 import { aliveAtPeak, bufferBytes, peakBytes } from './plan-memory.ts'
-import type { Buffer, Kernel, Program } from './program.ts'
+import { writesOf, type Buffer, type Kernel, type Program } from './program.ts'
 import { renameBuffers, throughWindows } from './rename.ts'
 import { Chain, type Blocked, type BlockLimits } from './row-chain.ts'
-import { commute, ownership, templateByRows, touchedBy } from './row-groups.ts'
+import { commute, ownership, templateByRows, touchedBy, type Touched } from './row-groups.ts'
 import { loopsOver } from './row-loops.ts'
 import { countUsers } from './users.ts'
 
@@ -48,8 +48,10 @@ interface Found {
   readonly end: number
   readonly worth: number
   readonly places: ReturnType<Chain['places']>
-  /** What takes the place of the kernels up to there. */
-  readonly kernels: readonly Kernel[]
+  /** The chain's kernels, as they were and as they are, and those among them that have nothing to do with it. */
+  readonly members: readonly Kernel[]
+  readonly loops: readonly Kernel[]
+  readonly passed: readonly Kernel[]
 }
 
 /** The chain from the template at `at` on that is worth most, if any is worth something. */
@@ -76,11 +78,43 @@ function chainFrom(
     if (!chain.join(kernel)) break
     own.push(touched)
     const blocked = templateByRows(kernel) ? chain.blocked(isOwn) : undefined
-    const worth = blocked ? worthOf(blocked) : 0
-    if (blocked && worth > 0 && worth >= (best?.worth ?? 0) + leastMore)
-      best = { end: i, worth, places: chain.places(), kernels: [...passed, ...loopsOver(blocked)] }
+    // A chain that leaves whole what its first kernel writes is better without it.
+    const worth = blocked && writesOf(first).some((b) => blocked.blocks.shrunk.has(b)) ? worthOf(blocked) : 0
+    if (blocked && worth > 0 && worth >= (best?.worth ?? 0) + leastMore) {
+      const [members, loops] = [[...chain.kernels], loopsOver(blocked)]
+      best = { end: i, worth, places: chain.places(), members, loops, passed: [...passed] }
+    }
   }
   return best
+}
+
+/**
+ * Kernels before the one at `at`, of those in `placed`, that can wait until the passed ones are done: only the chain knows what
+ * they write, and what they read is read later anyway.
+ */
+function sinkable(
+  kernels: readonly Kernel[],
+  at: number,
+  { passed, members }: Found,
+  placed: readonly Kernel[],
+  isOwn: (buffer: Buffer, users: number) => boolean,
+): Kernel[] {
+  const own = members.map(touchedBy)
+  const between = passed.map(touchedBy)
+  const later = kernels.slice(at).map(touchedBy)
+  const sunk: Kernel[] = []
+  for (let i = at - 1; i >= 0 && i >= at - reach; i--) {
+    const touched = touchedBy(kernels[i]!)
+    const isKnown = (b: Buffer) => (t: Touched) => t.reads.has(b) || t.writes.has(b)
+    const waits =
+      placed.includes(kernels[i]!) &&
+      between.every((t) => commute(t, touched)) &&
+      [...touched.writes].every((b) => isOwn(b, 1 + own.filter(isKnown(b)).length)) &&
+      [...touched.reads].every((b) => b.data ?? later.some(isKnown(b)))
+    if (waits) sunk.unshift(kernels[i]!)
+    else between.push(touched)
+  }
+  return sunk
 }
 
 /** The program with the chains that are worth something as loops where their last kernel stood; undefined where none is. */
@@ -90,25 +124,25 @@ function blockChains(program: Program, limits: BlockLimits, worthOf: (gain: Gain
   const fullest = aliveAtPeak(program)
   const places = new Places(program)
   let changed = false
-  const block = (kernels: readonly Kernel[]): Kernel[] => {
+  const block = (kernels: readonly Kernel[], repeated = false): Kernel[] => {
     const [spans, within] = [spansOf(kernels), countUsers(kernels)]
-    const isLocal = (b: Buffer): boolean => within.get(b) === users.get(b)
-    const result: Kernel[] = []
+    const isLocal = (b: Buffer): boolean => within.get(b) === users.get(b) && !(repeated && places.isInput(b))
+    let result: Kernel[] = []
     for (let at = 0; at < kernels.length; at++) {
       const kernel = kernels[at]!
       const found = chainFrom(kernels, at, limits, isOwn, (blocked) => worthOf(gainOf(blocked, fullest)))
       if (found) {
-        for (const { result, operand } of found.places) {
-          const apart = spans.get(result)!.first >= at && spans.get(operand)!.last <= found.end
-          if (apart && isLocal(result) && isLocal(operand) && places.mayReplace(result, operand))
-            places.replace(result, operand)
+        for (const { result: own, operand } of found.places) {
+          const apart = spans.get(own)!.first >= at && spans.get(operand)!.last <= found.end
+          if (apart && isLocal(own) && isLocal(operand) && places.mayReplace(own, operand)) places.replace(own, operand)
         }
-        result.push(...found.kernels)
+        const sunk = found.passed.length > 0 ? sinkable(kernels, at, found, result, isOwn) : []
+        result = [...result.filter((k) => !sunk.includes(k)), ...found.passed, ...sunk, ...found.loops]
         at = found.end
         changed = true
-      } else if (kernel.kind === 'loop') result.push({ ...kernel, body: block(kernel.body) })
+      } else if (kernel.kind === 'loop') result.push({ ...kernel, body: block(kernel.body, true) })
       else if (kernel.kind === 'branch')
-        result.push({ ...kernel, then: block(kernel.then), otherwise: block(kernel.otherwise) })
+        result.push({ ...kernel, then: block(kernel.then, repeated), otherwise: block(kernel.otherwise, repeated) })
       else result.push(kernel)
     }
     return result

@@ -153,6 +153,31 @@ describe('attention by blocks of rows', () => {
     expect(trips(checked)).toEqual([heads, 5])
   })
 
+  it('whose queries are made when keys and values are packed', async () => {
+    const [heads, rows, size] = [2, 64, 16]
+    const x = inputOf('x', 'f32', [rows, heads * size])
+    const project = (seed: number): Value => {
+      const weights = b.constant(randomTensor(new Random(seed), 'f32', [heads * size, heads * size]))
+      const product = b.dotGeneral(x, weights, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] })
+      return b.transpose(
+        b.reshape(b.binary('mul', product, b.scalar(0.1, 'f32')), [1, rows, heads, size]),
+        [0, 2, 1, 3],
+      )
+    }
+    const [q, k, v] = [1, 2, 3].map(project)
+    const weights = softmax(b, attentionScores(b, q!, k!), [3])
+    const y = b.binary(
+      'add',
+      b.transpose(weightedValues(b, weights, v!), [0, 2, 1, 3]),
+      b.reshape(x, [1, rows, heads, size]),
+    )
+    const { arenas, loops } = await check([x], [y], { ...always, blockBytes: 2 ** 11 })
+    expect(loops.map((l) => l.trips)).toEqual([heads, 8])
+    const tensor = rows * heads * size * 4
+    // The input; packed keys, values and their packed form, then packed keys and values, queries and a block.
+    expect(arenas[1]).toBe(4 * tensor + 8 * rows * 4 + 8 * 4)
+  })
+
   it('in the body of a loop', async () => {
     const state = inputOf('s', 'f32', [1, 2, 64, 16])
     const { inputs } = attention([1, 2, 64, 16], 64)

@@ -1,3 +1,4 @@
+import { byteSize } from '../core/dtype.ts'
 import { bufferBytes } from './plan-memory.ts'
 import { readsOf, writesOf, type Buffer, type Kernel } from './program.ts'
 import {
@@ -14,7 +15,7 @@ import {
   type ByRows,
   type Shrunk,
 } from './row-groups.ts'
-import { commonRows, rowsApart } from './split-rows.ts'
+import { commonRows, rowFootprint, rowsApart } from './split-rows.ts'
 import type { RowsTemplate } from './template-rows.ts'
 
 export interface BlockLimits {
@@ -22,6 +23,8 @@ export interface BlockLimits {
   readonly blockBytes: number
   /** Rows from which on a product's weights, which each block reads again, are worth reading. */
   readonly leastRows: number
+  /** Bytes that every block reads again, such as weights: what stays in the caches from block to block. */
+  readonly mostOperands: number
   /** Bytes that blocks have to be shorter for, so that rows that are left over get kernels of their own. */
   readonly leastShorter: number
   /** Bytes that kernels leave for one another from which on blocks are worth their code. */
@@ -54,6 +57,16 @@ const product = (extents: readonly number[]): number => extents.reduce((a, b) =>
 
 const shrunkBytes = ({ blocks }: Blocked): number =>
   [...blocks.shrunk.values()].reduce((sum, { to }) => sum + bufferBytes(to), 0)
+
+/** Bytes of what products read in one block. */
+const operandBytes = ({ arrangement: { kernels, depth }, shrunk }: Part): number =>
+  kernels
+    .filter(templateByRows)
+    .flatMap((k) => walks(k).filter(({ access: { buffer } }) => !shrunk.has(buffer) && !k.writes.includes(buffer)))
+    .reduce((sum, { access, extents }) => {
+      const [low, high] = rowFootprint(access, extents, depth)
+      return sum + (high - low + 1) * byteSize(access.buffer.dtype)
+    }, 0)
 
 type IsOwn = (buffer: Buffer, users: number) => boolean
 
@@ -137,7 +150,8 @@ export class Chain {
     }
     const blocks = part(0, count * together, count > 1 ? [...outer, count] : outer)
     const rest = left > 0 ? part(count * together, left, outer) : undefined
-    if (!blocks || !this.fillsTiles(blocks) || (left > 0 && !rest)) return undefined
+    if (!blocks || !this.fillsTiles(blocks) || operandBytes(blocks) > this.limits.mostOperands || (left > 0 && !rest))
+      return undefined
     if (rest && [...rest.shrunk.keys()].some((b) => !blocks.shrunk.has(b))) return undefined
     return { outer, blocks, count, rest }
   }

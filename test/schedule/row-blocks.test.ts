@@ -11,6 +11,7 @@ import { schedule, scheduleApart } from '../../compiler/schedule/lower/index.ts'
 import { planMemory } from '../../compiler/schedule/plan-memory.ts'
 import { innerKernels, macsOf, type Kernel, type LoopKernel, type Program } from '../../compiler/schedule/program.ts'
 import { blockRows } from '../../compiler/schedule/row-blocks.ts'
+import type { BlockLimits } from '../../compiler/schedule/row-chain.ts'
 import { fuseRows } from '../../compiler/schedule/rows.ts'
 import { randomGraph } from '../fuzz/random-graph.ts'
 import { smallTensor } from '../fuzz/value-pool.ts'
@@ -20,7 +21,14 @@ import { expectClose, graphOf, inputOf, randomTensor, runModule } from '../suppo
 
 const b = new Builder(undefined)
 /** In blocks of four rows or more, however little that saves. */
-const always = { blockBytes: 1, leastRows: 4, leastShorter: 0, leastTraffic: 1, leastSaved: 1 }
+const always: BlockLimits = {
+  blockBytes: 1,
+  leastRows: 4,
+  mostOperands: Infinity,
+  leastShorter: 0,
+  leastTraffic: 1,
+  leastSaved: 1,
+}
 
 const feedsOf = (graph: Graph): Record<string, Tensor> => {
   const random = new Random(5)
@@ -172,10 +180,10 @@ describe('attention by blocks of rows', () => {
       b.reshape(x, [1, rows, heads, size]),
     )
     const { arenas, loops } = await check([x], [y], { ...always, blockBytes: 2 ** 11 })
-    expect(loops.map((l) => l.trips)).toEqual([heads, 8])
+    expect(loops.map((l) => l.trips)).toEqual([heads, 16])
     const tensor = rows * heads * size * 4
     // The input; packed keys, values and their packed form, then packed keys and values, queries and a block.
-    expect(arenas[1]).toBe(4 * tensor + 8 * rows * 4 + 8 * 4)
+    expect(arenas[1]).toBe(4 * tensor + 4 * rows * 4 + 4 * 4)
   })
 
   it('in the body of a loop', async () => {
@@ -226,6 +234,14 @@ describe('perceptrons by blocks of rows', () => {
 })
 
 describe('stays whole', () => {
+  it('where every block would read more than the caches hold', async () => {
+    const { inputs, result } = attention([1, 4, 64, 16], 64)
+    // A head's packed keys and values, a block's queries, and biases of zeros.
+    const operands = 2 * 64 * 16 * 4 + 4 * 16 * 4 + (64 + 16) * 4
+    expect((await check(inputs, [result], { ...always, mostOperands: operands })).loops).toHaveLength(2)
+    expect((await check(inputs, [result], { ...always, mostOperands: operands - 4 })).loops).toEqual([])
+  })
+
   it('where the scores are an output, or read by others', async () => {
     const { inputs, weights, result } = attention([1, 2, 16, 8], 16)
     expect((await check(inputs, [result, weights])).loops).toEqual([])

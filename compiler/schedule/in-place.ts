@@ -32,7 +32,7 @@ interface Span {
   last: number
 }
 
-function spansOf(kernels: readonly Kernel[]): Map<Buffer, Span> {
+export function spansOf(kernels: readonly Kernel[]): Map<Buffer, Span> {
   const spans = new Map<Buffer, Span>()
   kernels.forEach((kernel, at) => {
     for (const memory of touchedBy(kernel).map(memoryOf)) {
@@ -51,22 +51,52 @@ interface Match {
   readonly fills: readonly TemplateKernel[]
 }
 
-/**
- * Results take the place of an operand of the same size that nothing reads any more, where each element of it is read
- * before the one at its place is written: both become one buffer. A buffer of the program's boundary stays itself, and an input
- * never becomes an output.
- */
-class Replacement {
+/** Which buffer each one became. A buffer of the program's boundary stays itself, and an input never becomes an output. */
+export class Places {
   private readonly names = new Map<Buffer, Buffer>()
-  private readonly dropped = new Set<Kernel>()
   private readonly inputs: ReadonlySet<Buffer>
   private readonly outputs: ReadonlySet<Buffer>
-  private readonly windowed: ReadonlySet<Buffer>
-  private readonly users: ReadonlyMap<Buffer, number>
 
   constructor(program: Program) {
     this.inputs = new Set(program.inputs.map((port) => port.buffer))
     this.outputs = new Set(program.outputs.map((port) => port.buffer))
+  }
+
+  nameOf(buffer: Buffer): Buffer {
+    const name = this.names.get(buffer)
+    return name ? this.nameOf(name) : buffer
+  }
+
+  /** Whether the buffer is written before every run: each iteration of a loop reads the same. */
+  isInput(buffer: Buffer): boolean {
+    return this.inputs.has(buffer)
+  }
+
+  mayReplace(result: Buffer, operand: Buffer): boolean {
+    const place = this.nameOf(operand)
+    if (this.inputs.has(result) || this.outputs.has(place)) return false
+    return !(this.inputs.has(place) && this.outputs.has(this.nameOf(result)))
+  }
+
+  replace(result: Buffer, operand: Buffer): void {
+    const place = this.nameOf(operand)
+    if (this.outputs.has(result)) this.names.set(place, result)
+    else this.names.set(result, place)
+  }
+}
+
+/**
+ * Results take the place of an operand of the same size that nothing reads any more, where each element of it is read
+ * before the one at its place is written: both become one buffer.
+ */
+class Replacement {
+  private readonly places: Places
+  private readonly dropped = new Set<Kernel>()
+  private readonly windowed: ReadonlySet<Buffer>
+  private readonly users: ReadonlyMap<Buffer, number>
+
+  constructor(program: Program) {
+    this.places = new Places(program)
     this.windowed = windowedMemory(program.kernels)
     this.users = countUsers(program.kernels)
     this.visit(program.kernels)
@@ -81,21 +111,20 @@ class Replacement {
         if (kernel.kind !== 'branch') return kernel
         return { ...kernel, then: this.applied(kernel.then), otherwise: this.applied(kernel.otherwise) }
       })
-      .map((kernel) => renameBuffers(kernel, (b) => this.nameOf(b)))
+      .map((kernel) => renameBuffers(kernel, (b) => this.places.nameOf(b)))
   }
 
-  private nameOf(buffer: Buffer): Buffer {
-    const name = this.names.get(buffer)
-    return name ? this.nameOf(name) : buffer
-  }
-
-  private visit(kernels: readonly Kernel[]): void {
+  private visit(kernels: readonly Kernel[], repeated = false): void {
     const [spans, within] = [spansOf(kernels), countUsers(kernels)]
     const isFree = (b: Buffer): boolean =>
-      !b.data && !this.windowed.has(b) && within.get(b) === this.users.get(b) && spans.has(b)
+      !b.data &&
+      !(repeated && this.places.isInput(b)) &&
+      !this.windowed.has(b) &&
+      within.get(b) === this.users.get(b) &&
+      spans.has(b)
     kernels.forEach((kernel, at) => {
-      if (kernel.kind === 'branch') [kernel.then, kernel.otherwise].forEach((list) => this.visit(list))
-      else if (kernel.kind === 'loop') this.visit(innerKernels(kernel))
+      if (kernel.kind === 'branch') [kernel.then, kernel.otherwise].forEach((list) => this.visit(list, repeated))
+      else if (kernel.kind === 'loop') this.visit(innerKernels(kernel), true)
       else {
         const match = this.match(kernels, at, spans, isFree)
         if (match) this.replace(match)
@@ -111,19 +140,16 @@ class Replacement {
   ): Match | undefined {
     const kernel = kernels[at] as LeafKernel
     const result = writesOf(kernel)[0]!
-    if (!isFree(result) || this.inputs.has(result)) return undefined
+    if (!isFree(result)) return undefined
     /** What becomes of a buffer before this kernel, if that is its border alone. */
     const before = (buffer: Buffer): readonly Kernel[] =>
       kernels.slice(spans.get(buffer)!.first, at).filter((k) => touchedBy(k).includes(buffer))
     const fills =
       isFill(kernels[spans.get(result)!.first]!) || spans.get(result)!.first === at ? before(result) : undefined
     if (!fills?.every(isFill)) return undefined
-    const target = this.nameOf(result)
     const operand = readsOf(kernel).find((buffer) => {
       if (buffer.dtype !== result.dtype || buffer.length !== result.length || !mayReplace(kernel, buffer)) return false
-      const name = this.nameOf(buffer)
-      if (spans.get(buffer)?.last !== at || !isFree(buffer) || this.outputs.has(name)) return false
-      if (this.inputs.has(name) && this.outputs.has(target)) return false
+      if (spans.get(buffer)?.last !== at || !isFree(buffer) || !this.places.mayReplace(result, buffer)) return false
       const own = fills.length > 0 ? before(buffer).filter(isFill) : []
       return fills.every((fill) => own.some((o) => sameFill(o, fill)))
     })
@@ -131,9 +157,7 @@ class Replacement {
   }
 
   private replace({ result, operand, fills }: Match): void {
-    const place = this.nameOf(operand)
-    if (this.outputs.has(result)) this.names.set(place, result)
-    else this.names.set(result, place)
+    this.places.replace(result, operand)
     fills.forEach((fill) => this.dropped.add(fill))
   }
 }

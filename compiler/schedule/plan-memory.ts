@@ -114,6 +114,12 @@ export function aliveAtPeak(program: Program): Set<Buffer> {
   return new Set(lives.filter((l) => pressure.get(l) === peak).map((l) => l.buffer))
 }
 
+/** Largest sum of bytes alive at one time, whatever the plan. */
+export function peakBytes(program: Program): number {
+  const { lives, positions } = liveness(program)
+  return liveBytes(lives, positions).reduce((a, b) => Math.max(a, b), 0)
+}
+
 /** Rounds of repair: enough for every model seen, few enough for a plan of hundreds of buffers in milliseconds. */
 const repairRounds = 60
 

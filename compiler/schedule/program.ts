@@ -29,6 +29,12 @@ export interface Counter {
   readonly name: string
 }
 
+/** `of`, seen from element `first` on, and `step` elements later in each iteration of the loop that `counter` counts. */
+export function windowOf(of: Buffer, counter: Counter, first: number, step: number): Buffer {
+  const { name, dtype, length } = of
+  return { name: `${name}[${counter.name}]`, dtype, length, window: { of, counter, first, step } }
+}
+
 /** The buffer whose memory `buffer` stands in. */
 export const memoryOf = (buffer: Buffer): Buffer => (buffer.window ? memoryOf(buffer.window.of) : buffer)
 
@@ -101,6 +107,20 @@ export interface TemplateFlip {
 /** An argument of a template: a number, or the address of an element. */
 export type TemplateArgument = number | TemplateAddress | TemplateFlip
 
+/** Loops of a template whose iterations are apart, so that a call may do a few of them: matrices, and rows of a matrix. */
+export interface TemplateRows {
+  /** Outermost first; the argument at place `argument` holds the product of the extents that name it. */
+  readonly loops: readonly { readonly extent: number; readonly argument: number }[]
+  /** How the arguments that are addresses move: a stride for each loop, and how many elements one iteration may reach. */
+  readonly walks: readonly TemplateWalk[]
+}
+
+export interface TemplateWalk {
+  readonly argument: number
+  readonly strides: readonly number[]
+  readonly length: number
+}
+
 export interface TemplateKernel {
   readonly kind: 'template'
   readonly template: TemplateName
@@ -114,6 +134,8 @@ export interface TemplateKernel {
   readonly writes: readonly Buffer[]
   /** A buffer that is read so that the result may stand there: each element once, before the one at its place is written. */
   readonly replaces?: Buffer
+  /** Where its rows can be done in parts. Every buffer it knows is then one of the walks'. */
+  readonly rows?: TemplateRows
   readonly macs: number
   readonly nodes: readonly string[]
 }

@@ -48,3 +48,18 @@ export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): K
       }
   }
 }
+
+/** `to` for windows too, which move within what their buffers become. */
+export function throughWindows(to: (buffer: Buffer) => Buffer): (buffer: Buffer) => Buffer {
+  const made = new Map<Buffer, Buffer>()
+  const through = (buffer: Buffer): Buffer => {
+    const { window } = buffer
+    if (!window) return to(buffer)
+    const of = through(window.of)
+    if (of === window.of) return buffer
+    const moved = made.get(buffer) ?? { ...buffer, window: { ...window, of } }
+    made.set(buffer, moved)
+    return moved
+  }
+  return through
+}

@@ -1,11 +1,22 @@
 import { byteSize } from '../core/dtype.ts'
-import { accessesOf, normalizeNest } from './normalize-nest.ts'
+import { normalizeNest } from './normalize-nest.ts'
 import { aliveAtPeak, bufferBytes } from './plan-memory.ts'
 import type { Access, Buffer, Kernel, NestKernel, Program, RowsKernel } from './program.ts'
-import { memoryOf, readsOf, writesOf } from './program.ts'
-import { commonRows, oneRow, outputExtents, rowsApart, splitRows, walksOf, type Shared } from './split-rows.ts'
+import {
+  arrange,
+  commute,
+  keepsVectors,
+  nestByRows,
+  ownership,
+  placeAccesses,
+  shrink,
+  touchedBy,
+  towards,
+  type Arrangement,
+  type Touched,
+} from './row-groups.ts'
+import { commonRows, outputExtents, type Shared } from './split-rows.ts'
 import { countUsers } from './users.ts'
-import { planVector } from './vector-plan.ts'
 
 /** Kernels that a nest may overtake to come to its group. */
 const reach = 8
@@ -30,57 +41,7 @@ const measured: RowLimits = { blockElements: 2048, leastTraffic: 2 ** 20, leastS
 /** What nests leave for one another in a block has to stay in the caches. */
 const mostBlockBytes = 2 ** 18
 
-/** Nests, their output loops in an order in which they begin with rows, split by them. */
-interface Arrangement {
-  readonly depth: number
-  readonly nests: readonly NestKernel[]
-  readonly shared: ReadonlyMap<Buffer, Shared>
-}
-
 const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1)
-
-const mayJoin = (kernel: Kernel): kernel is NestKernel =>
-  kernel.kind === 'nest' &&
-  !kernel.sequential &&
-  !kernel.accumulate &&
-  !kernel.write.indirect &&
-  !kernel.extents.includes(0)
-
-/** What the nests share and one of them writes, if each row of it is apart from all others. */
-function shareRows(nests: readonly NestKernel[], depth: number): ReadonlyMap<Buffer, Shared> | undefined {
-  const written = new Set(nests.map((n) => memoryOf(n.write.buffer)))
-  const result = new Map<Buffer, Shared>()
-  for (const memory of written) {
-    const users = nests.filter((n) => accessesOf(n).some((a) => memoryOf(a.buffer) === memory))
-    if (users.length < 2) continue
-    const walks = users.flatMap(walksOf).filter(({ access }) => memoryOf(access.buffer) === memory)
-    const { buffer } = walks[0]!.access
-    const shared = walks.every(({ access }) => access.buffer === buffer) ? rowsApart(walks, depth) : undefined
-    if (!shared) return undefined
-    result.set(buffer, shared)
-  }
-  return result
-}
-
-function arrange(nests: readonly NestKernel[], rows: readonly number[]): Arrangement | undefined {
-  const split = nests.map((n) => splitRows(n, rows))
-  const shared = shareRows(split, rows.length)
-  return shared && { depth: rows.length, nests: split, shared }
-}
-
-/** Whether nests by rows combine in the order they combine in by themselves, and take hardly more vectors. */
-function keepsVectors({ nests, depth }: Arrangement): boolean {
-  let [whole, byRows] = [0, 0]
-  for (const nest of nests) {
-    const before = planVector(normalizeNest(nest))
-    const after = planVector(normalizeNest(oneRow(nest, depth)))
-    if (nest.reduced > 0 ? before.axis !== after.axis : before.axis === 'output' && after.axis !== 'output')
-      return false
-    whole += before.cost * product(nest.extents)
-    byRows += after.cost * product(nest.extents)
-  }
-  return byRows <= 1.1 * whole
-}
 
 const blockBytes = (shared: ReadonlyMap<Buffer, Shared>): number =>
   [...shared].reduce((sum, [buffer, { low, high }]) => sum + (high - low + 1) * byteSize(buffer.dtype), 0)
@@ -90,7 +51,7 @@ function blocks(
   nests: readonly NestKernel[],
   rows: readonly number[],
   { blockElements }: RowLimits,
-): Arrangement | undefined {
+): Arrangement<NestKernel> | undefined {
   const last = rows.at(-1)!
   const most = Math.max(...nests.map((n) => product(n.extents))) / product(rows)
   for (let together = 1; together <= last; together++) {
@@ -98,25 +59,18 @@ function blocks(
     const outer = [...rows.slice(0, -1), ...(together < last ? [last / together] : [])]
     const arrangement = outer.length > 0 ? arrange(nests, outer) : undefined
     if (!arrangement) return undefined
-    return keepsVectors(arrangement) && blockBytes(arrangement.shared) <= mostBlockBytes ? arrangement : undefined
+    return keepsVectors(arrangement.kernels, outer.length) && blockBytes(arrangement.shared) <= mostBlockBytes
+      ? arrangement
+      : undefined
   }
   return undefined
-}
-
-/** A nest ready to be compared with those of a group: its output loops as it walks what they have written. */
-function towards(nest: NestKernel, written: ReadonlySet<Buffer>): NestKernel | undefined {
-  const moves = (a: Access): number => a.strides.filter((s) => s !== 0).length
-  const [key] = [...nest.reads, ...nest.post.reads]
-    .filter((a) => written.has(a.buffer))
-    .sort((a, b) => moves(b) - moves(a))
-  return key && normalizeNest(nest, key)
 }
 
 class Group {
   readonly kernels: NestKernel[]
   private nests: readonly NestKernel[]
   private rows: readonly number[]
-  private arrangement: Arrangement | undefined
+  private arrangement: Arrangement<NestKernel> | undefined
   private readonly limits: RowLimits
 
   constructor(first: NestKernel, limits: RowLimits) {
@@ -153,22 +107,15 @@ class Group {
    */
   finish(isOwn: (buffer: Buffer, users: number) => boolean, fullest: ReadonlySet<Buffer>): RowsKernel | undefined {
     if (!this.arrangement) return undefined
-    const { depth, nests, shared } = this.arrangement
-    const shrunk = new Map<Buffer, Shared & { to: Buffer }>()
-    for (const [buffer, { low, high }] of shared) {
-      const length = high - low + 1
-      const users = nests.filter((n) => accessesOf(n).some((a) => a.buffer === buffer))
-      const startsHere = users[0]!.write.buffer === buffer && !readsOf(users[0]!).includes(buffer)
-      if (buffer.window || !startsHere || length >= buffer.length || !isOwn(buffer, users.length)) continue
-      shrunk.set(buffer, { low, high, to: { name: buffer.name, dtype: buffer.dtype, length } })
-    }
+    const { depth, kernels: nests, shared } = this.arrangement
+    const shrunk = shrink(this.arrangement, isOwn)
     const traffic = [...shared.keys()].reduce((sum, buffer) => sum + bufferBytes(buffer), 0)
     const saved = [...shrunk].reduce(
       (sum, [b, { to }]) => sum + (fullest.has(b) ? bufferBytes(b) - bufferBytes(to) : 0),
       0,
     )
     if (traffic < this.limits.leastTraffic && saved < this.limits.leastSaved) return undefined
-    const access = (a: Access): Access => {
+    const place = (a: Access): Access => {
       const own = shrunk.get(a.buffer)
       if (!own) return a
       return {
@@ -181,42 +128,19 @@ class Group {
     return {
       kind: 'rows',
       depth,
-      nests: nests.map((n) => ({
-        ...n,
-        reads: n.reads.map(access),
-        post: { ...n.post, reads: n.post.reads.map(access) },
-        write: access(n.write),
-      })),
+      nests: nests.map((n) => placeAccesses(n, place)),
       nodes: [...new Set(this.kernels.flatMap((k) => k.nodes))],
     }
   }
 }
-
-/** Memory that a kernel reads and writes. */
-interface Touched {
-  readonly reads: ReadonlySet<Buffer>
-  readonly writes: ReadonlySet<Buffer>
-}
-
-const touchedBy = (kernel: Kernel): Touched => ({
-  reads: new Set(readsOf(kernel).map(memoryOf)),
-  writes: new Set(writesOf(kernel).map(memoryOf)),
-})
-
-const meet = (a: ReadonlySet<Buffer>, b: ReadonlySet<Buffer>): boolean => [...a].some((x) => b.has(x))
-
-const commute = (a: Touched, b: Touched): boolean =>
-  !meet(a.writes, b.reads) && !meet(a.writes, b.writes) && !meet(a.reads, b.writes)
 
 /**
  * Runs of nests that go over the same rows, each reading of the others only what stands in its own row, become kernels that
  * go over the rows once. What only they know shrinks to one block of rows.
  */
 export function fuseRows(program: Program, limits = measured): Program {
-  const users = countUsers(program.kernels)
+  const isOwn = ownership(countUsers(program.kernels), [...program.inputs, ...program.outputs])
   const fullest = aliveAtPeak(program)
-  const ports = new Set([...program.inputs, ...program.outputs].map((port) => port.buffer))
-  const isOwn = (buffer: Buffer, count: number): boolean => users.get(buffer) === count && !ports.has(buffer)
   const fuse = (kernels: readonly Kernel[]): Kernel[] => {
     const touched = kernels.map(touchedBy)
     const joined = new Set<number>()
@@ -226,14 +150,14 @@ export function fuseRows(program: Program, limits = measured): Program {
       if (kernel.kind === 'loop') result.push({ ...kernel, body: fuse(kernel.body) })
       else if (kernel.kind === 'branch')
         result.push({ ...kernel, then: fuse(kernel.then), otherwise: fuse(kernel.otherwise) })
-      else if (mayJoin(kernel)) {
+      else if (nestByRows(kernel)) {
         const group = new Group(kernel, limits)
         const taken: number[] = []
         const passed: Touched[] = []
         for (let i = at + 1; i < kernels.length && passed.length < reach; i++) {
           const next = kernels[i]!
           if (joined.has(i)) continue
-          const free = mayJoin(next) && passed.every((p) => commute(p, touched[i]!))
+          const free = nestByRows(next) && passed.every((p) => commute(p, touched[i]!))
           if (free && group.join(next)) taken.push(i)
           else passed.push(touched[i]!)
         }

@@ -24,14 +24,28 @@ export function commonRows(a: readonly number[], b: readonly number[]): number[]
   return common
 }
 
-/** The nest with its output loops split so that the first have the extents `rows`, which `commonRows` gave. */
-export function splitRows(nest: NestKernel, rows: readonly number[]): NestKernel {
-  const loops = nest.extents.map((extent, loop) => ({ extent, loop, times: 1 }))
+/** One of the loops that a nest's or template's loop `loop` becomes: its iterations are `times` of that one's apart. */
+interface SplitLoop {
+  readonly extent: number
+  readonly loop: number
+  readonly times: number
+}
+
+/** Loops of these extents split so that the first have the extents `rows`, which `commonRows` gave. */
+export function splitLoops(extents: readonly number[], rows: readonly number[]): SplitLoop[] {
+  const loops = extents.map((extent, loop) => ({ extent, loop, times: 1 }))
   for (let i = 0; i < rows.length; i++) {
+    while (loops[i]!.extent === 1) loops.splice(i, 1)
     const { extent, loop } = loops[i]!
     const rest = extent / rows[i]!
     if (rest > 1) loops.splice(i, 1, { extent: rows[i]!, loop, times: rest }, { extent: rest, loop, times: 1 })
   }
+  return loops
+}
+
+/** The nest with its output loops split so. */
+export function splitRows(nest: NestKernel, rows: readonly number[]): NestKernel {
+  const loops = splitLoops(nest.extents, rows)
   return withLoops(
     nest,
     loops.map((l) => l.extent),
@@ -70,14 +84,17 @@ export interface Shared {
   readonly high: number
 }
 
+/** An access with the extents that it goes over. */
+export interface Walk {
+  readonly access: Access
+  readonly extents: readonly number[]
+}
+
 /**
  * What the accesses of `nests`, all to one buffer, touch in a row, if that is apart from what they touch in every other row:
  * then rows may run one by one, through all nests each.
  */
-export function rowsApart(
-  accesses: readonly { readonly access: Access; readonly extents: readonly number[] }[],
-  depth: number,
-): Shared | undefined {
+export function rowsApart(accesses: readonly Walk[], depth: number): Shared | undefined {
   const first = accesses[0]!
   const strides = (a: Access): readonly number[] => a.strides.slice(0, depth)
   const rows = first.extents.slice(0, depth)
@@ -97,5 +114,5 @@ export function rowsApart(
 }
 
 /** The accesses of a nest with the extents they go over. */
-export const walksOf = (nest: NestKernel): { access: Access; extents: readonly number[] }[] =>
+export const walksOf = (nest: NestKernel): Walk[] =>
   accessesOf(nest).map((access) => ({ access, extents: nest.extents }))

@@ -119,4 +119,19 @@ describe('results take the place of operands', () => {
     })
     await check([x], [carried[0]!])
   })
+
+  it('within a loop, an input that each step reads stays', async () => {
+    const [x, y] = [inputOf('x', 'f32', [7, 5]), inputOf('y', 'f32', [7, 5])]
+    const [iteration, state] = [inputOf('i', 'i32', []), inputOf('s', 'f32', [7, 5])]
+    const sum = b.unary('tanh', b.binary('add', state, y))
+    const next = b.binary('sub', sum, b.reduce('max', sum, [1], true))
+    const { carried } = b.while({
+      trips: 3,
+      iteration,
+      carried: [{ initial: x, parameter: state, next }],
+      scanInputs: [],
+      scanOutputs: [],
+    })
+    await check([x, y], [carried[0]!])
+  })
 })

@@ -6,7 +6,7 @@ import { contiguous, isContiguous } from '../access.ts'
 import { fillKernel } from '../border.ts'
 import { withoutCopies, type Copy } from '../carry.ts'
 import { lazyAccess } from '../lazy.ts'
-import type { Access, Counter, Kernel } from '../program.ts'
+import { windowOf, type Access, type Counter, type Kernel } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 
 const nodesWithin = (node: Node, kernels: readonly Kernel[]): string[] => [
@@ -18,17 +18,10 @@ const memoryFor = (s: Scheduler, { dtype, shape }: TensorType): Access =>
 
 /** The slice of `whole` that iteration by iteration moves along an axis of `trips` elements. */
 function sliceOf(whole: Access, { axis, reverse }: ScanAxis, trips: number, counter: Counter): Access {
-  const { buffer } = whole
   const stride = whole.strides[axis]!
-  const window = {
-    of: buffer,
-    counter,
-    first: reverse ? (trips - 1) * stride : 0,
-    step: reverse ? -stride : stride,
-  }
-  const { name, dtype, length } = buffer
+  const [first, step] = reverse ? [(trips - 1) * stride, -stride] : [0, stride]
   return {
-    buffer: { name: `${name}[${counter.name}]`, dtype, length, window },
+    buffer: windowOf(whole.buffer, counter, first, step),
     offset: whole.offset,
     strides: whole.strides.toSpliced(axis, 1),
   }

@@ -5,7 +5,7 @@ import { elementCount } from '../../core/shape.ts'
 import { reshapeStrides } from '../access.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
-import type { Access } from '../program.ts'
+import type { Access, TemplateRows } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
@@ -154,7 +154,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     const more = quantized && quantizedArguments(s, quantized, !isGemv)
     const common = {
       holes: { ...holes, ...more?.holes },
-      reads: [g.lhs.access.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
+      reads: [g.lhs.access.buffer, weights, bias, ...(aux === write ? [] : [aux.buffer]), ...(more?.reads ?? [])],
       writes: [write.buffer, ...(more?.writes ?? [])],
       ...replacing(placement, matrix),
       nodes,
@@ -178,6 +178,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
           ...parameters,
           ...(more?.args ?? []),
         ],
+        ...(!more && { rows: gemmRows(g, batchWeights, write.strides, aux.strides) }),
         macs: g.batches * g.M * g.N * g.K,
       })
       return
@@ -204,6 +205,21 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, call })
   return mergedPending(s, node, inner, matrix.shape)
 }
+
+/** What `f32_igemm_4x8` does for matrices and their rows, by the places of its arguments. */
+const gemmRows = (g: Gemm, batchWeights: number, y: readonly number[], aux: readonly number[]): TemplateRows => ({
+  loops: [
+    { extent: g.batches, argument: 5 },
+    { extent: g.M, argument: 7 },
+  ],
+  walks: [
+    { argument: 0, strides: [g.lhs.batch, g.lhs.row], length: g.K },
+    { argument: 1, strides: [batchWeights, 0], length: batchWeights },
+    { argument: 2, strides: [0, 0], length: g.N },
+    { argument: 3, strides: y.slice(0, 2), length: g.N },
+    { argument: 4, strides: aux.slice(0, 2), length: g.N },
+  ],
+})
 
 function integerTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
   const { type } = node.results[0]!

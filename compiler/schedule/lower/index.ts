@@ -5,6 +5,7 @@ import { ops } from '../../core/ops/index.ts'
 import { lazyAccess } from '../lazy.ts'
 import { computeInPlace } from '../in-place.ts'
 import type { Program } from '../program.ts'
+import { blockRows } from '../row-blocks.ts'
 import { fuseRows } from '../rows.ts'
 import { scheduleWith, type Scheduler } from '../scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
@@ -52,8 +53,8 @@ function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
   rules[node.op](s, node)
 }
 
-/** The kernels that compute `graph`, in order, and the buffers at its boundary. */
-export function schedule(graph: Graph): Program {
+/** The kernels that compute `graph`, each by itself, and the buffers at its boundary. */
+export function scheduleApart(graph: Graph): Program {
   const program = scheduleWith(graph, (s: Scheduler, node: Node) => {
     try {
       lower(s, node)
@@ -62,5 +63,8 @@ export function schedule(graph: Graph): Program {
       throw error
     }
   })
-  return fuseRows(computeInPlace(program))
+  return computeInPlace(program)
 }
+
+/** The kernels that compute `graph`, in order, and the buffers at its boundary. */
+export const schedule = (graph: Graph): Program => fuseRows(blockRows(scheduleApart(graph)))

@@ -1,13 +1,14 @@
 import { fail } from '../core/diagnostic.ts'
 import type { Graph } from '../core/graph.ts'
 import type { QuantizationReport } from '../core/quantization-report.ts'
+import { typeBytes } from '../core/tensor.ts'
 import { runPasses } from '../passes/index.ts'
 import { shiftsOf, type LayerErrors } from './correct-bias.ts'
 import { equalize } from './equalize.ts'
 import type { Layer } from './layers.ts'
 import { check, type QuantizeOptions } from './options.ts'
 import { reportOf } from './report.ts'
-import { bisect, stepsOf, type Attempt } from './search.ts'
+import { bisect, perByte, stepsOf, type Attempt } from './search.ts'
 import { Study, type Found, type Rungs, type Trial } from './study.ts'
 
 export interface Quantized {
@@ -109,7 +110,9 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
     const weights = new Map([...(found.weights ?? [])].filter(([, { bits }]) => bits === 8))
     if (calibration.length > 0) allErrors.push(await study.errors(second, [found, { weights }]))
     const both = [found, { weights, ...(corrects && { corrections: shiftsOf(allErrors[1]!) }) }]
-    const steps = stepsOf([sensitivity, await study.sensitivities(second, both)])
+    // Arithmetic in f32 is worth what noise it takes away, weights in f32 by their bytes: small layers go on to them at once.
+    const byWeights = perByte(await study.sensitivities(second, both), ({ weights }) => typeBytes(weights!.tensor))
+    const steps = stepsOf([sensitivity, byWeights])
     // All of them would leave no model of integers.
     const { best, attempts } = await bisect(
       steps.length,

@@ -14,20 +14,26 @@ export async function sensitivities<L>(
 }
 
 /**
- * The order in which layers are given back, each named once for each rung it leaves: always the one that makes most noise as
- * it stands. `noises` are those of the layers on each rung; on the last, which is f32, there is none.
+ * The order in which layers are given back, each named once for each rung it leaves: always the one whose step is worth most.
+ * `worth` is that of the layers' steps from each rung.
  */
-export function stepsOf<L>(noises: readonly ReadonlyMap<L, number>[]): L[] {
-  // A gentler rung that seems to hurt more does so by chance: the step to it comes first all the same.
+export function stepsOf<L>(worth: readonly ReadonlyMap<L, number>[]): L[] {
+  // A step that is worth more than the one before it comes right after that.
   const least = new Map<L, number>()
-  const steps = noises.flatMap((rung) =>
+  const steps = worth.flatMap((rung) =>
     [...rung].map(([layer, own]) => {
-      const noise = Math.min(own, least.get(layer) ?? Infinity)
-      least.set(layer, noise)
-      return { layer, noise }
+      const bound = Math.min(own, least.get(layer) ?? Infinity)
+      least.set(layer, bound)
+      return { layer, bound }
     }),
   )
-  return steps.sort((a, b) => b.noise - a.noise).map(({ layer }) => layer)
+  return steps.sort((a, b) => b.bound - a.bound).map(({ layer }) => layer)
+}
+
+/** Noise by what it costs to be rid of it where that is a layer's bytes, so that layers of average size stay as they are. */
+export function perByte<L>(noises: ReadonlyMap<L, number>, bytesOf: (layer: L) => number): Map<L, number> {
+  const mean = [...noises.keys()].reduce((sum, layer) => sum + bytesOf(layer), 0) / noises.size
+  return new Map([...noises].map(([layer, noise]) => [layer, (noise * mean) / bytesOf(layer)]))
 }
 
 export interface Attempt<T> {

@@ -102,8 +102,7 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
 
   const allErrors = [errors]
   const over = !fits(trial)
-  const sensitivity =
-    over || options.sensitivity ? await study.sensitivities(first, [found]) : new Map<Layer, number>()
+  const sensitivity = over || options.sensitivity ? await study.sensitivities(first, [found]) : new Map<Layer, number>()
   if (over) {
     const second = study.all(1)
     // Weights of as many bits stay as they were rounded; what their rounding shifts, without that of activations, does not.

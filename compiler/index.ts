@@ -12,6 +12,7 @@ import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
   abiVersion,
+  kernelName,
   preprocessKey,
   targets,
   type Compiled,

@@ -16,7 +16,7 @@ import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
-import { macsOf, type Program, type ProgramPort } from './schedule/program.ts'
+import { isIntegerTemplate, macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
 import { emitModule, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
 
@@ -111,15 +111,21 @@ export async function compileGraph(
 function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({
     kernel: kernel.kind === 'template' ? kernel.template : kernel.kind,
+    ...(kernel.kind === 'template' && kernel.dot && { relaxed: kernel.dot }),
     nodes: kernel.nodes,
     macs: macsOf(kernel),
+    integerMacs: macsOf(kernel, ({ template }) => isIntegerTemplate(template)),
+    dotMacs: macsOf(kernel, ({ dot }) => dot !== undefined),
   }))
+  const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
     weights: plan.constants.length,
     arena: plan.arenaBytes,
     arenaLowerBound: plan.lowerBound,
     memory: pagesOf(plan.totalBytes) * 65536,
-    macs: kernels.reduce((sum, k) => sum + k.macs, 0),
+    macs: total((k) => k.macs),
+    integerMacs: total((k) => k.integerMacs),
+    dotMacs: total((k) => k.dotMacs),
     kernels,
   }
 }

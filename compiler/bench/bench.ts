@@ -3,13 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { randomInputs } from '../data/index.ts'
-import { moduleFile, targets, type ModuleSpec } from '../index.ts'
+import { moduleFile, targets, type ModuleSpec, type Report, type Target } from '../index.ts'
 import type { Engine } from './engines/index.ts'
-import { macsPerIteration, peakModule } from './peak.ts'
+import { arithmetics, macsIn, type Macs, type Peaks } from './arithmetic.ts'
+import { peakLoops, peakModule } from './peak.ts'
 import type { Absence, Peer } from './peers/index.ts'
 import { comparison, measurement, type Comparison, type Measurement } from './results.ts'
 import { sizesOf } from './sizes.ts'
-import { moduleFiles, peakFiles, taskScript, type Measured, type Payload, type Start } from './task.ts'
+import { moduleFiles, taskScript, type Measured, type Payload, type Start } from './task.ts'
 import { toValue } from './value.ts'
 
 /** A compiled model's files: `NAME.js` and its modules. */
@@ -18,7 +19,7 @@ export interface BenchModel {
   readonly name: string
   readonly spec: ModuleSpec
   /** Multiply-accumulates of a run, where they are known. */
-  readonly macs: number | null
+  readonly work: Pick<Report, 'macs' | 'integerMacs' | 'dotMacs'> | null
 }
 
 export interface BenchOptions {
@@ -42,8 +43,10 @@ export interface EngineBench {
   /** One for each peer that was measured. */
   readonly comparisons: readonly Comparison[]
   readonly absent: readonly Absence[]
-  /** 10⁹ f32 multiply-accumulates per second in registers. */
-  readonly peakGmacs: number
+  /** What the machine reaches in registers. */
+  readonly peaks: Peaks
+  /** Those of attar's module, where they are known. */
+  readonly macs: Macs | null
 }
 
 const patienceMs = 60_000
@@ -55,7 +58,7 @@ const patienceMs = 60_000
 export async function bench(engine: Engine, model: BenchModel, options: BenchOptions): Promise<EngineBench> {
   const folder = await mkdtemp(join(tmpdir(), 'attar-bench-'))
   try {
-    for (const target of targets) await writeFile(join(folder, peakFiles[target]), peakModule(target))
+    for (const loop of peakLoops) await writeFile(join(folder, loop.file), peakModule(loop))
     return await measure(engine, model, options, folder)
   } finally {
     await rm(folder, { recursive: true })
@@ -104,8 +107,9 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
 
   onStep?.(`${engine.name}: compressing what is downloaded`)
   const place = { model: model.name, engine: engine.name, version: await engine.version() }
-  const { variant, attar, peakGmacs } = measured
-  const work = { macs: model.macs, peakGmacs }
+  const { variant, attar, peaks } = measured
+  const macs = model.work && macsIn(model.work, variant, peaks.dot !== undefined)
+  const work = { macs, peaks }
   const files = [join(model.folder, `${model.name}.js`), paths[moduleFiles[variant]]!]
   const own = { system: 'attar', variant, bytes: await sizesOf(files) } as const
   const ours = measurement(place, own, attarStarts, attar, work)
@@ -121,18 +125,21 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
     measurements: [ours, ...others.map(({ theirs }) => theirs)],
     comparisons: others.map(({ ratios }) => ratios),
     absent,
-    peakGmacs,
+    peaks,
+    macs,
   }
 }
 
 function payloadOf(
-  { spec }: BenchModel,
+  { spec, work }: BenchModel,
   { runs, warmUpMs, seed }: BenchOptions,
   start: Payload['start'],
   peers: readonly Peer[],
 ): Payload {
+  const usedBy = (target: Target) => arithmetics.filter((kind) => work && macsIn(work, target)[kind] > 0)
   return {
-    ...{ moduleFiles, peakFiles, macsPerIteration, patienceMs, runs, warmUpMs, start },
+    ...{ moduleFiles, peakLoops, patienceMs, runs, warmUpMs, start },
+    arithmetics: { simd: usedBy('simd'), 'relaxed-simd': usedBy('relaxed-simd') },
     inputs: Object.entries(randomInputs(spec.inputs, seed)).map(toValue),
     outputs: spec.outputs.map(({ name }) => name),
     peers: peers.map(({ name, settings }) => ({ name, settings })),
@@ -144,7 +151,7 @@ function ownPaths({ folder, name }: BenchModel, peakFolder: string): Record<stri
   const modules = targets
     .map((target) => [moduleFiles[target], resolve(folder, moduleFile(name, target))] as const)
     .filter(([, path]) => existsSync(path))
-  const peaks = targets.map((target) => [peakFiles[target], join(peakFolder, peakFiles[target])] as const)
+  const peaks = peakLoops.map(({ file }) => [file, join(peakFolder, file)] as const)
   return Object.fromEntries([...modules, ...peaks])
 }
 

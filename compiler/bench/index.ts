@@ -1,6 +1,7 @@
+export { describePeaks, type Macs, type Peaks } from './arithmetic.ts'
 export { bench, type BenchModel, type BenchOptions, type EngineBench } from './bench.ts'
 export { engines, type Engine } from './engines/index.ts'
-export { benchLayers, type Layer } from './layers.ts'
+export { benchLayers, type Layer, type LayerBench } from './layers.ts'
 export { openPeers, peerNames, type Absence, type Peer, type PeerModel, type PeerName } from './peers/index.ts'
 export type { Comparison, Measurement } from './results.ts'
 export { reportPage, type ReportContent } from './report/page.ts'

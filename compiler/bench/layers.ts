@@ -1,44 +1,94 @@
-import type { Compiled, KernelReport, Target } from '../index.ts'
+import { bytesOf, kernelName, type Compiled, type KernelReport, type Target, type Tensor } from '../index.ts'
+import { arithmetics, limitMs, macsIn, type Macs, type Peaks } from './arithmetic.ts'
+import { peakLoops, peakModule } from './peak.ts'
 import { median } from './statistics.ts'
+import { measurePeaks } from './task.ts'
 
-/** One kernel of a model, timed apart from the others, in this process. */
-export interface Layer extends KernelReport {
-  /** Median of one call, in milliseconds. */
+/** One kernel of a model, timed within runs in this process; `kernel` is what ran. */
+export interface Layer extends Omit<KernelReport, 'relaxed'> {
+  /** Of a run, in milliseconds. */
   readonly medianMs: number
   readonly gmacs: number | null
+  /** The share of the median that its multiply-accumulates would take in registers, in the same instructions. */
+  readonly ofPeak: number | null
 }
 
-/** Calls that are timed as one: a kernel may take less than the clock resolves. */
-const calls = 20
-const samples = 40
-const warmUps = 200
-
-function medianOf(run: () => void): number {
-  const times = Array.from({ length: samples }, () => {
-    const start = performance.now()
-    for (let i = 0; i < calls; i++) run()
-    return (performance.now() - start) / calls
-  })
-  return median(times)
+export interface LayerBench {
+  readonly layers: readonly Layer[]
+  /** Median of the whole run, in milliseconds. */
+  readonly runMs: number
+  readonly macs: Macs
+  readonly peaks: Peaks
 }
 
-/** Times every kernel of a model that was compiled with `instrument`; also the whole run, in milliseconds. */
+/** Engines compile hot code while it runs. */
+const warmUp = { ms: 500, leastRuns: 5 }
+const measured = { ms: 1500, leastRuns: 15, mostRuns: 2000 }
+
+/**
+ * Times every kernel of a model that was compiled with `instrument`. Kernels run one by one in the model's order, each once
+ * in each run, so that they find in memory and caches what they find there in the model; runs of the whole model
+ * stand between. What reading the clock takes is taken off.
+ */
 export async function benchLayers(
-  { modules, report }: Compiled,
+  { modules, spec, report }: Compiled,
   target: Target,
-): Promise<{ readonly layers: readonly Layer[]; readonly runMs: number }> {
+  inputs: Readonly<Record<string, Tensor>>,
+): Promise<LayerBench> {
   const { instance } = await WebAssembly.instantiate(modules[target] as BufferSource)
-  const functions = instance.exports as Record<string, () => void>
-  const run = functions['run']!
-  for (let i = 0; i < warmUps; i++) run()
-  // Engines compile hot code in the background.
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  const runMs = medianOf(run)
-  const layers = report.kernels.flatMap((kernel, i): Layer[] => {
-    const call = functions[`kernel${i}`]
-    if (!call) return []
-    const medianMs = medianOf(call)
-    return [{ ...kernel, medianMs, gmacs: kernel.macs > 0 ? kernel.macs / medianMs / 1e6 : null }]
+  const { memory, run, ...functions } = instance.exports as { memory: WebAssembly.Memory; run: () => void } & Record<
+    string,
+    unknown
+  >
+  const kernels = report.kernels.flatMap((kernel, i) => {
+    const call = functions[`kernel${i}`] as (() => void) | undefined
+    return call ? [{ kernel, call, times: [] as number[] }] : []
   })
-  return { layers, runMs }
+  const writeInputs = (): void => {
+    for (const { name, address } of spec.inputs) new Uint8Array(memory.buffer).set(bytesOf(inputs[name]!), address)
+  }
+  const runTimes: number[] = []
+  const clockTimes: number[] = []
+  const turn = (): void => {
+    writeInputs()
+    runTimes.push(timeOf(run))
+    writeInputs()
+    for (const { call, times } of kernels) times.push(timeOf(call))
+    clockTimes.push(timeOf(() => {}))
+  }
+  repeat(turn, { ...warmUp, mostRuns: Infinity })
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  for (const times of [runTimes, clockTimes, ...kernels.map((k) => k.times)]) times.length = 0
+  repeat(turn, measured)
+  /** A nanosecond at least, so that speeds are numbers. */
+  const medianOf = (times: readonly number[]): number => Math.max(1e-6, median(times) - median(clockTimes))
+
+  const used = arithmetics.filter((kind) => macsIn(report, target)[kind] > 0)
+  const loops = peakLoops.filter(({ relaxed }) => !relaxed || target === 'relaxed-simd')
+  const peaks = await measurePeaks(loops, used, (loop) => WebAssembly.compile(peakModule(loop) as BufferSource))
+  const exact = peaks.dot !== undefined
+  const layers = kernels.map(({ kernel: { relaxed, ...kernel }, times }): Layer => {
+    const medianMs = medianOf(times)
+    const name = relaxed !== undefined && exact ? kernelName({ ...kernel, relaxed }, target) : kernel.kernel
+    const perMs = (value: number): number | null => (kernel.macs > 0 ? value / medianMs : null)
+    return {
+      ...kernel,
+      kernel: name,
+      medianMs,
+      gmacs: perMs(kernel.macs / 1e6),
+      ofPeak: perMs(limitMs(macsIn(kernel, target, exact), peaks)),
+    }
+  })
+  return { layers, runMs: medianOf(runTimes), macs: macsIn(report, target, exact), peaks }
+}
+
+function timeOf(call: () => void): number {
+  const start = performance.now()
+  call()
+  return performance.now() - start
+}
+
+function repeat(turn: () => void, { ms, leastRuns, mostRuns }: typeof measured): void {
+  const end = performance.now() + ms
+  for (let i = 0; i < leastRuns || (i < mostRuns && performance.now() < end); i++) turn()
 }

@@ -1,4 +1,5 @@
 import type { Target } from '../index.ts'
+import { limitMs, type Macs, type Peaks } from './arithmetic.ts'
 import type { PeerName } from './peers/index.ts'
 import type { Sizes } from './sizes.ts'
 import { median, quantile } from './statistics.ts'
@@ -26,7 +27,11 @@ export interface Measurement extends Place, Start {
   readonly runsPerSample: number
   /** 10⁹ multiply-accumulates per second at the median, where the model's are known. */
   readonly gmacs: number | null
-  /** The share of what f32 reaches in registers, measured in the same process; integer models may exceed 1. */
+  /** The multiply-accumulates of attar's module by what does them there, where they are known. */
+  readonly macs: Macs | null
+  /** 10⁹ a second that loops in registers reach, measured in the same process: f32, and what else attar's module uses. */
+  readonly peaks: Peaks
+  /** The share of the median that `macs` would take at these peaks. */
   readonly ofPeak: number | null
   /** What a user downloads. */
   readonly bytes: Sizes
@@ -57,21 +62,16 @@ export interface Comparison extends Place {
 /** Quantized models may differ by a step or two of their scale. */
 const tolerance = 0.01
 
-/** `macs` of a run where they are known. */
-interface Work {
-  readonly macs: number | null
-  readonly peakGmacs: number
-}
+type Work = Pick<Measurement, 'macs' | 'peaks'>
 
 export function measurement(
   place: Place,
   { system, variant, bytes }: Pick<Measurement, 'system' | 'variant' | 'bytes'>,
   starts: readonly Start[],
   { ms, runsPerSample, memoryBytes }: Samples,
-  { macs, peakGmacs }: Work,
+  { macs, peaks }: Work,
 ): Measurement {
   const medianMs = median(ms)
-  const gmacs = macs === null ? null : macs / medianMs / 1e6
   return {
     ...place,
     system,
@@ -82,8 +82,10 @@ export function measurement(
     bestMs: Math.min(...ms),
     samples: ms.length,
     runsPerSample,
-    gmacs,
-    ofPeak: gmacs === null ? null : gmacs / peakGmacs,
+    gmacs: macs && (macs.f32 + macs.i16 + macs.dot) / medianMs / 1e6,
+    macs,
+    peaks,
+    ofPeak: macs && limitMs(macs, peaks) / medianMs,
     bytes,
     peakBytes: memoryBytes,
     sampleMs: ms,

@@ -1,5 +1,7 @@
 import type { Target } from '../index.ts'
+import type { Arithmetic, Peaks } from './arithmetic.ts'
 import type { Files, ModelScript, NumberArray } from './engines/index.ts'
+import type { PeakLoop } from './peak.ts'
 
 export type { NumberArray } from './engines/index.ts'
 
@@ -8,7 +10,6 @@ export const moduleFiles: Readonly<Record<Target, string>> = {
   simd: 'model.wasm',
   'relaxed-simd': 'model.relaxed.wasm',
 }
-export const peakFiles: Readonly<Record<Target, string>> = { simd: 'peak.wasm', 'relaxed-simd': 'peak.relaxed.wasm' }
 
 /** A tensor in JSON; the data are bytes in base64. */
 export interface Value {
@@ -23,7 +24,9 @@ export interface Value {
 
 export interface Payload {
   readonly moduleFiles: typeof moduleFiles
-  readonly peakFiles: typeof peakFiles
+  /** What the module of each target computes with. */
+  readonly arithmetics: Readonly<Record<Target, readonly Arithmetic[]>>
+  readonly peakLoops: readonly PeakLoop[]
   readonly inputs: readonly Value[]
   /** Names of the outputs. */
   readonly outputs: readonly string[]
@@ -35,7 +38,6 @@ export interface Payload {
   readonly runs: number
   readonly warmUpMs: number
   readonly patienceMs: number
-  readonly macsPerIteration: number
 }
 
 /** In a fresh process, from a model's bytes in memory to its first result. */
@@ -71,8 +73,8 @@ export interface Measured {
   readonly attar: Samples
   /** In the payload's order. Sample i was taken right after attar's sample i. */
   readonly peers: readonly PeerSamples[]
-  /** f32 multiply-accumulates per second that a loop in registers reaches, in 10⁹. */
-  readonly peakGmacs: number
+  /** Of f32 and of what the module computes with. Where the engine's relaxed dot product is inexact, of i16 in its place. */
+  readonly peaks: Peaks
 }
 
 /** A started system. */
@@ -107,7 +109,8 @@ type Import = (url: string) => Promise<unknown>
  */
 export const taskScript = (starters: Readonly<Record<string, Starter>>): string =>
   [
-    ...[decode, bytesOf, compiled, startAttar, difference, clockStep, timed, settle, sample, measurePeak, measure],
+    ...[decode, bytesOf, compiled, startAttar, difference, clockStep, timed, settle, sample, measure],
+    ...[measurePeaks, measurePeak, isExact],
     `const starters = { ${Object.entries(starters).map(([name, start]) => `${JSON.stringify(name)}: ${start}`)} }`,
     'export default (model, payload, files) => measure(model, payload, files, starters, (url) => import(url))',
   ].join('\n')
@@ -135,11 +138,8 @@ async function measure(
   for (let i = 0; i < payload.runs && (i === 0 || performance.now() < deadline); i++) {
     for (const [s, system] of systems.entries()) samples[s]!.push(await sample(system, counts[s]!))
   }
-  // Firefox has a slower fused multiply-add than its multiplication and addition on some machines, so not only the best target's.
-  const peaks: number[] = []
-  for (const target of script.target === 'simd' ? (['simd'] as const) : (['simd', 'relaxed-simd'] as const)) {
-    peaks.push(await measurePeak(payload, files[payload.peakFiles[target]]!))
-  }
+  const loops = payload.peakLoops.filter(({ relaxed }) => !relaxed || script.target === 'relaxed-simd')
+  const peaks = await measurePeaks(loops, payload.arithmetics[attar.variant], ({ file }) => compiled(files[file]!))
   const [attarSamples, ...peerSamples] = systems.map((system, s): Samples => ({
     ms: samples[s]!,
     runsPerSample: counts[s]!,
@@ -151,7 +151,7 @@ async function measure(
     variant: attar.variant,
     attar: attarSamples!,
     peers: peerSamples.map((each, i) => ({ ...each, ...differences[i]! })),
-    peakGmacs: Math.max(...peaks),
+    peaks,
   }
 }
 
@@ -257,21 +257,54 @@ async function startAttar(
   }
 }
 
-/** 10⁹ multiply-accumulates per second: the best of many short calls, since engines optimise only between calls. */
-async function measurePeak(payload: Payload, file: string | WebAssembly.Module): Promise<number> {
-  const { run } = (await WebAssembly.instantiate(await compiled(file))).exports as {
-    run: (x: number, y: number, iterations: number) => number
+/** The peaks of f32 and of `wanted`; where the relaxed dot product is wanted and inexact, of i16 in its place. */
+export async function measurePeaks(
+  loops: readonly PeakLoop[],
+  wanted: readonly Arithmetic[],
+  moduleOf: (loop: PeakLoop) => WebAssembly.Module | Promise<WebAssembly.Module>,
+): Promise<Peaks> {
+  const peaks: Partial<Record<Arithmetic, number>> = {}
+  let inexact = false
+  for (const loop of loops) {
+    const { arithmetic } = loop
+    const needed = arithmetic === 'f32' || wanted.includes(arithmetic) || (arithmetic === 'i16' && inexact)
+    if (!needed) continue
+    const { run } = (await WebAssembly.instantiate(await moduleOf(loop))).exports as { run: PeakRun }
+    if (arithmetic === 'dot' && !isExact(run)) inexact = true
+    else peaks[arithmetic] = Math.max(peaks[arithmetic] ?? 0, measurePeak(loop, run))
   }
+  return peaks as Peaks
+}
+
+type PeakRun = (x: number, y: number, iterations: number) => number
+
+/**
+ * Whether the engine takes the relaxed dot product's second operand beyond 7 bits as unsigned or as signed, and does not
+ * saturate, as models' modules need it. `run` is the dot product's loop.
+ */
+function isExact(run: PeakRun): boolean {
+  const chains = run(1, 0, 1) // each one's lane remains 1
+  const splat = (byte: number): number => (byte & 255) * 0x01010101
+  return [255, -1].some((second) =>
+    [127, -128].every((first) => {
+      const expected = chains * (splat(first) + 4 * first * second)
+      return run(splat(first) | 0, -1, 1) === (expected | 0)
+    }),
+  )
+}
+
+/** 10⁹ multiply-accumulates per second: the best of many short calls, since engines optimise only between calls. */
+function measurePeak({ operands: [x, y], macsPerIteration }: PeakLoop, run: PeakRun): number {
   const iterations = 50_000
   const calls = Math.ceil((50 * clockStep()) / 0.1) // at least 0.1 ms each on machines of the 2020s
   let best = Infinity
   const end = performance.now() + 500
   for (let turn = 0; turn < 10 || performance.now() < end; turn++) {
     const start = performance.now()
-    for (let i = 0; i < calls; i++) run(0.5, 1, iterations)
+    for (let i = 0; i < calls; i++) run(x, y, iterations)
     best = Math.min(best, performance.now() - start)
   }
-  return (calls * iterations * payload.macsPerIteration) / best / 1e6
+  return (calls * iterations * macsPerIteration) / best / 1e6
 }
 
 async function compiled(file: string | WebAssembly.Module): Promise<WebAssembly.Module> {

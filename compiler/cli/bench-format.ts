@@ -1,4 +1,4 @@
-import type { Comparison, EngineBench, Measurement } from '../bench/index.ts'
+import { describePeaks, type Comparison, type EngineBench, type Measurement } from '../bench/index.ts'
 import { formatCount, formatError, formatTable } from './format.ts'
 
 /** One object a line: a system on an engine, then how the peers compare. */
@@ -7,7 +7,7 @@ export const jsonLines = ({ measurements, comparisons }: EngineBench): object[] 
   ...comparisons,
 ]
 
-export function describe({ measurements, comparisons, peakGmacs }: EngineBench): string {
+export function describe({ measurements, comparisons, peaks, macs }: EngineBench): string {
   const { engine, version, model } = measurements[0]!
   const header = [
     ...['ms', 'cold start', 'fetch', 'compile', 'instantiate', 'first run'],
@@ -15,7 +15,7 @@ export function describe({ measurements, comparisons, peakGmacs }: EngineBench):
   ]
   const ratios = ["attar's time ×", 'median', 'quartiles', '', 'best', 'cold start', 'outputs differ by', '']
   const sizes = ['bytes', 'raw', 'gzip', 'brotli', 'memory']
-  const title = `${model} on ${engine} (${version}), registers reach ${peakGmacs.toFixed(1)} GMAC/s in f32`
+  const title = `${model} on ${engine} (${version}), registers reach ${describePeaks(peaks, macs)}`
   return [
     title,
     formatTable([header, ...measurements.map(timesOf)]),

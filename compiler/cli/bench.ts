@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
-import { describe, jsonLines } from './bench-format.ts'
 import { toJson } from './format.ts'
 import { addShapeOptions, importOptions, namedFiles, wholeNumber, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
@@ -55,8 +54,13 @@ export const addBench: AddCommand = (program, terminal) => {
     .option('--runs <number>', 'samples of the warm latency', positive, 200)
     .option('--starts <number>', 'fresh processes of which the median is the cold start', positive, 3)
     .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber, 1000)
-    .option('--seed <number>', 'seed of the random inputs', wholeNumber, 1)
-    .option('--layers', 'time each kernel of an ONNX model apart, in this process')
+    .option(
+      '--seed <number>',
+      'of random inputs: floats in [-1, 1), integers of up to 16 bits, wider ones 0 or 1',
+      wholeNumber,
+      1,
+    )
+    .option('--layers', 'time each kernel of an ONNX model within its runs, in this process')
     .option('--html <file>', 'write a report with diagrams too, an HTML page')
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
@@ -91,7 +95,7 @@ async function compiled(path: string, options: Options, folder: string, terminal
   })
   const name = options.name ?? basename(path, '.onnx')
   writeFiles(folder, artefacts(result, name))
-  return { folder, name, spec: result.spec, macs: result.report.macs }
+  return { folder, name, spec: result.spec, work: result.report }
 }
 
 async function existing(path: string, { name }: Options): Promise<BenchModel> {
@@ -101,17 +105,19 @@ async function existing(path: string, { name }: Options): Promise<BenchModel> {
   const folder = isFolder ? path : dirname(path)
   const file = isFolder ? readdirSync(path).find((entry) => entry.endsWith('.wasm'))! : basename(path)
   const found = name ?? file.replace(/(\.relaxed)?\.wasm$/, '')
-  return { folder, name: found, spec, macs: macsOf(folder, found) }
+  return { folder, name: found, spec, work: workIn(folder, found) }
 }
 
 /** What the folder's report says, if it is one on this model. */
-function macsOf(folder: string, name: string): number | null {
+function workIn(folder: string, name: string): BenchModel['work'] {
   try {
-    const report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as {
+    const { files, compilation } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as {
       readonly files: readonly { readonly name: string }[]
-      readonly compilation: { readonly macs: number }
+      readonly compilation: NonNullable<BenchModel['work']>
     }
-    return report.files.some((file) => file.name === `${name}.js`) ? report.compilation.macs : null
+    const { macs, integerMacs, dotMacs } = compilation
+    const isOwn = files.some((file) => file.name === `${name}.js`)
+    return isOwn && [macs, integerMacs, dotMacs].every(Number.isFinite) ? compilation : null
   } catch {
     return null
   }
@@ -126,6 +132,7 @@ async function benchModel(
   isModel: boolean,
 ): Promise<void> {
   const { bench } = await import('../bench/index.ts')
+  const { describe, jsonLines } = await import('./bench-format.ts')
   const { fail } = await import('../index.ts')
   const { runs, starts, warmUp: warmUpMs, seed, json } = options
   const { peers, absent } = await peersOn(model, source, options, folder)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Inspection } from '../index.ts'
+import { kernelName, type Inspection, type KernelReport, type Target } from '../index.ts'
 
 /** Functions of one kind. */
 export interface CodePart {
@@ -21,10 +21,17 @@ const shared = 'functions that kernels call'
  */
 export function codeParts(path: string, { functions, run }: Inspection): CodePart[] | undefined {
   if (!run) return undefined
-  const kernels = kernelsBeside(path)
-  const names = kernels?.length === run.calls.length ? kernels : run.calls.map(() => 'kernel')
-  const partOf = new Map(run.calls.map((callee, i) => [callee, names[i]!] as const))
-  partOf.set(run.index, 'run')
+  const beside = kernelsBeside(path)
+  const kernels = beside?.length === run.calls.length ? beside : run.calls.map(() => [] as const)
+  const partOf = new Map([[run.index, 'run']])
+  for (const [i, callee] of run.calls.entries()) {
+    const [name = 'kernel', other = name] = kernels[i]!
+    partOf.set(callee, name)
+    const [dot, plain] = run.choices.get(callee) ?? []
+    if (dot === undefined || plain === undefined) continue
+    partOf.set(dot, name)
+    partOf.set(plain, other)
+  }
   const parts = new Map<string, CodePart>()
   for (const [i, bytes] of functions.entries()) {
     const part = partOf.get(i) ?? shared
@@ -35,15 +42,15 @@ export function codeParts(path: string, { functions, run }: Inspection): CodePar
   return [...parts.values()].sort((a, b) => b.bytes - a.bytes)
 }
 
-/** Names of the kernels that emit code, in order, from the module's report. */
-function kernelsBeside(path: string): string[] | undefined {
+/** From its report: what the module runs as its kernels, in order, and where that depends on the engine, what else. */
+function kernelsBeside(path: string): (readonly string[])[] | undefined {
   try {
     const report = JSON.parse(readFileSync(join(dirname(path), 'report.json'), 'utf8')) as {
-      readonly files: readonly { readonly name: string }[]
-      readonly compilation: { readonly kernels: readonly { readonly kernel: string }[] }
+      readonly files: readonly { readonly name: string; readonly module?: { readonly target: Target } }[]
+      readonly compilation: { readonly kernels: readonly KernelReport[] }
     }
-    const own = report.files.some((file) => file.name === basename(path))
-    return own ? report.compilation.kernels.map(({ kernel }) => kernel) : undefined
+    const module = report.files.find((file) => file.name === basename(path))?.module
+    return module && report.compilation.kernels.map((kernel) => [kernelName(kernel, module.target), kernel.kernel])
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { Compiled, Target } from '../index.ts'
+import type { Compiled, KernelReport, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
@@ -45,7 +45,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { readFile, writeFiles } = await import('../data/files.ts')
-      const { artefacts, compile, moduleFile, targets } = await import('../index.ts')
+      const { artefacts, compile, kernelName, moduleFile, targets } = await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const { name, target, sizes: best = false } = options
       phase('reading')
@@ -75,7 +75,10 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const result = { output: options.output, files: Object.keys(files), parts, spec, report }
         terminal.out(toJson(options.profile ? { ...result, phases } : result))
       } else {
-        terminal.out(describe(compiled, parts))
+        const made = targets.filter((each) => compiled.modules[each])
+        const namesOf = (k: KernelReport): string[] => made.map((each) => kernelName(k, each))
+        const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
+        terminal.out(describe(compiled, parts, kernels))
         if (options.profile)
           terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
       }
@@ -109,7 +112,7 @@ function stopwatch(terminal: Terminal): { phase(name: string): void; profile(): 
   }
 }
 
-function describe({ report }: Compiled, parts: readonly PartSize[]): string {
+function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -120,7 +123,7 @@ function describe({ report }: Compiled, parts: readonly PartSize[]): string {
       formatCount(report.memory),
       `bytes: weights ${formatCount(report.weights)}, activations ${formatCount(report.arena)}`,
     ],
-    ['kernels', formatCount(report.kernels.length), kinds(report.kernels.map(({ kernel }) => kernel))],
+    ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
   ]
   const { quantization } = report
@@ -128,7 +131,7 @@ function describe({ report }: Compiled, parts: readonly PartSize[]): string {
   return [...tables, ...(quantization ? ['', describeQuantization(quantization)] : [])].join('\n')
 }
 
-/** e.g. `12 nest, 9 f32_igemm_4x8` */
+/** e.g. `12 nest, 9 f32_igemm_4x8`; both names where the modules of the two targets differ. */
 function kinds(kernels: readonly string[]): string {
   const counts = new Map<string, number>()
   for (const kernel of kernels) counts.set(kernel, (counts.get(kernel) ?? 0) + 1)

@@ -66,8 +66,10 @@ export interface Report {
   readonly arenaLowerBound: number
   /** Whole memory of an instance: weights, arena and what alignment to wasm pages (64 KiB) adds. */
   readonly memory: number
-  /** Multiply-accumulates of one run. */
+  /** The sums of the kernels'. */
   readonly macs: number
+  readonly integerMacs: number
+  readonly dotMacs: number
   readonly kernels: readonly KernelReport[]
   /** Of a model that attar quantized. */
   readonly quantization?: QuantizationReport
@@ -76,7 +78,18 @@ export interface Report {
 export interface KernelReport {
   /** What the kernel is: a template's name or `nest`. */
   readonly kernel: string
+  /** Its name in the relaxed-simd module where that runs another one, on engines whose relaxed dot product is exact. */
+  readonly relaxed?: string
   /** The ONNX nodes it computes. */
   readonly nodes: readonly string[]
+  /** Multiply-accumulates of one run. */
   readonly macs: number
+  /** Those of them that are products of integers. */
+  readonly integerMacs: number
+  /** Those of these that the relaxed-simd module computes by the relaxed dot product. */
+  readonly dotMacs: number
 }
+
+/** What a kernel is in the module of `target`. */
+export const kernelName = ({ kernel, relaxed }: Pick<KernelReport, 'kernel' | 'relaxed'>, target: Target): string =>
+  (target === 'relaxed-simd' ? relaxed : undefined) ?? kernel

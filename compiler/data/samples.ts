@@ -1,5 +1,5 @@
 import { fail } from '../core/diagnostic.ts'
-import { integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
+import { byteSize, integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
 import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, reader, tensorOf, type Tensor, type TensorType } from '../core/tensor.ts'
@@ -81,16 +81,15 @@ export function splitSamples(
 }
 
 /**
- * Seeded inputs of one run for a model about which nothing is known: floats uniform in [-1, 1), bytes over their whole
- * range, wider integers and booleans 0 or 1, since they are often indices.
+ * Seeded inputs of one run for a model about which nothing is known: floats uniform in [-1, 1), integers of up to 16 bits
+ * over their whole range, since they are quantized or samples, wider ones and booleans 0 or 1, since they are often indices.
  */
 export function randomInputs(inputs: readonly InputType[], seed: number): Record<string, Tensor> {
   const next = uniform(seed)
   const draw = (dtype: DType): number => {
     if (isFloat(dtype)) return 2 * next() - 1
-    if (dtype === 'u8') return Math.floor(256 * next())
-    if (dtype === 'i8') return Math.floor(256 * next()) - 128
-    return next() < 0.5 ? 0 : 1
+    const { min, max } = dtype === 'bool' || byteSize(dtype) > 2 ? { min: 0, max: 1 } : integerRange(dtype)
+    return Math.floor(Number(min) + (Number(max) - Number(min) + 1) * next())
   }
   const entries = inputs.map(({ name, dtype, shape }) => {
     const values = Array.from({ length: elementCount(shape) }, () => draw(dtype))

@@ -24,8 +24,8 @@ export interface Inspection {
   readonly dataBytes: number
   /** Size of each function's body, in the order of definition. */
   readonly functions: readonly number[]
-  /** The function that is exported as `run`, and the functions that it calls, one for each kernel, in order. */
-  readonly run?: { readonly index: number; readonly calls: readonly number[] } | undefined
+  /** The function that is exported as `run`. */
+  readonly run?: RunFunction | undefined
   readonly imports: readonly { readonly module: string; readonly name: string }[]
   readonly exports: readonly { readonly name: string; readonly kind: 'func' | 'table' | 'memory' | 'global' }[]
   /** The memory's initial size in pages of 64 KiB. */
@@ -35,6 +35,14 @@ export interface Inspection {
 
 /** Far above what the declarations of attar's modules need; bounds the tree that the parser builds. */
 const declarationLimit = 2 ** 16
+
+export interface RunFunction {
+  readonly index: number
+  /** The functions that it calls, one for each kernel, in order. */
+  readonly calls: readonly number[]
+  /** Of these, those that do no more than call one of two functions; the first where the relaxed dot product is exact. */
+  readonly choices: ReadonlyMap<number, readonly number[]>
+}
 
 /**
  * Reads back a module that attar wrote; work and memory grow with its declarations, not with its code and data.
@@ -77,7 +85,12 @@ function runOf(bodies: readonly Uint8Array[], fields: readonly Field[]): Inspect
   if (exported?.type !== 'ModuleExport' || fields.some((field) => field.type === 'ModuleImport')) return undefined
   const index = exported.descr.id.value
   const calls = bodies[index] && callsOf(bodies[index])
-  return calls?.every((callee) => callee < bodies.length) ? { index, calls } : undefined
+  if (!calls?.every((callee) => callee < bodies.length)) return undefined
+  const choices = [...new Set(calls)].flatMap((callee) => {
+    const called = callsOf(bodies[callee]!)
+    return called?.length === 2 ? [[callee, called] as const] : []
+  })
+  return { index, calls, choices: new Map(choices) }
 }
 
 const sizeOf = (sections: readonly Section[], id: number): number =>

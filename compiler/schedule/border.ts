@@ -3,6 +3,7 @@ import { byteSize, isBigInt, type Scalar } from '../core/dtype.ts'
 import { nodesOf, type Graph, type Value } from '../core/graph.ts'
 import type { ConvolutionAttrs } from '../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
+import { sameType } from '../core/tensor.ts'
 import { channelsLastForm } from './convolution-form.ts'
 import { phasesOf, type Phase } from './phases.ts'
 import type { Access, Kernel } from './program.ts'
@@ -54,7 +55,29 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
     const before = wanted.get(value) ?? border
     if (before.value === border.value) wanted.set(value, widest(border, before))
   }
+  alignBorders(graph, wanted)
   return wanted
+}
+
+const contains = (a: Border, b: Border): boolean =>
+  a.value === b.value && b.low.every((n, i) => n <= a.low[i]!) && b.high.every((n, i) => n <= a.high[i]!)
+
+/** Gives the result of a map the border of an operand that ends there, where that contains its own: it may then take its place. */
+function alignBorders(graph: Graph, wanted: Map<Value, Border>): void {
+  const nodes = nodesOf(graph)
+  const lastUser = new Map(nodes.flatMap((node) => node.operands.map((operand) => [operand, node] as const)))
+  const outputs = new Set(graph.outputs.map(({ value }) => value))
+  for (const node of nodes) {
+    const [result] = node.results
+    const own = node.op === 'map' ? wanted.get(result!) : undefined
+    if (!own) continue
+    const replaced = node.operands.find((operand) => {
+      const border = wanted.get(operand)
+      if (!border || !contains(border, own) || !sameType(operand.type, result!.type)) return false
+      return lastUser.get(operand) === node && !outputs.has(operand)
+    })
+    if (replaced) wanted.set(result!, wanted.get(replaced)!)
+  }
 }
 
 /** Kernels that put `value` around the interior of a bordered tensor; `full` is its shape with the border. */

@@ -202,9 +202,16 @@ export function writesOf(kernel: Kernel): readonly Buffer[] {
   return [...own, ...innerKernels(kernel).flatMap(writesOf)]
 }
 
-/** Multiply-accumulates of a kernel's templates, a loop's as often as it may run; once where nothing bounds it. */
-export function macsOf(kernel: Kernel): number {
-  if (kernel.kind === 'template') return kernel.macs
-  const inner = innerKernels(kernel).reduce((sum, k) => sum + macsOf(k), 0)
+/** Whether a template computes products of integers or works for one that does; all others compute in floats. */
+export const isIntegerTemplate = (template: TemplateName): boolean =>
+  template.startsWith('u8_') || template.startsWith('i8_')
+
+/**
+ * Multiply-accumulates of a kernel's templates, or of those that `counts` takes; a loop's as often as it may run, once where
+ * nothing bounds it.
+ */
+export function macsOf(kernel: Kernel, counts: (template: TemplateKernel) => boolean = () => true): number {
+  if (kernel.kind === 'template') return counts(kernel) ? kernel.macs : 0
+  const inner = innerKernels(kernel).reduce((sum, k) => sum + macsOf(k, counts), 0)
   return kernel.kind === 'loop' && kernel.trips < unboundedTrips ? kernel.trips * inner : inner
 }

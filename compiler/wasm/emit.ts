@@ -21,7 +21,7 @@ export const pagesOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / 
 
 /** Loads Binaryen, which takes a while, and sets it up for this compiler. */
 export async function loadBinaryen(): Promise<Binaryen> {
-  const { default: binaryen } = await import('binaryen')
+  const { default: binaryen } = await import('#binaryen')
   binaryen.setOptimizeLevel(2)
   binaryen.setShrinkLevel(0)
   binaryen.setFastMath(false)

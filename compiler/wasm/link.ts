@@ -2,7 +2,7 @@ import { constant, formatExpr, parts, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
 import { epilogueArguments } from '../schedule/epilogue.ts'
 import { requantizeArguments } from '../schedule/integer-epilogue.ts'
-import { innerKernels, type Kernel } from '../schedule/program.ts'
+import { innerKernels, isIntegerTemplate, type Kernel } from '../schedule/program.ts'
 import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { isStraight, type StraightBody } from './inline.ts'
 import {
@@ -78,7 +78,7 @@ export class Linker {
   }
 
   private targetOf(template: TemplateName): Target {
-    return template.startsWith('u8_') || template.startsWith('i8_') ? this.target : this.floatTarget
+    return isIntegerTemplate(template) ? this.target : this.floatTarget
   }
 
   /** The name of the function that the template became. */

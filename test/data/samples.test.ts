@@ -61,14 +61,21 @@ describe('randomInputs', () => {
     const inputs = [
       x,
       { name: 'ids', dtype: 'i64', shape: [50] },
+      { name: 'flags', dtype: 'bool', shape: [50] },
       { name: 'bytes', dtype: 'i8', shape: [200] },
+      { name: 'nibbles', dtype: 'u4', shape: [200] },
+      { name: 'samples', dtype: 'i16', shape: [200] },
     ] as const
     const a = randomInputs(inputs, 1)
     expect(randomInputs(inputs, 1)).toEqual(a)
     expect(randomInputs(inputs, 2)).not.toEqual(a)
     expect(toNumbers(a.x!).every((v) => v >= -1 && v < 1)).toBe(true)
     expect(new Set(toNumbers(a.ids!))).toEqual(new Set([0, 1]))
+    expect(new Set(toNumbers(a.flags!))).toEqual(new Set([0, 1]))
+    expect(new Set(toNumbers(a.nibbles!))).toEqual(new Set(Array.from({ length: 16 }, (_, i) => i)))
     expect(Math.min(...toNumbers(a.bytes!))).toBeLessThan(-100)
     expect(Math.max(...toNumbers(a.bytes!))).toBeGreaterThan(100)
+    expect(Math.min(...toNumbers(a.samples!))).toBeLessThan(-30000)
+    expect(Math.max(...toNumbers(a.samples!))).toBeGreaterThan(30000)
   })
 })

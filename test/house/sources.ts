@@ -20,6 +20,10 @@ export function* walk(node: ts.Node): Generator<ts.Node> {
   for (const child of node.getChildren()) yield* walk(child)
 }
 
+const packageImports = (
+  JSON.parse(readFileSync('package.json', 'utf8')) as { imports: Record<string, { default: string }> }
+).imports
+
 export interface Import {
   /** What is imported: a path relative to the repository, `node:` for any of Node's modules, or a package's name. */
   readonly to: string
@@ -30,6 +34,7 @@ export interface Import {
 function target(file: string, specifier: string): string {
   if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier)
   if (specifier.startsWith('node:')) return 'node:'
+  if (specifier.startsWith('#')) return packageImports[specifier]!.default
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
 

@@ -33,9 +33,15 @@ describe('the calls of a function', () => {
     expect(callsOf(Uint8Array.from([0, 0x0b]))).toEqual([])
   })
 
+  it('are read where a global decides between two', () => {
+    // if (global0 != 1) call 5 (local0) else call 6 (local0)
+    const chosen = [0x04, 0x40, 0x20, 0, 0x10, 5, 0x05, 0x20, 0, 0x10, 6, 0x0b]
+    expect(callsOf(Uint8Array.from([0, 0x23, 0, 0x41, 1, 0x47, ...chosen, 0x0b]))).toEqual([5, 6])
+  })
+
   it('are not read where there is anything else', () => {
     expect(callsOf(Uint8Array.from([1, 1, 0x7f, 0x10, 3, 0x0b]))).toBeUndefined()
-    expect(callsOf(Uint8Array.from([0, 0x20, 0, 0x10, 3, 0x0b]))).toBeUndefined()
+    expect(callsOf(Uint8Array.from([0, 0x41, 0, 0x28, 2, 0, 0x10, 3, 0x0b]))).toBeUndefined()
   })
 })
 

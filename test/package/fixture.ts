@@ -71,7 +71,20 @@ export function compiled(targets: readonly Target[] = ['simd', 'relaxed-simd']):
       return [target, withSection(bytes, 'attar', JSON.stringify(spec))]
     }),
   )
-  return { modules, spec, report: { weights: 20, arena: 256, arenaLowerBound: 256, memory: 1, macs: 6, kernels: [] } }
+  return {
+    modules,
+    spec,
+    report: {
+      weights: 20,
+      arena: 256,
+      arenaLowerBound: 256,
+      memory: 1,
+      macs: 6,
+      integerMacs: 0,
+      dotMacs: 0,
+      kernels: [],
+    },
+  }
 }
 
 /** The module with a custom section after its own. */

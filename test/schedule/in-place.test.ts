@@ -23,10 +23,11 @@ async function check(inputs: Value[], outputs: Value[]): Promise<Program> {
 /** Whether the kernel's result stands where the operand does that it was added to. */
 const isInPlace = (k: Kernel): boolean => k.kind === 'template' && k.replaces === k.writes[0]
 
-/** A convolution of channels-last images that keeps their extents. */
-function convolution(x: Value, outputs: number, taps: number, seed: number): Value {
+/** A convolution of channels-last images that keeps their extents, or halves even ones. */
+function convolution(x: Value, outputs: number, taps: number, seed: number, stride: 1 | 2 = 1): Value {
   const channels = x.type.shape[3]!
-  const axis = { size: taps, stride: 1, low: taps >> 1, high: taps >> 1, dilation: 1, baseDilation: 1 }
+  const [low, high] = stride === 1 ? [taps >> 1, taps >> 1] : [0, 1]
+  const axis = { size: taps, stride, low, high, dilation: 1, baseDilation: 1 }
   const layout = { batch: 0, feature: 3, spatial: [1, 2] }
   const attrs: ConvolutionAttrs = {
     lhs: layout,
@@ -85,6 +86,14 @@ describe('results take the place of operands', () => {
     // The sums' borders are those of what they replace.
     const borders = program.kernels.filter((k) => k.kind === 'template' && k.template === 'fill_border')
     expect(borders).toHaveLength(4)
+  })
+
+  it('residual additions whose result needs less of a border than their operand', async () => {
+    const x = inputOf('x', 'f32', [1, 6, 8, 4])
+    const first = b.unary('abs', convolution(x, 4, 3, 1))
+    const sum = b.binary('add', convolution(b.unary('abs', convolution(first, 4, 3, 2)), 4, 3, 3), first)
+    const program = await check([x], [convolution(sum, 4, 3, 4, 2)])
+    expect(program.kernels.filter(isInPlace)).toHaveLength(1)
   })
 
   it('but not the operand of the product itself', async () => {

@@ -3,10 +3,13 @@ import { createServer, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Job } from './engine.ts'
 
+/** Milliseconds in which a browser that has just been started finishes that: its processes compete for few cores. */
+const settleMs = 2000
+
 /** Evaluated in the page that `withPage` serves; a promise of the job's result as JSON. */
-export const pageScript = `Promise.all([
+export const pageScript = `new Promise((settled) => setTimeout(settled, ${settleMs})).then(() => Promise.all([
   import('/model.js'), import('/task.js'), fetch('/job.json').then((response) => response.json()),
-]).then(([model, task, { payload, files }]) => task.default(model, payload, files))
+])).then(([model, task, { payload, files }]) => task.default(model, payload, files))
   .then((result) => JSON.stringify(result))`
 
 /** Serves a job on the loopback interface while `use` runs with the address of a page of the same origin. */

@@ -1,5 +1,6 @@
+import { describePeaks } from '../arithmetic.ts'
 import type { EngineBench } from '../bench.ts'
-import type { Layer } from '../layers.ts'
+import type { LayerBench } from '../layers.ts'
 import type { Absence } from '../peers/index.ts'
 import type { Comparison, Measurement } from '../results.ts'
 import { loadLibraries } from './libraries.ts'
@@ -10,17 +11,17 @@ export interface ReportContent {
   readonly results: readonly EngineBench[]
   /** Systems that were asked for but cannot run the model. */
   readonly absent: readonly Absence[]
-  /** Kernels timed apart, where that was done, and the engine that ran them. */
-  readonly layers?: { readonly engine: string; readonly target: string; readonly measured: readonly Layer[] }
+  /** Kernels timed one by one, where that was done, and the engine that ran them. */
+  readonly layers?: LayerBench & { readonly engine: string; readonly target: string }
 }
 
 /** Measurements as one HTML page that loads nothing. A501 where a package that draws is missing. */
 export async function reportPage({ model, results, absent, layers: apart }: ReportContent): Promise<string> {
   const libraries = await loadLibraries()
-  const engine = ({ measurements, comparisons, absent: missing, peakGmacs }: EngineBench): string => {
+  const engine = ({ measurements, comparisons, absent: missing, peaks, macs }: EngineBench): string => {
     const { engine: name, version } = measurements[0]!
     return section(`${name}`, [
-      `<p class="note">${escape(version)}. Multiply-adds that never leave the registers reach ${peakGmacs.toFixed(1)} GMAC/s in f32 here, measured in the same process.</p>`,
+      `<p class="note">${escape(version)}. Multiply-adds that never leave the registers reach ${describePeaks(peaks, macs)} here, measured in the same process.</p>`,
       figure(
         'Latency of a warm run',
         'All systems in one process, their samples in turns. Strokes are samples, the bar is the middle half of them, the number is the median.',
@@ -38,6 +39,7 @@ export async function reportPage({ model, results, absent, layers: apart }: Repo
         downloads(libraries, measurements),
       ),
       measurementTable(measurements),
+      '<p class="note">“Of the peak” is the share of the median that the model’s multiply-adds would take at what registers reach, in the instructions that attar’s module uses for them.</p>',
       ...notMeasured(missing),
     ])
   }
@@ -50,8 +52,8 @@ export async function reportPage({ model, results, absent, layers: apart }: Repo
           section('Where the time goes', [
             figure(
               `Kernels of the ${apart.target} module`,
-              `Each timed apart on ${apart.engine}, in the order they run, with the last ONNX node that it computes.`,
-              layers(libraries, apart.measured),
+              `Each timed in its place within runs on ${apart.engine}, with the last ONNX node that it computes. Registers reach ${describePeaks(apart.peaks, apart.macs)}.`,
+              layers(libraries, apart.layers),
             ),
           ]),
         ]

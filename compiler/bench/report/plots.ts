@@ -172,17 +172,21 @@ export function downloads(libraries: Libraries, measurements: readonly Measureme
 export function layers(libraries: Libraries, measured: readonly Layer[]): Diagram {
   const { plot: Plot } = libraries
   const total = measured.reduce((sum, { medianMs }) => sum + medianMs, 0)
-  const rows = measured.map(({ kernel, nodes, medianMs, gmacs }, i) => ({
+  const rows = measured.map(({ kernel, nodes, medianMs, gmacs, ofPeak }, i) => ({
     row: i,
     label: shortened(nodes.at(-1) ?? kernel),
     kernel,
     percent: (100 * medianMs) / total,
-    text: `${(1000 * medianMs).toFixed(1)} µs${gmacs === null ? '' : `, ${gmacs.toFixed(1)} GMAC/s`}`,
+    text: [
+      `${(1000 * medianMs).toFixed(1)} µs`,
+      ...(gmacs === null ? [] : [`${gmacs.toFixed(1)} GMAC/s`]),
+      ...(ofPeak === null ? [] : [`${(100 * ofPeak).toFixed(0)} % of peak`]),
+    ].join(', '),
   }))
   return render(
     Plot.plot({
       ...frame(libraries),
-      marginRight: 170,
+      marginRight: 240,
       height: rows.length * 20 + 74,
       x: { label: 'per cent of the kernels’ time', labelOffset: 42, grid: true },
       y: {

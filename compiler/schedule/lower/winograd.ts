@@ -8,8 +8,11 @@ import { address, replacing, type Placement } from './template.ts'
 /** The template's distance between planes beyond their contents, in floats. */
 const gap = 16
 
-/** Floats of transformed input that a band of tiles may take: with the products, what a second-level cache holds. */
-const bandFloats = 1 << 14
+/** Floats of transformed input that a band of tiles may take: as fast as twice as many. */
+const bandFloats = 1 << 13
+
+/** The same for all tiles at once, which need but one block's transformed weights at a time. */
+const wholeFloats = 1 << 14
 
 /** Floats of transformed weights that are worth their memory. */
 const mostWeights = 1 << 14
@@ -54,7 +57,8 @@ export function winograd(
   const { channels, outputs } = form
   const rows = form.outHeight / 2
   const columns = form.outWidth / 2
-  const band = Math.min(rows, Math.max(1, Math.floor(bandFloats / (16 * columns * channels))))
+  const row = 16 * columns * channels
+  const band = rows * row <= wholeFloats ? rows : Math.max(1, Math.floor(bandFloats / row))
   const tiles = Math.ceil((band * columns) / 4) * 4
   const planes = (floats: number): number => 16 * (floats + gap)
   const block = planes(channels * 8)

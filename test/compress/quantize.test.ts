@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { describeQuantization } from '../../compiler/cli/quantization.ts'
 import { layerErrors } from '../../compiler/compress/correct-bias.ts'
 import { equalize } from '../../compiler/compress/equalize.ts'
 import { quantize, type QuantizeOptions, type Sample } from '../../compiler/compress/index.ts'
@@ -12,6 +13,7 @@ import { printGraph } from '../../compiler/core/print.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { verify } from '../../compiler/core/verify.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
+import { quantizationPage } from '../../compiler/package/quantization-page.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
@@ -280,6 +282,13 @@ describe('the budget', () => {
     )
     expect(report.layers[1]!.inputs).toEqual([])
     expect(report.techniques.at(-1)).toBe('1 of 3 layers with f32 activations and weights of 8 bits')
+    const row = describeQuantization(report)
+      .split('\n')
+      .find((line) => line.startsWith('two'))
+    expect(row).toMatch(/^two +Conv +80 +48 +8 +32 .* it costs too much accuracy$/)
+    const page = quantizationPage(report, 'model')
+    expect(page).toContain('<b>2 of 3</b><span class="soft">in integers, 1 with weights alone as integers</span>')
+    expect(page).toContain('activations in f32: it costs too much accuracy')
     const run = await compiledExecutor.prepare(quantized)
     const [a, c] = [run, (sample: Sample) => evaluate(quantized, sample)].map((f) => toNumbers(f(samples[0]!).y0!))
     a!.forEach((v, i) => expect(v).toBeCloseTo(c![i]!, 4))

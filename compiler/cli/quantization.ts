@@ -15,10 +15,10 @@ export function describeAccuracy({ metric, float, quantized, drop, interval, sam
   return `${metric} ${change}, drop ${percent(drop)} (95 %: ${low} to ${high}) on ${formatCount(samples)} samples`
 }
 
-function layerRow({ name, operator, kept, floatBytes, bytes, bits, ...l }: LayerReport): string[] {
+function layerRow({ name, operator, kept, floatBytes, bytes, bits, inputBits, ...l }: LayerReport): string[] {
   const inputs = l.inputs.map(({ sqnrDb }) => decibels(sqnrDb)).join(' / ')
   const sensitivity = l.sensitivity === null ? '' : l.sensitivity.toExponential(1)
-  const sizes = [formatCount(floatBytes), formatCount(bytes), String(bits)]
+  const sizes = [formatCount(floatBytes), formatCount(bytes), String(bits), inputBits === null ? '' : String(inputBits)]
   return [
     ...[name, operator, ...sizes, decibels(l.weightsSqnrDb), inputs, decibels(l.resultSqnrDb), sensitivity],
     kept ?? '',
@@ -34,11 +34,12 @@ export function describeQuantization(report: QuantizationReport): string {
     'bytes f32',
     'now',
     'bits',
+    'of inputs',
     'dB weights',
     'inputs',
     'result',
     'noise alone',
-    'kept in f32',
+    'why f32',
   ]
   const withAgreement = accuracy && accuracy.agreement !== null
   const lines = [
@@ -48,5 +49,5 @@ export function describeQuantization(report: QuantizationReport): string {
     ...(withAgreement ? [`predictions that stayed the same: ${percent(accuracy.agreement!)}`] : []),
     ...notes,
   ]
-  return [formatTable([header, ...layers.map(layerRow)], [1, 8]), '', ...lines].join('\n')
+  return [formatTable([header, ...layers.map(layerRow)], [1, 10]), '', ...lines].join('\n')
 }

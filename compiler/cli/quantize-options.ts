@@ -73,7 +73,7 @@ export const addQuantizeOptions = (command: Command): Command =>
       .addOption(metricOption())
       .option(
         '--max-drop <share>',
-        'e.g. 1%: layers stay in f32 (with --bits 4: in 8 bits) until no more is lost',
+        'e.g. 1%: layers go back to 8-bit weights in f32 arithmetic, then to f32, until no more is lost',
         share,
       )
       .option('--no-sensitivity', 'do not measure what each layer alone does to the outputs')

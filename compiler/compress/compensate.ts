@@ -11,7 +11,7 @@ import { channelOf, nearest, type QuantizedWeights } from './weights.ts'
 const damping = 0.01
 
 /** H in the order of `order`, damped, with a diagonal of ones for what is never anything but 0; undefined where it is not finite. */
-function damped({ terms, sums }: SecondMoments, order: Int32Array): Float64Array | undefined {
+function damped(terms: number, sums: Float64Array, order: Int32Array): Float64Array | undefined {
   let trace = 0
   for (let k = 0; k < terms; k++) trace += sums[k * terms + k]!
   const more = (damping * trace) / terms
@@ -50,38 +50,43 @@ function factorOfInverse(h: Float64Array, n: number): Float64Array | undefined {
   return u
 }
 
-/** `rounded` with its scales, and the integers chosen anew; `rounded` itself where the inputs do not suffice for that. */
+/** `rounded` with its scales, and the integers chosen anew; they stay as they were where the inputs do not suffice for that. */
 export function compensated({ weights }: Layer, moments: SecondMoments, rounded: QuantizedWeights): QuantizedWeights {
-  const { terms, sums, term } = moments
+  const { groups, terms, term } = moments
   const { bits, scales } = rounded
-  // The largest inputs first: what is rounded last has nothing left that could make up for it.
-  const order = Int32Array.from({ length: terms }, (_, k) => k).sort(
-    (i, j) => sums[j * terms + j]! - sums[i * terms + i]! || i - j,
-  )
-  const h = damped(moments, order)
-  const u = h && factorOfInverse(h, terms)
-  if (!u) return rounded
-  const place = new Int32Array(terms)
-  order.forEach((k, at) => (place[k] = at))
   const { channels, tensor } = weights!
   const channel = channelOf(weights!)
   const values = tensor.data as Float32Array
-  const at = Int32Array.from(values, (_, i) => place[term(i)]! * channels + channel(i))
+  const at = Int32Array.from(values, (_, i) => term(i) * channels + channel(i))
   const left = new Float64Array(terms * channels)
   values.forEach((w, i) => (left[at[i]!] = w))
   const integers = new Int8Array(terms * channels)
+  rounded.data.forEach((q, i) => (integers[at[i]!] = q))
   const errors = new Float64Array(channels)
-  for (let k = 0; k < terms; k++) {
-    const own = u[k * terms + k]!
-    for (let c = 0; c < channels; c++) {
-      const w = left[k * channels + c]!
-      const q = nearest(w, scales[c]!, bits)
-      integers[k * channels + c] = q
-      errors[c] = (w - q * scales[c]!) / own
-    }
-    for (let j = k + 1; j < terms; j++) {
-      const factor = u[j * terms + k]!
-      for (let c = 0; c < channels; c++) left[j * channels + c]! -= factor * errors[c]!
+  for (let group = 0; group < groups; group++) {
+    const sums = moments.sums.subarray(group * terms * terms, (group + 1) * terms * terms)
+    // The largest inputs first: what is rounded last has nothing left that could make up for it.
+    const order = Int32Array.from({ length: terms }, (_, k) => k).sort(
+      (i, j) => sums[j * terms + j]! - sums[i * terms + i]! || i - j,
+    )
+    const h = damped(terms, sums, order)
+    const u = h && factorOfInverse(h, terms)
+    if (!u) continue
+    const [from, to] = [(group * channels) / groups, ((group + 1) * channels) / groups]
+    for (let k = 0; k < terms; k++) {
+      const own = u[k * terms + k]!
+      const row = order[k]! * channels
+      for (let c = from; c < to; c++) {
+        const w = left[row + c]!
+        const q = nearest(w, scales[c]!, bits)
+        integers[row + c] = q
+        errors[c] = (w - q * scales[c]!) / own
+      }
+      for (let j = k + 1; j < terms; j++) {
+        const factor = u[j * terms + k]!
+        const next = order[j]! * channels
+        for (let c = from; c < to; c++) left[next + c]! -= factor * errors[c]!
+      }
     }
   }
   return { bits, scales, data: Int8Array.from(at, (i) => integers[i]!) }

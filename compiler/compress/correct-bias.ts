@@ -13,7 +13,7 @@ import { toNumbers } from '../core/tensor.ts'
 import type { Progress, Sample } from './calibrate.ts'
 import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'
-import { correctedBias, dequantizeValue, quantizeValue, weightsOf, type Decisions } from './rewrite.ts'
+import { dequantizeValue, quantizeValue, weightsOf, type Decisions } from './rewrite.ts'
 import { weightsValue } from './weights.ts'
 
 /** What quantization does to a layer alone, given exact inputs. */
@@ -25,17 +25,18 @@ export interface LayerError {
   readonly noise: number
 }
 
+export type LayerErrors = ReadonlyMap<Layer, LayerError>
+
+/** What biases lack. */
+export const shiftsOf = (errors: LayerErrors): Map<Layer, readonly number[]> =>
+  new Map([...errors].map(([layer, { shift }]) => [layer, shift]))
+
 /** The layer with its operands as they are stored, on the float graph's values. */
 function quantizedLayer(b: Builder, layer: Layer, plan: Plan, decisions: Decisions): Value {
   const { node, weights } = layer
   const parametersOf = (i: number) => decisions.parameters.get(plan.stored.get(node.operands[i]!)!)!
   const operands = node.operands.map((o, i) => {
-    if (i === weights?.operand) {
-      const [input] = layer.data
-      const scale = input !== undefined && plan.reads(node, input) ? parametersOf(input).scale : undefined
-      const bias = layer.bias && correctedBias(layer.bias.tensor, decisions.corrections?.get(layer))
-      return weightsValue(b, weights, weightsOf(decisions, layer, bias, scale))
-    }
+    if (i === weights?.operand) return weightsValue(b, weights, weightsOf(plan, decisions, layer))
     if (!plan.reads(node, i)) return o
     return dequantizeValue(b, quantizeValue(b, o, parametersOf(i)), parametersOf(i))
   })
@@ -50,7 +51,7 @@ export async function layerErrors(
   samples: readonly Sample[],
   executor: Executor,
   progress: Progress,
-): Promise<Map<Layer, LayerError>> {
+): Promise<LayerErrors> {
   const layers = plan.layers.filter(({ weights, node }) => weights && node.op !== 'gather')
   const outputs = layers.flatMap((layer, i) => {
     const b = new Builder(layer.node.origin)

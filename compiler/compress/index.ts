@@ -1,3 +1,4 @@
 export type { Progress, Sample } from './calibrate.ts'
 export { accuracyOf, defaultMetric, outputWidth, type Validation } from './metric.ts'
-export { quantize, type Quantized, type QuantizeOptions } from './quantize.ts'
+export type { QuantizeOptions } from './options.ts'
+export { quantize, type Quantized } from './quantize.ts'

@@ -2,11 +2,11 @@ import type { Value } from '../core/graph.ts'
 import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
 import { typeBytes } from '../core/tensor.ts'
 import type { Observation } from './calibrate.ts'
-import type { LayerError } from './correct-bias.ts'
+import type { LayerErrors } from './correct-bias.ts'
 import type { Layer } from './layers.ts'
-import type { Study, Trial } from './quantize.ts'
 import { decibels, type Choice } from './range.ts'
 import { weightsOf } from './rewrite.ts'
+import type { Study, Trial } from './study.ts'
 import { channelOf, type Bits, type QuantizedWeights } from './weights.ts'
 
 /** Bins of the histograms in the report. */
@@ -15,7 +15,8 @@ const shownBins = 64
 /** What `quantize` found out besides the trial it settled on. */
 interface Findings {
   readonly sensitivity: ReadonlyMap<Layer, number>
-  readonly errors: ReadonlyMap<Layer, LayerError>
+  /** Of each rung. */
+  readonly errors: readonly LayerErrors[]
   readonly techniques: readonly string[]
   readonly notes: readonly string[]
   readonly withinBudget: boolean
@@ -65,29 +66,30 @@ function bytesOf({ weights, bias }: Layer, bits: Bits): { float: number; quantiz
 }
 
 export function reportOf(study: Study, trial: Trial, findings: Findings): QuantizationReport {
-  const { plan, decisions } = trial
-  const quantized = new Set(plan.layers)
+  const { plan, decisions, rungs } = trial
   const fitting = new Set(study.fitting())
   const groups = study.groups(plan)
   const ranges = decisions.parameters as ReadonlyMap<Value, Choice>
 
   const layerReport = (layer: Layer): LayerReport => {
-    const own = layer.weights && weightsOf(decisions, layer)
-    const bits = own?.bits ?? 8
-    const bytes = bytesOf(layer, bits)
-    const is = quantized.has(layer)
-    const error = findings.errors.get(layer)
+    const form = study.form(layer, rungs.get(layer))
+    const own = layer.weights && weightsOf(plan, decisions, layer)
+    const bits = form === 'float' ? 32 : (own?.bits ?? 8)
+    const bytes = bytesOf(layer, own?.bits ?? 8)
+    const integers = form === 'integers'
+    // Of a layer in f32, what it would lose.
+    const error = findings.errors[form === 'float' ? 0 : rungs.get(layer)!]?.get(layer)
     const roots = layer.data.map((i) => plan.stored.get(layer.node.operands[i]!)).filter((root) => root !== undefined)
-    const inputs = is ? roots.map((root) => rangeReport(ranges.get(root)!, groups.get(root)!)) : []
     const reason = fitting.has(layer) ? 'it costs too much accuracy' : 'its activations are not finite'
+    const asked = study.options.mode === 'int8' ? integers : form !== 'float'
     return {
-      ...{ name: layer.name, operator: layer.operator, kept: is ? null : reason },
-      bits: is ? bits : 32,
+      ...{ name: layer.name, operator: layer.operator, kept: asked ? null : reason, bits },
+      inputBits: layer.data.length === 0 ? null : integers ? 8 : 32,
       floatBytes: bytes.float,
-      bytes: is ? bytes.quantized : bytes.float,
+      bytes: form === 'float' ? bytes.float : bytes.quantized,
       weightsSqnrDb: own ? decibels(weightsNoise(layer, own)) : null,
       resultSqnrDb: error ? decibels(error) : null,
-      inputs,
+      inputs: integers ? roots.map((root) => rangeReport(ranges.get(root)!, groups.get(root)!)) : [],
       sensitivity: findings.sensitivity.get(layer) ?? null,
     }
   }

@@ -15,6 +15,7 @@ import type { Plan } from './plan.ts'
 import { highest, lowest, roundHalfEven, type Parameters } from './range.ts'
 import {
   biasValue,
+  carriesBias,
   quantizeWeights,
   scaleOperand,
   storedWeights,
@@ -34,16 +35,20 @@ export interface Decisions {
   readonly corrections?: ReadonlyMap<Layer, ArrayLike<number>>
 }
 
-/** The integers of a layer's weights; its bias and the scale of its input count where those are integers as well. */
-export function weightsOf(
-  decisions: Omit<Decisions, 'parameters'>,
-  layer: Layer,
-  bias?: Tensor,
-  inputScale?: number,
-): QuantizedWeights {
-  const known = decisions.weights?.get(layer)
+/** The scale of the operand that is data; undefined where that is not stored as integers. */
+function inputScale(plan: Plan, { parameters }: Decisions, { node, data: [i] }: Layer): number | undefined {
+  return i === undefined || !plan.reads(node, i)
+    ? undefined
+    : parameters.get(plan.stored.get(node.operands[i]!)!)!.scale
+}
+
+/** The integers of a layer's weights, whose scales carry its bias where that becomes integers as well. */
+export function weightsOf(plan: Plan, decisions: Decisions, layer: Layer): QuantizedWeights {
   const bits = decisions.narrow?.has(layer) ? 4 : 8
-  return known ?? quantizeWeights(layer.weights!, { bits, bias: bias?.data as Float32Array | undefined, inputScale })
+  const bias = layer.bias && correctedBias(layer.bias.tensor, decisions.corrections?.get(layer))
+  const integers = { bias: bias?.data as Float32Array | undefined, inputScale: inputScale(plan, decisions, layer) }
+  const known = decisions.weights?.get(layer)
+  return known && carriesBias(known, integers) ? known : quantizeWeights(layer.weights!, { bits, ...integers })
 }
 
 export function quantizeValue(b: Builder, x: Value, { scale, zero }: Parameters): Value {
@@ -125,7 +130,7 @@ class Rewriter {
       const correction = this.decisions.corrections?.get(owner)
       const bias = correctedBias(owner.bias!.tensor, correction)
       const b = new Builder(owner.node.origin)
-      const scale = this.inputScale(owner)
+      const scale = inputScale(this.plan, this.decisions, owner)
       operands[operand] = scale === undefined ? b.constant(bias) : biasValue(b, bias, scale, weights)
     }
     const unchanged = operands.every((o, i) => o === node.operands[i])
@@ -148,17 +153,11 @@ class Rewriter {
     return createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
   }
 
-  /** The scale of the operand that is data; undefined where that is not stored as integers. */
-  private inputScale({ node, data: [i] }: Layer): number | undefined {
-    return i === undefined || !this.plan.reads(node, i) ? undefined : this.parameters(node.operands[i]!).scale
-  }
-
   private visitLayer(node: Node, layer: Layer): void {
     const weights = layer.weights!
     const correction = this.decisions.corrections?.get(layer)
-    const bias = layer.bias && correctedBias(layer.bias.tensor, correction)
     const b = new Builder(node.origin)
-    const quantized = weightsOf(this.decisions, layer, bias, this.inputScale(layer))
+    const quantized = weightsOf(this.plan, this.decisions, layer)
     if (node.op === 'gather') {
       this.floats.set(node.results[0]!, lookUp(b, node, weights.resultAxis, layer, quantized, this.floats))
       return

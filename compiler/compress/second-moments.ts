@@ -9,9 +9,11 @@ import type { Layer } from './layers.ts'
 
 /** Σ x xᵀ over all x that a layer's weights are multiplied by, and where each weight stands in them. */
 export interface SecondMoments {
+  /** Each has an x of its own, and as many of the output channels as any other. */
+  readonly groups: number
   /** Elements of x. */
   readonly terms: number
-  /** [terms][terms]. */
+  /** [groups][terms][terms]. */
   readonly sums: Float64Array
   /** The element of x that weight i of the tensor is multiplied by. */
   readonly term: (i: number) => number
@@ -24,19 +26,21 @@ const mostElements = 1 << 24
 const mostWindowElements = 1 << 24
 
 interface Site {
-  /** f32 [terms][terms]. */
+  /** f32 [groups][terms][terms]. */
   readonly value: Value
+  readonly groups: number
   readonly terms: number
   /** Of each axis of the weights, how far apart in x its neighbours stand; 0 for channels. */
   readonly strides: readonly number[]
 }
 
-/** Products of all pairs of elements along `kept` of x, summed over its other axes. */
-function pairs(b: Builder, x: Value, kept: readonly number[]): { value: Value; terms: number } {
-  const others = x.type.shape.map((_, i) => i).filter((i) => !kept.includes(i))
-  const sums = b.dotGeneral(x, x, { lhsBatch: [], rhsBatch: [], lhsContract: others, rhsContract: others })
-  const terms = elementCount(kept.map((i) => x.type.shape[i]!))
-  return { value: b.reshape(sums, [terms, terms]), terms }
+/** Products of all pairs of elements along `kept` of x, in each place along `batch`, summed over its other axes. */
+function pairs(b: Builder, x: Value, kept: readonly number[], batch: readonly number[] = []) {
+  const size = (axes: readonly number[]): number => elementCount(axes.map((i) => x.type.shape[i]!))
+  const others = x.type.shape.map((_, i) => i).filter((i) => !kept.includes(i) && !batch.includes(i))
+  const sums = b.dotGeneral(x, x, { lhsBatch: batch, rhsBatch: batch, lhsContract: others, rhsContract: others })
+  const [groups, terms] = [size(batch), size(kept)]
+  return { value: b.reshape(sums, [groups, terms, terms]), groups, terms }
 }
 
 function ofProduct(node: NodeOf<'dot_general'>, operand: number): Site | undefined {
@@ -61,14 +65,15 @@ function ofConvolution({ operands, attrs, origin }: NodeOf<'convolution'>): Site
   const { lhs, rhs, window, groups, padValue } = attrs
   const { shape } = x.type
   const channels = shape[lhs.feature]!
+  const inputs = channels / groups
   const sizes = window.map(({ size }) => size)
-  const terms = elementCount(sizes) * channels
+  const terms = elementCount(sizes) * inputs
   const positions = windowShape(
     lhs.spatial.map((i) => shape[i]!),
     window,
   )
-  const plain = groups === 1 && !padValue && window.every((w) => w.baseDilation === 1 && w.low >= 0 && w.high >= 0)
-  const elements = shape[lhs.batch]! * elementCount(positions) * terms
+  const plain = !padValue && window.every((w) => w.baseDilation === 1 && w.low >= 0 && w.high >= 0)
+  const elements = shape[lhs.batch]! * elementCount(positions) * terms * groups
   if (!plain || terms > mostTerms || elements > mostWindowElements) return undefined
   const b = new Builder(origin)
   const spatial = (of: (i: number) => number, other: (axis: number) => number): number[] =>
@@ -101,9 +106,20 @@ function ofConvolution({ operands, attrs, origin }: NodeOf<'convolution'>): Site
   const strides = weights.type.shape.map((_, axis) => {
     if (axis === rhs.input) return 1
     const i = rhs.spatial.indexOf(axis)
-    return i < 0 ? 0 : apart[i]! * channels
+    return i < 0 ? 0 : apart[i]! * inputs
   })
-  return { ...pairs(b, b.concatenate(taps, lhs.feature), [lhs.feature]), strides }
+  const windows = b.concatenate(taps, lhs.feature)
+  if (groups === 1) return { ...pairs(b, windows, [lhs.feature]), strides }
+  // Channels of all groups stand side by side at each tap.
+  const at = lhs.feature
+  const apartByGroup = b.reshape(
+    windows,
+    [...shape.keys()].flatMap((axis) => {
+      const size = windows.type.shape[axis]!
+      return axis === at ? [taps.length, groups, inputs] : [size]
+    }),
+  )
+  return { ...pairs(b, apartByGroup, [at, at + 2], [at + 1]), strides }
 }
 
 function siteOf({ node, weights }: Layer): Site | undefined {
@@ -124,9 +140,10 @@ export async function secondMoments(
   let elements = 0
   for (const layer of layers) {
     const site = siteOf(layer)
-    if (!site || elements + site.terms * site.terms > mostElements) continue
-    elements += site.terms * site.terms
-    sites.push({ layer, site, sums: new Float64Array(site.terms * site.terms) })
+    const size = site ? site.groups * site.terms * site.terms : 0
+    if (!site || elements + size > mostElements) continue
+    elements += size
+    sites.push({ layer, site, sums: new Float64Array(size) })
   }
   if (sites.length === 0) return new Map()
   const outputs = sites.map(({ site }, i) => ({ name: `moments${i}`, value: site.value }))
@@ -140,12 +157,12 @@ export async function secondMoments(
     }
   }
   return new Map(
-    sites.map(({ layer, site: { terms, strides }, sums }) => {
+    sites.map(({ layer, site: { groups, terms, strides }, sums }) => {
       const { shape } = layer.weights!.tensor
       const own = rowMajorStrides(shape)
       const term = (i: number): number =>
         strides.reduce((sum, stride, axis) => sum + stride * (Math.floor(i / own[axis]!) % shape[axis]!), 0)
-      return [layer, { terms, sums, term }]
+      return [layer, { groups, terms, sums, term }]
     }),
   )
 }

@@ -16,8 +16,9 @@ export interface QuantizedWeights {
 }
 
 const largestWeight = 127
-/** Biases stay below 2^30, so that adding the products overflows no i32. */
+/** Biases stay below 2^30, so that adding the products overflows no i32; corrections may add a quarter. */
 const largestBias = 2 ** 30
+const largestCorrected = largestBias * 1.25
 
 /** The channel of each element of the weights. */
 export function channelOf({ tensor: { shape }, axis, channels }: Weights): (i: number) => number {
@@ -108,11 +109,14 @@ function scalesFor(weights: Weights, bias?: ArrayLike<number>, inputScale?: numb
   })
 }
 
-export interface WeightOptions {
-  readonly bits?: Bits | undefined
-  /** With the scale of the input, where both are stored as integers. */
+/** A bias that is stored as integers where the input is, in units of its scale and the weights'. */
+interface IntegerBias {
   readonly bias?: ArrayLike<number> | undefined
   readonly inputScale?: number | undefined
+}
+
+export interface WeightOptions extends IntegerBias {
+  readonly bits?: Bits | undefined
 }
 
 export function quantizeWeights(weights: Weights, { bits = 8, bias, inputScale }: WeightOptions): QuantizedWeights {
@@ -120,6 +124,12 @@ export function quantizeWeights(weights: Weights, { bits = 8, bias, inputScale }
   const channel = channelOf(weights)
   const values = weights.tensor.data as Float32Array
   return { bits, data: Int8Array.from(values, (w, i) => nearest(w, scales[channel(i)]!, bits)), scales }
+}
+
+/** Whether the bias fits its integers with scales that were chosen before it was corrected, or for another input scale. */
+export function carriesBias({ scales }: QuantizedWeights, { bias, inputScale }: IntegerBias): boolean {
+  if (bias?.length !== scales.length || inputScale === undefined) return true
+  return scales.every((scale, c) => Math.abs(bias[c]!) <= inputScale * scale * largestCorrected)
 }
 
 /** A vector along `axis` of tensors of this rank; the axes before it are left out. */

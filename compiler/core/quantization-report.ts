@@ -40,10 +40,12 @@ export interface RangeReport {
 export interface LayerReport {
   readonly name: string
   readonly operator: string
-  /** Why it is in f32 if it is not in integers. */
+  /** Why something of it is in f32 that was to be in integers: its activations, or its weights as well. */
   readonly kept: string | null
   /** Of the weights as they are stored. */
   readonly bits: 4 | 8 | 32
+  /** Of the activations that it multiplies; null for lookups, which do not. */
+  readonly inputBits: 8 | 32 | null
   /** Bytes of weights and bias in f32, and as they are stored. */
   readonly floatBytes: number
   readonly bytes: number

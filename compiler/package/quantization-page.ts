@@ -85,8 +85,13 @@ function harm(layer: LayerReport): number {
 }
 
 function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): string {
-  const kept = layers.filter((layer) => layer.kept !== null).length
-  const narrow = layers.filter((layer) => layer.bits === 4).length
+  const counted = (is: (layer: LayerReport) => boolean): number => layers.filter(is).length
+  const kept = counted(({ kept }) => kept !== null)
+  const more = [
+    [counted(({ bits }) => bits === 4), 'of 4 bits'],
+    [counted(({ kept, bits }) => kept !== null && bits < 32), 'with weights alone as integers'],
+    [counted(({ bits }) => bits === 32), 'in f32'],
+  ] as const
   const shown: [string, string, string][] = [
     [
       'weights',
@@ -96,7 +101,7 @@ function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): s
     [
       'layers',
       `${layers.length - kept} of ${layers.length}`,
-      `in integers${narrow > 0 ? `, ${narrow} of 4 bits` : ''}`,
+      ['in integers', ...more.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`)].join(', '),
     ],
   ]
   if (accuracy) {
@@ -116,9 +121,13 @@ function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): s
   return `<div class="figures">${shown.map(cell).join('')}</div>`
 }
 
+/** What of a layer is in f32 that was to be in integers. */
+const inFloats = ({ bits }: LayerReport): string => (bits === 32 ? 'all of it' : 'activations')
+
 function row(layer: LayerReport, largest: number): string {
   const plots = layer.inputs.map(histogram).join('') || '<span class="soft">–</span>'
-  const kept = layer.kept === null ? '' : `<br><span class="kept">in f32: ${escaped(layer.kept)}</span>`
+  const kept =
+    layer.kept === null ? '' : `<br><span class="kept">${inFloats(layer)} in f32: ${escaped(layer.kept)}</span>`
   const size = layer.floatBytes > 0 ? `${count(layer.floatBytes)} → ${count(layer.bytes)}` : '–'
   return `<tr><td><code>${escaped(layer.name)}</code><br><span class="soft">${escaped(layer.operator)}</span>${kept}</td>
 <td class="n">${size}</td><td class="n">${dB(layer.weightsSqnrDb)}</td><td class="n">${layer.inputs.map((r) => dB(r.sqnrDb)).join('<br>') || '–'}</td>
@@ -134,7 +143,7 @@ export function quantizationPage(report: QuantizationReport, name: string): stri
   const measured = layers.some((layer) => layer.sensitivity !== null)
   const worst = ranked.slice(0, 5).map((layer) => {
     const part = `${percent(harm(layer) / total, 0)} of the noise that layers add one by one`
-    return `<li><code>${escaped(layer.name)}</code>: ${part}; ${escaped(reason(layer))}${layer.kept === null ? '' : '; <span class="kept">left in f32</span>'}</li>`
+    return `<li><code>${escaped(layer.name)}</code>: ${part}; ${escaped(reason(layer))}${layer.kept === null ? '' : `; <span class="kept">${inFloats(layer)} left in f32</span>`}</li>`
   })
   const budget =
     maxDrop === null

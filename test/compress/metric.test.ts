@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { accuracyOf, defaultMetric, outputWidth } from '../../compiler/compress/metric.ts'
-import { bisect, ranking } from '../../compiler/compress/search.ts'
+import { bisect, perByte, stepsOf } from '../../compiler/compress/search.ts'
 
 describe('metrics', () => {
   const float = [
@@ -68,16 +68,24 @@ describe('metrics', () => {
 })
 
 describe('the search', () => {
-  it('ranks what hurts most first', () => {
-    expect(
-      ranking(
-        new Map([
-          ['a', 1],
-          ['b', 3],
-          ['c', 2],
-        ]),
-      ),
-    ).toEqual(['b', 'c', 'a'])
+  it('gives back what is worth most, a rung of each layer after the other', () => {
+    const integers = { a: 1, b: 5, c: 3, product: 2 }
+    // The second step of a is worth more than its first, which it waits for.
+    const weights = { a: 4, b: 0.5, c: 2.5 }
+    const worth = [integers, weights].map((rung) => new Map(Object.entries(rung)))
+    expect(stepsOf(worth)).toEqual(['b', 'c', 'c', 'product', 'a', 'a', 'b'])
+  })
+
+  it('weighs noise by bytes', () => {
+    const noises = new Map([
+      ['small', 3],
+      ['large', 3],
+    ])
+    const bytes: Record<string, number> = { small: 10, large: 50 }
+    expect([...perByte(noises, (layer) => bytes[layer]!)]).toEqual([
+      ['small', 9],
+      ['large', 1.8],
+    ])
   })
 
   it('finds the fewest layers to give back', async () => {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { describeQuantization } from '../../compiler/cli/quantization.ts'
 import { layerErrors } from '../../compiler/compress/correct-bias.ts'
 import { equalize } from '../../compiler/compress/equalize.ts'
 import { quantize, type QuantizeOptions, type Sample } from '../../compiler/compress/index.ts'
@@ -12,6 +13,7 @@ import { printGraph } from '../../compiler/core/print.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { verify } from '../../compiler/core/verify.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
+import { quantizationPage } from '../../compiler/package/quantization-page.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
@@ -263,20 +265,61 @@ describe('the budget', () => {
     validation: { samples: samples.map((s) => ({ ...s, wild: samplesFor(graph, 1, 77)[0]!.wild! })) },
   }
 
-  it('gives back the layer that hurts, and no other', async () => {
+  it('gives back the layer that hurts, and of that no more than its activations', async () => {
     const { report: all } = await quantize(graph, options)
     expect(all.accuracy!.drop).toBeGreaterThan(0.01)
-    const { report } = await quantize(graph, { ...options, maxDrop: 0.005 })
+    const { graph: quantized, report } = await quantize(graph, { ...options, maxDrop: 0.005 })
+    verify(quantized)
     expect(report.withinBudget).toBe(true)
     expect(report.accuracy!.drop).toBeLessThanOrEqual(0.005)
-    expect(report.layers.filter(({ kept }) => kept !== null).map(({ name }) => name)).toEqual(['two'])
-    expect(report.techniques.at(-1)).toBe('1 of 3 layers left in f32')
+    expect(report.layers.map(({ name, kept, bits, inputBits, bytes }) => [name, kept, bits, inputBits, bytes])).toEqual(
+      [
+        // Weights, a scale and a bias for each channel.
+        ['one', null, 8, 8, 72 + 16 + 16],
+        ['two', 'it costs too much accuracy', 8, 32, 16 + 16 + 16],
+        ['three', null, 8, 8, 108 + 12 + 12],
+      ],
+    )
+    expect(report.layers[1]!.inputs).toEqual([])
+    expect(report.techniques.at(-1)).toBe('1 of 3 layers with f32 activations and weights of 8 bits')
+    const row = describeQuantization(report)
+      .split('\n')
+      .find((line) => line.startsWith('two'))
+    expect(row).toMatch(/^two +Conv +80 +48 +8 +32 .* it costs too much accuracy$/)
+    const page = quantizationPage(report, 'model')
+    expect(page).toContain('<b>2 of 3</b><span class="soft">in integers, 1 with weights alone as integers</span>')
+    expect(page).toContain('activations in f32: it costs too much accuracy')
+    const run = await compiledExecutor.prepare(quantized)
+    const [a, c] = [run, (sample: Sample) => evaluate(quantized, sample)].map((f) => toNumbers(f(samples[0]!).y0!))
+    a!.forEach((v, i) => expect(v).toBeCloseTo(c![i]!, 4))
   })
 
   it('says when it cannot be kept, and gives the best', async () => {
     const { report } = await quantize(graph, { ...options, maxDrop: 1e-12 })
     expect(report.withinBudget).toBe(false)
-    expect(report.layers.some(({ kept }) => kept === null)).toBe(true)
+    expect(report.layers.some(({ bits }) => bits === 8)).toBe(true)
+    expect(report.layers.some(({ bits }) => bits === 32)).toBe(true)
+  })
+
+  it('gives weights back where 8 bits hurt those', async () => {
+    // Each channel has a weight of a thousand for an input that is always 0, whose scale leaves the others nothing.
+    const wide = inputOf('x', 'f32', [1, 8, 4, 4])
+    const rows = Array.from({ length: 4 }, () => [1000, ...randomValues(random, 7)]).flat()
+    const hurt = convolve(named('hurt'), wide, constant([4, 8, 1, 1], rows), [0.1, 0.2, 0.3, 0.4])
+    const y = convolve(named('fine'), hurt, w(3, 4, 3, 3), [0, 0, 0])
+    const outlier = graphOf([wide], [y])
+    const seen = samplesFor(outlier, 8).map(({ x: values }) => ({
+      x: { ...values!, data: Float32Array.from(values!.data as Float32Array, (v, i) => (i < 16 ? 0 : v)) },
+    }))
+    const { report } = await quantize(outlier, {
+      ...{ ...options, calibration: seen, validation: { samples: seen }, maxDrop: 0.005 },
+    })
+    expect(report.withinBudget).toBe(true)
+    expect(report.layers.map(({ name, bits, inputBits }) => [name, bits, inputBits])).toEqual([
+      ['hurt', 32, 32],
+      ['fine', 8, 8],
+    ])
+    expect(report.techniques.at(-1)).toBe('1 of 2 layers left in f32')
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { quantizeWeights } from '../../compiler/compress/weights.ts'
+import { carriesBias, quantizeWeights } from '../../compiler/compress/weights.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { Random } from '../support/random.ts'
 import { b } from './networks.ts'
@@ -43,5 +43,35 @@ describe('weights of 4 bits', () => {
     expect(second!.with(3, NaN)).toEqual(broken)
     expect(third!.every((v) => Math.abs(v) < 1e-29)).toBe(true)
     expect(last).toEqual(steps)
+  })
+})
+
+describe('weights of 8 bits', () => {
+  const bias = [3, 2 ** 20]
+  const inputScale = 2 ** -8
+
+  it('have scales with which biases fit their integers', () => {
+    const { scales, data } = quantizeWeights(
+      columns([
+        [127, -64],
+        [127, -64],
+      ]),
+      { bias, inputScale },
+    )
+    // 2^20 / 2^30 / 2^-8 is less than 1; a bias a thousand times larger takes a scale of 2^28 / 2^30 / 2^-8.
+    expect([...scales]).toEqual([1, 1])
+    expect([...data]).toEqual([127, 127, -64, -64])
+    const large = quantizeWeights(columns([[127, -64]]), { bias: [2 ** 28], inputScale })
+    expect([...large.scales]).toEqual([64])
+    expect([...large.data]).toEqual([2, -1])
+  })
+
+  it('say whether they carry a bias that was corrected', () => {
+    const weights = quantizeWeights(columns([[1e-9, 1e-9]]), { bias: [4], inputScale })
+    expect(weights.scales[0]! * inputScale * 2 ** 30).toBe(4)
+    expect(carriesBias(weights, { bias: [4.5], inputScale })).toBe(true)
+    expect(carriesBias(weights, { bias: [-5.5], inputScale })).toBe(false)
+    expect(carriesBias(weights, { bias: [4], inputScale: inputScale / 2 })).toBe(false)
+    expect(carriesBias(weights, { bias: [4e9] })).toBe(true)
   })
 })

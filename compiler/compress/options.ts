@@ -1,0 +1,42 @@
+import { fail } from '../core/diagnostic.ts'
+import type { Executor } from '../core/executor.ts'
+import type { Graph } from '../core/graph.ts'
+import type { Metric } from '../core/quantization-report.ts'
+import type { Progress, Sample } from './calibrate.ts'
+import { measuredOutput, type Validation } from './metric.ts'
+import type { Bits } from './weights.ts'
+
+export interface QuantizeOptions {
+  /** `int8` stores activations and weights as integers, `weights` only the weights. */
+  readonly mode: 'int8' | 'weights'
+  /** Of weights, in mode `weights`: 8 unless given. Layers that sum up few products have 8 all the same. */
+  readonly bits?: Bits | undefined
+  /** Inputs of runs that are like those to come. `weights` can do without. */
+  readonly calibration: readonly Sample[]
+  /** How many of them are used; 300 unless given. */
+  readonly samples?: number | undefined
+  readonly executor: Executor
+  readonly validation?: Validation | undefined
+  /** Without it: top1 where there are labels, else agreement, or mse for outputs of one element. */
+  readonly metric?: Metric | undefined
+  /** The drop of the metric that is allowed, e.g. 0.01: layers that hurt are given back to f32 until it is kept. */
+  readonly maxDrop?: number | undefined
+  /** Whether to measure what each layer alone does; always done where the budget needs it. */
+  readonly sensitivity?: boolean | undefined
+  readonly seed?: number | undefined
+  readonly onProgress?: Progress | undefined
+}
+
+/** A501 where the options do not go together, or with the graph. */
+export function check(graph: Graph, options: QuantizeOptions): void {
+  const { mode, bits, calibration, validation, metric, maxDrop, samples } = options
+  if (bits !== undefined && mode !== 'weights') fail('A501', 'only weights alone can have other bits than 8')
+  if (bits !== undefined && ![4, 8].includes(bits)) fail('A501', `weights have 4 or 8 bits, not ${String(bits)}`)
+  if (!measuredOutput(graph)) fail('A501', 'the model has no output of f32 of a fixed size to judge by')
+  if (mode === 'int8' && (calibration.length === 0 || samples === 0))
+    fail('A501', 'there are no samples to calibrate on')
+  if (maxDrop !== undefined && (!validation || validation.samples.length === 0))
+    fail('A501', 'a budget needs samples to measure accuracy on')
+  if ((metric === 'top1' || metric === 'auc') && validation && !validation.labels)
+    fail('A501', `metric ${metric} needs labels`, { hint: 'give them as an array "y", or measure agreement' })
+}

@@ -1,0 +1,208 @@
+import type { Graph, Port, Value } from '../core/graph.ts'
+import type { Accuracy, Metric } from '../core/quantization-report.ts'
+import { choose } from '../core/random.ts'
+import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
+import { compensated } from './compensate.ts'
+import { layerErrors, type LayerErrors } from './correct-bias.ts'
+import { formsOf, type Form } from './forms.ts'
+import { layersOf, type Layer } from './layers.ts'
+import {
+  accuracyOf,
+  defaultMetric,
+  measuredOutput,
+  outputsOf,
+  outputWidth,
+  relativeNoise,
+  type Outputs,
+} from './metric.ts'
+import type { QuantizeOptions } from './options.ts'
+import { planOf, type Plan } from './plan.ts'
+import { chooseRange, type Choice } from './range.ts'
+import { rewrite, weightsOf, type Decisions } from './rewrite.ts'
+import { sensitivities } from './search.ts'
+import { secondMoments } from './second-moments.ts'
+import type { QuantizedWeights } from './weights.ts'
+
+/** Samples on which layers are ranked, and trials where there is no validation: their noise shows on a few. */
+const rankingSamples = 32
+const judgingSamples = 100
+/** Samples from which it is learnt which inputs of a layer go together. */
+const momentSamples = 64
+
+/** How many rungs each layer was given back, of `formsOf`; layers that are not in it are in f32. */
+export type Rungs = ReadonlyMap<Layer, number>
+
+/** What was found out for layers on one rung. */
+export type Found = Pick<Decisions, 'weights' | 'corrections'>
+
+/** One way to quantize, and what it does to the outputs. */
+export interface Trial {
+  readonly rungs: Rungs
+  readonly plan: Plan
+  readonly decisions: Decisions
+  readonly graph: Graph
+  readonly accuracy: Accuracy | null
+  /** Of the measured output, relative to its mean square; NaN where there are no samples at all. */
+  readonly noise: number
+}
+
+/** What is known of the float model, and all that trials share. */
+export class Study {
+  readonly graph: Graph
+  readonly options: QuantizeOptions
+  readonly layers: readonly Layer[]
+  readonly seed: number
+  readonly progress: Progress
+  readonly calibration: readonly Sample[]
+  /** What trials are judged on. */
+  readonly judged: readonly Sample[]
+  observations: ReadonlyMap<Value, Observation> = new Map()
+  unfit: ReadonlySet<Value> = new Set()
+  float: Outputs = []
+  /** Whether ranges leave out what is rare, however large. */
+  clipsRare = false
+  readonly output: Port
+  readonly metric: Metric
+
+  constructor(graph: Graph, options: QuantizeOptions) {
+    this.graph = graph
+    this.options = options
+    this.output = measuredOutput(graph)!
+    this.seed = options.seed ?? 1
+    this.progress = options.onProgress ?? (() => {})
+    this.calibration = this.some(options.samples ?? 300, options.calibration)
+    this.judged = options.validation?.samples ?? this.some(judgingSamples, this.calibration)
+    const all = layersOf(graph)
+    this.layers = options.mode === 'weights' ? all.filter(({ weights }) => weights) : all
+    const { validation } = options
+    this.metric =
+      options.metric ?? defaultMetric(outputWidth(this.output.value.type.shape), validation?.labels !== undefined)
+  }
+
+  /** A seeded choice: data may be sorted, so that its head would be of one kind. */
+  private some(count: number, samples: readonly Sample[]): Sample[] {
+    return choose(count, samples.length, this.seed).map((i) => samples[i]!)
+  }
+
+  /** The form of a layer that was given back so many rungs. */
+  form(layer: Layer, rung: number | undefined): Form {
+    return rung === undefined ? 'float' : formsOf(layer, this.options)[rung]!
+  }
+
+  private layersIn(form: Form, rungs: Rungs): Layer[] {
+    return [...rungs].filter(([layer, rung]) => this.form(layer, rung) === form).map(([layer]) => layer)
+  }
+
+  planFor(rungs: Rungs): Plan {
+    const integers = this.layersIn('integers', rungs)
+    const layers = [...rungs].filter(([layer, rung]) => this.form(layer, rung) !== 'float').map(([layer]) => layer)
+    return { ...planOf(this.graph, integers, this.unfit), layers }
+  }
+
+  /** `found` is of each rung. */
+  private plannedFor(rungs: Rungs, found: readonly Found[]): { plan: Plan; decisions: Decisions } {
+    const plan = this.planFor(rungs)
+    const weights = new Map<Layer, QuantizedWeights>()
+    const corrections = new Map<Layer, ArrayLike<number>>()
+    for (const layer of plan.layers) {
+      const own = found[rungs.get(layer)!]
+      if (own?.weights?.has(layer)) weights.set(layer, own.weights.get(layer)!)
+      if (own?.corrections?.has(layer)) corrections.set(layer, own.corrections.get(layer)!)
+    }
+    const narrow = new Set(this.layersIn('narrow', rungs))
+    return { plan, decisions: { narrow, weights, corrections, parameters: this.parameters(plan) } }
+  }
+
+  private sources({ stored, moved }: Plan): Value[] {
+    return [...stored.keys()].filter((value) => !moved.has(value))
+  }
+
+  /** Measures the float model. */
+  async observe(): Promise<void> {
+    const { graph, calibration, seed, progress, options } = this
+    this.float = await this.outputs(graph, this.judged, 'measuring the float model')
+    if (options.mode === 'weights') return
+    const plan = planOf(graph, this.layers)
+    const values = this.sources(plan)
+    this.observations = await observe(graph, values, calibration, options.executor, seed, progress)
+    const { stored } = plan
+    const groups = values.filter((v) => this.observations.get(v)!.notFinite > 0).map((v) => stored.get(v))
+    this.unfit = new Set([...stored].filter(([, root]) => groups.includes(root)).map(([value]) => value))
+  }
+
+  /** The observed values of each group that shares parameters. */
+  groups(plan: Plan): Map<Value, Observation[]> {
+    const groups = new Map<Value, Observation[]>()
+    for (const value of this.sources(plan)) {
+      const root = plan.stored.get(value)!
+      groups.set(root, [...(groups.get(root) ?? []), this.observations.get(value)!])
+    }
+    return groups
+  }
+
+  parameters(plan: Plan): Map<Value, Choice> {
+    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen, this.clipsRare)]))
+  }
+
+  /** The layers that can be stored: those whose activations are finite. */
+  fitting(): Layer[] {
+    return this.layers.filter(({ node, data }) => data.every((i) => !this.unfit.has(node.operands[i]!)))
+  }
+
+  /** All layers that can be stored, on the same rung; those that have no such rung but f32 are left out. */
+  all(rung: number): Rungs {
+    const layers = this.fitting().filter((layer) => this.form(layer, rung) !== 'float')
+    return new Map(layers.map((layer) => [layer, rung]))
+  }
+
+  async outputs(graph: Graph, samples: readonly Sample[], step: string): Promise<Outputs> {
+    const run = await this.options.executor.prepare(graph)
+    return outputsOf(run, this.output.name, samples, this.progress, step)
+  }
+
+  async try(rungs: Rungs, found: readonly Found[]): Promise<Trial> {
+    const { plan, decisions } = this.plannedFor(rungs, found)
+    const graph = rewrite(this.graph, plan, decisions)
+    const { validation } = this.options
+    const outputs = await this.outputs(graph, this.judged, 'measuring')
+    const noise = this.judged.length > 0 ? relativeNoise(this.float, outputs) : NaN
+    if (!validation) return { rungs, plan, decisions, graph, accuracy: null, noise }
+    const width = outputWidth(this.output.value.type.shape)
+    const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
+    return { rungs, plan, decisions, graph, accuracy, noise }
+  }
+
+  /** The weights of a trial rounded so that errors make up for each other on the samples. */
+  async compensated({ plan, decisions }: Trial): Promise<Map<Layer, QuantizedWeights>> {
+    const { graph, calibration, options, progress } = this
+    const samples = this.some(momentSamples, calibration)
+    const moments = await secondMoments(graph, plan.layers, samples, options.executor, progress)
+    return new Map(
+      [...moments].map(([layer, own]) => [layer, compensated(layer, own, weightsOf(plan, decisions, layer))]),
+    )
+  }
+
+  /** What quantization does to each layer alone. */
+  async errors(rungs: Rungs, found: readonly Found[]): Promise<LayerErrors> {
+    const { graph, calibration, options, progress } = this
+    const { plan, decisions } = this.plannedFor(rungs, found)
+    return layerErrors(graph, plan, decisions, calibration, options.executor, progress)
+  }
+
+  /** What each of the layers alone does to the outputs. */
+  async sensitivities(rungs: Rungs, found: readonly Found[]): Promise<Map<Layer, number>> {
+    const { validation } = this.options
+    const samples = this.some(rankingSamples, validation ? validation.samples : this.calibration)
+    if (samples.length === 0) return new Map()
+    const float = await this.outputs(this.graph, samples, 'ranking layers')
+    const progress = this.progress
+    let done = 0
+    return sensitivities([...rungs.keys()], async (layer) => {
+      progress('ranking layers', done++, rungs.size)
+      const { plan, decisions } = this.plannedFor(new Map([[layer, rungs.get(layer)!]]), found)
+      const graph = rewrite(this.graph, plan, decisions)
+      const run = await this.options.executor.prepare(graph)
+      return relativeNoise(float, await outputsOf(run, this.output.name, samples, () => {}, ''))
+    })
+  }
+}

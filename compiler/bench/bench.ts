@@ -80,24 +80,24 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
       files: Object.assign({}, paths, ...peers.map((peer) => peer.paths)) as Record<string, string>,
     })
   const { onStep } = options
-  const repeat = async (system: string, peers: readonly Peer[]): Promise<Start[]> => {
-    const results: Start[] = []
-    for (let i = 1; i <= options.starts; i++) {
-      onStep?.(`${engine.name}: cold start ${i} of ${options.starts} of ${system}`)
-      results.push((await run(system, peers)) as Start)
-    }
-    return results
-  }
-  const attarStarts = await repeat('attar', [])
   const absent: Absence[] = []
-  const present: { readonly peer: Peer; readonly starts: Start[] }[] = []
-  for (const peer of options.peers ?? []) {
-    try {
-      if (peer.inPages && !engine.isBrowser) throw new Error('it runs in browsers only')
-      present.push({ peer, starts: await repeat(peer.name, [peer]) })
-    } catch (error) {
-      absent.push({ system: peer.name, reason: reasonOf(engine, error) })
+  const attarStarts: Start[] = []
+  let present = (options.peers ?? []).map((peer) => ({ peer, starts: [] as Start[] }))
+  // In turns, like the warm runs: machines are faster at one time than at another.
+  for (let i = 1; i <= options.starts; i++) {
+    const step = (system: string): void => onStep?.(`${engine.name}: cold start ${i} of ${options.starts} of ${system}`)
+    step('attar')
+    attarStarts.push((await run('attar', [])) as Start)
+    for (const { peer, starts } of present) {
+      step(peer.name)
+      try {
+        if (peer.inPages && !engine.isBrowser) throw new Error('it runs in browsers only')
+        starts.push((await run(peer.name, [peer])) as Start)
+      } catch (error) {
+        absent.push({ system: peer.name, reason: reasonOf(engine, error) })
+      }
     }
+    present = present.filter(({ starts }) => starts.length === i)
   }
   onStep?.(`${engine.name}: warm runs`)
   const measured = (await run(

@@ -47,6 +47,6 @@ const sizesOf = (m: Measurement): string[] => [
 /** How many times attar's time a peer takes; quartiles of neighbouring samples. */
 function ratiosOf(c: Comparison): string[] {
   const factors = [c.ratio, c.ratioQ1, c.ratioQ3, c.bestRatio].map((x) => x.toFixed(2))
-  const verdict = c.agrees === false ? 'MISMATCH: it computes something else' : ''
+  const verdict = c.agrees === false ? 'more than 1 %: another model, or one is quantized' : ''
   return [c.against, ...factors, c.coldStartRatio.toFixed(1), formatError(c.difference), verdict]
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join } from 'node:path'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
 import { toJson } from './format.ts'
 import { addShapeOptions, importOptions, namedFiles, wholeNumber, type ShapeOptions } from './options.ts'
@@ -60,7 +60,12 @@ export const addBench: AddCommand = (program, terminal) => {
       wholeNumber,
       1,
     )
-    .option('--layers', 'time each kernel of an ONNX model within its runs, in this process')
+    .addOption(
+      new Option('--layers', 'time each kernel of an ONNX model within its runs, in this process').conflicts([
+        'html',
+        'against',
+      ]),
+    )
     .option('--html <file>', 'write a report with diagrams too, an HTML page')
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)

@@ -70,6 +70,7 @@ describe('usage', () => {
       ['verify', at('dense.onnx')],
       ['verify', at('dense.onnx'), at('no'), '--cases', folder],
       ['verify', at('dense.onnx'), at('no'), '--samples', '1.5'],
+      ['bench', at('dense.onnx'), '--layers', '--html', at('no')],
     ]
     for (const args of wrong) {
       err = []

@@ -106,7 +106,7 @@ function comparisonTable(comparisons: readonly Comparison[]): string {
       c.coldStartRatio.toFixed(1),
       c.agrees === null
         ? 'not compared'
-        : `${c.agrees ? 'agree' : 'DIFFER'}, by ${c.difference === 0 ? '0' : c.difference!.toExponential(1)} at most`,
+        : `${c.agrees ? 'agree' : 'differ by more than 1 %'}, ${c.difference === 0 ? '0' : c.difference!.toExponential(1)} at most`,
     ]),
   )
 }
@@ -149,13 +149,13 @@ const style = `
     --part-1: #5d7488; --part-2: #5b94f5; --part-3: #f0a040; --part-4: #54bd7a; --part-5: #d07ab9; --part-6: #b3925c;
   }
 }
-body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; max-width: 900px; margin: 2rem auto; padding: 0 1rem; }
+body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; max-width: 940px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { border-top: 1px solid var(--line); padding-top: 1.2rem; margin-top: 2rem; } h3 { margin: 1.6rem 0 0; }
 .note { color: var(--muted); margin: 0.2rem 0 0.6rem; }
 .diagram { overflow-x: auto; } .diagram figure { margin: 0; }
 .diagram [class*=swatches] { font-size: 13px !important; }
 .diagram svg { max-width: 100%; height: auto; color: var(--ink); --plot-background: var(--paper); }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; font-size: 0.9rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.55rem; text-align: right; font-weight: normal; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; font-size: 0.85rem; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.5rem; text-align: right; font-weight: normal; }
 thead th { color: var(--muted); } th { white-space: nowrap; } tr > th:first-child { text-align: left; font-weight: 600; }
 `

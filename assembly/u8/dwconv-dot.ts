@@ -4,7 +4,7 @@ import { finish, wide } from './store'
 /**
  * The same as `u8_dwconv_i16` for kernels of 3×3, by the relaxed dot product of four bytes: three rows of a column and a
  * weight of 0. Columns are `xcol` apart and pixels one or two columns; each column is read once for all pixels it is under.
- * `scratch` is for `u8_dwconv_i16`; for `flip` see `u8_igemm_dot_4x8`.
+ * `scratch` is for `u8_dwconv_i16`; for `flip` see `u8_igemm_dot_6x8`.
  */
 export function u8_dwconv_dot_3x3(
   x: usize,

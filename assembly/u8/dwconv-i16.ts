@@ -9,7 +9,7 @@ import { finish, wide } from './store'
  *
  * x       first tap of the first pixel; sy to the next row of pixels, step to the next pixel, xrow and xcol to the next tap
  * w       packed [C / 8][KW][KH / 4][8][4 rows], padded with zeros
- * b, c, table, vectors, element, flip: as those of `u8_igemm_dot_4x8`; `flip` is not looked at
+ * b, c, table, vectors, element, flip: as those of `u8_igemm_dot_6x8`; `flip` is not looked at
  * scratch room for all weights as i16
  */
 export function u8_dwconv_i16(

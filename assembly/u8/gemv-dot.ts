@@ -5,7 +5,7 @@ import { finish, wide } from './store'
  * bytes. Strides are in bytes.
  *
  * x, y, aux  M rows, xrow, yrow and auxrow apart
- * w          packed [N / 8][K / 4][8][4], as for `u8_igemm_dot_4x8`, as b, c, table, vectors, element and flip are
+ * w          packed [N / 8][K / 4][8][4], as for `u8_igemm_dot_6x8`, as b, c, table, vectors, element and flip are
  */
 export function u8_gemv_dot_1x32(
   x: usize,

@@ -6,7 +6,7 @@ import { finish, wide } from './store'
 declare function flipBytes(p: usize, count: i32, mask: i32): void
 
 /**
- * Convolution and matrix product of 8-bit activations and i8 weights as implicit gemm, 4 pixels × 8 output channels, without
+ * Convolution and matrix product of 8-bit activations and i8 weights as implicit gemm, 6 pixels × 8 output channels, without
  * im2col, by the relaxed dot product of four bytes. Exact where that instruction takes its second operand as x is, signed or
  * unsigned; where it is the other way round, `flip` is 0x80808080, which makes x - 128 of u8 and x + 128 of i8. All that is read
  * of x, and what stands between, is flipped before and back again behind: in the loop that takes a twelfth of the time. Neither y
@@ -21,9 +21,9 @@ declare function flipBytes(p: usize, count: i32, mask: i32): void
  * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
  * scratch and strip are for `u8_igemm_i16_4x8` and `u8_winograd_i16_3x3`.
  * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).
- * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
+ * Pixels are taken six at a time across the ends of rows; what hangs over repeats the last pixel.
  */
-export function u8_igemm_dot_4x8(
+export function u8_igemm_dot_6x8(
   x: usize,
   w: usize,
   b: usize,
@@ -95,14 +95,16 @@ export function u8_igemm_dot_4x8(
         yp = by + (n << size)
         up = bu + n * element
         yc = byc
-        for (let left = count; left > 0; left -= 4) {
+        for (let left = count; left > 0; left -= 6) {
           let r0 = xp
           let r1 = r0 + step
           let r2 = r1 + step
           let r3 = r2 + step
-          if (xc + 4 <= OW) {
-            xp = r3 + step
-            xc += 4
+          let r4 = r3 + step
+          let r5 = r4 + step
+          if (xc + 6 <= OW) {
+            xp = r5 + step
+            xc += 6
             if (xc == OW) {
               xc = 0
               xp += xskip
@@ -113,6 +115,10 @@ export function u8_igemm_dot_4x8(
             r2 = xp = next(xp, left > 2, step, ++xc == OW, xskip)
             xc = select(0, xc, xc == OW)
             r3 = xp = next(xp, left > 3, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+            r4 = xp = next(xp, left > 4, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+            r5 = xp = next(xp, left > 5, step, ++xc == OW, xskip)
             xc = select(0, xc, xc == OW)
             xp = next(xp, true, step, ++xc == OW, xskip)
             xc = select(0, xc, xc == OW)
@@ -126,6 +132,10 @@ export function u8_igemm_dot_4x8(
           let c21 = b1
           let c30 = b0
           let c31 = b1
+          let c40 = b0
+          let c41 = b1
+          let c50 = b0
+          let c51 = b1
           for (let kh = 0; kh < KH; kh++) {
             let s = 0
             for (let kw = 0; kw < KW; kw++) {
@@ -133,6 +143,8 @@ export function u8_igemm_dot_4x8(
               let a1 = r1 + s
               let a2 = r2 + s
               let a3 = r3 + s
+              let a4 = r4 + s
+              let a5 = r5 + s
               const end = a0 + run
               do {
                 const w0 = v128.load(p)
@@ -149,10 +161,18 @@ export function u8_igemm_dot_4x8(
                 const x3 = v128.load32_splat(a3)
                 c30 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x3, c30)
                 c31 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x3, c31)
+                const x4 = v128.load32_splat(a4)
+                c40 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x4, c40)
+                c41 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x4, c41)
+                const x5 = v128.load32_splat(a5)
+                c50 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w0, x5, c50)
+                c51 = i32x4.relaxed_dot_i8x16_i7x16_add_s(w1, x5, c51)
                 a0 += 4
                 a1 += 4
                 a2 += 4
                 a3 += 4
+                a4 += 4
+                a5 += 4
                 p += 32
               } while (a0 < end)
               s += xcol
@@ -161,6 +181,8 @@ export function u8_igemm_dot_4x8(
             r1 += xrow
             r2 += xrow
             r3 += xrow
+            r4 += xrow
+            r5 += xrow
           }
           finish(yp, up, element, c00, c01, cn, vectors, table, channels)
           yp += ypix
@@ -192,6 +214,26 @@ export function u8_igemm_dot_4x8(
           }
           if (left > 3) {
             finish(yp, up, element, c30, c31, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 4) {
+            finish(yp, up, element, c40, c41, cn, vectors, table, channels)
+            yp += ypix
+            up += auxpix
+            if (++yc == OW) {
+              yc = 0
+              yp += yskip
+              up += uskip
+            }
+          }
+          if (left > 5) {
+            finish(yp, up, element, c50, c51, cn, vectors, table, channels)
             yp += ypix
             up += auxpix
             if (++yc == OW) {

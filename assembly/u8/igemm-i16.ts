@@ -23,7 +23,7 @@ declare function gatherTaps(
 declare function pairWeights(from: usize, to: usize, taps: i32, run: i32): void
 
 /**
- * The same as `u8_igemm_dot_4x8` by the dot product of two i16, which every engine computes exactly. Operands and packing
+ * The same as `u8_igemm_dot_6x8` by the dot product of two i16, which every engine computes exactly. Operands and packing
  * are the same; `flip` and `band` are not looked at.
  *
  * strip   pixels, a multiple of 4, whose taps are gathered as i16 before all output channels go over them

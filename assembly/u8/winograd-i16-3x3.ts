@@ -14,7 +14,7 @@ declare function transformWeights(w: usize, u: usize, C: i32, plane: i32): void
 declare function multiply(v: usize, u: usize, m: usize, C: i32, vplane: i32, uplane: i32): void
 
 /**
- * The same as `u8_igemm_dot_4x8` for 3 × 3 taps and stride 1, channels and CO multiples of 8, OH and OW even, by Winograd's
+ * The same as `u8_igemm_dot_6x8` for 3 × 3 taps and stride 1, channels and CO multiples of 8, OH and OW even, by Winograd's
  * F(2 × 2, 3 × 3) (Lavin & Gray 2016) in integers, to the same bits: weights are transformed by 2G, so that nothing is halved,
  * and the result is four times the convolution. Transformed inputs are 4 · 255 at most and weights 9 · 128. Products of a
  * plane may wrap; the last transform undoes it where 4 · 9 · 255 · 128 · channels stays below 2³¹.

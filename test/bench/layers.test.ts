@@ -57,10 +57,10 @@ it.skipIf(!current)('names the kernels that run in this engine', { timeout: 60_0
         .map((line) => JSON.parse(line) as Layer)
       return layers.filter((l) => l.integerMacs > 0).map((l) => l.kernel)
     }
-    if (process.arch !== 'x64') expect(kernelsOn()).toEqual(['u8_igemm_dot_4x8'])
+    if (process.arch !== 'x64') expect(kernelsOn()).toEqual(['u8_igemm_dot_6x8'])
     // Not all have the instruction; without it sums of two products saturate.
     else {
-      expect(['u8_igemm_dot_4x8', 'u8_igemm_i16_4x8']).toContain(kernelsOn().join())
+      expect(['u8_igemm_dot_6x8', 'u8_igemm_i16_4x8']).toContain(kernelsOn().join())
       expect(kernelsOn('--no-enable-avx-vnni', '--no-enable-avx-vnni-int8')).toEqual(['u8_igemm_i16_4x8'])
     }
   } finally {

@@ -24,12 +24,12 @@ const attar = async (...args: string[]): Promise<string> => {
 }
 
 it('reports name the kernel that each module runs, and count multiply-accumulates by their kind', async () => {
-  expect(await attar('compile', at('mixed.onnx'), '-o', at('out'))).toContain('1 u8_igemm_i16_4x8 / u8_igemm_dot_4x8')
+  expect(await attar('compile', at('mixed.onnx'), '-o', at('out'))).toContain('1 u8_igemm_i16_4x8 / u8_igemm_dot_6x8')
   const { compilation } = JSON.parse(readFileSync(at('out', 'report.json'), 'utf8')) as { compilation: Report }
   const { integer, float } = mixedMacs
   expect(compilation).toMatchObject({ macs: integer + float, integerMacs: integer, dotMacs: integer })
   expect(compilation.kernels.filter(({ macs }) => macs > 0)).toMatchObject([
-    { kernel: 'u8_igemm_i16_4x8', relaxed: 'u8_igemm_dot_4x8', macs: integer, integerMacs: integer, dotMacs: integer },
+    { kernel: 'u8_igemm_i16_4x8', relaxed: 'u8_igemm_dot_6x8', macs: integer, integerMacs: integer, dotMacs: integer },
     { macs: float, integerMacs: 0, dotMacs: 0 },
   ])
   expect(compilation.kernels.at(-1)).not.toHaveProperty('relaxed')
@@ -42,7 +42,7 @@ it('reports name the kernel that each module runs, and count multiply-accumulate
   }
   const baseline = await codeOf('model.wasm')
   expect(baseline).toMatchObject({ u8_igemm_i16_4x8: 1 })
-  expect(baseline).not.toHaveProperty('u8_igemm_dot_4x8')
+  expect(baseline).not.toHaveProperty('u8_igemm_dot_6x8')
   // The other one stands there for engines whose relaxed dot product is inexact.
-  expect(await codeOf('model.relaxed.wasm')).toMatchObject({ u8_igemm_dot_4x8: 1, u8_igemm_i16_4x8: 0 })
+  expect(await codeOf('model.relaxed.wasm')).toMatchObject({ u8_igemm_dot_6x8: 1, u8_igemm_i16_4x8: 0 })
 })

@@ -178,7 +178,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         ...common(p, nodes, from),
         writes: [p.write.buffer, scratch],
         template: g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8',
-        dot: 'u8_igemm_dot_4x8',
+        dot: 'u8_igemm_dot_6x8',
         args: [
           ...leading(p, n, from),
           grouped ? groups : g.images,

@@ -1,10 +1,8 @@
 import { isElementwise } from './carry.ts'
 import type { Buffer, Kernel, LeafKernel, Program, TemplateKernel } from './program.ts'
-import { innerKernels, memoryOf, readsOf, writesOf } from './program.ts'
+import { buffersOf, innerKernels, memoryOf, readsOf, writesOf } from './program.ts'
 import { renameBuffers } from './rename.ts'
 import { countUsers } from './users.ts'
-
-const touchedBy = (kernel: Kernel): readonly Buffer[] => [...readsOf(kernel), ...writesOf(kernel)]
 
 /** Whether the kernel's result may stand in the memory of its operand `buffer`. */
 function mayReplace(kernel: LeafKernel, buffer: Buffer): boolean {
@@ -22,7 +20,7 @@ const sameFill = (a: TemplateKernel, b: TemplateKernel): boolean =>
 
 /** Memory that is more than one buffer to the kernels: places in it move with loops. */
 function windowedMemory(kernels: readonly Kernel[]): Set<Buffer> {
-  const windows = kernels.flatMap(touchedBy).filter((b) => b.window)
+  const windows = kernels.flatMap(buffersOf).filter((b) => b.window)
   return new Set([...windows, ...windows.map(memoryOf)])
 }
 
@@ -35,7 +33,7 @@ interface Span {
 export function spansOf(kernels: readonly Kernel[]): Map<Buffer, Span> {
   const spans = new Map<Buffer, Span>()
   kernels.forEach((kernel, at) => {
-    for (const memory of touchedBy(kernel).map(memoryOf)) {
+    for (const memory of buffersOf(kernel).map(memoryOf)) {
       const span = spans.get(memory)
       if (span) span.last = at
       else spans.set(memory, { first: at, last: at })
@@ -143,7 +141,7 @@ class Replacement {
     if (!isFree(result)) return undefined
     /** What becomes of a buffer before this kernel, if that is its border alone. */
     const before = (buffer: Buffer): readonly Kernel[] =>
-      kernels.slice(spans.get(buffer)!.first, at).filter((k) => touchedBy(k).includes(buffer))
+      kernels.slice(spans.get(buffer)!.first, at).filter((k) => buffersOf(k).includes(buffer))
     const fills =
       isFill(kernels[spans.get(result)!.first]!) || spans.get(result)!.first === at ? before(result) : undefined
     if (!fills?.every(isFill)) return undefined

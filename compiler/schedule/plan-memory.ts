@@ -1,5 +1,5 @@
 import { byteSize } from '../core/dtype.ts'
-import { memoryOf, readsOf, writesOf, type Buffer, type Kernel, type Program } from './program.ts'
+import { buffersOf, memoryOf, readsOf, writesOf, type Buffer, type Kernel, type Program } from './program.ts'
 
 /** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
 const alignment = 16
@@ -66,7 +66,7 @@ function liveness(program: Program): { lives: Life[]; positions: number } {
   program.outputs.forEach((port) => touch(port.buffer, next))
   // What comes into a loop or goes out of it is needed in all its iterations.
   for (const { kernel, first, last } of loops) {
-    for (const buffer of [...readsOf(kernel), ...writesOf(kernel)]) {
+    for (const buffer of buffersOf(kernel)) {
       const life = lives.get(memoryOf(buffer))
       if (!life || (life.first >= first && life.last <= last)) continue
       life.first = Math.min(life.first, first)
@@ -177,10 +177,7 @@ export function planMemory(program: Program): MemoryPlan {
   const constants: { address: number; data: Uint8Array }[] = []
   const byContent = new Map<string, { address: number; data: Uint8Array }[]>()
   let end = 0
-  const used = [
-    ...program.kernels.flatMap((k) => [...readsOf(k), ...writesOf(k)]),
-    ...program.outputs.map((port) => port.buffer),
-  ].map(memoryOf)
+  const used = [...program.kernels.flatMap(buffersOf), ...program.outputs.map((port) => port.buffer)].map(memoryOf)
   for (const buffer of used) {
     if (!buffer.data || addresses.has(buffer)) continue
     const key = contentKey(buffer.data)

@@ -224,6 +224,9 @@ export function writesOf(kernel: Kernel): readonly Buffer[] {
   return [...own, ...innerKernels(kernel).flatMap(writesOf)]
 }
 
+/** What a kernel reads, then what it writes. */
+export const buffersOf = (kernel: Kernel): readonly Buffer[] => [...readsOf(kernel), ...writesOf(kernel)]
+
 /** Whether a template computes products of integers or works for one that does; all others compute in floats. */
 export const isIntegerTemplate = (template: TemplateName): boolean =>
   template.startsWith('u8_') || template.startsWith('i8_')

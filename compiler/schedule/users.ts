@@ -1,5 +1,5 @@
 import type { Buffer, Kernel } from './program.ts'
-import { innerKernels, memoryOf, readsOf, writesOf } from './program.ts'
+import { buffersOf, innerKernels, memoryOf } from './program.ts'
 
 /** Memory that a kernel reads or writes; of a loop or branch, what it does itself. */
 function ownMemory(kernel: Kernel): Set<Buffer> {
@@ -8,7 +8,7 @@ function ownMemory(kernel: Kernel): Set<Buffer> {
     const { condition, index, count } = kernel
     return new Set([condition, index, count].filter((b) => b !== undefined).map(memoryOf))
   }
-  return new Set([...readsOf(kernel), ...writesOf(kernel)].map(memoryOf))
+  return new Set(buffersOf(kernel).map(memoryOf))
 }
 
 /** How many kernels know each piece of memory, those within loops and branches included. */

@@ -52,7 +52,7 @@ const bandBytes = 1 << 16
 /** The same where weights are expanded for each band: all of such a cache, so that it pays. */
 export const wideBandBytes = 1 << 18
 
-/** Pixels whose input stays in cache, a multiple of igemm's four, where neighbours stand `stride` bytes apart. */
+/** Pixels whose input stays in cache, a multiple of the four that most of igemm's kernels take, where neighbours stand `stride` bytes apart. */
 export const bandOf = (stride: number, bytes = bandBytes): number =>
   Math.max(4, Math.floor(bytes / Math.max(4, stride) / 4) * 4)
 

@@ -119,7 +119,7 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   }))
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
-    weights: plan.constants.length,
+    weights: plan.constantBytes,
     arena: plan.arenaBytes,
     arenaLowerBound: plan.lowerBound,
     memory: pagesOf(plan.totalBytes) * 65536,

@@ -1,5 +1,5 @@
 import type { Access, Buffer, Kernel, NestKernel } from './program.ts'
-import { buffersOf, memoryOf, writesOf } from './program.ts'
+import { buffersOf, inArena, memoryOf, writesOf } from './program.ts'
 import { renameBuffers } from './rename.ts'
 
 /** A copy at the end of a loop's body: the next value of a carried one, which the body reads at `state`. */
@@ -21,7 +21,7 @@ export function isElementwise(kernel: Kernel, buffer: Buffer): boolean {
  * has written the new one.
  */
 function mayShare(body: readonly Kernel[], next: Buffer, state: Buffer): boolean {
-  if (next.window || next.data || next.length !== state.length || next.dtype !== state.dtype) return false
+  if (next.window || !inArena(next) || next.length !== state.length || next.dtype !== state.dtype) return false
   const touched = body.map(buffersOf)
   const moves = touched.flat().some((b) => b.window && [next, state].includes(memoryOf(b)))
   const first = body.findIndex((k) => writesOf(k).includes(next))

@@ -1,6 +1,6 @@
 import { isElementwise } from './carry.ts'
 import type { Buffer, Kernel, LeafKernel, Program, TemplateKernel } from './program.ts'
-import { buffersOf, innerKernels, memoryOf, readsOf, writesOf } from './program.ts'
+import { buffersOf, inArena, innerKernels, memoryOf, readsOf, writesOf } from './program.ts'
 import { renameBuffers } from './rename.ts'
 import { countUsers } from './users.ts'
 
@@ -115,7 +115,7 @@ class Replacement {
   private visit(kernels: readonly Kernel[], repeated = false): void {
     const [spans, within] = [spansOf(kernels), countUsers(kernels)]
     const isFree = (b: Buffer): boolean =>
-      !b.data &&
+      inArena(b) &&
       !(repeated && this.places.isInput(b)) &&
       !this.windowed.has(b) &&
       within.get(b) === this.users.get(b) &&

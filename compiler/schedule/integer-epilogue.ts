@@ -1,7 +1,7 @@
 import { boundOf } from '../core/bounds.ts'
 import { byteSize, integerRange, type DType } from '../core/dtype.ts'
 import { arg, binary, children, constant, convert, literal, parts, replaceParts, type Expr } from '../core/expr.ts'
-import type { Access, Post } from './program.ts'
+import { constantBytes, type Access, type Post } from './program.ts'
 import { isVectorizable } from './vectorizable.ts'
 
 /**
@@ -30,7 +30,7 @@ const isVector = (a: Access, extent: number): boolean => {
   const { strides, buffer, indirect } = a
   const last = strides.length - 1
   return (
-    buffer.data !== undefined &&
+    constantBytes(buffer) !== undefined &&
     !indirect &&
     (buffer.dtype === 'i32' || buffer.dtype === 'f32') &&
     (extent === 1 || strides[last] === 1) &&
@@ -87,7 +87,9 @@ function isBitsOfPositive(e: Expr, bound: (x: Expr) => number): boolean {
 }
 
 /** The largest magnitude in a constant. */
-function boundOfRead({ buffer: { data, dtype } }: Access): number {
+function boundOfRead({ buffer }: Access): number {
+  const { dtype } = buffer
+  const data = constantBytes(buffer)
   if (!data || (dtype !== 'i32' && dtype !== 'f32')) return Infinity
   const bytes = new Uint8Array(data).buffer
   const values: Iterable<number> = dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)

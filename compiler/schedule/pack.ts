@@ -1,7 +1,7 @@
 import { arg } from '../core/expr.ts'
 import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Access, Buffer } from './program.ts'
+import { constantBytes, type Access, type Buffer } from './program.ts'
 
 /** Where the elements of a packed block come from: the axes before the blocked one, then the blocked axis itself. */
 export interface PackSource {
@@ -20,11 +20,11 @@ export const packedLength = ({ outer, blocked, inner }: PackSource): number =>
 
 /** Packs at compile time where the source is constant, else by kernels at run time. */
 export function pack(s: Scheduler, source: PackSource, nodes: readonly string[]): Buffer {
-  return source.access.buffer.data ? packConstant(s, source) : packAtRunTime(s, source, nodes)
+  return constantBytes(source.access.buffer) ? packConstant(s, source) : packAtRunTime(s, source, nodes)
 }
 
 function packConstant(s: Scheduler, source: PackSource): Buffer {
-  const bytes = source.access.buffer.data!
+  const bytes = constantBytes(source.access.buffer)!
   const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
   const packed = new Float32Array(packedLength(source))
   packInto(packed, from, source)
@@ -54,7 +54,7 @@ function packInto(packed: Float32Array | Int8Array, from: Float32Array | Int8Arr
  */
 export function packIntegers(s: Scheduler, source: PackSource, half: boolean): Buffer {
   const elements = new Int8Array(packedLength(source))
-  packInto(elements, new Int8Array(new Uint8Array(source.access.buffer.data!).buffer), source)
+  packInto(elements, new Int8Array(new Uint8Array(constantBytes(source.access.buffer)!).buffer), source)
   if (!half) return s.constantBuffer('i8', new Uint8Array(elements.buffer))
   const { width } = source.blocked
   const rows = elementCount(source.inner.extents)
@@ -76,7 +76,7 @@ export function packIntegers(s: Scheduler, source: PackSource, half: boolean): B
  */
 export function packDigits(s: Scheduler, source: PackSource, half: boolean): Buffer {
   const elements = new Int8Array(packedLength(source))
-  packInto(elements, new Int8Array(new Uint8Array(source.access.buffer.data!).buffer), source)
+  packInto(elements, new Int8Array(new Uint8Array(constantBytes(source.access.buffer)!).buffer), source)
   const width = 8
   const rows = elementCount(source.inner.extents)
   const rowsAtOnce = half ? 4 : 2

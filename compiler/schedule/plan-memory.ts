@@ -1,8 +1,21 @@
 import { byteSize } from '../core/dtype.ts'
-import { buffersOf, memoryOf, readsOf, writesOf, type Buffer, type Kernel, type Program } from './program.ts'
+import {
+  buffersOf,
+  constantBytes,
+  inArena,
+  memoryOf,
+  readsOf,
+  writesOf,
+  type Buffer,
+  type Kernel,
+  type Program,
+} from './program.ts'
 
 /** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
 const alignment = 16
+
+/** What stands between buffers of a guarded plan, so that a stray write is seen. */
+export const guardBytes = 256
 
 /** Kernels may read this far beyond a buffer's end. */
 export const readableTail = 32
@@ -10,9 +23,12 @@ export const readableTail = 32
 export interface MemoryPlan {
   /** Byte address of each buffer. */
   readonly addresses: ReadonlyMap<Buffer, number>
-  /** Initial contents from address 0: all constants. */
-  readonly constants: Uint8Array
-  /** Bytes shared by activations, behind the constants. */
+  /** What memory is loaded with from address 0 on: constants, then what pinned buffers start as. */
+  readonly image: Uint8Array
+  readonly constantBytes: number
+  /** Bytes of pinned buffers, behind the constants. */
+  readonly pinnedBytes: number
+  /** Bytes shared by activations, behind them. */
   readonly arenaBytes: number
   /** Largest sum of bytes alive at one time: no arena is smaller. */
   readonly lowerBound: number
@@ -38,7 +54,7 @@ function liveness(program: Program): { lives: Life[]; positions: number } {
   const lives = new Map<Buffer, Life>()
   const touch = (named: Buffer, at: number): void => {
     const buffer = memoryOf(named)
-    if (buffer.data) return
+    if (!inArena(buffer)) return
     const life = lives.get(buffer)
     if (life) life.last = Math.max(life.last, at)
     else lives.set(buffer, { buffer, bytes: align(bufferBytes(buffer)), first: at, last: at })
@@ -171,35 +187,73 @@ function contentKey(bytes: Uint8Array): string {
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i])
 
-/** Addresses for the buffers of `program`: constants from 0, equal ones once, then one arena for all else. */
-export function planMemory(program: Program): MemoryPlan {
-  const addresses = new Map<Buffer, number>()
-  const constants: { address: number; data: Uint8Array }[] = []
-  const byContent = new Map<string, { address: number; data: Uint8Array }[]>()
+/** Bytes that a module is loaded with, and where. */
+interface Loaded {
+  readonly address: number
+  readonly data: Uint8Array
+}
+
+/** Puts constants one after the other from address 0, equal ones once. */
+function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): { end: number; loaded: Loaded[] } {
+  const loaded: Loaded[] = []
+  const byContent = new Map<string, Loaded[]>()
   let end = 0
-  const used = [...program.kernels.flatMap(buffersOf), ...program.outputs.map((port) => port.buffer)].map(memoryOf)
-  for (const buffer of used) {
-    if (!buffer.data || addresses.has(buffer)) continue
-    const key = contentKey(buffer.data)
+  for (const buffer of buffers) {
+    const data = constantBytes(buffer)
+    if (!data || addresses.has(buffer)) continue
+    const key = contentKey(data)
     const twins = byContent.get(key) ?? []
-    let constant = twins.find((t) => sameBytes(t.data, buffer.data!))
+    let constant = twins.find((t) => sameBytes(t.data, data))
     if (!constant) {
-      constant = { address: end, data: buffer.data }
+      constant = { address: end, data }
       byContent.set(key, [...twins, constant])
-      constants.push(constant)
-      end += align(buffer.data.length)
+      loaded.push(constant)
+      end += align(data.length)
     }
     addresses.set(buffer, constant.address)
   }
+  return { end, loaded }
+}
+
+/** Each buffer apart from all others, with guards around it, whatever its life. */
+function placeApart(lives: readonly Life[]): Arena {
+  const offsets = new Map<Buffer, number>()
+  let bytes = guardBytes
+  for (const life of lives) {
+    offsets.set(life.buffer, bytes)
+    bytes += life.bytes + guardBytes
+  }
+  return { offsets, bytes }
+}
+
+/**
+ * Addresses for the buffers of `program`: constants from 0, equal ones once, then each pinned buffer, then one arena for all
+ * else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers.
+ */
+export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
+  const addresses = new Map<Buffer, number>()
+  const ports = [...program.inputs, ...program.outputs].map((port) => port.buffer)
+  const used = new Set([...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
+  const { end: ofConstants, loaded } = placeConstants(used, addresses)
+  let end = ofConstants
+  for (const buffer of used) {
+    const { home } = buffer
+    if (home.kind !== 'pinned') continue
+    addresses.set(buffer, end)
+    if (home.data) loaded.push({ address: end, data: home.data })
+    end += align(bufferBytes(buffer))
+  }
   const { lives, positions: kernels } = liveness(program)
   const lowerBound = liveBytes(lives, kernels).reduce((a, b) => Math.max(a, b), 0)
-  const arena = placeArena(lives, kernels, lowerBound)
+  const arena = guarded ? placeApart(lives) : placeArena(lives, kernels, lowerBound)
   arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
   const image = new Uint8Array(end)
-  for (const { address, data } of constants) image.set(data, address)
+  for (const { address, data } of loaded) image.set(data, address)
   return {
     addresses,
-    constants: image,
+    image,
+    constantBytes: ofConstants,
+    pinnedBytes: end - ofConstants,
     arenaBytes: arena.bytes,
     lowerBound,
     totalBytes: end + arena.bytes + readableTail,

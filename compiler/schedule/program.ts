@@ -4,14 +4,23 @@ import type { ReduceKind } from '../core/ops/reduce.ts'
 import { unboundedTrips } from '../core/ops/while.ts'
 import type { TemplateName } from './templates.generated.ts'
 
+/**
+ * What a buffer's memory is. Constants keep the bytes that the module is loaded with, and equal ones share them. Pinned
+ * memory is its buffer's alone: it is loaded with `data`, or zeros, and keeps what a run leaves there for the next. All
+ * other buffers share the arena, where nothing outlives a run but the outputs.
+ */
+export type Home =
+  | { readonly kind: 'arena' }
+  | { readonly kind: 'constant'; readonly data: Uint8Array }
+  | { readonly kind: 'pinned'; readonly data?: Uint8Array }
+
 /** A piece of memory; its address is the memory plan's business. */
 export interface Buffer {
   readonly name: string
   readonly dtype: DType
   /** Elements, borders and channel padding included. */
   readonly length: number
-  /** Constants: their bytes. Others live in the arena. */
-  readonly data?: Uint8Array
+  readonly home: Home
   /** Not memory of its own, but a place in another buffer that moves with a loop. */
   readonly window?: Window
 }
@@ -31,12 +40,19 @@ export interface Counter {
 
 /** `of`, seen from element `first` on, and `step` elements later in each iteration of the loop that `counter` counts. */
 export function windowOf(of: Buffer, counter: Counter, first: number, step: number): Buffer {
-  const { name, dtype, length } = of
-  return { name: `${name}[${counter.name}]`, dtype, length, window: { of, counter, first, step } }
+  const { name, dtype, length, home } = of
+  return { name: `${name}[${counter.name}]`, dtype, length, home, window: { of, counter, first, step } }
 }
 
 /** The buffer whose memory `buffer` stands in. */
 export const memoryOf = (buffer: Buffer): Buffer => (buffer.window ? memoryOf(buffer.window.of) : buffer)
+
+/** The bytes of a constant, undefined for what a run may change. */
+export const constantBytes = ({ home }: Buffer): Uint8Array | undefined =>
+  home.kind === 'constant' ? home.data : undefined
+
+/** Whether the buffer shares memory with others: only such may take each other's place, or become shorter. */
+export const inArena = ({ home }: Buffer): boolean => home.kind === 'arena'
 
 /** An element address that is affine in the loop indices, in elements of the buffer, plus loaded indices. */
 export interface Access {

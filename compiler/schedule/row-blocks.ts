@@ -1,6 +1,6 @@
 import { Places, spansOf } from './in-place.ts'
 import { aliveAtPeak, bufferBytes, peakBytes } from './plan-memory.ts'
-import { writesOf, type Buffer, type Kernel, type Program } from './program.ts'
+import { inArena, writesOf, type Buffer, type Kernel, type Program } from './program.ts'
 import { renameBuffers, throughWindows } from './rename.ts'
 import { Chain, type Blocked, type BlockLimits } from './row-chain.ts'
 import { commute, ownership, templateByRows, touchedBy, type Touched } from './row-groups.ts'
@@ -111,7 +111,7 @@ function sinkable(
       placed.includes(kernels[i]!) &&
       between.every((t) => commute(t, touched)) &&
       [...touched.writes].every((b) => isOwn(b, 1 + own.filter(isKnown(b)).length)) &&
-      [...touched.reads].every((b) => b.data ?? later.some(isKnown(b)))
+      [...touched.reads].every((b) => !inArena(b) || later.some(isKnown(b)))
     if (waits) sunk.unshift(kernels[i]!)
     else between.push(touched)
   }

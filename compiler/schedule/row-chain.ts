@@ -1,6 +1,6 @@
 import { byteSize } from '../core/dtype.ts'
 import { bufferBytes } from './plan-memory.ts'
-import { readsOf, writesOf, type Buffer, type Kernel } from './program.ts'
+import { inArena, readsOf, writesOf, type Buffer, type Kernel } from './program.ts'
 import {
   arrange,
   keepsVectors,
@@ -178,7 +178,7 @@ export class Chain {
     return written.flatMap((result) => {
       const operand = read.find((b) => {
         if (taken.has(b)) return false
-        if ([b, result].some((x) => x.window || x.data) || b.dtype !== result.dtype || b.length !== result.length)
+        if ([b, result].some((x) => x.window || !inArena(x)) || b.dtype !== result.dtype || b.length !== result.length)
           return false
         const both = whole.flatMap(walks).filter(({ access }) => [b, result].includes(access.buffer))
         const renamed = both.map((w) => ({ ...w, access: { ...w.access, buffer: result } }))

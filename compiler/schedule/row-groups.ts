@@ -1,6 +1,6 @@
 import { normalizeNest } from './normalize-nest.ts'
 import type { Access, Buffer, Kernel, NestKernel } from './program.ts'
-import { memoryOf, readsOf, writesOf } from './program.ts'
+import { inArena, memoryOf, readsOf, writesOf } from './program.ts'
 import { oneRow, outputExtents, rowsApart, splitRows, walksOf, type Shared, type Walk } from './split-rows.ts'
 import {
   hasRows,
@@ -107,8 +107,9 @@ export function shrink(
     const length = high - low + 1
     const users = kernels.filter((k) => walks(k).some(({ access }) => access.buffer === buffer))
     const startsHere = writesOf(users[0]!).includes(buffer) && !readsOf(users[0]!).includes(buffer)
-    if (buffer.window || !startsHere || length >= buffer.length || !isOwn(buffer, users.length)) continue
-    shrunk.set(buffer, { low, high, to: { name: buffer.name, dtype: buffer.dtype, length } })
+    if (buffer.window || !inArena(buffer) || !startsHere || length >= buffer.length || !isOwn(buffer, users.length))
+      continue
+    shrunk.set(buffer, { low, high, to: { ...buffer, length } })
   }
   return shrunk
 }

@@ -7,11 +7,21 @@ import { bytesOf, type Tensor } from '../core/tensor.ts'
 import { contiguous, isContiguous } from './access.ts'
 import { borderRequirements, fillBorder, isEmptyBorder, type Border } from './border.ts'
 import { isPending, lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
-import type { Access, Buffer, Kernel, Program, ProgramPort } from './program.ts'
+import {
+  constantBytes,
+  inArena,
+  type Access,
+  type Buffer,
+  type Kernel,
+  type Program,
+  type ProgramPort,
+} from './program.ts'
 
 /** Whether it is little work on constants, which readers want in forms of their own. */
 const isStored = (lazy: Lazy): boolean =>
-  lazy.args.length > 0 && lazy.args.every((a) => !isPending(a) && a.buffer.data !== undefined) && !isMathHeavy(lazy)
+  lazy.args.length > 0 &&
+  lazy.args.every((a) => !isPending(a) && constantBytes(a.buffer) !== undefined) &&
+  !isMathHeavy(lazy)
 
 /** What a lowering rule may do: ask for operands in one form or another, emit kernels, and define results. */
 export class Scheduler {
@@ -38,11 +48,12 @@ export class Scheduler {
   }
 
   newBuffer(dtype: DType, length: number): Buffer {
-    return { name: `b${this.names.next++}`, dtype, length }
+    return { name: `b${this.names.next++}`, dtype, length, home: { kind: 'arena' } }
   }
 
   constantBuffer(dtype: DType, data: Uint8Array): Buffer {
-    return { name: `c${this.names.next++}`, dtype, length: data.length / byteSize(dtype), data }
+    const home = { kind: 'constant', data } as const
+    return { name: `c${this.names.next++}`, dtype, length: data.length / byteSize(dtype), home }
   }
 
   constantAccess(t: Tensor): Access {
@@ -196,7 +207,7 @@ export class Scheduler {
       there.offset === 0 &&
       there.buffer.length === length &&
       there.buffer.dtype === dtype &&
-      !there.buffer.data &&
+      inArena(there.buffer) &&
       !taken.has(there.buffer)
     if (reusable) return { name, buffer: there.buffer, dtype, shape }
     const buffer = this.newBuffer(dtype, length)

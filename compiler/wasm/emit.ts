@@ -14,7 +14,7 @@ import { concatBytes, customSection, dataSection } from './sections.ts'
 
 const pageBytes = 65536
 const maxPages = 65536
-/** What the probe of the dot product writes to, behind the constants, before anything runs. */
+/** What the probe of the dot product writes to, in the arena, before anything runs. */
 const probeBytes = 32
 
 export const pagesOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / pageBytes))
@@ -35,7 +35,7 @@ export async function loadBinaryen(): Promise<Binaryen> {
 /** What stands behind the code in the modules of all targets: the weights and the specification. */
 export function sectionsBehind(plan: MemoryPlan, spec: ModuleSpec): Uint8Array {
   const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
-  return concatBytes([dataSection(plan.constants), custom])
+  return concatBytes([dataSection(plan.image), custom])
 }
 
 /**
@@ -50,7 +50,7 @@ export function emitModule(
   sections: Uint8Array,
   instrument = false,
 ): Uint8Array {
-  const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
+  const pages = pagesOf(Math.max(plan.totalBytes, plan.image.length + probeBytes))
   if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
   const m = new binaryen.Module()
   const integer = usesDot(program.kernels)
@@ -62,7 +62,7 @@ export function emitModule(
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
     if (probes) {
       m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
-      const probe = m.call(linker.link('i8_dot_probe'), [m.i32.const(plan.constants.length)], binaryen.i32)
+      const probe = m.call(linker.link('i8_dot_probe'), [m.i32.const(plan.image.length)], binaryen.i32)
       m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.global.set(dotGlobal, probe)))
     }
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }

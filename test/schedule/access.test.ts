@@ -11,8 +11,8 @@ import type { Access, Buffer } from '../../compiler/schedule/program.ts'
 import { elementCount, rowMajorStrides, walk, type Shape } from '../../compiler/core/shape.ts'
 import { Random } from '../support/random.ts'
 
-const buffer: Buffer = { name: 'b', dtype: 'f32', length: 100 }
-const indices: Buffer = { name: 'i', dtype: 'i32', length: 4 }
+const buffer: Buffer = { name: 'b', dtype: 'f32', length: 100, home: { kind: 'arena' } }
+const indices: Buffer = { name: 'i', dtype: 'i32', length: 4, home: { kind: 'arena' } }
 
 /** Offsets that strides visit over a shape, in row-major order. */
 function visited(shape: Shape, strides: readonly number[]): number[] {

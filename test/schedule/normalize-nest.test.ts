@@ -5,7 +5,7 @@ import { accessesOf, moveInnermost, normalizeNest } from '../../compiler/schedul
 import type { Access, Buffer, NestKernel } from '../../compiler/schedule/program.ts'
 import { Random } from '../support/random.ts'
 
-const buffer = (name: string): Buffer => ({ name, dtype: 'f32', length: 10_000 })
+const buffer = (name: string): Buffer => ({ name, dtype: 'f32', length: 10_000, home: { kind: 'arena' } })
 const [input, other, output, index] = ['input', 'other', 'output', 'index'].map(buffer) as [
   Buffer,
   Buffer,

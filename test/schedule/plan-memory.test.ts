@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { arg } from '../../compiler/core/expr.ts'
 import { bufferBytes, planMemory, readableTail, type MemoryPlan } from '../../compiler/schedule/plan-memory.ts'
 import {
+  constantBytes,
+  inArena,
   readsOf,
   writesOf,
   type Buffer,
@@ -15,13 +17,13 @@ const buffer = (name: string, length: number, data?: Uint8Array): Buffer => ({
   name,
   dtype: 'f32',
   length,
-  ...(data && { data }),
+  home: data ? { kind: 'constant', data } : { kind: 'arena' },
 })
 const constant = (name: string, ...bytes: number[]): Buffer => ({
   name,
   dtype: 'u8',
   length: bytes.length,
-  data: Uint8Array.from(bytes),
+  home: { kind: 'constant', data: Uint8Array.from(bytes) },
 })
 
 const kernel = (reads: readonly Buffer[], write: Buffer): Kernel => ({
@@ -43,7 +45,7 @@ function overlaps(program: Program, plan: MemoryPlan): string[] {
   const lives = new Map<Buffer, [number, number]>()
   const touch = (b: Buffer, at: number): void => {
     const [from, to] = lives.get(b) ?? [at, at]
-    lives.set(b, b.data ? [-1, last] : [Math.min(from, at), Math.max(to, at)])
+    lives.set(b, !inArena(b) ? [-1, last] : [Math.min(from, at), Math.max(to, at)])
   }
   program.inputs.forEach((p) => touch(p.buffer, -1))
   program.kernels.forEach((k, at) => [...readsOf(k), ...writesOf(k)].forEach((b) => touch(b, at)))
@@ -54,7 +56,7 @@ function overlaps(program: Program, plan: MemoryPlan): string[] {
     for (const [b, [start, end]] of all.slice(i + 1)) {
       const [x, y] = [plan.addresses.get(a)!, plan.addresses.get(b)!]
       const apart = x + bufferBytes(a) <= y || y + bufferBytes(b) <= x || to < start || end < from
-      if (!apart && !(a.data && b.data)) found.push(`${a.name} ${b.name}`)
+      if (!apart && !(constantBytes(a) && constantBytes(b))) found.push(`${a.name} ${b.name}`)
     }
   }
   return found
@@ -97,7 +99,7 @@ describe('planMemory', () => {
     const program = { kernels: [kernel([a, b], y), kernel([c, y], z)], inputs: [], outputs: [port(z), port(b)] }
     const plan = planMemory(program)
     expect(plan.addresses.get(a)).toBe(plan.addresses.get(b))
-    expect([...plan.constants]).toEqual([
+    expect([...plan.image]).toEqual([
       1,
       2,
       3,
@@ -116,7 +118,10 @@ describe('planMemory', () => {
     const [c, d] = [constant('c', 36, 202, 169, 187, 247), constant('d', 254, 112, 91, 61, 15)]
     const y = buffer('y', 1)
     const plan = planMemory({ kernels: [kernel([c, d], y)], inputs: [], outputs: [port(y)] })
-    expect([...plan.constants.subarray(0, 5), ...plan.constants.subarray(16, 21)]).toEqual([...c.data!, ...d.data!])
+    expect([...plan.image.subarray(0, 5), ...plan.image.subarray(16, 21)]).toEqual([
+      ...constantBytes(c)!,
+      ...constantBytes(d)!,
+    ])
   })
 
   it('places random programs without overlap, aligned, close to the least memory', () => {

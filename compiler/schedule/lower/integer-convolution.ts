@@ -2,7 +2,7 @@ import type { NodeOf } from '../../core/graph.ts'
 import { byteSize } from '../../core/dtype.ts'
 import type { ConvolutionForm } from '../convolution-form.ts'
 import { lazyPending } from '../lazy.ts'
-import type { Access, Buffer } from '../program.ts'
+import { constantBytes, type Access, type Buffer } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
@@ -75,7 +75,7 @@ function packDepthwise(
 ): { buffer: Buffer; sums: number[]; most: number } {
   const { rhs } = node.attrs
   const w = s.force(node.operands[1]!)
-  const from = new Int8Array(new Uint8Array(w.buffer.data!).buffer)
+  const from = new Int8Array(new Uint8Array(constantBytes(w.buffer)!).buffer)
   const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
   const down = spatial.length === 2 ? spatial[0]! : 0
   const across = spatial[spatial.length - 1]!

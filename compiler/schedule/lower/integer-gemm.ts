@@ -1,7 +1,7 @@
 import { byteSize } from '../../core/dtype.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { lazyAccess, type Pending } from '../lazy.ts'
-import { memoryOf, type Access, type Buffer, type TemplateArgument } from '../program.ts'
+import { constantBytes, inArena, memoryOf, type Access, type Buffer, type TemplateArgument } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
@@ -53,7 +53,7 @@ function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
   const blocks = Math.ceil(w.outputs / blockChannels)
   const groupBytes = blocks * rows * walks * steps * blockChannels * runStep
   const packed = new Int8Array(w.groups * groupBytes)
-  const from = new Int8Array(new Uint8Array(w.access.buffer.data!).buffer)
+  const from = new Int8Array(new Uint8Array(constantBytes(w.access.buffer)!).buffer)
   const sums = new Array<number>(w.groups * w.outputs).fill(0)
   const magnitudes = [...sums]
   let at = 0
@@ -227,7 +227,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
 
 /** What may be flipped while others are read and written: the buffer, or a copy of one that has to stay as it is. */
 function bufferApart<B extends Buffer>(s: Scheduler, buffer: B, others: readonly Access[]): B {
-  if (!buffer.data && others.every((other) => memoryOf(other.buffer) !== memoryOf(buffer))) return buffer
+  if (inArena(buffer) && others.every((other) => memoryOf(other.buffer) !== memoryOf(buffer))) return buffer
   const copy = { ...s.newBuffer(buffer.dtype, buffer.length), dtype: buffer.dtype }
   const all = { offset: 0, strides: [1] }
   s.materialize(lazyAccess({ buffer, ...all }, { dtype: buffer.dtype, shape: [buffer.length] }), {

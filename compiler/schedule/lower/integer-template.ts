@@ -3,7 +3,7 @@ import { arg, type Expr } from '../../core/expr.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { isPerPixel, planIntegerEpilogue, type IntegerEpilogue } from '../integer-epilogue.ts'
 import type { Pending } from '../lazy.ts'
-import type { Access, Buffer } from '../program.ts'
+import { constantBytes, type Access, type Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { flag } from './template.ts'
 
@@ -82,9 +82,9 @@ function channelPlaces({ channels, groups }: IntegerSite): readonly (number | un
 }
 
 function elementOf(access: Access): (channel: number) => number {
-  const { data, dtype } = access.buffer
+  const { dtype } = access.buffer
   const stride = access.strides[access.strides.length - 1]!
-  const bytes = new Uint8Array(data!).buffer
+  const bytes = new Uint8Array(constantBytes(access.buffer)!).buffer
   const values = dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
   return (channel) => values[access.offset + channel * stride]!
 }

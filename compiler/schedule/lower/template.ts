@@ -3,7 +3,14 @@ import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { planEpilogue, type Epilogue } from '../epilogue.ts'
 import type { Pending } from '../lazy.ts'
-import type { Access, Buffer, Post, TemplateArgument, TemplateKernel } from '../program.ts'
+import {
+  constantBytes,
+  type Access,
+  type Buffer,
+  type Post,
+  type TemplateArgument,
+  type TemplateKernel,
+} from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 
 /** What a template call needs to know of where its result goes. Strides are in elements over the result's axes. */
@@ -108,11 +115,12 @@ function biasBuffer(
   const perGroup = channels / groups
   let values: readonly number[] = new Array<number>(channels).fill(0)
   if (bias) {
-    if (!bias.buffer.data) {
+    const bytes = constantBytes(bias.buffer)
+    if (!bytes) {
       // Read as it stands in memory: only where the padding between groups is empty.
       return perGroup % block === 0 || groups === 1 ? { bias: bias.buffer, biasOffset: bias.offset } : undefined
     }
-    const data = new Float32Array(bias.buffer.data.buffer, bias.buffer.data.byteOffset, bias.buffer.length)
+    const data = new Float32Array(bytes.buffer, bytes.byteOffset, bias.buffer.length)
     const stride = bias.strides[bias.strides.length - 1]!
     values = values.map((_, c) => data[bias.offset + c * stride]!)
   }

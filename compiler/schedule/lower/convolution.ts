@@ -19,7 +19,16 @@ import {
   quantizedArguments,
   quantizedWeights,
 } from './quantized-weights.ts'
-import { address, bandOf, pendingTemplate, replacing, wideBandBytes, type Placement } from './template.ts'
+import {
+  address,
+  auxAddress,
+  auxReads,
+  bandOf,
+  pendingTemplate,
+  replacing,
+  wideBandBytes,
+  type Placement,
+} from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
@@ -56,7 +65,8 @@ function input(s: Scheduler, node: Convolution): Access {
 }
 
 /** Strides of a channels-last access in bytes: image, row, pixel. */
-function strides(access: Access): { image: number; row: number; pixel: number } {
+function strides(access: Access | undefined): { image: number; row: number; pixel: number } {
+  if (!access) return { image: 0, row: 0, pixel: 0 }
   const rank = access.strides.length
   return {
     image: access.strides[0]! * 4,
@@ -127,14 +137,14 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
             { buffer: weights, offset: 0 },
             { buffer: bias, offset: biasOffset },
             address(write, (n * ys.image) / 4),
-            address(aux, (n * us.image) / 4),
+            auxAddress(aux, (n * us.image) / 4),
             ...[form.outHeight * form.outWidth, form.kernelWidth * perGroup, outputs],
             ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
             ...parameters,
             ...(more?.args ?? []),
           ],
           holes: { ...holes, ...more?.holes },
-          reads: [x.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
+          reads: [x.buffer, weights, bias, ...auxReads(aux), ...(more?.reads ?? [])],
           writes: [write.buffer],
           ...replacing(placement, node.results[0]!.type),
           macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
@@ -155,7 +165,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           { buffer: weights, offset: 0 },
           { buffer: bias, offset: biasOffset },
           address(write, (n * ys.image) / 4),
-          address(aux, (n * us.image) / 4),
+          auxAddress(aux, (n * us.image) / 4),
           repeats,
           form.outHeight,
           form.outWidth,
@@ -174,14 +184,14 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           form.groups === 1 ? ys.image : outputs * 4,
           ys.row,
           ys.pixel,
-          form.groups === 1 ? us.image : outputs * 4,
+          form.groups === 1 ? us.image : aux ? outputs * 4 : 0,
           us.row,
           us.pixel,
           ...parameters,
           ...(more?.args ?? []),
         ],
         holes: { ...holes, ...more?.holes },
-        reads: [x.buffer, weights, bias, aux.buffer, ...(more?.reads ?? [])],
+        reads: [x.buffer, weights, bias, ...auxReads(aux), ...(more?.reads ?? [])],
         writes: [write.buffer, ...(more?.writes ?? [])],
         ...replacing(placement, node.results[0]!.type),
         macs:
@@ -237,7 +247,7 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
           { buffer: weights, offset: 0 },
           { buffer: bias, offset: biasOffset },
           address(write, (n * ys.image) / 4),
-          address(aux, (n * us.image) / 4),
+          auxAddress(aux, (n * us.image) / 4),
           form.outHeight,
           form.outWidth,
           form.channels,
@@ -253,7 +263,7 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
           ...parameters,
         ],
         holes,
-        reads: [x.buffer, weights, bias, aux.buffer],
+        reads: [x.buffer, weights, bias, ...auxReads(aux)],
         writes: [write.buffer],
         macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,
         nodes,

@@ -16,7 +16,16 @@ import {
   quantizedWeights,
   type QuantizedWeights,
 } from './quantized-weights.ts'
-import { address, bandOf, pendingTemplate, replacing, wideBandBytes, type Placement } from './template.ts'
+import {
+  address,
+  auxAddress,
+  auxReads,
+  bandOf,
+  pendingTemplate,
+  replacing,
+  wideBandBytes,
+  type Placement,
+} from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 
@@ -154,13 +163,13 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     const more = quantized && quantizedArguments(s, quantized, !isGemv)
     const common = {
       holes: { ...holes, ...more?.holes },
-      reads: [g.lhs.access.buffer, weights, bias, ...(aux === write ? [] : [aux.buffer]), ...(more?.reads ?? [])],
+      reads: [g.lhs.access.buffer, weights, bias, ...auxReads(aux), ...(more?.reads ?? [])],
       writes: [write.buffer, ...(more?.writes ?? [])],
       ...replacing(placement, matrix),
       nodes,
     }
     const [yBatch, yRow] = write.strides as [number, number]
-    const [uBatch, uRow] = aux.strides as [number, number]
+    const [uBatch, uRow] = (aux?.strides ?? [0, 0]) as [number, number]
     if (!isGemv) {
       s.emit({
         ...common,
@@ -171,14 +180,14 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
           { buffer: weights, offset: 0 },
           { buffer: bias, offset: biasOffset },
           address(write),
-          address(aux),
+          auxAddress(aux),
           ...[g.batches, 1, g.M, bandOf(g.lhs.row * 4, more && wideBandBytes), g.N, 1, 1, g.K],
           ...[g.lhs.batch * 4, 0, g.lhs.row * 4, 0, 0, batchWeights * 4, 0],
           ...[yBatch * 4, 0, yRow * 4, uBatch * 4, 0, uRow * 4],
           ...parameters,
           ...(more?.args ?? []),
         ],
-        ...(!more && { rows: gemmRows(g, batchWeights, write.strides, aux.strides) }),
+        ...(!more && { rows: gemmRows(g, batchWeights, write.strides, aux?.strides) }),
         macs: g.batches * g.M * g.N * g.K,
       })
       return
@@ -193,7 +202,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
           { buffer: weights, offset: n * batchWeights },
           { buffer: bias, offset: biasOffset },
           address(write, n * yBatch),
-          address(aux, n * uBatch),
+          auxAddress(aux, n * uBatch),
           ...[g.M, g.K, g.N, g.lhs.row * 4, yRow * 4, uRow * 4],
           ...parameters,
           ...(more?.args ?? []),
@@ -207,7 +216,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
 }
 
 /** What `f32_igemm_4x8` does for matrices and their rows, by the places of its arguments. */
-const gemmRows = (g: Gemm, batchWeights: number, y: readonly number[], aux: readonly number[]): TemplateRows => ({
+const gemmRows = (g: Gemm, batchWeights: number, y: readonly number[], aux?: readonly number[]): TemplateRows => ({
   loops: [
     { extent: g.batches, argument: 5 },
     { extent: g.M, argument: 7 },
@@ -217,7 +226,7 @@ const gemmRows = (g: Gemm, batchWeights: number, y: readonly number[], aux: read
     { argument: 1, strides: [batchWeights, 0], length: batchWeights },
     { argument: 2, strides: [0, 0], length: g.N },
     { argument: 3, strides: y.slice(0, 2), length: g.N },
-    { argument: 4, strides: aux.slice(0, 2), length: g.N },
+    ...(aux ? [{ argument: 4, strides: aux.slice(0, 2), length: g.N }] : []),
   ],
 })
 

@@ -7,7 +7,7 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { integerWinograd } from './integer-winograd.ts'
-import { address, replacing } from './template.ts'
+import { address, auxAddress, auxReads, replacing } from './template.ts'
 
 /** Strides of a channels-last access, in elements. */
 const place = (access: Access): { image: number; row: number; pixel: number } => ({
@@ -109,8 +109,9 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
   const steps = at.nextPixel / at.tapAcross
   const three = form.kernelHeight === 3 && form.kernelWidth === 3 && (steps === 1 || steps === 2)
   const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
-    const [y, u] = [place(p.write), place(p.aux)]
-    const [size, auxSize] = [byteSize(p.write.buffer.dtype), byteSize(p.aux.buffer.dtype)]
+    const y = place(p.write)
+    const u = p.aux ? place(p.aux) : { image: 0, row: 0, pixel: 0 }
+    const [size, auxSize] = [byteSize(p.write.buffer.dtype), p.aux ? byteSize(p.aux.buffer.dtype) : 0]
     for (let n = 0; n < form.batch; n++) {
       const scratch = s.newBuffer('i8', buffer.length * 2)
       s.emit({
@@ -124,7 +125,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
           { buffer: p.vectors, offset: 0 },
           { buffer: p.table, offset: 0 },
           address(p.write, n * y.image),
-          address(p.aux, n * u.image),
+          auxAddress(p.aux, n * u.image),
           form.outHeight,
           form.outWidth,
           form.channels,
@@ -144,7 +145,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
           { buffer: scratch, offset: 0 },
         ],
         holes: p.holes,
-        reads: [x.buffer, buffer, p.bias, p.vectors, p.table, p.aux.buffer],
+        reads: [x.buffer, buffer, p.bias, p.vectors, p.table, ...auxReads(p.aux)],
         writes: [p.write.buffer, scratch],
         ...replacing(p, node.results[0]!.type),
         macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,

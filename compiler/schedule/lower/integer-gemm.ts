@@ -5,7 +5,7 @@ import { constantBytes, inArena, memoryOf, type Access, type Buffer, type Templa
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
-import { address, bandOf, replacing } from './template.ts'
+import { address, auxAddress, auxReads, bandOf, replacing } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 interface IntegerWeights {
@@ -122,10 +122,11 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const [rows, columns, inputs] = weights.extents
   const packed = packIntegerWeights(s, weights)
   const padded = Math.ceil(outputs / blockChannels) * blockChannels
+  const stridesOf = (aux: Access | undefined) => (aux ? g.place(aux) : { image: 0, row: 0, pixel: 0 })
   const common = (p: IntegerPlacement, nodes: readonly string[], from = x) => ({
     kind: 'template' as const,
     holes: p.holes,
-    reads: [from.buffer, packed.buffer, p.bias, p.vectors, p.table, p.aux.buffer],
+    reads: [from.buffer, packed.buffer, p.bias, p.vectors, p.table, ...auxReads(p.aux)],
     writes: [p.write.buffer],
     ...replacing(p, g.type),
     nodes,
@@ -137,7 +138,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     { buffer: p.vectors, offset: 0 },
     { buffer: p.table, offset: 0 },
     address(p.write, n * g.place(p.write).image),
-    address(p.aux, n * g.place(p.aux).image),
+    auxAddress(p.aux, n * stridesOf(p.aux).image),
   ]
   const rowsOnly = (p: IntegerPlacement, nodes: readonly string[]): void =>
     s.emit({
@@ -153,7 +154,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         p.element,
         g.nextPixel,
         bytesOf(g.place(p.write), p.write).pixel,
-        bytesOf(g.place(p.aux), p.aux).pixel,
+        bytesOf(stridesOf(p.aux), p.aux).pixel,
         { flip: x.buffer.dtype },
       ],
       macs: g.width * outputs * inputs,
@@ -167,11 +168,11 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
       return
     }
     const y = bytesOf(g.place(p.write), p.write)
-    const u = bytesOf(g.place(p.aux), p.aux)
+    const u = bytesOf(stridesOf(p.aux), p.aux)
     const { element } = p
     const grouped = groups > 1
     const images = grouped ? g.images : 1
-    const from = { ...x, buffer: bufferApart(s, x.buffer, [p.write, p.aux]) }
+    const from = { ...x, buffer: bufferApart(s, x.buffer, [p.write, ...(p.aux ? [p.aux] : [])]) }
     for (let n = 0; n < images; n++) {
       const scratch = s.newBuffer('i8', scratchBytes)
       s.emit({
@@ -237,7 +238,7 @@ function bufferApart<B extends Buffer>(s: Scheduler, buffer: B, others: readonly
   return copy as B
 }
 
-function bytesOf(strides: { image: number; row: number; pixel: number }, access: Access) {
-  const size = byteSize(access.buffer.dtype)
+function bytesOf(strides: { image: number; row: number; pixel: number }, access: Access | undefined) {
+  const size = access ? byteSize(access.buffer.dtype) : 0
   return { image: strides.image * size, row: strides.row * size, pixel: strides.pixel * size }
 }

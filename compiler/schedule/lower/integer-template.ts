@@ -10,8 +10,8 @@ import { flag } from './template.ts'
 /** What a call of an integer template needs to know of its result and of what finishes its sums. */
 export interface IntegerPlacement {
   readonly write: Access
-  /** The hole's second operand, or the result again where it has none. */
-  readonly aux: Access
+  /** The hole's second operand, if it has one. */
+  readonly aux: Access | undefined
   /** Bytes from one channel to the next in `aux`. */
   readonly element: number
   readonly bias: Buffer
@@ -65,8 +65,8 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
     }
     const { vectors, vectorBytes } = vectorBuffer(s, site, epilogue)
     const bias = biasBuffer(s, site, epilogue)
-    const aux = epilogue.aux ?? write
-    const element = isPerPixel(aux) ? 0 : byteSize(aux.buffer.dtype)
+    const { aux } = epilogue
+    const element = !aux || isPerPixel(aux) ? 0 : byteSize(aux.buffer.dtype)
     site.call({ write, aux, element, bias, vectors, vectorBytes, table: tableBuffer(s, epilogue), holes }, nodes)
   }
   return { type, emit }

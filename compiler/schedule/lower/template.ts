@@ -16,8 +16,8 @@ import type { Scheduler } from '../scheduler.ts'
 /** What a template call needs to know of where its result goes. Strides are in elements over the result's axes. */
 export interface Placement {
   readonly write: Access
-  /** The epilogue's second operand, or the result again where it has none. */
-  readonly aux: Access
+  /** The epilogue's second operand, if it has one. */
+  readonly aux: Access | undefined
   readonly bias: Buffer
   /** Element of `bias` where the first channel's stands. */
   readonly biasOffset: number
@@ -44,12 +44,17 @@ export const address = (access: Access, offset = 0): TemplateArgument => ({
   offset: access.offset + offset,
 })
 
+/** The address of the epilogue's second operand; where it has none, nothing is read there. */
+export const auxAddress = (aux: Access | undefined, offset = 0): TemplateArgument => (aux ? address(aux, offset) : 0)
+
+export const auxReads = (aux: Access | undefined): Buffer[] => (aux ? [aux.buffer] : [])
+
 /** Says of a template that loads `aux` right before it stores an element, once for each, whether that may stand in its place. */
 export const replacing = (
   { write, aux }: Pick<Placement, 'write' | 'aux'>,
   { shape }: TensorType,
 ): Pick<TemplateKernel, 'replaces'> => {
-  const same = aux.offset === write.offset && shape.every((d, i) => d === 1 || aux.strides[i] === write.strides[i])
+  const same = aux?.offset === write.offset && shape.every((d, i) => d === 1 || aux.strides[i] === write.strides[i])
   return same && aux.buffer !== write.buffer ? { replaces: aux.buffer } : {}
 }
 
@@ -82,7 +87,7 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
       if (epilogue && bias) {
         const { hole, aux, parameters } = epilogue
         const holes = { epilogue: hole, ragged: flag((channels / groups) % block !== 0) }
-        site.call({ write, aux: aux ?? write, ...bias, holes, parameters }, nodes)
+        site.call({ write, aux, ...bias, holes, parameters }, nodes)
         return
       }
       const temporary = writable(write) ? write : s.allocate(type)

@@ -3,7 +3,7 @@ import type { ConvolutionForm } from '../convolution-form.ts'
 import { prefersWinograd } from '../kernel-choice.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { address, replacing, type Placement } from './template.ts'
+import { address, auxAddress, auxReads, replacing, type Placement } from './template.ts'
 
 /** The template's distance between planes beyond their contents, in floats. */
 const gap = 16
@@ -75,14 +75,14 @@ export function winograd(
         { buffer: operands.weights, offset: 0 },
         { buffer: bias, offset: biasOffset },
         address(write, (n * strides.y.image) / 4),
-        address(aux, (n * strides.aux.image) / 4),
+        auxAddress(aux, (n * strides.aux.image) / 4),
         ...[u, v, m].map((buffer) => ({ buffer, offset: 0 })),
         ...[rows, columns, band, channels, outputs, blockStride * 4],
         ...[strides.x.row, strides.x.pixel, strides.y.row, strides.y.pixel, strides.aux.row, strides.aux.pixel],
         ...parameters,
       ],
       holes,
-      reads: [operands.x.buffer, operands.weights, bias, aux.buffer],
+      reads: [operands.x.buffer, operands.weights, bias, ...auxReads(aux)],
       writes: [write.buffer, u, v, m],
       ...replacing(placement, node.results[0]!.type),
       macs: form.outHeight * form.outWidth * channels * outputs * 9,

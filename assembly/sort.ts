@@ -1,3 +1,5 @@
+import { In, Out, Scratch } from './roles'
+
 /**
  * Stable merge sort of every row along one axis of [outer][length][inner], as sorted values and the i32 index each came
  * from. NaN counts as largest. `scratch` holds 2 × length indices.
@@ -53,42 +55,42 @@ function sortRows<T>(
   }
 }
 
-export function f32_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function f32_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<f32>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function f64_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function f64_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<f64>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function i32_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function i32_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<i32>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function i64_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function i64_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<i64>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function u8_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function u8_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<u8>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function i8_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function i8_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<i8>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function i16_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function i16_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<i16>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function u16_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function u16_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<u16>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function u32_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function u32_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<u32>(x, values, indices, scratch, outer, length, inner, descending)
 }
 
-export function u64_sort(x: usize, values: usize, indices: usize, scratch: usize, outer: i32, length: i32, inner: i32, descending: i32): void {
+export function u64_sort(x: In, values: Out, indices: Out, scratch: Scratch, outer: i32, length: i32, inner: i32, descending: i32): void {
   sortRows<u64>(x, values, indices, scratch, outer, length, inner, descending)
 }

@@ -1,8 +1,9 @@
 // Compiles assembly/ for each target, splits the result into one small module per exported template, and writes
-// compiler/schedule/templates.generated.ts (names and signatures) and compiler/wasm/templates.generated.ts (the bytes).
+// compiler/schedule/templates.generated.ts (names, parameters and their roles) and compiler/wasm/templates.generated.ts (the bytes).
 import asc from 'assemblyscript/asc'
 import binaryen from 'binaryen'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import ts from 'typescript'
 
 const targets = ['simd', 'relaxed-simd']
 
@@ -41,6 +42,72 @@ binaryen.setOneCallerInlineMaxSize(limit)
 binaryen.setAllowInliningFunctionsWithLoops(true)
 binaryen.setOptimizeLevel(3)
 
+/** Types of assembly/roles.ts as the compiler knows them. */
+const roles = new Map([
+  ['In', 'in'],
+  ['Out', 'out'],
+  ['InOut', 'inout'],
+  ['Scratch', 'scratch'],
+  ['Aux', 'aux'],
+  ['Flip', 'flip'],
+])
+
+/**
+ * `@rows COUNT: ADDRESS STRIDE, …` in a template's comment: `COUNT` iterations that are apart from one another, between which
+ * each address moves by the bytes of its stride; what is not named stays. Outermost first.
+ */
+function rowsOf(text) {
+  return [...text.matchAll(/@rows (\w+): ([\w ,]+)/g)].map(([, count, moves]) => ({
+    count,
+    strides: Object.fromEntries(moves.split(',').map((move) => move.trim().split(' '))),
+  }))
+}
+
+/** Names and roles of the parameters of all exported functions, by the sources. */
+async function signatures() {
+  const found = new Map()
+  for (const name of await readdir('assembly', { recursive: true })) {
+    if (!name.endsWith('.ts')) continue
+    const source = ts.createSourceFile(name, await readFile(`assembly/${name}`, 'utf8'), ts.ScriptTarget.Latest, true)
+    source.forEachChild((node) => {
+      if (!ts.isFunctionDeclaration(node) || !(ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Export)) return
+      const parameters = node.parameters.map((p) => ({ name: p.name.text, type: p.type.getText(source) }))
+      const rows = rowsOf(
+        ts
+          .getJSDocCommentsAndTags(node)
+          .map((comment) => comment.getFullText())
+          .join('\n'),
+      )
+      found.set(node.name.text, { parameters, rows })
+    })
+  }
+  return found
+}
+const sources = await signatures()
+
+/** The template's parameters in order: for addresses their roles, for all others their types. */
+function parametersOf(template, types) {
+  const { parameters } = sources.get(template)
+  return Object.fromEntries(
+    parameters.map(({ name, type }, i) => {
+      if (type === 'usize')
+        throw new Error(`template ${template}: ${name} is an address without a role (assembly/roles.ts)`)
+      return [name, roles.get(type) ?? types[i]]
+    }),
+  )
+}
+
+/** Loops over rows, whose names must be the parameters'. */
+function checkedRows(template, params) {
+  const { rows } = sources.get(template)
+  for (const { count, strides } of rows) {
+    const names = [count, ...Object.entries(strides).flat()]
+    const unknown = names.find((name) => !(name in params))
+    if (unknown) throw new Error(`template ${template}: @rows names ${unknown}, which is no parameter`)
+  }
+  return rows.length > 0 ? { rows } : {}
+}
+
 const bases = (functions, module) => functions.filter((f) => f.module === module).map((f) => f.base)
 
 /** The module reduced to one exported function; checks that it needs nothing else. */
@@ -59,8 +126,10 @@ function extract(wasm, name) {
       .filter((f) => f.module !== 'hole' && f.module !== 'template')
       .map((f) => `imports ${f.module}.${f.base}`)[0]
   if (complaint) throw new Error(`template ${name} ${complaint}`)
+  const params = parametersOf(name, types(main.params))
   const info = {
-    params: types(main.params),
+    params,
+    ...checkedRows(name, params),
     results: types(main.results),
     holes: bases(imported, 'hole'),
     calls: bases(imported, 'template'),

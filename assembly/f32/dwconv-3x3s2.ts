@@ -1,5 +1,6 @@
 import { madd } from '../madd'
 import { storeLanes } from './store'
+import { Aux, In, Out } from '../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
@@ -10,11 +11,11 @@ declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128
  * row, and the column that two pixels share is loaded once. Operands are the same.
  */
 export function f32_dwconv_3x3s2(
-  x: usize,
-  w: usize,
-  b: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
   OH: i32,
   OW: i32,
   C: i32,

@@ -1,3 +1,5 @@
+import { In, Out } from '../roles'
+
 /** Whether weights are integers of 4 bits rather than bytes: a constant of the site. */
 // @ts-ignore: decorator
 @external('hole', 'packed')
@@ -65,7 +67,7 @@ function highHalves(v: v128): v128 {
 }
 
 /** All of `w`, packed as for `f32_qcw_igemm_4x8`: `blocks` blocks of `rows` rows as floats [block][row][8]. `to` has whole pairs of rows. */
-export function f32_qcw_expand(w: usize, scales: usize, to: usize, blocks: i32, rows: i32): void {
+export function f32_qcw_expand(w: In, scales: In, to: Out, blocks: i32, rows: i32): void {
   for (; blocks > 0; blocks--) {
     expand(to, w, rows, v128.load(scales), v128.load(scales, 16))
     w += expandedFrom(rows)

@@ -2,6 +2,7 @@ import { packed } from './expand'
 import { madd } from '../madd'
 import { ragged } from '../ragged'
 import { storeLanes } from './store'
+import { Aux, In, Out } from '../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
@@ -20,11 +21,11 @@ declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128
  * shift for four weights, half of what it takes to widen bytes. Inputs beyond 2⁹⁶ overflow.
  */
 export function f32_qcw_gemv_1x16(
-  x: usize,
-  w: usize,
-  b: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
   M: i32,
   K: i32,
   N: i32,
@@ -33,7 +34,7 @@ export function f32_qcw_gemv_1x16(
   auxrow: i32,
   f0: f32,
   f1: f32,
-  scales: usize,
+  scales: In,
 ): void {
   const p0 = f32x4.splat(f0)
   const p1 = f32x4.splat(f1)

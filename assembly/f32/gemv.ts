@@ -1,5 +1,6 @@
 import { madd } from '../madd'
 import { storeLanes } from './store'
+import { Aux, In, Out } from '../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
@@ -13,11 +14,11 @@ declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128
  * would run out of registers.
  */
 export function f32_gemv_1x32(
-  x: usize,
-  w: usize,
-  b: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
   M: i32,
   K: i32,
   N: i32,

@@ -3,6 +3,7 @@ import { next } from '../pixels'
 import { ragged } from '../ragged'
 import { expand, expandedFrom } from './expand'
 import { storeLanes } from './store'
+import { Aux, In, Out, Scratch } from '../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
@@ -19,13 +20,16 @@ declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128
  * y, aux  output and a second operand for the epilogue, each with strides of its own
  * `band` pixels, a multiple of 4, are done for all channels before the next.
  * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
+ *
+ * @rows groups: x xg, w wg, b bg, y yg, aux auxg
+ * @rows OW: x step, y ypix, aux auxpix
  */
 export function f32_igemm_4x8(
-  x: usize,
-  w: usize,
-  b: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
   groups: i32,
   OH: i32,
   OW: i32,
@@ -69,11 +73,11 @@ export function f32_igemm_4x8(
  * ends with a whole pair. Each block is expanded to floats once for each band, in `scratch`, which has room for it.
  */
 export function f32_qcw_igemm_4x8(
-  x: usize,
-  w: usize,
-  b: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
   groups: i32,
   OH: i32,
   OW: i32,
@@ -97,8 +101,8 @@ export function f32_qcw_igemm_4x8(
   auxpix: i32,
   f0: f32,
   f1: f32,
-  scales: usize,
-  scratch: usize,
+  scales: In,
+  scratch: Scratch,
 ): void {
   for (; groups > 0; groups--) {
     group(

@@ -1,4 +1,5 @@
 import { gap, mplane, TILES } from '../winograd'
+import { Aux, In, Out, Scratch } from '../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
@@ -31,14 +32,14 @@ declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize
  * TH, TW  tiles of two by two pixels
  */
 export function f32_winograd_3x3(
-  x: usize,
-  w: usize,
-  b: usize,
-  y: usize,
-  aux: usize,
-  u: usize,
-  v: usize,
-  m: usize,
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
+  u: Scratch,
+  v: Scratch,
+  m: Scratch,
   TH: i32,
   TW: i32,
   band: i32,

@@ -1,5 +1,6 @@
 import { firstFour, lastFour } from './columns'
 import { finish, wide } from './store'
+import { Aux, Flip, In, Out, Scratch } from '../roles'
 
 /**
  * The same as `u8_dwconv_i16` for kernels of 3×3, by the relaxed dot product of four bytes: three rows of a column and a
@@ -7,13 +8,13 @@ import { finish, wide } from './store'
  * `scratch` is for `u8_dwconv_i16`; for `flip` see `u8_igemm_dot_6x8`.
  */
 export function u8_dwconv_dot_3x3(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   OH: i32,
   OW: i32,
   C: i32,
@@ -29,8 +30,8 @@ export function u8_dwconv_dot_3x3(
   ypix: i32,
   auxrow: i32,
   auxpix: i32,
-  flip: i32,
-  scratch: usize,
+  flip: Flip,
+  scratch: Scratch,
 ): void {
   const size = wide() ? 2 : 0
   const mask = i32x4.splat(flip)

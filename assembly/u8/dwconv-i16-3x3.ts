@@ -2,19 +2,20 @@ import { interleave } from './columns'
 import { expandRows } from './expand-rows'
 import { extend } from './extend'
 import { finishFour, wide } from './store'
+import { Aux, Flip, In, Out, Scratch } from '../roles'
 
 /**
  * The same as `u8_dwconv_i16` for kernels of 3×3. Columns are `xcol` apart and pixels one or two columns; each column is read
  * once for all pixels it is under.
  */
 export function u8_dwconv_i16_3x3(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   OH: i32,
   OW: i32,
   C: i32,
@@ -30,8 +31,8 @@ export function u8_dwconv_i16_3x3(
   ypix: i32,
   auxrow: i32,
   auxpix: i32,
-  flip: i32,
-  scratch: usize,
+  flip: Flip,
+  scratch: Scratch,
 ): void {
   const size = wide() ? 2 : 0
   expandRows(scratch, w, ((C + 7) >> 3) * 96)

@@ -2,6 +2,7 @@ import { interleave } from './columns'
 import { expandRows } from './expand-rows'
 import { extend, extendHigh } from './extend'
 import { finish, wide } from './store'
+import { Aux, Flip, In, Out, Scratch } from '../roles'
 
 /**
  * Depthwise convolution of 8-bit activations with i8 weights, any kernel size, 8 channels at a time, by the dot product of
@@ -13,13 +14,13 @@ import { finish, wide } from './store'
  * scratch room for all weights as i16
  */
 export function u8_dwconv_i16(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   OH: i32,
   OW: i32,
   C: i32,
@@ -35,8 +36,8 @@ export function u8_dwconv_i16(
   ypix: i32,
   auxrow: i32,
   auxpix: i32,
-  flip: i32,
-  scratch: usize,
+  flip: Flip,
+  scratch: Scratch,
 ): void {
   const size = wide() ? 2 : 0
   const bands = (KH + 3) >> 2

@@ -1,5 +1,7 @@
+import { InOut } from '../roles'
+
 /** Flips the bits of `mask`, alike in all bytes, in `count` bytes from p on. */
-export function u8_flip(p: usize, count: i32, mask: i32): void {
+export function u8_flip(p: InOut, count: i32, mask: i32): void {
   const masks = i32x4.splat(mask)
   const end = p + count
   while (p + 16 <= end) {

@@ -1,12 +1,13 @@
 import { load8 } from './extend'
+import { In, Out } from '../roles'
 
 /**
  * The taps of `count` pixels as i16 for `u8_igemm_i16_4x8`, whose arguments these are: `row` bytes for each pixel, runs rounded
  * up to even numbers. `across` pixels stand before the first one in its row.
  */
 export function u8_gather_taps(
-  x: usize,
-  to: usize,
+  x: In,
+  to: Out,
   row: i32,
   count: i32,
   across: i32,

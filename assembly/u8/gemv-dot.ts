@@ -1,4 +1,5 @@
 import { finish, wide } from './store'
+import { Aux, Flip, In, Out } from '../roles'
 
 /**
  * Product of a few rows of 8-bit activations with i8 weights, one row × 32 columns, by the relaxed dot product of four
@@ -8,13 +9,13 @@ import { finish, wide } from './store'
  * w          packed [N / 8][K / 4][8][4], as for `u8_igemm_dot_6x8`, as b, c, table, vectors, element and flip are
  */
 export function u8_gemv_dot_1x32(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   M: i32,
   K: i32,
   N: i32,
@@ -23,7 +24,7 @@ export function u8_gemv_dot_1x32(
   xrow: i32,
   yrow: i32,
   auxrow: i32,
-  flip: i32,
+  flip: Flip,
 ): void {
   const mask = i32x4.splat(flip)
   const start = (flip >>> 26) & 32

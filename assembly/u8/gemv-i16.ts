@@ -1,16 +1,17 @@
 import { extend } from './extend'
 import { pairs } from './pairs'
 import { finish, wide } from './store'
+import { Aux, Flip, In, Out } from '../roles'
 
 /** The same as `u8_gemv_dot_1x32`, one row × 16 columns, by the dot product of two i16; `flip` is not looked at. */
 export function u8_gemv_i16_1x16(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   M: i32,
   K: i32,
   N: i32,
@@ -19,7 +20,7 @@ export function u8_gemv_i16_1x16(
   xrow: i32,
   yrow: i32,
   auxrow: i32,
-  flip: i32,
+  flip: Flip,
 ): void {
   const size = wide() ? 2 : 0
   const block = ((K + 3) >> 2) << 5

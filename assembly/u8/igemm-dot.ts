@@ -1,5 +1,6 @@
 import { next } from '../pixels'
 import { finish, wide } from './store'
+import { Aux, Flip, In, Out, Scratch } from '../roles'
 
 // @ts-ignore: decorator
 @external('template', 'u8_flip')
@@ -24,13 +25,13 @@ declare function flipBytes(p: usize, count: i32, mask: i32): void
  * Pixels are taken six at a time across the ends of rows; what hangs over repeats the last pixel.
  */
 export function u8_igemm_dot_6x8(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   groups: i32,
   OH: i32,
   OW: i32,
@@ -55,8 +56,8 @@ export function u8_igemm_dot_6x8(
   auxg: i32,
   auxrow: i32,
   auxpix: i32,
-  flip: i32,
-  scratch: usize,
+  flip: Flip,
+  scratch: Scratch,
   strip: i32,
 ): void {
   const flipped = x

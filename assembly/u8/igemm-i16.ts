@@ -1,4 +1,5 @@
 import { finish, wide } from './store'
+import { Aux, Flip, In, Out, Scratch } from '../roles'
 
 // @ts-ignore: decorator
 @external('template', 'u8_gather_taps')
@@ -31,13 +32,13 @@ declare function pairWeights(from: usize, to: usize, taps: i32, run: i32): void
  *         run of a pixel is rounded up to a multiple of 8
  */
 export function u8_igemm_i16_4x8(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   groups: i32,
   OH: i32,
   OW: i32,
@@ -62,8 +63,8 @@ export function u8_igemm_i16_4x8(
   auxg: i32,
   auxrow: i32,
   auxpix: i32,
-  flip: i32,
-  scratch: usize,
+  flip: Flip,
+  scratch: Scratch,
   strip: i32,
 ): void {
   const size = wide() ? 2 : 0

@@ -1,5 +1,7 @@
+import { In, Out } from '../roles'
+
 /** Eight channels' weights [taps][run / 4][8][4] as i16 [taps][run / 2][8][2]: a vector has pairs for each of four channels. */
-export function i8_pair_weights(from: usize, to: usize, taps: i32, run: i32): void {
+export function i8_pair_weights(from: In, to: Out, taps: i32, run: i32): void {
   for (; taps > 0; taps--) {
     for (let left = run; left > 0; left -= 4) {
       const v = v128.load(from)

@@ -1,5 +1,6 @@
 import { gap, mplane, TILES } from '../winograd'
 import { finishFour, wide } from './store'
+import { Aux, Flip, In, Out, Scratch } from '../roles'
 
 // @ts-ignore: decorator
 @external('template', 'u8_winograd_input')
@@ -25,13 +26,13 @@ declare function multiply(v: usize, u: usize, m: usize, C: i32, vplane: i32, upl
  *         the latter two is `gap` longer than its contents. What hangs over is multiplied, too, and not looked at.
  */
 export function u8_winograd_i16_3x3(
-  x: usize,
-  w: usize,
-  b: usize,
-  c: usize,
-  table: usize,
-  y: usize,
-  aux: usize,
+  x: In,
+  w: In,
+  b: In,
+  c: In,
+  table: In,
+  y: Out,
+  aux: Aux,
   groups: i32,
   OH: i32,
   OW: i32,
@@ -56,8 +57,8 @@ export function u8_winograd_i16_3x3(
   auxg: i32,
   auxrow: i32,
   auxpix: i32,
-  flip: i32,
-  scratch: usize,
+  flip: Flip,
+  scratch: Scratch,
   strip: i32,
 ): void {
   const size = wide() ? 2 : 0

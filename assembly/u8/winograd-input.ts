@@ -1,10 +1,11 @@
 import { load8 } from './extend'
+import { In, Out } from '../roles'
 
 /**
  * Bᵀ d B of TH rows of TW tiles of `u8_winograd_i16_3x3`: 16 planes [TH · TW][C] of i16, `plane` bytes apart. Tiles begin two
  * pixels apart and two rows, of `xpix` and `xrow` bytes. C is a multiple of 8.
  */
-export function u8_winograd_input(x: usize, v: usize, TH: i32, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void {
+export function u8_winograd_input(x: In, v: Out, TH: i32, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void {
   for (; TH > 0; TH--) {
     let r = x
     for (let left = TW; left > 0; left--) {

@@ -1,10 +1,11 @@
+import { In, Out } from '../roles'
 import { mplane } from '../winograd'
 
 /**
  * Products of four tiles of 16 planes [C], `vplane` bytes apart, and eight channels' weights of 16 planes [C / 2][8][2],
  * `uplane` apart: 16 planes [4][8] of i32 at `m`.
  */
-export function i16_winograd_multiply(v: usize, u: usize, m: usize, C: i32, vplane: i32, uplane: i32): void {
+export function i16_winograd_multiply(v: In, u: In, m: Out, C: i32, vplane: i32, uplane: i32): void {
   const row = C << 1
   for (let plane = 16; plane > 0; plane--) {
     let a0 = v

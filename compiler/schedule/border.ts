@@ -4,6 +4,7 @@ import { nodesOf, type Graph, type Value } from '../core/graph.ts'
 import type { ConvolutionAttrs } from '../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
 import { sameType } from '../core/tensor.ts'
+import { call } from './call.ts'
 import { channelsLastForm } from './convolution-form.ts'
 import { phasesOf, type Phase } from './phases.ts'
 import type { Access, Kernel } from './program.ts'
@@ -104,24 +105,21 @@ export function fillBorder(interior: Access, shape: Shape, full: Shape, value: n
   const rows = rank === 4 ? shape[1]! : 1
   const gap = around[rank - 2]! * channels
   const last = interior.offset + (rank === 4 ? (rows - 1) * strides[1]! : 0) + row
-  return Array.from({ length: shape[0]! }, (_, n) => ({
-    kind: 'template',
-    template: 'fill_border',
-    args: [
-      { buffer, offset: n * image },
-      value & 255,
-      interior.offset * bytes,
-      row * bytes,
-      gap * bytes,
-      rows,
-      (image - last - gap) * bytes,
-    ],
-    holes: {},
-    reads: [],
-    writes: [buffer],
-    macs: 0,
-    nodes: [],
-  }))
+  return Array.from({ length: shape[0]! }, (_, n) =>
+    call(
+      'fill_border',
+      {
+        p: { buffer, offset: n * image },
+        value: value & 255,
+        first: interior.offset * bytes,
+        row: row * bytes,
+        gap: gap * bytes,
+        rows,
+        tail: (image - last - gap) * bytes,
+      },
+      { nodes: [] },
+    ),
+  )
 }
 
 export const fillKernel = (write: Access, extents: Shape, value: Scalar): Kernel => ({

@@ -7,6 +7,12 @@ import type { Access, Post } from './program.ts'
  */
 export const epilogueArguments = { acc: 0, aux: 1, p0: 2, p1: 3 } as const
 
+/** Numbers that go into a template for the parameters of its epilogue, p0 and p1, in all lanes. */
+export interface EpilogueParameters {
+  readonly f0: number
+  readonly f1: number
+}
+
 /** A post expression cut to what a template's epilogue can do. */
 export interface Epilogue {
   /** Over `epilogueArguments`. */
@@ -15,7 +21,7 @@ export interface Epilogue {
   readonly bias: Access | undefined
   readonly aux: Access | undefined
   /** Where the hole uses them, neither zero nor NaN: max and min with them are simpler. */
-  readonly parameters: readonly [number, number]
+  readonly parameters: EpilogueParameters
 }
 
 const isUnitStride = (a: Access, axis: number, extent: number): boolean =>
@@ -65,7 +71,7 @@ export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
   ].slice(0, 2)
   const renumbered = substitute(expr, (i) => arg(i === 0 ? epilogueArguments.acc : epilogueArguments.aux, 'f32'))
   const hole = withParameters(renumbered, constants)
-  return { hole, bias: bias?.bias, aux, parameters: [constants[0] ?? 0, constants[1] ?? 0] }
+  return { hole, bias: bias?.bias, aux, parameters: { f0: constants[0] ?? 0, f1: constants[1] ?? 0 } }
 }
 
 /** Constants that become parameters, so that sites that differ only in them share code. */

@@ -8,7 +8,7 @@ import { countUsers } from './users.ts'
 function mayReplace(kernel: LeafKernel, buffer: Buffer): boolean {
   if (kernel.kind === 'nest') return isElementwise(kernel, buffer)
   if (kernel.kind !== 'template' || kernel.replaces !== buffer) return false
-  return kernel.reads.filter((b) => b === buffer).length === 1
+  return readsOf(kernel).filter((b) => b === buffer).length === 1
 }
 
 const isFill = (kernel: Kernel): kernel is TemplateKernel =>
@@ -16,7 +16,7 @@ const isFill = (kernel: Kernel): kernel is TemplateKernel =>
 
 /** Whether two fills do the same to the borders of their buffers. */
 const sameFill = (a: TemplateKernel, b: TemplateKernel): boolean =>
-  JSON.stringify(renameBuffers(a, () => b.writes[0]!)) === JSON.stringify(b)
+  JSON.stringify(renameBuffers(a, () => writesOf(b)[0]!)) === JSON.stringify(b)
 
 /** Memory that is more than one buffer to the kernels: places in it move with loops. */
 function windowedMemory(kernels: readonly Kernel[]): Set<Buffer> {

@@ -2,7 +2,7 @@ import type { DType } from '../core/dtype.ts'
 import type { Expr } from '../core/expr.ts'
 import type { ReduceKind } from '../core/ops/reduce.ts'
 import { unboundedTrips } from '../core/ops/while.ts'
-import type { TemplateName } from './templates.generated.ts'
+import { templates, type TemplateName } from './templates.generated.ts'
 
 /**
  * What a buffer's memory is. Constants keep the bytes that the module is loaded with, and equal ones share them. Pinned
@@ -125,14 +125,14 @@ export type TemplateArgument = number | TemplateAddress | TemplateFlip
 
 /** Loops of a template whose iterations are apart, so that a call may do a few of them: matrices, and rows of a matrix. */
 export interface TemplateRows {
-  /** Outermost first; the argument at place `argument` holds the product of the extents that name it. */
-  readonly loops: readonly { readonly extent: number; readonly argument: number }[]
+  /** Outermost first; the argument `argument` holds the product of the extents that name it. */
+  readonly loops: readonly { readonly extent: number; readonly argument: string }[]
   /** How the arguments that are addresses move: a stride for each loop, and how many elements one iteration may reach. */
   readonly walks: readonly TemplateWalk[]
 }
 
 export interface TemplateWalk {
-  readonly argument: number
+  readonly argument: string
   readonly strides: readonly number[]
   readonly length: number
 }
@@ -142,12 +142,10 @@ export interface TemplateKernel {
   readonly template: TemplateName
   /** Takes its place where the relaxed dot product is exact; the arguments are the same. */
   readonly dot?: TemplateName
-  readonly args: readonly TemplateArgument[]
+  /** By parameter, in the order of the template's. */
+  readonly args: Readonly<Record<string, TemplateArgument>>
   /** Expressions that fill the template's holes, by hole. */
   readonly holes: Readonly<Record<string, Expr>>
-  readonly reads: readonly Buffer[]
-  /** What is computed comes first. */
-  readonly writes: readonly Buffer[]
   /** A buffer that is read so that the result may stand there: each element once, before the one at its place is written. */
   readonly replaces?: Buffer
   /** Where its rows can be done in parts. Every buffer it knows is then one of the walks'. */
@@ -219,12 +217,20 @@ export const innerKernels = (kernel: Kernel): readonly Kernel[] =>
 export const usesDot = (kernels: readonly Kernel[]): boolean =>
   kernels.some((k) => (k.kind === 'template' ? k.dot !== undefined : usesDot(innerKernels(k))))
 
+/** Buffers that a template knows by parameters of these roles. */
+function buffersAs({ template, args }: TemplateKernel, roles: readonly string[]): Buffer[] {
+  const parameters: Readonly<Record<string, string>> = templates[template].params
+  return Object.entries(args).flatMap(([name, a]) =>
+    typeof a === 'object' && 'buffer' in a && roles.includes(parameters[name]!) ? [a.buffer] : [],
+  )
+}
+
 /** Buffers that a kernel reads; a write that combines reads as well. */
 export function readsOf(kernel: Kernel): Buffer[] {
   if (kernel.kind === 'loop') return [...(kernel.condition ? [kernel.condition] : []), ...kernel.body.flatMap(readsOf)]
   if (kernel.kind === 'branch') return [kernel.condition.buffer, ...innerKernels(kernel).flatMap(readsOf)]
   if (kernel.kind === 'rows') return kernel.nests.flatMap(readsOf)
-  if (kernel.kind === 'template') return [...kernel.reads]
+  if (kernel.kind === 'template') return buffersAs(kernel, ['in', 'inout', 'aux'])
   if (kernel.kind === 'scan') return accessBuffers(kernel.read)
   const { reads, post, write, accumulate } = kernel
   const indices = (write.indirect ?? []).map((i) => i.index.buffer)
@@ -232,9 +238,10 @@ export function readsOf(kernel: Kernel): Buffer[] {
   return [...reads.flatMap(accessBuffers), ...post.reads.flatMap(accessBuffers), ...indices, ...old]
 }
 
+/** What a kernel writes, its result first. */
 export function writesOf(kernel: Kernel): readonly Buffer[] {
   if (kernel.kind === 'rows') return kernel.nests.flatMap(writesOf)
-  if (kernel.kind === 'template') return kernel.writes
+  if (kernel.kind === 'template') return [...buffersAs(kernel, ['out', 'inout']), ...buffersAs(kernel, ['scratch'])]
   if (kernel.kind === 'nest' || kernel.kind === 'scan') return [kernel.write.buffer]
   const own = kernel.kind === 'loop' ? [kernel.index, kernel.count].filter((b) => b !== undefined) : []
   return [...own, ...innerKernels(kernel).flatMap(writesOf)]

@@ -24,9 +24,12 @@ export function renameBuffers(kernel: Kernel, to: (buffer: Buffer) => Buffer): K
     case 'template':
       return {
         ...kernel,
-        args: kernel.args.map((a) => (typeof a === 'object' && 'buffer' in a ? address(a) : a)),
-        reads: kernel.reads.map(to),
-        writes: kernel.writes.map(to),
+        args: Object.fromEntries(
+          Object.entries(kernel.args).map(([name, a]) => [
+            name,
+            typeof a === 'object' && 'buffer' in a ? address(a) : a,
+          ]),
+        ),
         ...(kernel.replaces && { replaces: to(kernel.replaces) }),
       }
     case 'loop': {

@@ -62,7 +62,7 @@ const shrunkBytes = ({ blocks }: Blocked): number =>
 const operandBytes = ({ arrangement: { kernels, depth }, shrunk }: Part): number =>
   kernels
     .filter(templateByRows)
-    .flatMap((k) => walks(k).filter(({ access: { buffer } }) => !shrunk.has(buffer) && !k.writes.includes(buffer)))
+    .flatMap((k) => walks(k).filter(({ access: { buffer } }) => !shrunk.has(buffer) && !writesOf(k).includes(buffer)))
     .reduce((sum, { access, extents }) => {
       const [low, high] = rowFootprint(access, extents, depth)
       return sum + (high - low + 1) * byteSize(access.buffer.dtype)

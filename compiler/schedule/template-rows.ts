@@ -1,12 +1,4 @@
-import type {
-  Access,
-  Buffer,
-  TemplateAddress,
-  TemplateArgument,
-  TemplateKernel,
-  TemplateRows,
-  TemplateWalk,
-} from './program.ts'
+import type { Access, TemplateAddress, TemplateKernel, TemplateRows, TemplateWalk } from './program.ts'
 import { splitLoops, type Walk } from './split-rows.ts'
 
 /** A template whose rows can be done in parts. */
@@ -16,24 +8,25 @@ export const hasRows = (kernel: TemplateKernel): kernel is RowsTemplate => kerne
 
 export const templateExtents = ({ rows }: RowsTemplate): number[] => rows.loops.map((l) => l.extent)
 
-const addressAt = (args: readonly TemplateArgument[], i: number): TemplateAddress => args[i] as TemplateAddress
+type Arguments = TemplateKernel['args']
+
+const addressAt = (args: Arguments, name: string): TemplateAddress => args[name] as TemplateAddress
 
 const accessOf = ({ args }: TemplateKernel, { argument, strides }: TemplateWalk): Access => ({
   ...addressAt(args, argument),
   strides: [...strides, 1],
 })
 
-function placeArguments(kernel: RowsTemplate, place: (access: Access) => Access): TemplateArgument[] {
-  const args = [...kernel.args]
-  for (const walk of kernel.rows.walks) {
+function placeArguments(kernel: RowsTemplate, place: (access: Access) => Access): Arguments {
+  const placed = kernel.rows.walks.map((walk) => {
     const { buffer, offset } = place(accessOf(kernel, walk))
-    args[walk.argument] = { buffer, offset }
-  }
-  return args
+    return [walk.argument, { buffer, offset }] as const
+  })
+  return { ...kernel.args, ...Object.fromEntries(placed) }
 }
 
-/** What stands at place `argument` for these loops. */
-const extentsOf = (loops: TemplateRows['loops'], argument: number): number =>
+/** What the argument `argument` holds for these loops. */
+const extentsOf = (loops: TemplateRows['loops'], argument: string): number =>
   loops.reduce((count, l) => (l.argument === argument ? count * l.extent : count), 1)
 
 /** What the template reads and writes, with the loops over rows and what one iteration reaches. */
@@ -68,7 +61,7 @@ export function limitTemplate(
   const args = placeArguments(kernel, place)
   return {
     ...kernel,
-    args: args.with(limited.argument, extentsOf(loops.with(loop, limited), limited.argument)),
+    args: { ...args, [limited.argument]: extentsOf(loops.with(loop, limited), limited.argument) },
     rows: { loops: loops.with(loop, limited), walks },
     macs: (kernel.macs / loops[loop]!.extent) * extent,
   }
@@ -78,17 +71,14 @@ export function limitTemplate(
 export function templateBlock(kernel: RowsTemplate, depth: number, place: (access: Access) => Access): TemplateKernel {
   const { loops, walks } = kernel.rows
   const kept = loops.slice(depth)
-  const args = placeArguments(kernel, place)
-  for (const { argument } of loops) args[argument] = extentsOf(kept, argument)
+  const counts = loops.map(({ argument }) => [argument, extentsOf(kept, argument)] as const)
+  const args = { ...placeArguments(kernel, place), ...Object.fromEntries(counts) }
   const places = new Map(walks.map(({ argument: i }) => [addressAt(kernel.args, i).buffer, addressAt(args, i).buffer]))
-  const to = (buffer: Buffer): Buffer => places.get(buffer)!
   const { rows: _, replaces, ...call } = kernel
   return {
     ...call,
     args,
-    reads: kernel.reads.map(to),
-    writes: kernel.writes.map(to),
-    ...(replaces && { replaces: to(replaces) }),
+    ...(replaces && { replaces: places.get(replaces)! }),
     macs: kernel.macs / loops.slice(0, depth).reduce((count, l) => count * l.extent, 1),
   }
 }

@@ -132,9 +132,9 @@ export function emitModule(
 }
 
 function templateArguments(kernel: TemplateKernel, site: Site): Code[] {
-  const { params } = templates[kernel.template]
-  if (params.length !== kernel.args.length) {
-    fail('A601', `${kernel.template} takes ${params.length} arguments, not ${kernel.args.length}`)
-  }
-  return kernel.args.map((a, i) => (params[i] === 'f32' ? site.f.m.f32.const(Number(a)) : addressCode(site, a)))
+  return Object.entries(templates[kernel.template].params).map(([name, type]) => {
+    const a = kernel.args[name]
+    if (a === undefined) fail('A601', `${kernel.template} is called without ${name}`)
+    return type === 'f32' ? site.f.m.f32.const(Number(a)) : addressCode(site, a)
+  })
 }

@@ -7,7 +7,7 @@ import { softmax } from '../../compiler/onnx/shared/softmax.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
 import { schedule } from '../../compiler/schedule/lower/index.ts'
 import { planMemory } from '../../compiler/schedule/plan-memory.ts'
-import type { Kernel, Program } from '../../compiler/schedule/program.ts'
+import { writesOf, type Kernel, type Program } from '../../compiler/schedule/program.ts'
 import { Random } from '../support/random.ts'
 import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
 
@@ -21,7 +21,7 @@ async function check(inputs: Value[], outputs: Value[]): Promise<Program> {
 }
 
 /** Whether the kernel's result stands where the operand does that it was added to. */
-const isInPlace = (k: Kernel): boolean => k.kind === 'template' && k.replaces === k.writes[0]
+const isInPlace = (k: Kernel): boolean => k.kind === 'template' && k.replaces === writesOf(k)[0]
 
 /** A convolution of channels-last images that keeps their extents, or halves even ones. */
 function convolution(x: Value, outputs: number, taps: number, seed: number, stride: 1 | 2 = 1): Value {

@@ -4,28 +4,24 @@ import { accumulatorOf } from '../../core/ops/dot-general.ts'
 import type { WindowAxis } from '../../core/ops/window.ts'
 import { convolutionBorder } from '../border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../convolution-form.ts'
+import { elementCount } from '../../core/shape.ts'
+import { call, type CallOptions, type TemplateArguments } from '../call.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import { phasesOf } from '../phases.ts'
-import type { Access } from '../program.ts'
+import type { Access, TemplateKernel } from '../program.ts'
+import { emitGemv, emitIgemm } from './float-product.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
-import {
-  dequantizePacked,
-  expandWeights,
-  floatWeights,
-  packQuantized,
-  quantizedArguments,
-  quantizedWeights,
-} from './quantized-weights.ts'
+import { dequantizePacked, expandWeights, floatWeights, packQuantized, quantizedWeights } from './quantized-weights.ts'
 import {
   address,
   auxAddress,
-  auxReads,
   bandOf,
   pendingTemplate,
   replacing,
+  start,
   wideBandBytes,
   type Placement,
 } from './template.ts'
@@ -117,103 +113,92 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const quantized = stored && packQuantized(s, stored, source, isGemv)
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const groupBytes = quantized?.groupBytes ?? Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]! * 4
-  const call = (placement: Placement, nodes: readonly string[]): void => {
+  const emit = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, bias, biasOffset, holes, parameters } = placement
     const ys = strides(write)
     const us = strides(aux)
+    const replaces = replacing(placement, node.results[0]!.type)
     if (suitsWinograd(node, form)) {
       const floats = quantized ? expandWeights(s, quantized, nodes) : weights
       winograd(s, node, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
     if (isGemv) {
-      const more = quantized && quantizedArguments(s, quantized, false)
+      const [xrow, yrow, auxrow] =
+        form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]
       for (let n = 0; n < form.batch; n++) {
-        s.emit({
-          kind: 'template',
-          template: more ? 'f32_qcw_gemv_1x16' : 'f32_gemv_1x32',
-          args: [
-            address(x, (n * xs.image) / 4),
-            { buffer: weights, offset: 0 },
-            { buffer: bias, offset: biasOffset },
-            address(write, (n * ys.image) / 4),
-            auxAddress(aux, (n * us.image) / 4),
-            ...[form.outHeight * form.outWidth, form.kernelWidth * perGroup, outputs],
-            ...(form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]),
-            ...parameters,
-            ...(more?.args ?? []),
-          ],
-          holes: { ...holes, ...more?.holes },
-          reads: [x.buffer, weights, bias, ...auxReads(aux), ...(more?.reads ?? [])],
-          writes: [write.buffer],
-          ...replacing(placement, node.results[0]!.type),
-          macs: form.outHeight * form.outWidth * outputs * form.kernelWidth * perGroup,
-          nodes,
-        })
+        const args = {
+          x: address(x, (n * xs.image) / 4),
+          w: start(weights),
+          b: { buffer: bias, offset: biasOffset },
+          y: address(write, (n * ys.image) / 4),
+          aux: auxAddress(aux, (n * us.image) / 4),
+          M: form.outHeight * form.outWidth,
+          K: form.kernelWidth * perGroup,
+          N: outputs,
+          xrow,
+          yrow,
+          auxrow,
+          ...parameters,
+        }
+        emitGemv(s, args, quantized, { holes, ...replaces, macs: args.M * args.K * args.N, nodes })
       }
       return
     }
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
-    const more = quantized && quantizedArguments(s, quantized, true)
+    const grouped = form.groups > 1
     for (let n = 0; n < images; n++) {
-      s.emit({
-        kind: 'template',
-        template: more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8',
-        args: [
-          address(x, (n * xs.image) / 4),
-          { buffer: weights, offset: 0 },
-          { buffer: bias, offset: biasOffset },
-          address(write, (n * ys.image) / 4),
-          auxAddress(aux, (n * us.image) / 4),
-          repeats,
-          form.outHeight,
-          form.outWidth,
-          bandOf(tap.nextPixel, more && wideBandBytes),
-          outputs,
-          form.kernelHeight,
-          joined ? 1 : form.kernelWidth,
-          joined ? form.kernelWidth * perGroup : perGroup,
-          form.groups === 1 ? xs.image : perGroup * 4,
-          tap.nextRow,
-          tap.nextPixel,
-          tap.tapDown,
-          tap.tapAcross,
-          form.groups === 1 ? 0 : groupBytes,
-          form.groups === 1 ? 0 : Math.ceil(outputs / 8) * 32,
-          form.groups === 1 ? ys.image : outputs * 4,
-          ys.row,
-          ys.pixel,
-          form.groups === 1 ? us.image : aux ? outputs * 4 : 0,
-          us.row,
-          us.pixel,
-          ...parameters,
-          ...(more?.args ?? []),
-        ],
-        holes: { ...holes, ...more?.holes },
-        reads: [x.buffer, weights, bias, ...auxReads(aux), ...(more?.reads ?? [])],
-        writes: [write.buffer, ...(more?.writes ?? [])],
-        ...replacing(placement, node.results[0]!.type),
-        macs:
-          (form.batch / images) * form.outHeight * form.outWidth * form.outputs * kernel[0]! * kernel[1]! * kernel[2]!,
-        nodes,
-      })
+      const args = {
+        x: address(x, (n * xs.image) / 4),
+        w: start(weights),
+        b: { buffer: bias, offset: biasOffset },
+        y: address(write, (n * ys.image) / 4),
+        aux: auxAddress(aux, (n * us.image) / 4),
+        groups: repeats,
+        OH: form.outHeight,
+        OW: form.outWidth,
+        band: bandOf(tap.nextPixel, quantized && wideBandBytes),
+        CO: outputs,
+        KH: form.kernelHeight,
+        KW: joined ? 1 : form.kernelWidth,
+        run: joined ? form.kernelWidth * perGroup : perGroup,
+        xg: grouped ? perGroup * 4 : xs.image,
+        sy: tap.nextRow,
+        step: tap.nextPixel,
+        xrow: tap.tapDown,
+        xcol: tap.tapAcross,
+        wg: grouped ? groupBytes : 0,
+        bg: grouped ? Math.ceil(outputs / 8) * 32 : 0,
+        yg: grouped ? outputs * 4 : ys.image,
+        yrow: ys.row,
+        ypix: ys.pixel,
+        auxg: grouped ? (aux ? outputs * 4 : 0) : us.image,
+        auxrow: us.row,
+        auxpix: us.pixel,
+        ...parameters,
+      }
+      const macs = (form.batch / images) * form.outHeight * form.outWidth * form.outputs * elementCount(kernel)
+      emitIgemm(s, args, quantized, { holes, ...replaces, macs, nodes })
     }
   }
   const [result] = node.results
-  const site = { type: result!.type, channels: form.outputs, block: 8, groups: form.groups, call }
+  const site = { type: result!.type, channels: form.outputs, block: 8, groups: form.groups, emit }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 
-/** The depthwise kernel that loads least: pixels that stand one or two taps apart share what they read. */
-function depthwiseKernel(
-  { kernelHeight, kernelWidth, outWidth }: ConvolutionForm,
+/** A call of the depthwise kernel that loads least: pixels that stand one or two taps apart share what they read. */
+function depthwiseCall(
+  { kernelHeight: KH, kernelWidth: KW, outWidth }: ConvolutionForm,
   { nextPixel, tapAcross }: { readonly nextPixel: number; readonly tapAcross: number },
-) {
-  const three = kernelHeight === 3 && kernelWidth === 3
-  if (three && nextPixel === tapAcross) return 'f32_dwconv_3x3'
-  if (three && nextPixel === 2 * tapAcross) return 'f32_dwconv_3x3s2'
-  return nextPixel === tapAcross && kernelWidth > 1 && outWidth >= 4 ? 'f32_dwconv_s1' : 'f32_dwconv'
+  args: TemplateArguments<'f32_dwconv_3x3'>,
+  options: Pick<CallOptions<'f32_dwconv'>, 'holes' | 'macs' | 'nodes'>,
+): TemplateKernel {
+  const three = KH === 3 && KW === 3
+  if (three && nextPixel === tapAcross) return call('f32_dwconv_3x3', args, options)
+  if (three && nextPixel === 2 * tapAcross) return call('f32_dwconv_3x3s2', args, options)
+  if (nextPixel === tapAcross && KW > 1 && outWidth >= 4) return call('f32_dwconv_s1', { ...args, KH, KW }, options)
+  return call('f32_dwconv', { ...args, KH, KW, step: nextPixel }, options)
 }
 
 function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
@@ -234,44 +219,34 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   const weights = stored ? dequantizePacked(s, stored, source, originOf(node)) : pack(s, source, originOf(node))
   const xs = strides(x)
   const tap = taps(node, xs)
-  const template = depthwiseKernel(form, tap)
-  const call = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
+  const emit = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
     for (let n = 0; n < form.batch; n++) {
-      s.emit({
-        kind: 'template',
-        template,
-        args: [
-          address(x, (n * xs.image) / 4),
-          { buffer: weights, offset: 0 },
-          { buffer: bias, offset: biasOffset },
-          address(write, (n * ys.image) / 4),
-          auxAddress(aux, (n * us.image) / 4),
-          form.outHeight,
-          form.outWidth,
-          form.channels,
-          ...(template.startsWith('f32_dwconv_3x3') ? [] : [form.kernelHeight, form.kernelWidth]),
-          tap.nextRow,
-          ...(template === 'f32_dwconv' ? [tap.nextPixel] : []),
-          tap.tapDown,
-          tap.tapAcross,
-          ys.row,
-          ys.pixel,
-          us.row,
-          us.pixel,
-          ...parameters,
-        ],
-        holes,
-        reads: [x.buffer, weights, bias, ...auxReads(aux)],
-        writes: [write.buffer],
-        macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,
-        nodes,
-      })
+      const args = {
+        x: address(x, (n * xs.image) / 4),
+        w: start(weights),
+        b: { buffer: bias, offset: biasOffset },
+        y: address(write, (n * ys.image) / 4),
+        aux: auxAddress(aux, (n * us.image) / 4),
+        OH: form.outHeight,
+        OW: form.outWidth,
+        C: form.channels,
+        sy: tap.nextRow,
+        xrow: tap.tapDown,
+        xcol: tap.tapAcross,
+        yrow: ys.row,
+        ypix: ys.pixel,
+        auxrow: us.row,
+        auxpix: us.pixel,
+        ...parameters,
+      }
+      const macs = form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth
+      s.emit(depthwiseCall(form, tap, args, { holes, macs, nodes }))
     }
   }
   const [result] = node.results
-  const site = { type: result!.type, channels: form.channels, block: 4, groups: 1, call }
+  const site = { type: result!.type, channels: form.channels, block: 4, groups: 1, emit }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 

@@ -5,24 +5,19 @@ import { elementCount } from '../../core/shape.ts'
 import { reshapeStrides } from '../access.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
-import type { Access, TemplateRows } from '../program.ts'
+import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
+import { emitGemv, emitIgemm } from './float-product.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
-import {
-  floatWeights,
-  packQuantized,
-  quantizedArguments,
-  quantizedWeights,
-  type QuantizedWeights,
-} from './quantized-weights.ts'
+import { floatWeights, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
 import {
   address,
   auxAddress,
-  auxReads,
   bandOf,
   pendingTemplate,
   replacing,
+  start,
   wideBandBytes,
   type Placement,
 } from './template.ts'
@@ -158,77 +153,66 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
-  const call = (placement: Placement, nodes: readonly string[]): void => {
+  const emit = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, bias, biasOffset, holes, parameters } = placement
-    const more = quantized && quantizedArguments(s, quantized, !isGemv)
-    const common = {
-      holes: { ...holes, ...more?.holes },
-      reads: [g.lhs.access.buffer, weights, bias, ...auxReads(aux), ...(more?.reads ?? [])],
-      writes: [write.buffer, ...(more?.writes ?? [])],
-      ...replacing(placement, matrix),
-      nodes,
-    }
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = (aux?.strides ?? [0, 0]) as [number, number]
+    const options = { holes, ...replacing(placement, matrix), nodes }
     if (!isGemv) {
-      s.emit({
-        ...common,
-        kind: 'template',
-        template: more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8',
-        args: [
-          address(g.lhs.access),
-          { buffer: weights, offset: 0 },
-          { buffer: bias, offset: biasOffset },
-          address(write),
-          auxAddress(aux),
-          ...[g.batches, 1, g.M, bandOf(g.lhs.row * 4, more && wideBandBytes), g.N, 1, 1, g.K],
-          ...[g.lhs.batch * 4, 0, g.lhs.row * 4, 0, 0, batchWeights * 4, 0],
-          ...[yBatch * 4, 0, yRow * 4, uBatch * 4, 0, uRow * 4],
-          ...parameters,
-          ...(more?.args ?? []),
-        ],
-        ...(!more && { rows: gemmRows(g, batchWeights, write.strides, aux?.strides) }),
-        macs: g.batches * g.M * g.N * g.K,
-      })
+      const args = {
+        x: address(g.lhs.access),
+        w: start(weights),
+        b: { buffer: bias, offset: biasOffset },
+        y: address(write),
+        aux: auxAddress(aux),
+        groups: g.batches,
+        OH: 1,
+        OW: g.M,
+        band: bandOf(g.lhs.row * 4, quantized && wideBandBytes),
+        CO: g.N,
+        KH: 1,
+        KW: 1,
+        run: g.K,
+        xg: g.lhs.batch * 4,
+        sy: 0,
+        step: g.lhs.row * 4,
+        xrow: 0,
+        xcol: 0,
+        wg: batchWeights * 4,
+        bg: 0,
+        yg: yBatch * 4,
+        yrow: 0,
+        ypix: yRow * 4,
+        auxg: uBatch * 4,
+        auxrow: 0,
+        auxpix: uRow * 4,
+        ...parameters,
+      }
+      const reach = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
+      emitIgemm(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, reach)
       return
     }
     for (let n = 0; n < g.batches; n++) {
-      s.emit({
-        ...common,
-        kind: 'template',
-        template: more ? 'f32_qcw_gemv_1x16' : 'f32_gemv_1x32',
-        args: [
-          address(g.lhs.access, n * g.lhs.batch),
-          { buffer: weights, offset: n * batchWeights },
-          { buffer: bias, offset: biasOffset },
-          address(write, n * yBatch),
-          auxAddress(aux, n * uBatch),
-          ...[g.M, g.K, g.N, g.lhs.row * 4, yRow * 4, uRow * 4],
-          ...parameters,
-          ...(more?.args ?? []),
-        ],
-        macs: g.M * g.N * g.K,
-      })
+      const args = {
+        x: address(g.lhs.access, n * g.lhs.batch),
+        w: { buffer: weights, offset: n * batchWeights },
+        b: { buffer: bias, offset: biasOffset },
+        y: address(write, n * yBatch),
+        aux: auxAddress(aux, n * uBatch),
+        M: g.M,
+        K: g.K,
+        N: g.N,
+        xrow: g.lhs.row * 4,
+        yrow: yRow * 4,
+        auxrow: uRow * 4,
+        ...parameters,
+      }
+      emitGemv(s, args, quantized, { ...options, macs: g.M * g.N * g.K })
     }
   }
-  const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, call })
+  const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, emit })
   return mergedPending(s, node, inner, matrix.shape)
 }
-
-/** What `f32_igemm_4x8` does for matrices and their rows, by the places of its arguments. */
-const gemmRows = (g: Gemm, batchWeights: number, y: readonly number[], aux?: readonly number[]): TemplateRows => ({
-  loops: [
-    { extent: g.batches, argument: 5 },
-    { extent: g.M, argument: 7 },
-  ],
-  walks: [
-    { argument: 0, strides: [g.lhs.batch, g.lhs.row], length: g.K },
-    { argument: 1, strides: [batchWeights, 0], length: batchWeights },
-    { argument: 2, strides: [0, 0], length: g.N },
-    { argument: 3, strides: y.slice(0, 2), length: g.N },
-    ...(aux ? [{ argument: 4, strides: aux.slice(0, 2), length: g.N }] : []),
-  ],
-})
 
 function integerTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
   const { type } = node.results[0]!

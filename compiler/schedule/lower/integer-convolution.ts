@@ -1,5 +1,6 @@
 import type { NodeOf } from '../../core/graph.ts'
 import { byteSize } from '../../core/dtype.ts'
+import { call } from '../call.ts'
 import type { ConvolutionForm } from '../convolution-form.ts'
 import { lazyPending } from '../lazy.ts'
 import { constantBytes, type Access, type Buffer } from '../program.ts'
@@ -7,7 +8,7 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { integerWinograd } from './integer-winograd.ts'
-import { address, auxAddress, auxReads, replacing } from './template.ts'
+import { address, auxAddress, replacing, start } from './template.ts'
 
 /** Strides of a channels-last access, in elements. */
 const place = (access: Access): { image: number; row: number; pixel: number } => ({
@@ -108,49 +109,44 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
   const at = distances(node, x)
   const steps = at.nextPixel / at.tapAcross
   const three = form.kernelHeight === 3 && form.kernelWidth === 3 && (steps === 1 || steps === 2)
-  const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
+  const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const y = place(p.write)
     const u = p.aux ? place(p.aux) : { image: 0, row: 0, pixel: 0 }
     const [size, auxSize] = [byteSize(p.write.buffer.dtype), p.aux ? byteSize(p.aux.buffer.dtype) : 0]
     for (let n = 0; n < form.batch; n++) {
-      const scratch = s.newBuffer('i8', buffer.length * 2)
-      s.emit({
-        kind: 'template',
-        template: three ? 'u8_dwconv_i16_3x3' : 'u8_dwconv_i16',
-        ...(three && { dot: 'u8_dwconv_dot_3x3' as const }),
-        args: [
-          address(x, n * place(x).image),
-          { buffer, offset: 0 },
-          { buffer: p.bias, offset: 0 },
-          { buffer: p.vectors, offset: 0 },
-          { buffer: p.table, offset: 0 },
-          address(p.write, n * y.image),
-          auxAddress(p.aux, n * u.image),
-          form.outHeight,
-          form.outWidth,
-          form.channels,
-          form.kernelHeight,
-          form.kernelWidth,
-          p.vectorBytes,
-          p.element,
-          at.nextRow,
-          at.nextPixel,
-          at.tapDown,
-          at.tapAcross,
-          y.row * size,
-          y.pixel * size,
-          u.row * auxSize,
-          u.pixel * auxSize,
-          { flip: x.buffer.dtype as 'i8' | 'u8' },
-          { buffer: scratch, offset: 0 },
-        ],
-        holes: p.holes,
-        reads: [x.buffer, buffer, p.bias, p.vectors, p.table, ...auxReads(p.aux)],
-        writes: [p.write.buffer, scratch],
-        ...replacing(p, node.results[0]!.type),
-        macs: form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth,
-        nodes,
-      })
+      const args = {
+        x: address(x, n * place(x).image),
+        w: start(buffer),
+        b: start(p.bias),
+        c: start(p.vectors),
+        table: start(p.table),
+        y: address(p.write, n * y.image),
+        aux: auxAddress(p.aux, n * u.image),
+        OH: form.outHeight,
+        OW: form.outWidth,
+        C: form.channels,
+        KH: form.kernelHeight,
+        KW: form.kernelWidth,
+        vectors: p.vectorBytes,
+        element: p.element,
+        sy: at.nextRow,
+        step: at.nextPixel,
+        xrow: at.tapDown,
+        xcol: at.tapAcross,
+        yrow: y.row * size,
+        ypix: y.pixel * size,
+        auxrow: u.row * auxSize,
+        auxpix: u.pixel * auxSize,
+        flip: { flip: x.buffer.dtype as 'i8' | 'u8' },
+        scratch: start(s.newBuffer('i8', buffer.length * 2)),
+      }
+      const macs = form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth
+      const options = { holes: p.holes, ...replacing(p, node.results[0]!.type), macs, nodes }
+      s.emit(
+        three
+          ? call('u8_dwconv_i16_3x3', args, { dot: 'u8_dwconv_dot_3x3', ...options })
+          : call('u8_dwconv_i16', args, options),
+      )
     }
   }
   const [result] = node.results
@@ -161,7 +157,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
     dtype: x.buffer.dtype as 'i8' | 'u8',
     sums,
     most,
-    call,
+    emit,
   }
   s.define(result!, lazyPending(pendingInteger(s, site), originOf(node)))
 }

@@ -1,11 +1,12 @@
 import { byteSize } from '../../core/dtype.ts'
 import type { TensorType } from '../../core/tensor.ts'
+import { call } from '../call.ts'
 import { lazyAccess, type Pending } from '../lazy.ts'
-import { constantBytes, inArena, memoryOf, type Access, type Buffer, type TemplateArgument } from '../program.ts'
+import { constantBytes, inArena, memoryOf, type Access, type Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
-import { address, auxAddress, auxReads, bandOf, replacing } from './template.ts'
+import { address, auxAddress, bandOf, replacing, start } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 interface IntegerWeights {
@@ -123,45 +124,41 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const packed = packIntegerWeights(s, weights)
   const padded = Math.ceil(outputs / blockChannels) * blockChannels
   const stridesOf = (aux: Access | undefined) => (aux ? g.place(aux) : { image: 0, row: 0, pixel: 0 })
-  const common = (p: IntegerPlacement, nodes: readonly string[], from = x) => ({
-    kind: 'template' as const,
+  const options = (p: IntegerPlacement, macs: number, nodes: readonly string[]) => ({
     holes: p.holes,
-    reads: [from.buffer, packed.buffer, p.bias, p.vectors, p.table, ...auxReads(p.aux)],
-    writes: [p.write.buffer],
     ...replacing(p, g.type),
+    macs,
     nodes,
   })
-  const leading = (p: IntegerPlacement, n: number, from = x): TemplateArgument[] => [
-    address(from, n * g.image),
-    { buffer: packed.buffer, offset: 0 },
-    { buffer: p.bias, offset: 0 },
-    { buffer: p.vectors, offset: 0 },
-    { buffer: p.table, offset: 0 },
-    address(p.write, n * g.place(p.write).image),
-    auxAddress(p.aux, n * stridesOf(p.aux).image),
-  ]
-  const rowsOnly = (p: IntegerPlacement, nodes: readonly string[]): void =>
-    s.emit({
-      ...common(p, nodes),
-      template: 'u8_gemv_i16_1x16',
-      dot: 'u8_gemv_dot_1x32',
-      args: [
-        ...leading(p, 0),
-        g.width,
-        inputs,
-        outputs,
-        p.vectorBytes,
-        p.element,
-        g.nextPixel,
-        bytesOf(g.place(p.write), p.write).pixel,
-        bytesOf(stridesOf(p.aux), p.aux).pixel,
-        { flip: x.buffer.dtype },
-      ],
-      macs: g.width * outputs * inputs,
-    })
+  /** What all integer templates begin with, for image `n`. */
+  const leading = (p: IntegerPlacement, n: number, from = x) => ({
+    x: address(from, n * g.image),
+    w: start(packed.buffer),
+    b: start(p.bias),
+    c: start(p.vectors),
+    table: start(p.table),
+    y: address(p.write, n * g.place(p.write).image),
+    aux: auxAddress(p.aux, n * stridesOf(p.aux).image),
+    vectors: p.vectorBytes,
+    element: p.element,
+    flip: { flip: x.buffer.dtype },
+  })
+  const rowsOnly = (p: IntegerPlacement, nodes: readonly string[]): void => {
+    const args = {
+      ...leading(p, 0),
+      M: g.width,
+      K: inputs,
+      N: outputs,
+      xrow: g.nextPixel,
+      yrow: bytesOf(g.place(p.write), p.write).pixel,
+      auxrow: bytesOf(stridesOf(p.aux), p.aux).pixel,
+    }
+    const more = options(p, args.M * args.N * args.K, nodes)
+    s.emit(call('u8_gemv_i16_1x16', args, { dot: 'u8_gemv_dot_1x32', ...more }))
+  }
   const run = joined ? columns * inputs : inputs
   const { strip, scratchBytes } = g.winograd ?? gatherStrip(joined ? rows : rows * columns, run, g.height * g.width)
-  const call = (p: IntegerPlacement, nodes: readonly string[]): void => {
+  const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
     if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
       rowsOnly(p, nodes)
@@ -174,44 +171,36 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const images = grouped ? g.images : 1
     const from = { ...x, buffer: bufferApart(s, x.buffer, [p.write, ...(p.aux ? [p.aux] : [])]) }
     for (let n = 0; n < images; n++) {
-      const scratch = s.newBuffer('i8', scratchBytes)
-      s.emit({
-        ...common(p, nodes, from),
-        writes: [p.write.buffer, scratch],
-        template: g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8',
-        dot: 'u8_igemm_dot_6x8',
-        args: [
-          ...leading(p, n, from),
-          grouped ? groups : g.images,
-          g.height,
-          g.width,
-          bandOf(g.nextPixel),
-          outputs,
-          rows,
-          joined ? 1 : columns,
-          run,
-          p.vectorBytes,
-          element,
-          grouped ? inputs : g.image,
-          g.nextRow,
-          g.nextPixel,
-          g.tapDown,
-          g.tapAcross,
-          grouped ? packed.groupBytes : 0,
-          grouped ? padded * 8 : 0,
-          grouped ? (padded / 4) * p.vectorBytes : 0,
-          grouped ? outputs * byteSize(p.write.buffer.dtype) : y.image,
-          y.row,
-          y.pixel,
-          grouped ? outputs * element : u.image,
-          u.row,
-          u.pixel,
-          { flip: x.buffer.dtype },
-          { buffer: scratch, offset: 0 },
-          strip,
-        ],
-        macs: (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs,
-      })
+      const args = {
+        ...leading(p, n, from),
+        groups: grouped ? groups : g.images,
+        OH: g.height,
+        OW: g.width,
+        band: bandOf(g.nextPixel),
+        CO: outputs,
+        KH: rows,
+        KW: joined ? 1 : columns,
+        run,
+        xg: grouped ? inputs : g.image,
+        sy: g.nextRow,
+        step: g.nextPixel,
+        xrow: g.tapDown,
+        xcol: g.tapAcross,
+        wg: grouped ? packed.groupBytes : 0,
+        bg: grouped ? padded * 8 : 0,
+        cg: grouped ? (padded / 4) * p.vectorBytes : 0,
+        yg: grouped ? outputs * byteSize(p.write.buffer.dtype) : y.image,
+        yrow: y.row,
+        ypix: y.pixel,
+        auxg: grouped ? outputs * element : u.image,
+        auxrow: u.row,
+        auxpix: u.pixel,
+        scratch: start(s.newBuffer('i8', scratchBytes)),
+        strip,
+      }
+      const macs = (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs
+      const template = g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8'
+      s.emit(call(template, args, { dot: 'u8_igemm_dot_6x8', ...options(p, macs, nodes) }))
     }
   }
   const site = {
@@ -221,7 +210,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     dtype: x.buffer.dtype,
     sums: packed.sums,
     most: packed.most,
-    call,
+    emit,
   }
   return pendingInteger(s, site)
 }

@@ -35,7 +35,7 @@ export interface IntegerSite {
   readonly sums: readonly number[]
   /** The largest Σ of the weights' magnitudes of an output channel. */
   readonly most: number
-  readonly call: (placement: IntegerPlacement, nodes: readonly string[]) => void
+  readonly emit: (placement: IntegerPlacement, nodes: readonly string[]) => void
 }
 
 /** A pending kernel around an integer template: what its epilogue can't do becomes a nest behind it. */
@@ -67,7 +67,7 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
     const bias = biasBuffer(s, site, epilogue)
     const { aux } = epilogue
     const element = !aux || isPerPixel(aux) ? 0 : byteSize(aux.buffer.dtype)
-    site.call({ write, aux, element, bias, vectors, vectorBytes, table: tableBuffer(s, epilogue), holes }, nodes)
+    site.emit({ write, aux, element, bias, vectors, vectorBytes, table: tableBuffer(s, epilogue), holes }, nodes)
   }
   return { type, emit }
 }

@@ -6,11 +6,12 @@ import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import { contiguous } from '../access.ts'
+import { call } from '../call.ts'
 import { packDigits, packedLength, packIntegers, type PackSource } from '../pack.ts'
-import type { Access, Buffer, TemplateArgument } from '../program.ts'
+import type { Access, Buffer } from '../program.ts'
 import { prefersGemv } from '../kernel-choice.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { flag, inBlocks } from './template.ts'
+import { flag, inBlocks, start } from './template.ts'
 
 /** More rows repay expanding weights once for four of them. */
 const mostGemvRows = 2
@@ -83,38 +84,12 @@ export function packQuantized(
   }
 }
 
-/** What a call has beside that of the template for floats; with `expands` room for a block as floats. */
-export function quantizedArguments(s: Scheduler, p: PackedWeights, expands: boolean) {
-  const scratch = expands ? [s.newBuffer('f32', Math.ceil(p.rows / 2) * 2 * 8)] : []
-  const address = (buffer: Buffer): TemplateArgument => ({ buffer, offset: 0 })
-  return {
-    args: [address(p.scales), ...scratch.map(address)],
-    holes: { packed: flag(p.half) },
-    reads: [p.scales],
-    writes: scratch,
-  }
-}
-
 /** All weights as floats in memory, packed in blocks of eight. */
 export function expandWeights(s: Scheduler, p: PackedWeights, nodes: readonly string[]): Buffer {
   const blocks = p.scales.length / 8
   const to = s.newBuffer('f32', (blocks * p.rows + (p.rows % 2)) * 8)
-  s.emit({
-    kind: 'template',
-    template: 'f32_qcw_expand',
-    args: [
-      { buffer: p.weights, offset: 0 },
-      { buffer: p.scales, offset: 0 },
-      { buffer: to, offset: 0 },
-      blocks,
-      p.rows,
-    ],
-    holes: { packed: flag(p.half) },
-    reads: [p.weights, p.scales],
-    writes: [to],
-    macs: 0,
-    nodes,
-  })
+  const args = { w: start(p.weights), scales: start(p.scales), to: start(to), blocks, rows: p.rows }
+  s.emit(call('f32_qcw_expand', args, { holes: { packed: flag(p.half) }, nodes }))
   return to
 }
 

@@ -1,14 +1,14 @@
 import { arg, constant, mathOps, parts, type Expr } from '../../core/expr.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import { planEpilogue, type Epilogue } from '../epilogue.ts'
+import { planEpilogue, type Epilogue, type EpilogueParameters } from '../epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import {
   constantBytes,
   type Access,
   type Buffer,
   type Post,
-  type TemplateArgument,
+  type TemplateAddress,
   type TemplateKernel,
 } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -22,7 +22,7 @@ export interface Placement {
   /** Element of `bias` where the first channel's stands. */
   readonly biasOffset: number
   readonly holes: Readonly<Record<string, Expr>>
-  readonly parameters: readonly [number, number]
+  readonly parameters: EpilogueParameters
 }
 
 export interface TemplateSite {
@@ -33,21 +33,22 @@ export interface TemplateSite {
   readonly block: number
   /** Groups whose biases are padded apart; 1 where channels are contiguous. */
   readonly groups: number
-  readonly call: (placement: Placement, nodes: readonly string[]) => void
+  readonly emit: (placement: Placement, nodes: readonly string[]) => void
 }
 
 /** What fills a hole that asks for a constant of the site. */
 export const flag = (value: boolean): Expr => constant(value ? 1 : 0, 'i32')
 
-export const address = (access: Access, offset = 0): TemplateArgument => ({
+export const address = (access: Access, offset = 0): TemplateAddress => ({
   buffer: access.buffer,
   offset: access.offset + offset,
 })
 
 /** The address of the epilogue's second operand; where it has none, nothing is read there. */
-export const auxAddress = (aux: Access | undefined, offset = 0): TemplateArgument => (aux ? address(aux, offset) : 0)
+export const auxAddress = (aux: Access | undefined, offset = 0): TemplateAddress | 0 => (aux ? address(aux, offset) : 0)
 
-export const auxReads = (aux: Access | undefined): Buffer[] => (aux ? [aux.buffer] : [])
+/** Where a buffer begins. */
+export const start = (buffer: Buffer): TemplateAddress => ({ buffer, offset: 0 })
 
 /** Says of a template that loads `aux` right before it stores an element, once for each, whether that may stand in its place. */
 export const replacing = (
@@ -87,7 +88,7 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
       if (epilogue && bias) {
         const { hole, aux, parameters } = epilogue
         const holes = { epilogue: hole, ragged: flag((channels / groups) % block !== 0) }
-        site.call({ write, aux, ...bias, holes, parameters }, nodes)
+        site.emit({ write, aux, ...bias, holes, parameters }, nodes)
         return
       }
       const temporary = writable(write) ? write : s.allocate(type)

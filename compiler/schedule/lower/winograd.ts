@@ -1,9 +1,10 @@
 import type { NodeOf } from '../../core/graph.ts'
+import { call } from '../call.ts'
 import type { ConvolutionForm } from '../convolution-form.ts'
 import { prefersWinograd } from '../kernel-choice.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { address, auxAddress, auxReads, replacing, type Placement } from './template.ts'
+import { address, auxAddress, replacing, start, type Placement } from './template.ts'
 
 /** The template's distance between planes beyond their contents, in floats. */
 const gap = 16
@@ -67,26 +68,39 @@ export function winograd(
   const v = s.newBuffer('f32', planes(tiles * channels))
   const m = s.newBuffer('f32', 16 * 4 * 8)
   for (let n = 0; n < form.batch; n++) {
-    s.emit({
-      kind: 'template',
-      template: 'f32_winograd_3x3',
-      args: [
-        address(operands.x, (n * strides.x.image) / 4),
-        { buffer: operands.weights, offset: 0 },
-        { buffer: bias, offset: biasOffset },
-        address(write, (n * strides.y.image) / 4),
-        auxAddress(aux, (n * strides.aux.image) / 4),
-        ...[u, v, m].map((buffer) => ({ buffer, offset: 0 })),
-        ...[rows, columns, band, channels, outputs, blockStride * 4],
-        ...[strides.x.row, strides.x.pixel, strides.y.row, strides.y.pixel, strides.aux.row, strides.aux.pixel],
-        ...parameters,
-      ],
-      holes,
-      reads: [operands.x.buffer, operands.weights, bias, ...auxReads(aux)],
-      writes: [write.buffer, u, v, m],
-      ...replacing(placement, node.results[0]!.type),
-      macs: form.outHeight * form.outWidth * channels * outputs * 9,
-      nodes,
-    })
+    s.emit(
+      call(
+        'f32_winograd_3x3',
+        {
+          x: address(operands.x, (n * strides.x.image) / 4),
+          w: start(operands.weights),
+          b: { buffer: bias, offset: biasOffset },
+          y: address(write, (n * strides.y.image) / 4),
+          aux: auxAddress(aux, (n * strides.aux.image) / 4),
+          u: start(u),
+          v: start(v),
+          m: start(m),
+          TH: rows,
+          TW: columns,
+          band,
+          C: channels,
+          CO: outputs,
+          ublock: blockStride * 4,
+          xrow: strides.x.row,
+          xpix: strides.x.pixel,
+          yrow: strides.y.row,
+          ypix: strides.y.pixel,
+          auxrow: strides.aux.row,
+          auxpix: strides.aux.pixel,
+          ...parameters,
+        },
+        {
+          holes,
+          ...replacing(placement, node.results[0]!.type),
+          macs: form.outHeight * form.outWidth * channels * outputs * 9,
+          nodes,
+        },
+      ),
+    )
   }
 }

@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/verify-programs.ts'],
     // Each file in a process of its own: modules under test may fill memory.
     pool: 'forks',
     server: { deps: { external: [/dist\/binaryen/] } },

@@ -1,4 +1,5 @@
 import { byteSize } from '../core/dtype.ts'
+import { observedPlan } from './observe.ts'
 import {
   buffersOf,
   constantBytes,
@@ -249,7 +250,7 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
   arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
   const image = new Uint8Array(end)
   for (const { address, data } of loaded) image.set(data, address)
-  return {
+  return observedPlan(program, {
     addresses,
     image,
     constantBytes: ofConstants,
@@ -257,5 +258,5 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
     arenaBytes: arena.bytes,
     lowerBound,
     totalBytes: end + arena.bytes + readableTail,
-  }
+  })
 }

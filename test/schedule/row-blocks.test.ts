@@ -52,7 +52,7 @@ async function check(inputs: Value[], outputs: Value[], limits = always): Promis
   const feeds = feedsOf(graph)
   const apart = scheduleApart(runPasses(graph))
   const program = blockRows(apart, limits)
-  const [before, after, fused] = await Promise.all([apart, program, fuseRows(program)].map(moduleOf))
+  const [before, after, fused] = await Promise.all([apart, program, fuseRows(program)].map((p) => moduleOf(p)))
   const expected = runModule(before!.wasm, before!.spec, feeds)
   const evaluated = evaluate(graph, feeds)
   for (const { wasm, spec } of [after!, fused!]) {

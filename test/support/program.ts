@@ -1,11 +1,14 @@
 import { abiVersion, type ModuleSpec, type PortSpec } from '../../compiler/core/artefact.ts'
-import { planMemory } from '../../compiler/schedule/plan-memory.ts'
+import { planMemory, type MemoryPlan } from '../../compiler/schedule/plan-memory.ts'
 import type { Program, ProgramPort } from '../../compiler/schedule/program.ts'
 import { emitModule, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'
 
 /** The baseline module of a scheduled program. */
-export async function moduleOf(program: Program): Promise<{ wasm: Uint8Array; spec: ModuleSpec }> {
-  const plan = planMemory(program)
+export async function moduleOf(
+  program: Program,
+  options: { readonly guarded?: boolean } = {},
+): Promise<{ wasm: Uint8Array; spec: ModuleSpec; plan: MemoryPlan }> {
+  const plan = planMemory(program, options)
   const port = ({ name, dtype, shape, buffer }: ProgramPort): PortSpec => ({
     name,
     dtype,
@@ -20,5 +23,5 @@ export async function moduleOf(program: Program): Promise<{ wasm: Uint8Array; sp
     metadata: {},
   }
   const wasm = emitModule(await loadBinaryen(), program, plan, 'simd', sectionsBehind(plan, spec))
-  return { wasm, spec }
+  return { wasm, spec, plan }
 }

@@ -6,6 +6,7 @@ import { lazyAccess } from '../lazy.ts'
 import { computeInPlace } from '../in-place.ts'
 import type { Program } from '../program.ts'
 import { blockRows } from '../row-blocks.ts'
+import { observed } from '../observe.ts'
 import { fuseRows } from '../rows.ts'
 import { scheduleWith, type Scheduler } from '../scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
@@ -63,8 +64,9 @@ export function scheduleApart(graph: Graph): Program {
       throw error
     }
   })
-  return computeInPlace(program)
+  observed(program)
+  return observed(computeInPlace(program))
 }
 
 /** The kernels that compute `graph`, in order, and the buffers at its boundary. */
-export const schedule = (graph: Graph): Program => fuseRows(blockRows(scheduleApart(graph)))
+export const schedule = (graph: Graph): Program => observed(fuseRows(observed(blockRows(scheduleApart(graph)))))

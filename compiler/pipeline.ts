@@ -15,6 +15,7 @@ import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
+import { statesOf } from './schedule/state-ports.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
 import { isIntegerTemplate, macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
@@ -27,6 +28,12 @@ export interface CompileOptions {
   readonly dims?: Readonly<Record<string, number>>
   /** Inputs that become constants. */
   readonly bind?: Readonly<Record<string, Tensor>>
+  /**
+   * Inputs that stay in the module between runs, by name, and the output that each becomes. They are neither inputs nor outputs
+   * of the module, and start as zeros, or as what `stateStart` gives.
+   */
+  readonly state?: Readonly<Record<string, string>>
+  readonly stateStart?: Readonly<Record<string, Tensor>>
   /** Targets to emit; both unless given. */
   readonly targets?: readonly Target[]
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
@@ -59,17 +66,18 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase' | 'onModule'> & {
+  options: Pick<CompileOptions, 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase' | 'onModule'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly names?: PortNames
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
+  const states = statesOf(graph, options)
   phase('passes')
   const optimized = runPasses(graph)
   phase('schedule')
-  const program = schedule(optimized)
+  const program = schedule(optimized, states)
   const plan = planMemory(program)
   phase('emit')
   const binaryen = await loadBinaryen()
@@ -94,6 +102,7 @@ export async function compileGraph(
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
     outputs,
     metadata: options.metadata ?? {},
+    ...(states.length > 0 && { states: program.states.map(port) }),
   }
   const wanted = options.targets ?? targets
   const sections = sectionsBehind(plan, spec)
@@ -120,6 +129,7 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
     weights: plan.constantBytes,
+    state: plan.pinnedBytes,
     arena: plan.arenaBytes,
     arenaLowerBound: plan.lowerBound,
     memory: pagesOf(plan.totalBytes) * 65536,

@@ -46,6 +46,8 @@ export interface ModuleSpec {
   readonly attar: string
   readonly inputs: readonly PortSpec[]
   readonly outputs: readonly PortSpec[]
+  /** What a run leaves for the next, by the names of the inputs that it takes the place of. Loaded as it starts. */
+  readonly states?: readonly PortSpec[]
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }
@@ -61,6 +63,8 @@ export interface Compiled {
 export interface Report {
   /** Bytes of constant data (packed weights) and of the memory shared by activations. */
   readonly weights: number
+  /** Bytes of states, which stay between runs. */
+  readonly state: number
   readonly arena: number
   /** Largest sum of bytes alive at one time: no arena can be smaller. */
   readonly arenaLowerBound: number

@@ -31,15 +31,19 @@ function mayShare(body: readonly Kernel[], next: Buffer, state: Buffer): boolean
   return !touched[first]!.includes(state) || isElementwise(body[first]!, state)
 }
 
-/** The body and its copies, without those whose value can be computed where it goes. */
-export function withoutCopies(body: readonly Kernel[], copies: readonly Copy[]): Kernel[] {
+/** The body and its copies, without those whose value can be computed where it goes; `fixed` buffers stay where they are. */
+export function withoutCopies(
+  body: readonly Kernel[],
+  copies: readonly Copy[],
+  fixed: ReadonlySet<Buffer> = new Set(),
+): Kernel[] {
   let kernels = [...body]
   let left = [...copies]
   for (const copy of copies) {
     const { buffer: state } = copy.write
     // An earlier copy of the same value may have given it another place.
     const { buffer: next } = left[left.findIndex((c) => c.write.buffer === state)]!.reads[0]!
-    if (copies.some((c) => c.write.buffer === next) || !mayShare(kernels, next, state)) continue
+    if (fixed.has(next) || copies.some((c) => c.write.buffer === next) || !mayShare(kernels, next, state)) continue
     const to = (b: Buffer): Buffer => (b === next ? state : b)
     kernels = kernels.map((k) => renameBuffers(k, to))
     left = left.filter((c) => c.write.buffer !== state).map((c) => renameBuffers(c, to) as Copy)

@@ -233,7 +233,7 @@ function placeApart(lives: readonly Life[]): Arena {
  */
 export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
   const addresses = new Map<Buffer, number>()
-  const ports = [...program.inputs, ...program.outputs].map((port) => port.buffer)
+  const ports = [...program.inputs, ...program.outputs, ...program.states].map((port) => port.buffer)
   const used = new Set([...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
   const { end: ofConstants, loaded } = placeConstants(used, addresses)
   let end = ofConstants

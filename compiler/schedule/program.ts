@@ -205,6 +205,15 @@ export interface Program {
   readonly kernels: readonly Kernel[]
   readonly inputs: readonly ProgramPort[]
   readonly outputs: readonly ProgramPort[]
+  /** Pinned buffers that a run reads and leaves for the next. */
+  readonly states: readonly ProgramPort[]
+}
+
+/** An input that is not given but kept: what the output `next` was in the run before, at first `start`, or zeros. */
+export interface State {
+  readonly input: string
+  readonly next: string
+  readonly start?: Uint8Array
 }
 
 const accessBuffers = (a: Access): Buffer[] => [a.buffer, ...(a.indirect ?? []).map((i) => i.index.buffer)]

@@ -13,7 +13,7 @@ import {
   type Access,
   type Buffer,
   type Kernel,
-  type Program,
+  type Home,
   type ProgramPort,
 } from './program.ts'
 
@@ -189,9 +189,10 @@ export class Scheduler {
     return inner.kernels
   }
 
-  input(value: Value, name: string): ProgramPort {
+  /** Memory for an input, whose home is `home`. */
+  input(value: Value, name: string, home: Home = { kind: 'arena' }): ProgramPort {
     const { dtype, shape } = value.type
-    const buffer = this.newBuffer(dtype, elementCount(shape))
+    const buffer = { ...this.newBuffer(dtype, elementCount(shape)), home }
     this.values.set(value, lazyAccess(contiguous(buffer, shape), value.type))
     return { name, buffer, dtype, shape }
   }
@@ -215,8 +216,9 @@ export class Scheduler {
     return { name, buffer, dtype, shape }
   }
 
-  finish(inputs: readonly ProgramPort[], outputs: readonly ProgramPort[]): Program {
-    return { kernels: this.kernels, inputs, outputs }
+  /** What was emitted so far. */
+  emitted(): readonly Kernel[] {
+    return this.kernels
   }
 }
 
@@ -225,18 +227,5 @@ export type Lowering<N extends Node> = (s: Scheduler, node: N) => void
 
 export const originOf = (node: Node): string[] => (node.origin ? [node.origin.node] : [])
 
-type Lower = (s: Scheduler, node: Node) => void
-
-/** Schedules `graph` by `lower`, which holds a rule for every op. */
-export function scheduleWith(graph: Graph, lower: Lower): Program {
-  const s = new Scheduler(graph, lower)
-  const inputs = graph.inputs.map(({ name, value }) => s.input(value, name))
-  for (const node of nodesOf(graph)) lower(s, node)
-  const taken = new Set(inputs.map((port) => port.buffer))
-  const outputs = graph.outputs.map(({ name, value }) => {
-    const port = s.output(value, name, taken)
-    taken.add(port.buffer)
-    return port
-  })
-  return s.finish(inputs, outputs)
-}
+/** How any node becomes kernels. */
+export type Lower = (s: Scheduler, node: Node) => void

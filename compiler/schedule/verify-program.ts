@@ -22,7 +22,7 @@ import { templates } from './templates.generated.ts'
  *     runs in its place has the same parameters. So every address that a call knows is in its reads or writes.
  *  2. Accesses stay inside their buffers, in every iteration of the loops around them. Indices that are loaded are clamped.
  *  3. Regions nest: what moves with a loop stands within that loop. The nests of a `rows` kernel begin with the same loops.
- *  4. Constants are never written, inputs and outputs are whole buffers.
+ *  4. Constants are never written; inputs, outputs and states are whole buffers, states pinned ones.
  *
  * And of its memory plan:
  *
@@ -143,8 +143,11 @@ function verifyKernel(kernel: Kernel, loops: Loops): void {
 }
 
 /** Throws an Error that names what does not hold; for tests, after every rewrite. */
-export function verifyProgram({ kernels, inputs, outputs }: Program): void {
-  for (const { name, buffer, dtype } of [...inputs, ...outputs]) {
+export function verifyProgram({ kernels, inputs, outputs, states }: Program): void {
+  for (const { name, buffer } of states) {
+    if (buffer.home.kind !== 'pinned') violated(`the state ${name} is not pinned`)
+  }
+  for (const { name, buffer, dtype } of [...inputs, ...outputs, ...states]) {
     if (buffer.window || buffer.dtype !== dtype) violated(`the port ${name} is no whole buffer of ${dtype}`)
   }
   kernels.forEach((kernel) => verifyKernel(kernel, new Map()))
@@ -246,7 +249,7 @@ function follow(kernels: readonly Kernel[], memory: Ownership): void {
 /** Throws an Error that names what does not hold of the memory that `program` is given. */
 export function verifyPlan(program: Program, plan: MemoryPlan): void {
   const { addresses, constantBytes, pinnedBytes, totalBytes } = plan
-  const ports = [...program.inputs, ...program.outputs].map((port) => port.buffer)
+  const ports = [...program.inputs, ...program.outputs, ...program.states].map((port) => port.buffer)
   const used = new Set([...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
   const pinnedEnd = constantBytes + pinnedBytes
   const parts = { constant: [0, constantBytes], pinned: [constantBytes, pinnedEnd], arena: [pinnedEnd, totalBytes] }

@@ -76,6 +76,7 @@ export function compiled(targets: readonly Target[] = ['simd', 'relaxed-simd']):
     spec,
     report: {
       weights: 20,
+      state: 0,
       arena: 256,
       arenaLowerBound: 256,
       memory: 1,

@@ -65,7 +65,12 @@ function overlaps(program: Program, plan: MemoryPlan): string[] {
 describe('planMemory', () => {
   it('reuses memory of what is not needed any more', () => {
     const [x, a, b, c] = ['x', 'a', 'b', 'c'].map((name) => buffer(name, 8)) as [Buffer, Buffer, Buffer, Buffer]
-    const program = { kernels: [kernel([x], a), kernel([a], b), kernel([b], c)], inputs: [port(x)], outputs: [port(c)] }
+    const program = {
+      kernels: [kernel([x], a), kernel([a], b), kernel([b], c)],
+      inputs: [port(x)],
+      outputs: [port(c)],
+      states: [],
+    }
     const plan = planMemory(program)
     expect(overlaps(program, plan)).toEqual([])
     expect(plan.arenaBytes).toBe(64)
@@ -79,6 +84,7 @@ describe('planMemory', () => {
       kernels: [kernel([x], y), kernel([late], z)],
       inputs: [port(x), port(late)],
       outputs: [port(y), port(z)],
+      states: [],
     }
     const plan = planMemory(program)
     expect(overlaps(program, plan)).toEqual([])
@@ -87,7 +93,7 @@ describe('planMemory', () => {
 
   it('gives inputs that nothing reads a place', () => {
     const [x, unused, y] = ['x', 'unused', 'y'].map((name) => buffer(name, 4)) as [Buffer, Buffer, Buffer]
-    const program = { kernels: [kernel([x], y)], inputs: [port(x), port(unused)], outputs: [port(y)] }
+    const program = { kernels: [kernel([x], y)], inputs: [port(x), port(unused)], outputs: [port(y)], states: [] }
     const plan = planMemory(program)
     expect(plan.addresses.has(unused)).toBe(true)
     expect(overlaps(program, plan)).toEqual([])
@@ -96,7 +102,12 @@ describe('planMemory', () => {
   it('stores equal constants once, before everything else', () => {
     const [a, b, c] = [constant('a', 1, 2, 3), constant('b', 1, 2, 3), constant('c', 3, 2, 1)]
     const [y, z] = [buffer('y', 4), buffer('z', 4)]
-    const program = { kernels: [kernel([a, b], y), kernel([c, y], z)], inputs: [], outputs: [port(z), port(b)] }
+    const program = {
+      kernels: [kernel([a, b], y), kernel([c, y], z)],
+      inputs: [],
+      outputs: [port(z), port(b)],
+      states: [],
+    }
     const plan = planMemory(program)
     expect(plan.addresses.get(a)).toBe(plan.addresses.get(b))
     expect([...plan.image]).toEqual([
@@ -117,7 +128,7 @@ describe('planMemory', () => {
     // Both have the FNV-1a hash that the plan looks constants up by.
     const [c, d] = [constant('c', 36, 202, 169, 187, 247), constant('d', 254, 112, 91, 61, 15)]
     const y = buffer('y', 1)
-    const plan = planMemory({ kernels: [kernel([c, d], y)], inputs: [], outputs: [port(y)] })
+    const plan = planMemory({ kernels: [kernel([c, d], y)], inputs: [], outputs: [port(y)], states: [] })
     expect([...plan.image.subarray(0, 5), ...plan.image.subarray(16, 21)]).toEqual([
       ...constantBytes(c)!,
       ...constantBytes(d)!,
@@ -140,6 +151,7 @@ describe('planMemory', () => {
         kernels,
         inputs: inputs.map(port),
         outputs: [port(known[known.length - 1]!), port(random.pick(known))],
+        states: [],
       }
       const plan = planMemory(program)
       expect(overlaps(program, plan)).toEqual([])

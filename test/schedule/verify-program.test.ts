@@ -30,6 +30,7 @@ const program = (x: Buffer, y: Buffer, ...kernels: readonly Kernel[]): Program =
   kernels,
   inputs: [port(x)],
   outputs: [port(y)],
+  states: [],
 })
 
 /** The copy of 12 floats as rows of bytes around nothing, by a template. */

@@ -2,8 +2,9 @@ import { countUses, type Node, type NodeOf, type Value } from '../../core/graph.
 import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import { contiguous, isContiguous } from '../access.ts'
+import { contiguous } from '../access.ts'
 import { fillKernel } from '../border.ts'
+import { copyStates, nextStates } from '../states.ts'
 import { withoutCopies, type Copy } from '../carry.ts'
 import { lazyAccess } from '../lazy.ts'
 import { windowOf, type Access, type Counter, type Kernel } from '../program.ts'
@@ -59,13 +60,9 @@ export function whileLoop(s: Scheduler, node: NodeOf<'while'>): void {
     outputs.slices.forEach((slice, k) =>
       inner.materialize(inner.lazy(slice), sliceOf(stacked[k]!, scanOutputs[k]!, trips, counter)),
     )
-    const next = outputs.carried.map((value, k) => nextState(inner, value, k, states))
+    const next = nextStates(inner, outputs.carried, states)
     if (condition) inner.materialize(inner.lazy(outputs.condition!), condition)
-    next.forEach((from, k) => {
-      if (!from) return
-      inner.materialize(lazyAccess(from, outputs.carried[k]!.type), states[k]!)
-      copies++
-    })
+    copies = copyStates(inner, next, states)
   })
   const count = results.at(-1)!
   const counted = s.isUsed(count) ? memoryFor(s, count.type) : undefined
@@ -81,17 +78,6 @@ export function whileLoop(s: Scheduler, node: NodeOf<'while'>): void {
   })
   ;[...states, ...stacked].forEach((access, i) => s.define(results[i]!, lazyAccess(access, results[i]!.type)))
   if (counted) s.define(count, lazyAccess(counted, count.type))
-}
-
-/** Where the next value of state `k` stands, which is in no state's memory; undefined where it is the old one. */
-function nextState(inner: Scheduler, value: Value, k: number, states: readonly Access[]): Access | undefined {
-  const access = inner.force(value)
-  if (!states.some((state) => state.buffer === access.buffer)) return access
-  if (access.buffer === states[k]!.buffer && access.offset === 0 && isContiguous(access, value.type.shape))
-    return undefined
-  const copy = memoryFor(inner, value.type)
-  inner.materialize(lazyAccess(access, value.type), copy)
-  return copy
 }
 
 /** Both branches compute into the same memory. */

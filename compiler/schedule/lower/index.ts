@@ -4,15 +4,16 @@ import type { OpName } from '../../core/ops/index.ts'
 import { ops } from '../../core/ops/index.ts'
 import { lazyAccess } from '../lazy.ts'
 import { computeInPlace } from '../in-place.ts'
-import type { Program } from '../program.ts'
+import type { Program, State } from '../program.ts'
 import { blockRows } from '../row-blocks.ts'
 import { observed } from '../observe.ts'
 import { fuseRows } from '../rows.ts'
-import { scheduleWith, type Scheduler } from '../scheduler.ts'
+import type { Scheduler } from '../scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './convolution.ts'
 import { dotGeneral } from './dot-general.ts'
 import { gather } from './gather.ts'
+import { scheduleWith } from './graph.ts'
 import { map } from './map.ts'
 import { concatenate, constant, pad, scatter } from './place.ts'
 import { reduce, reduceWindow } from './reduce.ts'
@@ -55,18 +56,20 @@ function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
 }
 
 /** The kernels that compute `graph`, each by itself, and the buffers at its boundary. */
-export function scheduleApart(graph: Graph): Program {
-  const program = scheduleWith(graph, (s: Scheduler, node: Node) => {
+export function scheduleApart(graph: Graph, states: readonly State[] = []): Program {
+  const lowerAt = (s: Scheduler, node: Node): void => {
     try {
       lower(s, node)
     } catch (error) {
       if (error instanceof TypeError) fail('A401', error.message, node.origin && { origin: node.origin })
       throw error
     }
-  })
+  }
+  const program = scheduleWith(graph, lowerAt, states)
   observed(program)
   return observed(computeInPlace(program))
 }
 
 /** The kernels that compute `graph`, in order, and the buffers at its boundary. */
-export const schedule = (graph: Graph): Program => observed(fuseRows(observed(blockRows(scheduleApart(graph)))))
+export const schedule = (graph: Graph, states: readonly State[] = []): Program =>
+  observed(fuseRows(observed(blockRows(scheduleApart(graph, states)))))

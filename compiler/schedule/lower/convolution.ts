@@ -10,7 +10,8 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import { phasesOf } from '../phases.ts'
 import type { Access, TemplateKernel } from '../program.ts'
-import { emitGemv, emitIgemm } from './float-product.ts'
+import { gemvCall, igemmCall } from './float-product.ts'
+import { forEachImage } from './images.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from './reduce.ts'
@@ -126,13 +127,13 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     if (isGemv) {
       const [xrow, yrow, auxrow] =
         form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]
-      for (let n = 0; n < form.batch; n++) {
+      forEachImage(s, form.batch, nodes, (at) => {
         const args = {
-          x: address(x, (n * xs.image) / 4),
+          x: address(at(x)),
           w: start(weights),
           b: { buffer: bias, offset: biasOffset },
-          y: address(write, (n * ys.image) / 4),
-          aux: auxAddress(aux, (n * us.image) / 4),
+          y: address(at(write)),
+          aux: auxAddress(at(aux)),
           M: form.outHeight * form.outWidth,
           K: form.kernelWidth * perGroup,
           N: outputs,
@@ -141,20 +142,20 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           auxrow,
           ...parameters,
         }
-        emitGemv(s, args, quantized, { holes, ...replaces, macs: args.M * args.K * args.N, nodes })
-      }
+        return gemvCall(args, quantized, { holes, ...replaces, macs: args.M * args.K * args.N, nodes })
+      })
       return
     }
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
     const grouped = form.groups > 1
-    for (let n = 0; n < images; n++) {
+    forEachImage(s, images, nodes, (at) => {
       const args = {
-        x: address(x, (n * xs.image) / 4),
+        x: address(at(x)),
         w: start(weights),
         b: { buffer: bias, offset: biasOffset },
-        y: address(write, (n * ys.image) / 4),
-        aux: auxAddress(aux, (n * us.image) / 4),
+        y: address(at(write)),
+        aux: auxAddress(at(aux)),
         groups: repeats,
         OH: form.outHeight,
         OW: form.outWidth,
@@ -179,8 +180,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         ...parameters,
       }
       const macs = (form.batch / images) * form.outHeight * form.outWidth * form.outputs * elementCount(kernel)
-      emitIgemm(s, args, quantized, { holes, ...replaces, macs, nodes })
-    }
+      return igemmCall(s, args, quantized, { holes, ...replaces, macs, nodes })
+    })
   }
   const [result] = node.results
   const site = { type: result!.type, channels: form.outputs, block: 8, groups: form.groups, emit }
@@ -222,13 +223,13 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   const emit = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
     const ys = strides(write)
     const us = strides(aux)
-    for (let n = 0; n < form.batch; n++) {
+    forEachImage(s, form.batch, nodes, (at) => {
       const args = {
-        x: address(x, (n * xs.image) / 4),
+        x: address(at(x)),
         w: start(weights),
         b: { buffer: bias, offset: biasOffset },
-        y: address(write, (n * ys.image) / 4),
-        aux: auxAddress(aux, (n * us.image) / 4),
+        y: address(at(write)),
+        aux: auxAddress(at(aux)),
         OH: form.outHeight,
         OW: form.outWidth,
         C: form.channels,
@@ -242,8 +243,8 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
         ...parameters,
       }
       const macs = form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth
-      s.emit(depthwiseCall(form, tap, args, { holes, macs, nodes }))
-    }
+      return depthwiseCall(form, tap, args, { holes, macs, nodes })
+    })
   }
   const [result] = node.results
   const site = { type: result!.type, channels: form.channels, block: 4, groups: 1, emit }

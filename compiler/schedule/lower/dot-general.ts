@@ -7,7 +7,8 @@ import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../pack.ts'
 import type { Access } from '../program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
-import { emitGemv, emitIgemm } from './float-product.ts'
+import { gemvCall, igemmCall } from './float-product.ts'
+import { forEachImage } from './images.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from './reduce.ts'
 import { floatWeights, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
@@ -189,16 +190,16 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         ...parameters,
       }
       const reach = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
-      emitIgemm(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, reach)
+      s.emit(igemmCall(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, reach))
       return
     }
-    for (let n = 0; n < g.batches; n++) {
+    forEachImage(s, g.batches, nodes, (at) => {
       const args = {
-        x: address(g.lhs.access, n * g.lhs.batch),
-        w: { buffer: weights, offset: n * batchWeights },
+        x: address(at({ ...g.lhs.access, strides: [g.lhs.batch] })),
+        w: address(at({ buffer: weights, offset: 0, strides: [batchWeights] })),
         b: { buffer: bias, offset: biasOffset },
-        y: address(write, n * yBatch),
-        aux: auxAddress(aux, n * uBatch),
+        y: address(at(write)),
+        aux: auxAddress(at(aux)),
         M: g.M,
         K: g.K,
         N: g.N,
@@ -207,8 +208,8 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         auxrow: uRow * 4,
         ...parameters,
       }
-      emitGemv(s, args, quantized, { ...options, macs: g.M * g.N * g.K })
-    }
+      return gemvCall(args, quantized, { ...options, macs: g.M * g.N * g.K })
+    })
   }
   const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, emit })
   return mergedPending(s, node, inner, matrix.shape)

@@ -8,6 +8,7 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import { integerWinograd } from './integer-winograd.ts'
+import { forEachImage } from './images.ts'
 import { address, auxAddress, replacing, start } from './template.ts'
 
 /** Strides of a channels-last access, in elements. */
@@ -106,22 +107,23 @@ function packDepthwise(
 /** The same where each channel has a kernel of its own. */
 export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form: ConvolutionForm, x: Access): void {
   const { buffer, sums, most } = packDepthwise(s, node, form)
-  const at = distances(node, x)
-  const steps = at.nextPixel / at.tapAcross
+  const taps = distances(node, x)
+  const steps = taps.nextPixel / taps.tapAcross
   const three = form.kernelHeight === 3 && form.kernelWidth === 3 && (steps === 1 || steps === 2)
   const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const y = place(p.write)
     const u = p.aux ? place(p.aux) : { image: 0, row: 0, pixel: 0 }
     const [size, auxSize] = [byteSize(p.write.buffer.dtype), p.aux ? byteSize(p.aux.buffer.dtype) : 0]
-    for (let n = 0; n < form.batch; n++) {
+    const scratch = start(s.newBuffer('i8', buffer.length * 2))
+    forEachImage(s, form.batch, nodes, (at) => {
       const args = {
-        x: address(x, n * place(x).image),
+        x: address(at(x)),
         w: start(buffer),
         b: start(p.bias),
         c: start(p.vectors),
         table: start(p.table),
-        y: address(p.write, n * y.image),
-        aux: auxAddress(p.aux, n * u.image),
+        y: address(at(p.write)),
+        aux: auxAddress(at(p.aux)),
         OH: form.outHeight,
         OW: form.outWidth,
         C: form.channels,
@@ -129,25 +131,23 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
         KW: form.kernelWidth,
         vectors: p.vectorBytes,
         element: p.element,
-        sy: at.nextRow,
-        step: at.nextPixel,
-        xrow: at.tapDown,
-        xcol: at.tapAcross,
+        sy: taps.nextRow,
+        step: taps.nextPixel,
+        xrow: taps.tapDown,
+        xcol: taps.tapAcross,
         yrow: y.row * size,
         ypix: y.pixel * size,
         auxrow: u.row * auxSize,
         auxpix: u.pixel * auxSize,
         flip: { flip: x.buffer.dtype as 'i8' | 'u8' },
-        scratch: start(s.newBuffer('i8', buffer.length * 2)),
+        scratch,
       }
       const macs = form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth
       const options = { holes: p.holes, ...replacing(p, node.results[0]!.type), macs, nodes }
-      s.emit(
-        three
-          ? call('u8_dwconv_i16_3x3', args, { dot: 'u8_dwconv_dot_3x3', ...options })
-          : call('u8_dwconv_i16', args, options),
-      )
-    }
+      return three
+        ? call('u8_dwconv_i16_3x3', args, { dot: 'u8_dwconv_dot_3x3', ...options })
+        : call('u8_dwconv_i16', args, options)
+    })
   }
   const [result] = node.results
   const site = {

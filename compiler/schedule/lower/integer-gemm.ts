@@ -6,6 +6,7 @@ import { constantBytes, inArena, memoryOf, type Access, type Buffer } from '../p
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
+import { forEachImage } from './images.ts'
 import { address, auxAddress, bandOf, replacing, start } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
@@ -130,22 +131,22 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     macs,
     nodes,
   })
-  /** What all integer templates begin with, for image `n`. */
-  const leading = (p: IntegerPlacement, n: number, from = x) => ({
-    x: address(from, n * g.image),
+  /** What all integer templates are given. */
+  const leading = (p: IntegerPlacement, x: Access, write: Access, aux: Access | undefined) => ({
+    x: address(x),
     w: start(packed.buffer),
     b: start(p.bias),
     c: start(p.vectors),
     table: start(p.table),
-    y: address(p.write, n * g.place(p.write).image),
-    aux: auxAddress(p.aux, n * stridesOf(p.aux).image),
+    y: address(write),
+    aux: auxAddress(aux),
     vectors: p.vectorBytes,
     element: p.element,
-    flip: { flip: x.buffer.dtype },
+    flip: { flip: g.x.buffer.dtype },
   })
   const rowsOnly = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const args = {
-      ...leading(p, 0),
+      ...leading(p, x, p.write, p.aux),
       M: g.width,
       K: inputs,
       N: outputs,
@@ -170,9 +171,10 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const grouped = groups > 1
     const images = grouped ? g.images : 1
     const from = { ...x, buffer: bufferApart(s, x.buffer, [p.write, ...(p.aux ? [p.aux] : [])]) }
-    for (let n = 0; n < images; n++) {
+    const scratch = start(s.newBuffer('i8', scratchBytes))
+    forEachImage(s, images, nodes, (at) => {
       const args = {
-        ...leading(p, n, from),
+        ...leading(p, at({ ...from, strides: [g.image] }), at(p.write), at(p.aux)),
         groups: grouped ? groups : g.images,
         OH: g.height,
         OW: g.width,
@@ -195,13 +197,13 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         auxg: grouped ? outputs * element : u.image,
         auxrow: u.row,
         auxpix: u.pixel,
-        scratch: start(s.newBuffer('i8', scratchBytes)),
+        scratch,
         strip,
       }
       const macs = (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs
       const template = g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8'
-      s.emit(call(template, args, { dot: 'u8_igemm_dot_6x8', ...options(p, macs, nodes) }))
-    }
+      return call(template, args, { dot: 'u8_igemm_dot_6x8', ...options(p, macs, nodes) })
+    })
   }
   const site = {
     type: g.type,

@@ -4,6 +4,7 @@ import type { ConvolutionForm } from '../convolution-form.ts'
 import { prefersWinograd } from '../kernel-choice.ts'
 import type { Access, Buffer } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
+import { forEachImage } from './images.ts'
 import { address, auxAddress, replacing, start, type Placement } from './template.ts'
 
 /** The template's distance between planes beyond their contents, in floats. */
@@ -67,40 +68,38 @@ export function winograd(
   const u = s.newBuffer('f32', blockStride ? (block * outputs) / 8 : block)
   const v = s.newBuffer('f32', planes(tiles * channels))
   const m = s.newBuffer('f32', 16 * 4 * 8)
-  for (let n = 0; n < form.batch; n++) {
-    s.emit(
-      call(
-        'f32_winograd_3x3',
-        {
-          x: address(operands.x, (n * strides.x.image) / 4),
-          w: start(operands.weights),
-          b: { buffer: bias, offset: biasOffset },
-          y: address(write, (n * strides.y.image) / 4),
-          aux: auxAddress(aux, (n * strides.aux.image) / 4),
-          u: start(u),
-          v: start(v),
-          m: start(m),
-          TH: rows,
-          TW: columns,
-          band,
-          C: channels,
-          CO: outputs,
-          ublock: blockStride * 4,
-          xrow: strides.x.row,
-          xpix: strides.x.pixel,
-          yrow: strides.y.row,
-          ypix: strides.y.pixel,
-          auxrow: strides.aux.row,
-          auxpix: strides.aux.pixel,
-          ...parameters,
-        },
-        {
-          holes,
-          ...replacing(placement, node.results[0]!.type),
-          macs: form.outHeight * form.outWidth * channels * outputs * 9,
-          nodes,
-        },
-      ),
-    )
-  }
+  forEachImage(s, form.batch, nodes, (at) =>
+    call(
+      'f32_winograd_3x3',
+      {
+        x: address(at(operands.x)),
+        w: start(operands.weights),
+        b: { buffer: bias, offset: biasOffset },
+        y: address(at(write)),
+        aux: auxAddress(at(aux)),
+        u: start(u),
+        v: start(v),
+        m: start(m),
+        TH: rows,
+        TW: columns,
+        band,
+        C: channels,
+        CO: outputs,
+        ublock: blockStride * 4,
+        xrow: strides.x.row,
+        xpix: strides.x.pixel,
+        yrow: strides.y.row,
+        ypix: strides.y.pixel,
+        auxrow: strides.aux.row,
+        auxpix: strides.aux.pixel,
+        ...parameters,
+      },
+      {
+        holes,
+        ...replacing(placement, node.results[0]!.type),
+        macs: form.outHeight * form.outWidth * channels * outputs * 9,
+        nodes,
+      },
+    ),
+  )
 }

@@ -134,6 +134,16 @@ describe('linear models', () => {
     close(scores!, [...shares(3, 1, -6), ...shares(20, 30, 40)])
   })
 
+  it('takes one score as a margin under LOGISTIC', () => {
+    const attributes = {
+      ...{ coefficients: floats(0.8, -0.5), intercepts: floats(0.3), classlabels_ints: [0, 1] },
+      post_transform: 'LOGISTIC',
+    }
+    const [label, scores] = run('LinearClassifier', [f32([2, 2], [1, 2, -1, 0.5])], { attributes, outputs: 2 })
+    expect(toNumbers(label!)).toEqual([1, 0])
+    close(scores!, [logistic(-0.1), logistic(0.1), logistic(0.75), logistic(-0.75)])
+  })
+
   it('gives two classes from one score', () => {
     const attributes = { coefficients: floats(1), intercepts: floats(-0.25), classlabels_ints: [-1, 1] }
     const [label, scores] = run('LinearClassifier', [f32([2, 1], [0.25, 1])], { attributes, outputs: 2 })
@@ -259,10 +269,22 @@ describe('tree ensembles', () => {
     const [label, scores] = classify({
       ...votes('class', [0, 0, 0, 0], [0.5, 0.25, 0.75, 0]),
       classlabels_int64s: [3, 4],
-      post_transform: 'LOGISTIC',
     })
     expect(toNumbers(label)).toEqual([3, 3, 3, 4])
     close(scores, [0.5, 0.5, 0.5, 0.5, 0.75, 0.25, 0.25, 0.75])
+  })
+
+  it('takes one score as a margin under LOGISTIC, also where no weight is negative', () => {
+    const [label, scores] = classify({
+      ...votes('class', [0, 0, 0, 0], [0, 0.25, 1.95, 0]),
+      classlabels_int64s: [3, 4],
+      post_transform: 'LOGISTIC',
+    })
+    expect(toNumbers(label)).toEqual([3, 3, 4, 4])
+    close(
+      scores,
+      [0, 0, 0.25, 1.95].flatMap((s) => [logistic(-s), logistic(s)]),
+    )
   })
 
   it('takes one signed score as a margin', () => {
@@ -284,7 +306,7 @@ describe('tree ensembles', () => {
   })
 })
 
-it('TreeEnsemble tests for membership', () => {
+describe('TreeEnsemble', () => {
   const tensor = (dtype: DType, values: number[]): AttributeValue => ({
     tensor: stored('t', tensorOf(dtype, [values.length], values)),
   })
@@ -303,7 +325,14 @@ it('TreeEnsemble tests for membership', () => {
     n_targets: 1,
   }
   const x = f32([4, 2], [7, 9, 40, 0, 2, 2, 2, 3])
-  close(run('TreeEnsemble', [x], { attributes, opset: 5 })[0]!, [10, 10, 20, 30])
+
+  it('tests for membership', () => close(run('TreeEnsemble', [x], { attributes, opset: 5 })[0]!, [10, 10, 20, 30]))
+
+  it('transforms a single target', () => {
+    const logisticOf = { ...attributes, leaf_weights: tensor('f32', [-1, 0.5, 2]), post_transform: 2 }
+    const [y] = run('TreeEnsemble', [x], { attributes: logisticOf, opset: 5 })
+    close(y!, [logistic(-1), logistic(-1), logistic(0.5), logistic(2)])
+  })
 })
 
 describe('support vector machines', () => {
@@ -354,6 +383,12 @@ describe('support vector machines', () => {
     const [label, scores] = run('SVMClassifier', [f32([2, 1], [3, 0])], { attributes, outputs: 2 })
     close(scores!, [2.5, -2.5, -0.5, 0.5])
     expect(toNumbers(label!)).toEqual([6, 5])
+    const logisticOf = { ...attributes, post_transform: 'LOGISTIC' }
+    const [, shares] = run('SVMClassifier', [f32([2, 1], [3, 0])], { attributes: logisticOf, outputs: 2 })
+    close(
+      shares!,
+      [-2.5, 2.5, 0.5, -0.5].map((s) => logistic(-s)),
+    )
   })
 
   it('is linear without support vectors', () => {

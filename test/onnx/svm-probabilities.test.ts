@@ -6,7 +6,12 @@ import { feeds, modelOf, runNode } from './one-node.ts'
 
 const nothing = (): Uint8Array => new Uint8Array()
 
-it.each([2, 4])('couples the probabilities of %i classes as onnxruntime does', { timeout: 60_000 }, async (classes) => {
+it.each([
+  [2, 'NONE'],
+  [2, 'LOGISTIC'],
+  [4, 'NONE'],
+  [4, 'SOFTMAX'],
+])('couples the probabilities of %i classes as onnxruntime does, %s', { timeout: 60_000 }, async (classes, transform) => {
   const random = new Random(classes)
   const numbers = (count: number, range: number) => ({
     floats: Array.from({ length: count }, () => Math.fround((random.float() - 0.5) * range)),
@@ -23,6 +28,7 @@ it.each([2, 4])('couples the probabilities of %i classes as onnxruntime does', {
       kernel_type: 'RBF',
       kernel_params: { floats: [0.5, 0, 3] },
       prob_a: { floats: numbers(pairs, 1).floats.map((v) => v - 1.5) },
+      post_transform: transform,
       prob_b: numbers(pairs, 0.2),
       rho: numbers(pairs, 0.3),
       support_vectors: numbers(vectors * features, 4),

@@ -19,7 +19,7 @@ import {
 } from './decode.ts'
 import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
-import { absent } from './ops/absent.ts'
+import { reasonOf } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
@@ -178,7 +178,7 @@ class Importer {
         names.length > 1
           ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
           : ''
-      const why = absent[origin.operator]
+      const why = reasonOf(origin.operator)
       const message = `attar does not have the operator ${operator}${others}`
       return { code: 'A201', message, origin, ...(why !== undefined && { hint: why }) }
     })

@@ -2,7 +2,7 @@ import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
+import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
@@ -21,6 +21,7 @@ import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item
 import { NodeContext, type Host } from './node-context.ts'
 import { reasonOf } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
+import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { constantStrings, withCommonList } from './strings.ts'
@@ -110,6 +111,13 @@ function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
   else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+}
+
+/** A204 where the first result is not of the first operand's shape. */
+function checkShape(x: Value | undefined, item: Item | undefined): void {
+  const y = item && (isBounded(item) ? item.padded : item)
+  if (!x || !y || !isTensor(y) || sameShape(x.type.shape, y.type.shape)) return
+  fail('A204', `operands make ${formatType(y.type)} of ${formatType(x.type)}; the result has the shape of input 0`)
 }
 
 /** A result of places in `list` as strings. */
@@ -258,6 +266,7 @@ class Importer {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
       results.forEach((item) => checkSizes(item, origin))
+      if (keepsShape.has(origin.operator)) checkShape(context.inputs[0], lowered[0])
       return results
     } catch (error) {
       // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.

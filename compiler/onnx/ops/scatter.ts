@@ -1,5 +1,6 @@
 import type { ScatterAttrs } from '../../core/ops/scatter.ts'
 import type { OpContext, Operator } from '../context.ts'
+import { sameShape } from '../../core/shape.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
 import { wrapIndexVectors, wrapIndices } from '../shared/indices.ts'
 
@@ -25,6 +26,13 @@ export const scatterElements: Operator = {
     const axis = normalizeAxis(c, c.int('axis', 0), rank)
     const indices = wrapIndices(c, c.input(1), x.type.shape[axis]!)
     const { dtype, shape } = indices.type
+    const updates = c.input(2).type.shape
+    c.check(
+      shape.length === rank && sameShape(shape, updates),
+      `updates [${updates.join(',')}] do not match indices [${shape.join(',')}] of data [${x.type.shape.join(',')}]`,
+    )
+    const fits = shape.every((d, i) => i === axis || d <= x.type.shape[i]!)
+    c.check(fits, `indices [${shape.join(',')}] are larger than data [${x.type.shape.join(',')}]`)
     // Index vectors that name every axis, since indices and data may differ in length along the others.
     const coordinates = range(0, rank).map((i) => (i === axis ? indices : b.iota(dtype, shape, i)))
     const vectors = b.concatenate(
@@ -57,6 +65,9 @@ export const scatterNd: Operator = {
       `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`,
     )
     const indexVectorDim = indexShape.length - 1
+    const updates = c.input(2).type.shape
+    const wanted = [...indexShape.slice(0, -1), ...shape.slice(depth)]
+    c.check(sameShape(updates, wanted), `updates [${updates.join(',')}], where [${wanted.join(',')}] are replaced`)
     return [
       c.b.scatter(x, wrapIndexVectors(c, c.input(1), shape.slice(0, depth)), c.input(2), {
         kind: kindOf(c),

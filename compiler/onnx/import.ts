@@ -1,6 +1,14 @@
 import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
-import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
+import {
+  CompileError,
+  fail,
+  locate,
+  OperandError,
+  SizeError,
+  type Diagnostic,
+  type Origin,
+} from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
@@ -25,6 +33,7 @@ import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { constantStrings, withCommonList } from './strings.ts'
+import { warningsOf } from './warnings.ts'
 
 export interface ImportOptions extends Bindings {
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
@@ -39,18 +48,18 @@ const entryCost = 10
 const maxDepth = 64
 
 /**
- * The core graph of an ONNX model, with every dimension a number, the model's metadata and what outputs stand for. Throws one CompileError with
- * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
+ * The core graph of an ONNX model, with every dimension a number, the model's metadata, what outputs stand for, and what is odd about the
+ * model. Throws one CompileError with everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
  */
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string>; names: PortNames } {
+): { graph: Graph; metadata: Record<string, string>; names: PortNames; warnings: readonly Diagnostic[] } {
   const model = decodeModel(bytes, options.readExternal)
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
   const scope = scopeOf(undefined, values, model.graph)
-  const names = model.graph.outputs.map(({ name }) => name)
+  const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
   const items = results as readonly Item[]
@@ -60,7 +69,18 @@ export function importModel(
     inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
-  return { graph, metadata: { ...model.metadata }, names: named }
+  requireElements(graph, options.dims ?? {})
+  return { graph, metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+}
+
+/** A106 where a dimension of 0 leaves no output with an element. */
+function requireElements({ outputs }: Graph, dims: Readonly<Record<string, number>>): void {
+  const empty = Object.keys(dims).filter((name) => dims[name] === 0)
+  if (empty.length === 0 || outputs.some(({ value }) => elementCount(value.type.shape) > 0)) return
+  const which = empty.map((name) => `"${name}"`).join(', ')
+  fail('A106', `with dimension ${which} of size 0 no output has an element`, {
+    hint: `the smallest size is 1: ${empty.map((name) => `--dim ${name}=1`).join(' ')}`,
+  })
 }
 
 function tensorIn(item: Item, name: string): Value {
@@ -271,8 +291,10 @@ class Importer {
     } catch (error) {
       // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+      const known = error instanceof OperandError || error instanceof SizeError
+      const what = known ? error.message : 'the operands and attributes make no sense together'
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
-      fail('A204', `${error.message}\ninputs: ${types}`)
+      fail('A204', `${what}\ninputs: ${types}`)
     }
   }
 

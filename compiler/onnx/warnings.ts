@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts'
 import type { ModelProto } from './decode.ts'
 
-/** The newest opsets whose operators are known, by domain: those of ONNX 1.22. */
+/** The newest opsets whose operators are known, by domain. */
 const newestOpsets: Readonly<Record<string, number>> = { '': 28, 'ai.onnx.ml': 5, 'ai.onnx.preview': 1 }
 
 /** What is odd about a model that compiles all the same. */

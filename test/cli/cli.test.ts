@@ -142,8 +142,10 @@ describe('compile', () => {
     writeFileSync(at('twice.onnx'), twice)
     expect(await attar('compile', at('twice.onnx'), '-o', at('twice'))).toBe(0)
     expect(err.join('\n')).toMatch(/^warning A108 repeated-output\n/)
+    out = []
     expect(await attar('compile', at('twice.onnx'), '-o', at('twice'), '--json')).toBe(0)
     expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
+    out = []
     expect(await attar('inspect', at('twice.onnx'), '--json')).toBe(0)
     expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
   })

@@ -27,6 +27,7 @@ export {
   CompileError,
   fail,
   formatDiagnostic,
+  formatWarning,
   type Code,
   type Diagnostic,
   type Origin,

@@ -9,6 +9,7 @@ import {
   type Report,
   type Target,
 } from './core/artefact.ts'
+import type { Diagnostic } from './core/diagnostic.ts'
 import { countsOf, type Graph } from './core/graph.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import type { Tensor } from './core/tensor.ts'
@@ -44,6 +45,8 @@ export interface Imported {
   readonly graph: Graph
   readonly metadata: Readonly<Record<string, string>>
   readonly names?: PortNames
+  /** What is odd about the model. */
+  readonly warnings?: readonly Diagnostic[]
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
 }
@@ -52,8 +55,8 @@ export interface Imported {
 export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
   if (!(model instanceof Uint8Array)) return compileGraph(model.graph, { ...options, ...model })
   options.onPhase?.('import')
-  const { graph, metadata, names } = importModel(model, options)
-  return compileGraph(graph, { ...options, metadata, names })
+  const { graph, ...imported } = importModel(model, options)
+  return compileGraph(graph, { ...options, ...imported })
 }
 
 /** Compiles a core graph: the phases after the front end. */
@@ -63,6 +66,7 @@ export async function compileGraph(
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly names?: PortNames
+    readonly warnings?: readonly Diagnostic[]
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
@@ -104,8 +108,8 @@ export async function compileGraph(
       return [target, wasm]
     }),
   )
-  const { quantization } = options
-  return { modules, spec, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
+  const { quantization, warnings = [] } = options
+  return { modules, spec, warnings, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
 }
 
 function reportOf(program: Program, plan: MemoryPlan): Report {

@@ -45,7 +45,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { readFile, writeFiles } = await import('../data/files.ts')
-      const { artefacts, compile, kernelName, moduleFile, targets } = await import('../index.ts')
+      const { artefacts, compile, formatWarning, kernelName, moduleFile, targets } = await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const { name, target, sizes: best = false } = options
       phase('reading')
@@ -71,8 +71,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, String(files[script]), best)]
       const phases = profile()
       if (options.json) {
-        const { report, spec } = compiled
-        const result = { output: options.output, files: Object.keys(files), parts, spec, report }
+        const { report, spec, warnings } = compiled
+        const result = { output: options.output, files: Object.keys(files), parts, spec, report, warnings }
         terminal.out(toJson(options.profile ? { ...result, phases } : result))
       } else {
         const made = targets.filter((each) => compiled.modules[each])
@@ -82,6 +82,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         if (options.profile)
           terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
       }
+      compiled.warnings.forEach((warning) => terminal.err(formatWarning(warning)))
       const { quantization } = compiled.report
       if (quantization?.withinBudget === false) {
         terminal.err(

@@ -149,7 +149,7 @@ export async function quantized(
   terminal: Terminal,
 ): Promise<Quantized> {
   const { importModel, preprocessKey, quantize } = await import('../index.ts')
-  const { graph, metadata, names } = importModel(model, importing)
+  const { graph, metadata, names, warnings } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')
   const { calibration, validation, preprocess } = await readData(inputs, options)
@@ -161,5 +161,5 @@ export async function quantized(
   }
   const result = await quantize(graph, settings)
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  return { ...result, names, metadata: { ...metadata, ...kept } }
+  return { ...result, names, warnings, metadata: { ...metadata, ...kept } }
 }

@@ -34,7 +34,7 @@ export const addRun: AddCommand = (program, terminal) => {
       await instance.load(bytes, spec).catch((error: unknown) => {
         if (!(error instanceof WebAssembly.CompileError)) throw error
         const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
-        fail('A502', `this engine does not take "${path}": ${error.message}`, { hint })
+        fail('A502', `this engine does not take "${path}": it has instructions that the engine does not know`, { hint })
       })
       const outputs = await instance.run(inputs)
       const { output, json } = options

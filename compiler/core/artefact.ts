@@ -1,3 +1,4 @@
+import type { Diagnostic } from './diagnostic.ts'
 import type { DType } from './dtype.ts'
 import type { QuantizationReport } from './quantization-report.ts'
 import type { Shape } from './shape.ts'
@@ -55,6 +56,8 @@ export interface Compiled {
   readonly modules: Partial<Record<Target, Uint8Array>>
   readonly spec: ModuleSpec
   readonly report: Report
+  /** What is odd about the model. */
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** Facts for the user, in bytes. */

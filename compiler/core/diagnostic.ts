@@ -18,6 +18,8 @@ export const codes = {
   A104: 'cyclic-graph',
   A105: 'unbound-dimension',
   A106: 'bad-binding',
+  A107: 'newer-opset',
+  A108: 'repeated-output',
   A201: 'unsupported-operator',
   A202: 'unsupported-type',
   A203: 'unsupported-form',
@@ -59,11 +61,22 @@ export function fail(code: Code, message: string, details: Omit<Diagnostic, 'cod
   throw new CompileError([{ code, message, ...details }])
 }
 
-export function formatDiagnostic(d: Diagnostic): string {
+export const formatDiagnostic = (d: Diagnostic): string => `error ${described(d)}`
+
+/** Of what does not keep a model from being compiled. */
+export const formatWarning = (d: Diagnostic): string => `warning ${described(d)}`
+
+function described(d: Diagnostic): string {
   const place = d.origin ? `   ${d.origin.operator} "${d.origin.node}" (opset ${d.origin.opset})` : ''
   const hint = d.hint ? `\n  hint: ${d.hint}` : ''
-  return `error ${d.code} ${codes[d.code]}${place}\n  ${d.message.replaceAll('\n', '\n  ')}${hint}`
+  return `${d.code} ${codes[d.code]}${place}\n  ${d.message.replaceAll('\n', '\n  ')}${hint}`
 }
+
+/** What an op says of operands that it does not take, in words for the user; other TypeErrors are the engine's. */
+export class OperandError extends TypeError {}
+
+/** A list or tensor beyond all bounds, or of another size than its data; other RangeErrors are the engine's. */
+export class SizeError extends RangeError {}
 
 /** Runs `body`; diagnostics without a place get `origin`. */
 export function locate<T>(origin: Origin, body: () => T): T {

@@ -1,3 +1,4 @@
+import { OperandError } from './diagnostic.ts'
 import { bitSize, isBigInt, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType, type Scalar } from './dtype.ts'
 
 /** Functions that no instruction computes. */
@@ -64,7 +65,7 @@ const isCompare = (op: BinaryOp): op is CompareOp => (compareOps as readonly str
 const isBitwise = (op: BinaryOp): boolean => op === 'and' || op === 'or' || op === 'xor'
 
 function check(condition: boolean, what: string): void {
-  if (!condition) throw new TypeError(what)
+  if (!condition) throw new OperandError(what)
 }
 
 export const arg = (index: number, dtype: DType): Expr => ({ kind: 'arg', dtype, index })

@@ -1,6 +1,6 @@
-import type { Origin } from './diagnostic.ts'
+import { fail, type Origin } from './diagnostic.ts'
 import { facetsOf, type AttrsOf, type OpName } from './ops/index.ts'
-import type { TensorType } from './tensor.ts'
+import { formatType, sameType, type TensorType } from './tensor.ts'
 
 /** A result of a node. Values are immutable and belong to any number of graphs. */
 export interface Value {
@@ -115,12 +115,17 @@ export function countUses(graph: Graph): Map<Value, number> {
   return uses
 }
 
-/** Replacements for values of a graph. A replacement may use old values, but not the one it replaces. */
+/** Replacements for values of a graph, of the same types. A replacement may use old values, but not the one it replaces. */
 export type Patch = ReadonlyMap<Value, Value>
 
-/** The graph with `patch` applied throughout, replacements included. */
+/** The graph with `patch` applied throughout, replacements included. A601 for a replacement of another type. */
 export function applyPatch(graph: Graph, patch: Patch): Graph {
   if (patch.size === 0) return graph
+  for (const [{ type, node }, { type: after }] of patch) {
+    if (sameType(type, after)) continue
+    const origin = node.origin && { origin: node.origin }
+    fail('A601', `a ${node.op} ${formatType(type)} would be replaced by ${formatType(after)}`, origin)
+  }
   const rebuilt = new Map<Value, Value>()
   const resolve = (value: Value): Value => {
     let target = value

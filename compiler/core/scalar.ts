@@ -1,3 +1,4 @@
+import { OperandError } from './diagnostic.ts'
 import {
   allocate,
   bitSize,
@@ -151,7 +152,7 @@ function floatBinary(op: Arithmetic): (a: number, b: number) => number {
     case 'min':
       return Math.min
     default:
-      throw new TypeError(`${op} does not take floats`)
+      throw new OperandError(`${op} does not take floats`)
   }
 }
 
@@ -182,7 +183,7 @@ function bigBinary(op: Arithmetic, bits: bigint): (a: bigint, b: bigint) => bigi
     case 'shr':
       return (a, b) => (b < 0n || b >= bits ? 0n : a >> b)
     case 'pow':
-      throw new TypeError('pow takes floats')
+      throw new OperandError('pow takes floats')
   }
 }
 

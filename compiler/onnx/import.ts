@@ -1,8 +1,16 @@
 import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
-import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
+import {
+  CompileError,
+  fail,
+  locate,
+  OperandError,
+  SizeError,
+  type Diagnostic,
+  type Origin,
+} from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
+import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
@@ -19,11 +27,13 @@ import {
 } from './decode.ts'
 import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
-import { absent } from './ops/absent.ts'
+import { reasonOf } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
+import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { constantStrings, withCommonList } from './strings.ts'
+import { warningsOf } from './warnings.ts'
 
 export interface ImportOptions extends Bindings {
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
@@ -38,18 +48,18 @@ const entryCost = 10
 const maxDepth = 64
 
 /**
- * The core graph of an ONNX model, with every dimension a number, the model's metadata and what outputs stand for. Throws one CompileError with
- * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
+ * The core graph of an ONNX model, with every dimension a number, the model's metadata, what outputs stand for, and what is odd about the
+ * model. Throws one CompileError with everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
  */
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string>; names: PortNames } {
+): { graph: Graph; metadata: Record<string, string>; names: PortNames; warnings: readonly Diagnostic[] } {
   const model = decodeModel(bytes, options.readExternal)
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
   const scope = scopeOf(undefined, values, model.graph)
-  const names = model.graph.outputs.map(({ name }) => name)
+  const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
   const items = results as readonly Item[]
@@ -59,7 +69,18 @@ export function importModel(
     inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
-  return { graph, metadata: { ...model.metadata }, names: named }
+  requireElements(graph, options.dims ?? {})
+  return { graph, metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+}
+
+/** A106 where a dimension of 0 leaves no output with an element. */
+function requireElements({ outputs }: Graph, dims: Readonly<Record<string, number>>): void {
+  const empty = Object.keys(dims).filter((name) => dims[name] === 0)
+  if (empty.length === 0 || outputs.some(({ value }) => elementCount(value.type.shape) > 0)) return
+  const which = empty.map((name) => `"${name}"`).join(', ')
+  fail('A106', `with dimension ${which} of size 0 no output has an element`, {
+    hint: `the smallest size is 1: ${empty.map((name) => `--dim ${name}=1`).join(' ')}`,
+  })
 }
 
 function tensorIn(item: Item, name: string): Value {
@@ -110,6 +131,13 @@ function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
   else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+}
+
+/** A204 where the first result is not of the first operand's shape. */
+function checkShape(x: Value | undefined, item: Item | undefined): void {
+  const y = item && (isBounded(item) ? item.padded : item)
+  if (!x || !y || !isTensor(y) || sameShape(x.type.shape, y.type.shape)) return
+  fail('A204', `operands make ${formatType(y.type)} of ${formatType(x.type)}; the result has the shape of input 0`)
 }
 
 /** A result of places in `list` as strings. */
@@ -178,7 +206,7 @@ class Importer {
         names.length > 1
           ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
           : ''
-      const why = absent[origin.operator]
+      const why = reasonOf(origin.operator)
       const message = `attar does not have the operator ${operator}${others}`
       return { code: 'A201', message, origin, ...(why !== undefined && { hint: why }) }
     })
@@ -258,12 +286,15 @@ class Importer {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
       results.forEach((item) => checkSizes(item, origin))
+      if (keepsShape.has(origin.operator)) checkShape(context.inputs[0], lowered[0])
       return results
     } catch (error) {
       // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+      const known = error instanceof OperandError || error instanceof SizeError
+      const what = known ? error.message : 'the operands and attributes make no sense together'
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
-      fail('A204', `${error.message}\ninputs: ${types}`)
+      fail('A204', `${what}\ninputs: ${types}`)
     }
   }
 

@@ -137,6 +137,19 @@ describe('compile', () => {
     expect(json()).toEqual({ outputs: { y: { dtype: 'f32', shape: [1, 3], data: [1, 5, 0] } } })
   })
 
+  it('prints warnings on stderr, and has them in JSON', async () => {
+    const twice = model({ inputs: ['x f32[2]'], outputs: ['y', 'y'], nodes: ['y = Relu(x)'] })
+    writeFileSync(at('twice.onnx'), twice)
+    expect(await attar('compile', at('twice.onnx'), '-o', at('twice'))).toBe(0)
+    expect(err.join('\n')).toMatch(/^warning A108 repeated-output\n/)
+    out = []
+    expect(await attar('compile', at('twice.onnx'), '-o', at('twice'), '--json')).toBe(0)
+    expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
+    out = []
+    expect(await attar('inspect', at('twice.onnx'), '--json')).toBe(0)
+    expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
+  })
+
   it('reports diagnostics and writes nothing', async () => {
     expect(await attar('compile', at('dense.onnx'), '-o', at('none'))).toBe(2)
     expect(err.join('\n')).toMatch(/^error A105 unbound-dimension\n[^]*--dim batch=1/)

@@ -74,6 +74,7 @@ export function compiled(targets: readonly Target[] = ['simd', 'relaxed-simd']):
   return {
     modules,
     spec,
+    warnings: [],
     report: {
       weights: 20,
       arena: 256,

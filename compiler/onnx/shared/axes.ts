@@ -1,3 +1,4 @@
+import { SizeError } from '../../core/diagnostic.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext } from '../context.ts'
 
@@ -17,7 +18,7 @@ export function normalizeAxes(c: OpContext, axes: readonly number[], rank: numbe
 /** first, first + 1, … below `end`; a RangeError for more than any list of axes or places can sensibly have. */
 export function range(first: number, end: number): number[] {
   const length = Math.max(0, end - first)
-  if (length > 2 ** 24) throw new RangeError(`a list from ${first} to ${end}`)
+  if (length > 2 ** 24) throw new SizeError(`a list from ${first} to ${end}`)
   return Array.from({ length }, (_, i) => first + i)
 }
 

@@ -27,7 +27,7 @@ const bandBytes = 1 << 16
 /** Rows and columns of somewhat more than `least` pixels, rows of a few or of many. */
 function pixels(random: Random, least: number): [number, number] {
   const count = least + 1 + random.int(least)
-  const columns = random.pick([1, 2, 3, 5, 7, 11, 13, 29, 64, 65, count])
+  const columns = random.pick([1, 5, 13, 29, 65, count])
   return [Math.ceil(count / columns), Math.min(columns, count)]
 }
 

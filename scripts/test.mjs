@@ -31,7 +31,8 @@ const extras = [
     without: 'tests that train on Fashion-MNIST',
   },
   {
-    there: () => process.arch === 'arm64' || (onPath('qemu-aarch64-static') && existsSync('/usr/aarch64-linux-gnu/lib')),
+    there: () =>
+      process.arch === 'arm64' || (onPath('qemu-aarch64-static') && existsSync('/usr/aarch64-linux-gnu/lib')),
     packages: ['qemu-user-static', 'libc6-arm64-cross', 'libstdc++6-arm64-cross', 'libatomic1-arm64-cross'],
     without: 'tests on Arm',
   },

@@ -1,7 +1,7 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import type { MemoryPlan } from '../schedule/plan-memory.ts'
-import { usesDot, type LeafKernel, type Program, type TemplateKernel } from '../schedule/program.ts'
+import { dotKernels, type LeafKernel, type Program, type TemplateKernel } from '../schedule/program.ts'
 import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { addressCode, dotGlobal, emitKernel, type Site } from './control.ts'
 import type { StraightBody } from './inline.ts'
@@ -53,7 +53,8 @@ export function emitModule(
   const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
   if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
   const m = new binaryen.Module()
-  const integer = usesDot(program.kernels)
+  const products = dotKernels(program.kernels)
+  const integer = products.length > 0
   const probes = integer && target === 'relaxed-simd'
   // Beside integers, floats must round the same on every engine: no fused multiply-add.
   const linker = new Linker(binaryen, m, target, integer ? 'simd' : target, program.kernels)
@@ -62,7 +63,8 @@ export function emitModule(
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
     if (probes) {
       m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
-      const probe = m.call(linker.link('i8_dot_probe'), [m.i32.const(plan.constants.length)], binaryen.i32)
+      const operands = [plan.constants.length, leastWeight(products)].map((n) => m.i32.const(n))
+      const probe = m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)
       m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.global.set(dotGlobal, probe)))
     }
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
@@ -129,6 +131,12 @@ export function emitModule(
     linker.dispose()
     m.dispose()
   }
+}
+
+/** -128 where one of the weights is, else -127: the products of -128 take one more bit than all others. */
+function leastWeight(kernels: readonly TemplateKernel[]): number {
+  const weights = kernels.flatMap((k) => k.reads.flatMap(({ dtype, data }) => (dtype === 'i8' && data ? [data] : [])))
+  return weights.some((data) => data.includes(0x80)) ? -128 : -127
 }
 
 function templateArguments(kernel: TemplateKernel, site: Site): Code[] {

@@ -146,10 +146,11 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     const images = form.groups === 1 ? 1 : form.batch
     const repeats = form.groups === 1 ? form.batch : form.groups
     const more = quantized && quantizedArguments(s, quantized, true)
+    const template = more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8'
     for (let n = 0; n < images; n++) {
       s.emit({
         kind: 'template',
-        template: more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8',
+        template,
         args: [
           address(x, (n * xs.image) / 4),
           { buffer: weights, offset: 0 },
@@ -159,7 +160,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           repeats,
           form.outHeight,
           form.outWidth,
-          bandOf(tap.nextPixel, more && wideBandBytes),
+          bandOf(template, tap.nextPixel, more && wideBandBytes),
           outputs,
           form.kernelHeight,
           joined ? 1 : form.kernelWidth,

@@ -162,17 +162,18 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = aux.strides as [number, number]
     if (!isGemv) {
+      const template = more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8'
       s.emit({
         ...common,
         kind: 'template',
-        template: more ? 'f32_qcw_igemm_4x8' : 'f32_igemm_4x8',
+        template,
         args: [
           address(g.lhs.access),
           { buffer: weights, offset: 0 },
           { buffer: bias, offset: biasOffset },
           address(write),
           address(aux),
-          ...[g.batches, 1, g.M, bandOf(g.lhs.row * 4, more && wideBandBytes), g.N, 1, 1, g.K],
+          ...[g.batches, 1, g.M, bandOf(template, g.lhs.row * 4, more && wideBandBytes), g.N, 1, 1, g.K],
           ...[g.lhs.batch * 4, 0, g.lhs.row * 4, 0, 0, batchWeights * 4, 0],
           ...[yBatch * 4, 0, yRow * 4, uBatch * 4, 0, uRow * 4],
           ...parameters,

@@ -5,6 +5,7 @@ import { planEpilogue, type Epilogue } from '../epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import type { Access, Buffer, Post, TemplateArgument, TemplateKernel } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
+import type { TemplateName } from '../templates.generated.ts'
 
 /** What a template call needs to know of where its result goes. Strides are in elements over the result's axes. */
 export interface Placement {
@@ -52,9 +53,20 @@ const bandBytes = 1 << 16
 /** The same where weights are expanded for each band: all of such a cache, so that it pays. */
 export const wideBandBytes = 1 << 18
 
-/** Pixels whose input stays in cache, a multiple of the four that most of igemm's kernels take, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number, bytes = bandBytes): number =>
-  Math.max(4, Math.floor(bytes / Math.max(4, stride) / 4) * 4)
+/** Templates of products that go over their pixels in tiles. */
+type Igemm = Extract<TemplateName, `${string}_igemm_${string}`>
+
+/** Pixels of a template's tile, as its name tells: 6 of `u8_igemm_dot_6x8`. */
+export const tilePixels = (template: Igemm): number => Number(/_(\d+)x\d+$/.exec(template)![1])
+
+/**
+ * Pixels whose input stays in cache, where neighbours stand `stride` bytes apart. Whole tiles of the template: in one that goes
+ * across the end of its band the template would lose its place.
+ */
+export function bandOf(template: Igemm, stride: number, bytes = bandBytes): number {
+  const tile = tilePixels(template)
+  return Math.max(1, Math.floor(bytes / Math.max(4, stride) / tile)) * tile
+}
 
 /** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */
 const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>

@@ -47,7 +47,7 @@ export class Builder {
 
   /** A map whose body `body` builds from one `arg` for each operand. */
   map(operands: readonly Value[], body: (...args: Expr[]) => Expr): Value {
-    const built = body(...operands.map((o, i) => expr.arg(i, o.type.dtype)))
+    const built = expr.shareParts(body(...operands.map((o, i) => expr.arg(i, o.type.dtype))))
     if (built.kind === 'arg' && operands.length === 1) return operands[0]!
     return this.one('map', operands, { expr: built })
   }

@@ -97,10 +97,9 @@ function affineOf(
 }
 
 /** Whether the weights may take the scale, and the constants become one behind them (core/reassociation.ts). */
-function isSafe({ scale, shift, addends }: Affine, sums: Float64Array): boolean {
+function isSafe({ scale, addends }: Affine, sums: Float64Array): boolean {
   const scaled = largest(sums.map((sum, c) => sum * scale[c]!))
-  const finite = [...scale, ...shift].every((v) => Number.isFinite(Math.fround(v)))
-  return finite && mayScale(largest(sums), scaled) && mayMove(largest(addends), scaled)
+  return mayScale(1, largest(scale)) && mayScale(largest(sums), scaled) && mayMove(largest(addends), scaled)
 }
 
 const along = (axis: number, rank: number, length: number): Shape =>

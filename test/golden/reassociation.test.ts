@@ -4,7 +4,7 @@ import { evaluate } from '../../compiler/core/evaluate.ts'
 import * as f from '../../compiler/core/formula.ts'
 import { nodesOf, type Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
-import { dequantized } from '../../compiler/core/quantization.ts'
+import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { mayMove, mayScale, weightSums } from '../../compiler/core/reassociation.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
@@ -53,11 +53,11 @@ function quantizedWeights(): Product {
 }
 
 /** A product of integers, scaled to floats: what `integer-products` makes of quantized layers. */
-function integerProduct(): Product {
+function integerProduct(scales = [0.5, 0.03125]): Product {
   const x = inputOf('x', 'u8', [16, 32])
   const w = b.constant(tensorOf('i8', [32, 8], values(256, 200).map(Math.round)))
   const operands = [x, w].map((q, i) =>
-    b.map([q, b.scalar([0.5, 0.03125][i]!, 'f32')], (e, s) => dequantized(e!, s!, undefined)),
+    b.map([q, b.scalar(scales[i]!, 'f32')], (e, s) => dequantized(e!, s!, undefined)),
   )
   const y = b.dotGeneral(operands[0]!, operands[1]!, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] })
   return { x, y, along: (v) => f32([8], v) }
@@ -69,7 +69,7 @@ const products: Readonly<Record<string, () => Product>> = {
   'a convolution': () => convolution(1),
   'a depthwise convolution': () => convolution(8),
   'a product with quantized weights': quantizedWeights,
-  'a product of integers': integerProduct,
+  'a product of integers': () => integerProduct(),
 }
 
 const single = (): Value => b.scalar(magic, 'f32')
@@ -142,6 +142,26 @@ describe('factors of weights', () => {
     const p = dot(3, f32([8, 8], positive(1e25)))
     await expectSame(mul(p.y, b.scalar(1e25, 'f32')), p, feed(1e-30))
     await expectSame(b.binary('div', p.y, b.scalar(1e-25, 'f32')), p, feed(1e-30))
+  })
+
+  it('stay apart where what they make together would vanish or overflow', async () => {
+    const scaledBy = (y: Value, factor: number): Value => mul(mul(y, b.scalar(factor, 'f32')), b.scalar(factor, 'f32'))
+    const tiny = dot(3, f32([8, 8], positive(1e-30)))
+    await expectSame(scaledBy(tiny.y, 1e20), tiny, feed(1))
+    const huge = dot(3, f32([8, 8], positive(1e30)))
+    await expectSame(scaledBy(huge.y, 1e-25), huge, feed(1))
+  })
+
+  it('and steps of quantization stay apart where their quotient would overflow', async () => {
+    const { x, y } = integerProduct([2 ** 30, 2 ** 30])
+    const quantized = b.map([y, b.scalar(2 ** -70, 'f32'), b.scalar(5, 'u8')], (e, step, zero) =>
+      saturated(f.div(e!, step!), zero, 'u8'),
+    )
+    const [actual, expected] = await bothWays([x], quantized, {
+      x: tensorOf('u8', [16, 32], new Array<number>(512).fill(0)),
+    })
+    expect(expected[0]).toBe(5)
+    expect(actual).toEqual(expected)
   })
 
   it('of integers stay apart where their scales would lose bits', async () => {

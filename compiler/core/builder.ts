@@ -51,7 +51,7 @@ export class Builder {
    * the body does not use are no operands of the node, and where they alone make it larger it is broadcast.
    */
   map(operands: readonly Value[], body: (...args: Expr[]) => Expr): Value {
-    const built = body(...operands.map((o, i) => expr.arg(i, o.type.dtype)))
+    const built = expr.shareParts(body(...operands.map((o, i) => expr.arg(i, o.type.dtype))))
     const used = new Set(expr.parts(built).flatMap((e) => (e.kind === 'arg' ? [e.index] : [])))
     if (used.size === operands.length) return this.mapAll(operands, built)
     const kept = [...used].sort((a, b) => a - b)

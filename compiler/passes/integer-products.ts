@@ -11,6 +11,7 @@ import { convert, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { dequantized, saturated } from '../core/quantization.ts'
+import { largest, mayScale } from '../core/reassociation.ts'
 import { elementCount } from '../core/shape.ts'
 import { reader, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import { channelScales, dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from '../core/dequantized.ts'
@@ -82,7 +83,10 @@ function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined
   if (!x || !w || !bytes) return undefined
   const { weightAxis, resultAxis, channels } = product
   const scales = channelScales(w, weightAxis, channels)
+  const xScale = Number(reader(constantOf(x.scale)!)(0))
   if (!scales) return undefined
+  const both = scales.map((s) => Math.fround(xScale * s))
+  if (!mayScale(Math.abs(xScale) * largest(scales), largest(both))) return undefined
   const b = new Builder(node.origin)
   const kernel = b.constant(bytes.weights)
   const sum =
@@ -90,8 +94,6 @@ function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined
       ? b.convolution(x.q, kernel, { ...product.node.attrs, ...(isPadded(product.node) && { padValue: x.zero }) })
       : b.dotGeneral(x.q, kernel, product.node.attrs)
   const along = sum.type.shape.map((_, i) => (i === resultAxis ? channels : 1))
-  const xScale = Number(reader(constantOf(x.scale)!)(0))
-  const both = scales.map((s) => Math.fround(xScale * s))
   const scale = b.constant(tensorOf('f32', along, both))
   // Σ (x - x₀)(w - w₀) = Σ x·w - x₀ Σ w + n x₀ w₀ - w₀ Σ x: of these, Σ x is not known.
   const known = sumsAlong(bytes.weights, weightAxis).map((s) => x.zero * (product.terms * bytes.zero - s))

@@ -1,7 +1,7 @@
 import { arg, substitute, type Expr } from '../core/expr.ts'
 import { sameShape, type Shape } from '../core/shape.ts'
 import type { TensorType } from '../core/tensor.ts'
-import { broadcastAccess, mapStrides, reshapeAccess } from './access.ts'
+import { broadcastAccess, mapStrides, reshapeAccess, sameAccess } from './access.ts'
 import type { Access, Post } from './program.ts'
 
 /**
@@ -104,13 +104,19 @@ export function transposeLazy(lazy: Lazy, perm: readonly number[]): Lazy {
   }
 }
 
-/** The lazy operands of a map as one lazy value of `type`. At most one of them may have a pending kernel, of that shape. */
+/**
+ * The lazy operands of a map as one lazy value of `type`. At most one of them may have a pending kernel, of that shape. What
+ * several of them read of memory becomes one argument.
+ */
 export function combineLazy(type: TensorType, expr: Expr, operands: readonly Lazy[], node: string | undefined): Lazy {
   const args: (Access | Pending)[] = []
+  const place = (a: Access | Pending): number => {
+    const at = args.findIndex((b) => a === b || (!isPending(a) && !isPending(b) && sameAccess(a, b)))
+    return at < 0 ? args.push(a) - 1 : at
+  }
   const exprs = operands.map((o) => {
-    const first = args.length
-    for (const a of o.args) args.push(isPending(a) ? a : broadcastAccess(a, o.type.shape, type.shape))
-    return substitute(o.expr, (i, dtype) => arg(first + i, dtype))
+    const places = o.args.map((a) => place(isPending(a) ? a : broadcastAccess(a, o.type.shape, type.shape)))
+    return substitute(o.expr, (i, dtype) => arg(places[i]!, dtype))
   })
   return {
     type,

@@ -8,6 +8,8 @@ import { planOf } from '../../compiler/compress/plan.ts'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { evaluator } from '../../compiler/core/executor.ts'
+import type { Expr } from '../../compiler/core/expr.ts'
+import * as f from '../../compiler/core/formula.ts'
 import type { Graph } from '../../compiler/core/graph.ts'
 import { printGraph } from '../../compiler/core/print.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
@@ -175,6 +177,19 @@ describe('equalization', () => {
     expect(equalized).not.toBe(prepared)
     const [a, b] = [prepared, equalized].map((g) => toNumbers(evaluate(g, sample!).y0!))
     a!.forEach((v, i) => expect(v).toBeCloseTo(b![i]!, 4))
+  })
+
+  it('looks at each part of what stands between once', async () => {
+    // As a tree the sum has 2⁴⁰ parts.
+    const [raw] = first.node.operands
+    const biased = named('doubled').map([raw!, constant([4, 1, 1], spread)], (e, c) =>
+      Array.from({ length: 40 }).reduce<Expr>((sum) => f.mul(f.add(sum, sum), 0.5), f.add(e!, c!)),
+    )
+    const reader = convolve(named('reader'), biased, depthwise, [0, 0, 0, 0], { pad: 1, groups: 4 })
+    const deep = graphOf([x], [reader])
+    const [sample] = samplesFor(deep, 1)
+    const equalized = await equalize(deep, [sample!], evaluator, () => {})
+    expect(equalized).not.toBe(deep)
   })
 
   it('wins back what a shared scale loses', async () => {

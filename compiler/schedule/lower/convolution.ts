@@ -19,7 +19,15 @@ import {
   quantizedArguments,
   quantizedWeights,
 } from './quantized-weights.ts'
-import { address, bandOf, pendingTemplate, replacing, wideBandBytes, type Placement } from './template.ts'
+import {
+  address,
+  bandOf,
+  largestWeights,
+  pendingTemplate,
+  replacing,
+  wideBandBytes,
+  type Placement,
+} from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
@@ -192,7 +200,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     }
   }
   const [result] = node.results
-  const site = { type: result!.type, channels: form.outputs, block: 8, groups: form.groups, call }
+  const sizes = { channels: form.outputs, block: 8, groups: form.groups }
+  const site = { type: result!.type, ...sizes, weights: largestWeights(node.operands[1]!, rhs.output), call }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 
@@ -262,7 +271,8 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
     }
   }
   const [result] = node.results
-  const site = { type: result!.type, channels: form.channels, block: 4, groups: 1, call }
+  const sizes = { channels: form.channels, block: 4, groups: 1 }
+  const site = { type: result!.type, ...sizes, weights: largestWeights(node.operands[1]!, rhs.output), call }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 

@@ -16,7 +16,15 @@ import {
   quantizedWeights,
   type QuantizedWeights,
 } from './quantized-weights.ts'
-import { address, bandOf, pendingTemplate, replacing, wideBandBytes, type Placement } from './template.ts'
+import {
+  address,
+  bandOf,
+  largestWeights,
+  pendingTemplate,
+  replacing,
+  wideBandBytes,
+  type Placement,
+} from './template.ts'
 
 type Dot = NodeOf<'dot_general'>
 
@@ -203,7 +211,12 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
       })
     }
   }
-  const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, call })
+  const { rhsBatch, rhsContract } = node.attrs
+  const [, right] = node.operands
+  const free = freeAxes(right!.type.shape.length, rhsBatch, rhsContract)
+  const axis = rhsBatch.length === 0 && free.length === 1 ? free[0] : undefined
+  const sizes = { channels: g.N, block: 8, groups: 1 }
+  const inner = pendingTemplate(s, { type: matrix, ...sizes, weights: largestWeights(right!, axis), call })
   return mergedPending(s, node, inner, matrix.shape)
 }
 

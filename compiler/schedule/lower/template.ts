@@ -1,4 +1,6 @@
 import { arg, constant, mathOps, parts, type Expr } from '../../core/expr.ts'
+import type { Value } from '../../core/graph.ts'
+import { largest, weightSums } from '../../core/reassociation.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { planEpilogue, type Epilogue } from '../epilogue.ts'
@@ -27,6 +29,8 @@ export interface TemplateSite {
   readonly block: number
   /** Groups whose biases are padded apart; 1 where channels are contiguous. */
   readonly groups: number
+  /** The largest Σ |w| of a channel's weights; Infinity where it is not known. */
+  readonly weights: () => number
   readonly call: (placement: Placement, nodes: readonly string[]) => void
 }
 
@@ -73,6 +77,12 @@ const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
   elementCount(shape) >= 1024 &&
   parts(expr).some((e) => e.kind === 'unary' && (mathOps as readonly string[]).includes(e.op))
 
+/** `TemplateSite.weights` of a product's second operand with its output channels along `axis`. */
+export const largestWeights = (weights: Value, axis: number | undefined) => (): number => {
+  const sums = axis === undefined ? undefined : weightSums(weights, axis)
+  return sums ? largest(sums) : Infinity
+}
+
 /** A pending kernel around a template: what its epilogue can't do becomes a nest behind it. */
 export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   const { type, channels, groups, block } = site
@@ -82,7 +92,8 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   return {
     type,
     emit: (post, write, nodes) => {
-      const epilogue = writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels) : undefined
+      const epilogue =
+        writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels, site.weights) : undefined
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
         const { hole, aux, parameters } = epilogue

@@ -1,4 +1,5 @@
 import type { PortNames } from '../core/artefact.ts'
+import { Budget, currentBudget, within } from '../core/budget.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
@@ -45,7 +46,21 @@ export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
 ): { graph: Graph; metadata: Record<string, string>; names: PortNames } {
-  const model = decodeModel(bytes, options.readExternal)
+  const budget = new Budget(bytes.length)
+  const readExternal = options.readExternal && counted(options.readExternal, budget)
+  return within(budget, () => importDecoded(decodeModel(bytes, readExternal), options))
+}
+
+/** `read`, whose files make the model larger. */
+const counted =
+  (read: ReadExternal, budget: Budget): ReadExternal =>
+  (name) => {
+    const file = read(name)
+    budget.grow(file.length)
+    return file
+  }
+
+function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
   const scope = scopeOf(undefined, values, model.graph)
@@ -82,6 +97,7 @@ function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | un
 /** The outputs; those of data-dependent size are followed by one that counts their elements. */
 function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
   const counts = new Map<Value, Port>()
+  const taken = new Set(names)
   const outputs = names.map((name, i): Port => {
     const item = results[i]!
     if (!isBounded(item)) return { name, value: tensorIn(item, name) }
@@ -89,7 +105,7 @@ function outputPorts(names: readonly string[], results: readonly Item[]): Port[]
     let port = counts.get(count)
     if (!port) {
       let own = `${name}.count`
-      while (names.includes(own)) own += '.count'
+      while (taken.has(own)) own += '.count'
       port = { name: own, value: count }
       counts.set(count, port)
     }
@@ -109,7 +125,11 @@ function checkSize(type: TensorType, origin: Origin | undefined): void {
 function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
-  else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+  else if (isSequence(item)) {
+    // Each node that changes a sequence makes another list.
+    currentBudget()?.spend('tables', 8 * item.elements.length)
+    item.elements.forEach((element) => checkSizes(element, origin))
+  }
 }
 
 /** A result of places in `list` as strings. */
@@ -224,6 +244,8 @@ class Importer {
         return this.apply(operator, node, inputs, origin, place, read)
       })
     } catch (error) {
+      if (error instanceof CompileError && currentBudget()?.exhausted)
+        throw new CompileError([...error.diagnostics, ...this.found])
       if (error instanceof CompileError) this.found.push(...error.diagnostics)
       else if (!(error instanceof Reported)) throw error
       return undefined
@@ -273,7 +295,8 @@ class Importer {
     try {
       return body()
     } catch (error) {
-      if (![Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
+      const isFailure = [Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)
+      if (!isFailure || currentBudget()?.exhausted) throw error
       this.found.length = found
       this.unsupported.clear()
       unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))

@@ -1,6 +1,7 @@
 import { isMathHeavy } from './cost.ts'
 import { arg } from '../core/expr.ts'
 import { byteSize, type DType } from '../core/dtype.ts'
+import { dequantizer } from '../core/dequantized.ts'
 import { countUses, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import { elementCount, rowMajorStrides, sameShape, type Shape } from '../core/shape.ts'
 import { bytesOf, type Tensor } from '../core/tensor.ts'
@@ -25,6 +26,7 @@ export class Scheduler {
   private readonly copies = new Map<Value, Map<string, Access>>()
   private readonly names: { next: number }
   private readonly lower: Lower
+  readonly dequantizedOf = dequantizer()
 
   constructor(graph: Graph, lower: Lower, names = { next: 0 }) {
     this.lower = lower

@@ -33,8 +33,10 @@ export interface ImportOptions extends Bindings {
 
 /** Nodes lowered, those of inlined functions and subgraphs counted each time. */
 const maxNodes = 200_000
-/** What a subgraph counts for, each time, besides its nodes: loops of an empty body end too. */
+/** What a subgraph or function counts for, each time, besides the nodes that are needed: loops of an empty body end too. */
 const entryCost = 10
+/** And for each of its nodes, which are looked at whether they are needed or not. */
+const listedCost = 1 / 8
 /** Functions and subgraphs within one another. */
 const maxDepth = 64
 
@@ -305,7 +307,7 @@ class Importer {
   }
 
   private inline(graph: GraphProto, args: readonly Item[], origin: Origin, place: Place): Item[] {
-    this.spend(entryCost)
+    this.spend(entryCost + listedCost * graph.nodes.length)
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
@@ -325,6 +327,7 @@ class Importer {
     origin: Origin,
     place: Place,
   ): readonly Item[] {
+    this.spend(listedCost * f.nodes.length)
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))

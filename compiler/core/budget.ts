@@ -15,10 +15,10 @@ export interface Amounts {
  * what the model brings.
  */
 export const allowance = (size: number): Amounts => ({
-  operations: 2 ** 26 + 2 ** 7 * size,
-  bytes: 2 ** 27 + 2 ** 6 * size,
+  operations: 2 ** 24 + 2 ** 6 * size,
+  bytes: 2 ** 24 + 2 ** 6 * size,
   nodes: 2 ** 20 + 2 ** 4 * size,
-  tables: 2 ** 27 + 2 ** 6 * size,
+  tables: 2 ** 26 + 2 ** 6 * size,
 })
 
 /** The same for a graph that is compiled: its nodes and constants have been counted, and passes make few. */

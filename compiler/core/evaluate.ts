@@ -91,7 +91,7 @@ function evaluationCost(node: Node): { operations: number; bytes: number } {
   const times = node.op === 'while' ? node.attrs.trips : 1
   const inner = (of: 'operations' | 'bytes'): number => regions.reduce((most, c) => Math.max(most, c[of]), 0) * times
   const own = regions.length > 0 ? 0 : workOf(node)
-  const steps = node.op === 'sort' ? own * Math.ceil(Math.log2(own + 2)) : own
+  const steps = node.op === 'sort' ? own * (32 - Math.clz32(own)) : own
   return { operations: nodeCost + steps + inner('operations'), bytes: bytes + inner('bytes') }
 }
 

@@ -86,7 +86,7 @@ function greatestIn(values: readonly number[]): (first: number, last: number) =>
     runs.push(Array.from({ length: values.length - 2 * width + 1 }, (_, i) => Math.max(half[i]!, half[i + width]!)))
   }
   return (first, last) => {
-    const level = Math.floor(Math.log2(last - first + 1))
+    const level = 31 - Math.clz32(last - first + 1)
     const run = runs[level]!
     return Math.max(run[first]!, run[last + 1 - 2 ** level]!)
   }

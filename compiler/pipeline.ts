@@ -9,10 +9,11 @@ import {
   type Report,
   type Target,
 } from './core/artefact.ts'
+import { Budget, foldingAllowance, within } from './core/budget.ts'
 import type { Diagnostic } from './core/diagnostic.ts'
-import { countsOf, type Graph } from './core/graph.ts'
+import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
-import type { Tensor } from './core/tensor.ts'
+import { bytesOf, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
@@ -71,9 +72,10 @@ export async function compileGraph(
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
   phase('passes')
-  const optimized = runPasses(graph)
+  const budget = new Budget(sizeOf(graph), foldingAllowance)
+  const optimized = within(budget, () => runPasses(graph))
   phase('schedule')
-  const program = schedule(optimized)
+  const program = within(budget, () => schedule(optimized))
   const plan = planMemory(program)
   phase('emit')
   const binaryen = await loadBinaryen()
@@ -84,12 +86,13 @@ export async function compileGraph(
     address: plan.addresses.get(buffer)!,
   })
   const counts = countsOf(optimized)
+  const byName = new Map(program.outputs.map((output) => [output.name, output]))
   const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
     const { extent } = optimized.outputs[i]!
     if (counts.has(output.name)) return []
     const named = { ...port(output), ...options.names?.outputs[output.name] }
     if (!extent) return [named]
-    const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
+    const { address } = port(byName.get(extent.count)!)
     return [{ ...named, extent: { axis: extent.axis, address } }]
   })
   const spec: ModuleSpec = {
@@ -111,6 +114,10 @@ export async function compileGraph(
   const { quantization, warnings = [] } = options
   return { modules, spec, warnings, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
 }
+
+/** Bytes of the constants in a graph and of what describes its nodes, in round figures. */
+const sizeOf = (graph: Graph): number =>
+  allNodesOf(graph).reduce((sum, node) => sum + 64 + (node.op === 'constant' ? bytesOf(node.attrs.value).length : 0), 0)
 
 function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({

@@ -1,3 +1,4 @@
+import { currentBudget } from './budget.ts'
 import type { Origin } from './diagnostic.ts'
 import type { DType, Scalar } from './dtype.ts'
 import * as expr from './expr.ts'
@@ -34,6 +35,7 @@ export class Builder {
   }
 
   constant(value: Tensor): Value {
+    currentBudget()?.spend('tables', value.data.byteLength)
     return this.one('constant', [], { value } as AttrsOf<'constant'>)
   }
 

@@ -1,3 +1,4 @@
+import { currentBudget } from './budget.ts'
 import { fail, type Origin } from './diagnostic.ts'
 import { facetsOf, type AttrsOf, type OpName } from './ops/index.ts'
 import { formatType, sameType, type TensorType } from './tensor.ts'
@@ -48,6 +49,7 @@ export function createNode<O extends OpName>(
   attrs: AttrsOf<O>,
   origin: Origin | undefined,
 ): NodeOf<O> {
+  currentBudget()?.spend('nodes', 1)
   const types = facetsOf(op).type(
     operands.map((o) => o.type),
     attrs,
@@ -144,7 +146,7 @@ export function applyPatch(graph: Graph, patch: Patch): Graph {
     const operands = node.operands.map(resolve)
     const missing = operands.filter((o) => !rebuilt.has(o))
     if (missing.length > 0) {
-      stack.push(...missing)
+      for (const operand of missing) stack.push(operand)
       continue
     }
     stack.pop()

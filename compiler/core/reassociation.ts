@@ -2,7 +2,7 @@
  * When a rewrite may reorder sums and products of floats. In exact arithmetic nothing would change; in floats no result may
  * move by more than summing up its terms in another order would move it.
  */
-import { channelScales, dequantizedOf } from './dequantized.ts'
+import { channelScales, dequantizer } from './dequantized.ts'
 import type { Value } from './graph.ts'
 import { elementCount } from './shape.ts'
 import { reader } from './tensor.ts'
@@ -30,7 +30,7 @@ export const mayScale = (before: number, after: number): boolean =>
 /** Of constant weights, stored as floats or as integers, Σ |w| of each channel along `axis`; undefined where not known. */
 export function weightSums(weights: Value, axis: number): Float64Array | undefined {
   const channels = weights.type.shape[axis]!
-  const stored = dequantizedOf(weights, (v) => v)
+  const stored = dequantizer()(weights)
   const known = (stored?.q ?? weights).node
   const scales = stored ? channelScales(stored, axis, channels) : undefined
   if (known.op !== 'constant' || (stored && !scales)) return undefined

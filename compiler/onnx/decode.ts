@@ -90,10 +90,10 @@ export type Attribute =
 
 /**
  * Bounds what decoding may allocate: a message of two bytes becomes an object of hundreds, an integer of one byte an object
- * of forty. The budget admits half a million messages or thirty million numbers outside of raw data.
+ * of forty. The budget admits half a million messages or thirty million numbers outside of raw data, and in large models more.
  */
 class BoundedReader extends protobuf.Reader {
-  private budget = 2 ** 25
+  private budget = Math.min(2 ** 25 + 8 * this.len, 2 ** 28)
 
   private spend(units: number): void {
     this.budget -= units

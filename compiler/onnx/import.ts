@@ -1,4 +1,5 @@
 import type { PortNames } from '../core/artefact.ts'
+import { Budget, currentBudget, within } from '../core/budget.ts'
 import { Builder } from '../core/builder.ts'
 import {
   CompileError,
@@ -42,8 +43,10 @@ export interface ImportOptions extends Bindings {
 
 /** Nodes lowered, those of inlined functions and subgraphs counted each time. */
 const maxNodes = 200_000
-/** What a subgraph counts for, each time, besides its nodes: loops of an empty body end too. */
+/** What a subgraph or function counts for, each time, besides the nodes that are needed: loops of an empty body end too. */
 const entryCost = 10
+/** And for each of its nodes, which are looked at whether they are needed or not. */
+const listedCost = 1 / 8
 /** Functions and subgraphs within one another. */
 const maxDepth = 64
 
@@ -55,7 +58,21 @@ export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
 ): { graph: Graph; metadata: Record<string, string>; names: PortNames; warnings: readonly Diagnostic[] } {
-  const model = decodeModel(bytes, options.readExternal)
+  const budget = new Budget(bytes.length)
+  const readExternal = options.readExternal && counted(options.readExternal, budget)
+  return within(budget, () => importDecoded(decodeModel(bytes, readExternal), options))
+}
+
+/** `read`, whose files make the model larger. */
+const counted =
+  (read: ReadExternal, budget: Budget): ReadExternal =>
+  (name) => {
+    const file = read(name)
+    budget.grow(file.length)
+    return file
+  }
+
+function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
   const scope = scopeOf(undefined, values, model.graph)
@@ -103,6 +120,7 @@ function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | un
 /** The outputs; those of data-dependent size are followed by one that counts their elements. */
 function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
   const counts = new Map<Value, Port>()
+  const taken = new Set(names)
   const outputs = names.map((name, i): Port => {
     const item = results[i]!
     if (!isBounded(item)) return { name, value: tensorIn(item, name) }
@@ -110,7 +128,7 @@ function outputPorts(names: readonly string[], results: readonly Item[]): Port[]
     let port = counts.get(count)
     if (!port) {
       let own = `${name}.count`
-      while (names.includes(own)) own += '.count'
+      while (taken.has(own)) own += '.count'
       port = { name: own, value: count }
       counts.set(count, port)
     }
@@ -130,7 +148,11 @@ function checkSize(type: TensorType, origin: Origin | undefined): void {
 function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
-  else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+  else if (isSequence(item)) {
+    // Each node that changes a sequence makes another list.
+    currentBudget()?.spend('tables', 8 * item.elements.length)
+    item.elements.forEach((element) => checkSizes(element, origin))
+  }
 }
 
 /** A204 where the first result is not of the first operand's shape. */
@@ -252,6 +274,8 @@ class Importer {
         return this.apply(operator, node, inputs, origin, place, read)
       })
     } catch (error) {
+      if (error instanceof CompileError && currentBudget()?.exhausted)
+        throw new CompileError([...error.diagnostics, ...this.found])
       if (error instanceof CompileError) this.found.push(...error.diagnostics)
       else if (!(error instanceof Reported)) throw error
       return undefined
@@ -304,7 +328,8 @@ class Importer {
     try {
       return body()
     } catch (error) {
-      if (![Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
+      const isFailure = [Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)
+      if (!isFailure || currentBudget()?.exhausted) throw error
       this.found.length = found
       this.unsupported.clear()
       unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
@@ -313,7 +338,7 @@ class Importer {
   }
 
   private inline(graph: GraphProto, args: readonly Item[], origin: Origin, place: Place): Item[] {
-    this.spend(entryCost)
+    this.spend(entryCost + listedCost * graph.nodes.length)
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
@@ -333,6 +358,7 @@ class Importer {
     origin: Origin,
     place: Place,
   ): readonly Item[] {
+    this.spend(listedCost * f.nodes.length)
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))

@@ -11,6 +11,8 @@ import type { Access, Post } from './program.ts'
 export interface Pending {
   readonly type: TensorType
   readonly emit: (post: Post, write: Access, nodes: readonly string[]) => void
+  /** Of one that is another, seen differently. */
+  readonly view?: { readonly of: Pending; readonly back: (a: Access) => Access | undefined }
 }
 
 export const isPending = (x: Access | Pending): x is Pending => 'emit' in x
@@ -51,16 +53,26 @@ export function plainAccess(lazy: Lazy): Access | undefined {
 
 /** A pending kernel whose result is seen through `view`: `back` turns an access over the view into one over the result. */
 function viewPending(pending: Pending, type: TensorType, back: (a: Access) => Access | undefined): Pending {
-  return {
+  const viewed: Pending = {
     type,
+    view: { of: pending, back },
     emit: (post, write, nodes) => {
-      const reads = post.reads.map(back)
-      const target = back(write)
+      let reads: readonly (Access | undefined)[] = post.reads
+      let target: Access | undefined = write
+      let at: Pending = viewed
+      // Views of views: a loop, since there may be more than calls have room for.
+      for (let { view } = at; view; { view } = at) {
+        const { back: turn } = view
+        reads = reads.map((read) => read && turn(read))
+        target = target && turn(target)
+        at = view.of
+      }
       // Callers make such views only where every access can be turned back.
       if (!target || reads.includes(undefined)) throw new Error('a view that cannot be turned back')
-      pending.emit({ expr: post.expr, reads: reads as Access[] }, target, nodes)
+      at.emit({ expr: post.expr, reads: reads as Access[] }, target, nodes)
     },
   }
+  return viewed
 }
 
 /** Splitting axes can always be turned back; merging them only for evenly spaced accesses, which a caller can't promise. */

@@ -51,7 +51,10 @@ export function emitModule(
   instrument = false,
 ): Uint8Array {
   const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
-  if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
+  if (pages > maxPages)
+    fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`, {
+      hint: 'smaller inputs, or a smaller batch, need less',
+    })
   const m = new binaryen.Module()
   const products = dotKernels(program.kernels)
   const integer = products.length > 0

@@ -1,8 +1,6 @@
 import { fail } from '../../core/diagnostic.ts'
 import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
-import { ops } from '../../core/ops/index.ts'
-import { lazyAccess } from '../lazy.ts'
 import { computeInPlace } from '../in-place.ts'
 import type { Program } from '../program.ts'
 import { blockRows } from '../row-blocks.ts'
@@ -12,6 +10,7 @@ import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './convolution.ts'
 import { dotGeneral } from './dot-general.ts'
 import { gather } from './gather.ts'
+import { iota } from './iota.ts'
 import { map } from './map.ts'
 import { concatenate, constant, pad, scatter } from './place.ts'
 import { reduce, reduceWindow } from './reduce.ts'
@@ -36,10 +35,7 @@ const rules: Rules = {
   slice,
   pad,
   concatenate,
-  iota: (s, node) => {
-    const [value] = ops.iota.evaluate([], node.attrs)
-    s.define(node.results[0]!, lazyAccess(s.constantAccess(value!), node.results[0]!.type))
-  },
+  iota,
   gather,
   scatter,
   dot_general: dotGeneral,

@@ -25,6 +25,7 @@ export {
 export {
   codes,
   CompileError,
+  diagnosticLines,
   fail,
   formatDiagnostic,
   type Code,

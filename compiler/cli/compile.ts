@@ -80,7 +80,10 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
         terminal.out(describe(compiled, parts, kernels))
         if (options.profile)
-          terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
+          terminal.out([
+            '',
+            ...formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])]),
+          ])
       }
       const { quantization } = compiled.report
       if (quantization?.withinBudget === false) {
@@ -112,7 +115,7 @@ function stopwatch(terminal: Terminal): { phase(name: string): void; profile(): 
   }
 }
 
-function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string {
+function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -127,8 +130,8 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ['MACs', formatCount(report.macs)],
   ]
   const { quantization } = report
-  const tables = [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])]
-  return [...tables, ...(quantization ? ['', describeQuantization(quantization)] : [])].join('\n')
+  const tables = [...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])]
+  return [...tables, ...(quantization ? ['', ...describeQuantization(quantization)] : [])]
 }
 
 /** e.g. `12 nest, 9 f32_igemm_4x8`; both names where the modules of the two targets differ. */

@@ -1,6 +1,6 @@
 import { formatType, inspectModule, type ModuleSpec, type PortSpec } from '../index.ts'
 import { codeParts, type CodePart } from './code-parts.ts'
-import { formatCount, formatTable } from './format.ts'
+import { formatCount, formatTable, paragraphs } from './format.ts'
 
 /** A module's bytes. */
 export interface ModuleDescription {
@@ -36,7 +36,7 @@ export function inspectionOf(path: string, module: Uint8Array): ModuleDescriptio
 
 const largestShown = 10
 
-export function describeModule(m: ModuleDescription): string {
+export function describeModule(m: ModuleDescription): string[] {
   const share = (bytes: number): string => `${((100 * bytes) / m.bytes).toFixed(1)} %`
   const row = (name: string, bytes: number): string[] => [name, formatCount(bytes), share(bytes)]
   const sections = [
@@ -68,9 +68,9 @@ export function describeModule(m: ModuleDescription): string {
     ...Object.entries(spec.metadata).map(([key, value]) => [`metadata ${key}`, value]),
   ]
   const ports = [...spec.inputs.map(port('input')), ...spec.outputs.map(port('output'))]
-  return [
+  return paragraphs([
     ...[sections, ...code, functions].map((table) => formatTable(table)),
     formatTable(ports, [1, 2, 3]),
     formatTable(facts, [1]),
-  ].join('\n\n')
+  ])
 }

@@ -1,3 +1,5 @@
+import { printable } from './printable.ts'
+
 /** Where in the user's model a diagnostic points. */
 export interface Origin {
   /** Node name, or a generated one such as `#12` when the model gives none. */
@@ -59,11 +61,15 @@ export function fail(code: Code, message: string, details: Omit<Diagnostic, 'cod
   throw new CompileError([{ code, message, ...details }])
 }
 
-export function formatDiagnostic(d: Diagnostic): string {
+/** A diagnostic as it is shown, line by line. What it tells of a model, names above all, may hold any characters. */
+export function diagnosticLines(d: Diagnostic): string[] {
   const place = d.origin ? `   ${d.origin.operator} "${d.origin.node}" (opset ${d.origin.opset})` : ''
-  const hint = d.hint ? `\n  hint: ${d.hint}` : ''
-  return `error ${d.code} ${codes[d.code]}${place}\n  ${d.message.replaceAll('\n', '\n  ')}${hint}`
+  const hint = d.hint ? [`  hint: ${d.hint}`] : []
+  return [`error ${d.code} ${codes[d.code]}${place}`, `  ${d.message}`, ...hint]
 }
+
+/** A diagnostic as text that may be shown. */
+export const formatDiagnostic = (d: Diagnostic): string => diagnosticLines(d).map(printable).join('\n')
 
 /** Runs `body`; diagnostics without a place get `origin`. */
 export function locate<T>(origin: Origin, body: () => T): T {

@@ -263,7 +263,7 @@ class Importer {
       // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
-      fail('A204', `${error.message}\ninputs: ${types}`)
+      fail('A204', `${error.message}; inputs: ${types}`)
     }
   }
 

@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
@@ -9,6 +8,7 @@ import {
   asIs,
   boundTensors,
   importOptions,
+  notEmpty,
   Repeatable,
   seedNumber,
   wholeNumber,
@@ -69,7 +69,7 @@ export const addBench: AddCommand = (program, terminal) => {
       1,
     )
     .option('--layers', 'time each kernel of an ONNX model within its runs, in this process')
-    .option('--html <file>', 'write a report with diagrams too, an HTML page')
+    .option('--html <file>', 'write a report with diagrams too, an HTML page', notEmpty)
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
@@ -78,38 +78,49 @@ export const addBench: AddCommand = (program, terminal) => {
         const { layersOf } = await import('./bench-layers.ts')
         return layersOf(path, options, terminal)
       }
-      const folder = mkdtempSync(join(tmpdir(), 'attar-'))
-      try {
-        const model = await (isModel ? compiled(path, options, folder, terminal) : existing(path, options))
-        await benchModel(model, isModel ? path : options.model, options, folder, terminal, isModel)
-      } finally {
-        rmSync(folder, { recursive: true })
-      }
+      const { checkWritable, inTemporaryFolder, writeFiles } = await import('../data/index.ts')
+      const { html } = options
+      // Before what may take minutes.
+      if (html !== undefined) checkWritable(dirname(html), [basename(html)])
+      const { model, files } = await (isModel ? compiled(path, options, terminal) : existing(path, options))
+      await inTemporaryFolder(async (folder) => {
+        writeFiles(folder, files)
+        const placed = isModel ? { ...model, folder } : model
+        await benchModel(placed, isModel ? path : options.model, options, folder, terminal, isModel)
+      })
     })
 }
 
-/** Compiles a model into `folder`. */
-async function compiled(path: string, options: Options, folder: string, terminal: Terminal): Promise<BenchModel> {
-  const { readFile, writeFiles } = await import('../data/index.ts')
-  const { artefacts, compile } = await import('../index.ts')
+/** A model, and its files where they are not in its folder yet. */
+interface Subject {
+  readonly model: BenchModel
+  readonly files: Readonly<Record<string, Uint8Array | string>>
+}
+
+async function compiled(path: string, options: Options, terminal: Terminal): Promise<Subject> {
+  const { readFile } = await import('../data/index.ts')
+  const { artefacts, checkName, compile } = await import('../index.ts')
+  const name = options.name ?? basename(path, '.onnx')
+  checkName(name)
   terminal.status('compiling')
   const result = await compile(readFile(path), {
     ...(await importOptions(path, options)),
     onPhase: terminal.status,
   })
-  const name = options.name ?? basename(path, '.onnx')
-  writeFiles(folder, artefacts(result, name))
-  return { folder, name, spec: result.spec, work: result.report }
+  return {
+    model: { folder: '', name, spec: result.spec, work: result.report },
+    files: artefacts(result, name),
+  }
 }
 
-async function existing(path: string, { name }: Options): Promise<BenchModel> {
+async function existing(path: string, { name }: Options): Promise<Subject> {
   const { readModules } = await import('./modules.ts')
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const { spec } = readModules(isFolder && name !== undefined ? join(path, `${name}.wasm`) : path)
   const folder = isFolder ? path : dirname(path)
   const file = isFolder ? readdirSync(path).find((entry) => entry.endsWith('.wasm'))! : basename(path)
   const found = name ?? file.replace(/(\.relaxed)?\.wasm$/, '')
-  return { folder, name: found, spec, work: workIn(folder, found) }
+  return { model: { folder, name: found, spec, work: workIn(folder, found) }, files: {} }
 }
 
 /** What the folder's report says, if it is one on this model. */

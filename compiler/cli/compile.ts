@@ -1,11 +1,11 @@
-import { rmSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { Compiled, KernelReport, Target } from '../index.ts'
+import type { artefacts, Compiled, KernelReport, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
-import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
+import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import type { Terminal } from './terminal.ts'
@@ -31,7 +31,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .command('compile')
     .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
-    .requiredOption('-o, --output <folder>', 'folder for the artefacts')
+    .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
   addQuantizeOptions(addShapeOptions(command))
     .addOption(
@@ -44,11 +44,14 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .action(async (path: string, options: Options) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
-      const { readFile, writeFiles } = await import('../data/files.ts')
-      const { artefacts, compile, kernelName, moduleFile, targets } = await import('../index.ts')
+      const { checkWritable, readFile } = await import('../data/files.ts')
+      const { artefacts, checkName, compile, kernelName, moduleFile, targets } = await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const { name, target, sizes: best = false } = options
       phase('reading')
+      // Before what may take minutes.
+      checkName(name)
+      checkWritable(options.output)
       const model = readFile(path)
       const importing = await importOptions(path, options)
       const { quantize } = options
@@ -62,10 +65,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       })
       phase('packaging')
       const files = artefacts(compiled, name)
-      writeFiles(options.output, files)
-      // A module of an earlier compilation would not fit the new script.
-      for (const file of targets.map((each) => moduleFile(name, each)))
-        if (!files[file]) rmSync(join(options.output, file), { force: true })
+      await write(options.output, name, files)
       phase('sizes')
       const script = `${name}.js`
       const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, String(files[script]), best)]
@@ -93,6 +93,18 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         done(1)
       }
     })
+}
+
+/** Writes the artefacts. Others of an earlier compilation, which would not fit them, go. */
+async function write(folder: string, name: string, files: ReturnType<typeof artefacts>): Promise<void> {
+  const { readFile, writeFiles } = await import('../data/files.ts')
+  const { artefactNames, isArtefact } = await import('../index.ts')
+  const stale = artefactNames(name).filter((file) => {
+    const path = join(folder, file)
+    const isFile = lstatSync(path, { throwIfNoEntry: false })?.isFile() === true
+    return !Object.hasOwn(files, file) && isFile && isArtefact(file, readFile(path))
+  })
+  writeFiles(folder, files, stale)
 }
 
 interface Phase {

@@ -30,6 +30,12 @@ export class Repeatable<T> extends Option {
 
 export const asIs = (value: string): string => value
 
+/** A path: the empty one would be the folder that one is in. */
+export function notEmpty(path: string): string {
+  if (path === '') throw new InvalidArgumentError('It is empty.')
+  return path
+}
+
 /** The options that settle a model's shapes. */
 export interface ShapeOptions {
   shape?: Named<readonly number[]>

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
-import { asIs, Repeatable, seedNumber } from './options.ts'
+import { asIs, notEmpty, Repeatable, seedNumber } from './options.ts'
 import { addPictureOptions, pictureOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
 
@@ -26,7 +26,7 @@ export const addRun: AddCommand = (program, terminal) => {
     )
     .option('--inputs <file>', 'inputs by name: .npz')
     .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
-    .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output')
+    .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output', notEmpty)
     .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}')
     .action(async (path: string, options: Options) => {
       const { readFile, writeFiles } = await import('../data/index.ts')

@@ -1,5 +1,5 @@
 export { holdsPictures, readDataset, type DatasetOptions } from './dataset.ts'
-export { readerBeside, readFile, writeFiles } from './files.ts'
+export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, type Image } from './image.ts'
 export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'
 export { readNpy, writeNpy } from './npy.ts'

@@ -1,8 +1,10 @@
+import { printable } from '../core/printable.ts'
 import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
+import { generator } from './names.ts'
 
 /** Escaped for HTML text and quoted attributes. */
 const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+  printable(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
 const percent = (x: number, digits = 2): string => `${(100 * x).toFixed(digits)} %`
 const count = (n: number): string => n.toLocaleString('en-US')
@@ -151,7 +153,7 @@ export function quantizationPage(report: QuantizationReport, name: string): stri
       : `<p>Allowed drop: ${percent(maxDrop)}, ${withinBudget ? 'kept' : '<span class="kept">not kept</span>'}.</p>`
   const done = techniques.length > 0 ? `; ${techniques.join('; ')}` : ''
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(name)}: quantization</title><style>${style}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${generator}<title>${escaped(name)}: quantization</title><style>${style}</style></head>
 <body><h1>${escaped(name)}, quantized</h1>
 <p class="soft">Mode ${mode}, calibrated on ${count(samples)} samples (seed ${seed})${escaped(done)}.</p>
 ${figures(report)}${budget}${notes.map((note) => `<p class="soft">${escaped(note)}</p>`).join('')}

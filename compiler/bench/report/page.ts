@@ -1,3 +1,4 @@
+import { printable } from '../../core/printable.ts'
 import { describePeaks } from '../arithmetic.ts'
 import type { EngineBench } from '../bench.ts'
 import type { LayerBench } from '../layers.ts'
@@ -74,7 +75,7 @@ ${body.join('\n')}
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-const escape = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => entities[character]!)
+const escape = (text: string): string => printable(text).replaceAll(/[&<>"]/g, (character) => entities[character]!)
 
 const section = (title: string, parts: readonly string[]): string =>
   `<section><h2>${escape(title)}</h2>\n${parts.join('\n')}</section>`

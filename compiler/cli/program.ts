@@ -29,7 +29,15 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .description('Compiles ONNX models ahead of time to small, fast, self-contained WebAssembly.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: write(terminal.out), writeErr: write(terminal.err) })
+    .configureOutput({
+      writeOut: write(terminal.out),
+      writeErr: write(terminal.err),
+      // One line that repeats what the user wrote, and perhaps one with what was meant.
+      outputError: (text) => {
+        const [, message = '', meant] = /^([^]*?)\n?(\(Did you mean .*\))?\n?$/.exec(text)!
+        terminal.err(meant === undefined ? message : [message, meant])
+      },
+    })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
   for (const add of [addCompile, addRun, addVerify, addInspect, addBench]) add(program, terminal, done)

@@ -1,3 +1,4 @@
+import { printable } from '../../core/printable.ts'
 import type { Layer } from '../layers.ts'
 import type { Measurement } from '../results.ts'
 import { median } from '../statistics.ts'
@@ -217,6 +218,9 @@ export function layers(libraries: Libraries, measured: readonly Layer[]): Diagra
 }
 
 /** Ends of node names tell more than their beginnings. */
-const shortened = (name: string): string => (name.length <= 28 ? name : `…${name.slice(-27)}`)
+function shortened(node: string): string {
+  const name = printable(node)
+  return name.length <= 28 ? name : `…${name.slice(-27)}`
+}
 
 const render = (element: { readonly outerHTML: string }): Diagram => element.outerHTML

@@ -30,6 +30,9 @@ export class Repeatable<T> extends Option {
 
 export const asIs = (value: string): string => value
 
+export const checkIdsOption = (): Option =>
+  new Option('--check-ids', 'refuse inputs that are places outside of the table they are looked up in')
+
 /** A path: the empty one would be the folder that one is in. */
 export function notEmpty(path: string): string {
   if (path === '') throw new InvalidArgumentError('It is empty.')

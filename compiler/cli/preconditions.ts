@@ -106,19 +106,20 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     samples: [quantizing, withOption('calib')],
     val: quantizing,
     ...all(['metric', 'max-drop'], measured),
-    ...all(['no-sensitivity', 'seed'], withData),
+    ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
     force: [quantizing, withOption('calib', 'random')],
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
   },
   run: {
-    ...all(['input', 'inputs', 'output', 'json'], always),
+    // Itself it refuses a model that looks nothing up.
+    ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),
     seed: withValue('input', 'without an --input NAME=random', (value) => value === 'random'),
     ...toPictures(withValue('input', 'without a picture in --input', (value) => /\.(jpe?g|png)$/i.test(value))),
   },
   verify: {
     ...all(['cases', 'json'], always),
     ...all(['filter', 'engine'], cases),
-    ...all(['val', 'bind', 'metric'], oneModel),
+    ...all(['val', 'bind', 'metric', 'check-ids'], oneModel),
     'max-drop': [oneModel, withOption('metric')],
     samples: [oneModel, withoutOption('val')],
     // The interval of a metric is drawn at random too.

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
 import type { CompileOptions, Quantized, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
-import { nonNegative, seedNumber, wholeNumber } from './options.ts'
+import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
 const metricNames = ['top1', 'auc', 'mse', 'agreement'] as const satisfies readonly Metric[]
@@ -23,6 +23,7 @@ export interface QuantizeCliOptions extends PictureOptions {
   bits?: '4' | '8'
   calib?: string
   val?: string
+  checkIds?: boolean
   samples: number
   metric?: Metric
   maxDrop?: number
@@ -82,6 +83,7 @@ export const addQuantizeOptions = (command: Command): Command =>
       .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures')
       .option('--samples <number>', 'of the --calib data, so many', sampleCount, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
+      .addOption(checkIdsOption())
       .addOption(metricOption())
       .option(
         '--max-drop <share>',
@@ -165,6 +167,12 @@ export async function quantized(
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')
   const { calibration, validation, preprocess } = await readData(inputs, options)
+  if (options.checkIds) {
+    const { checkIds } = await import('../data/index.ts')
+    const ports = inputs.map(({ name }) => ({ name, range: names.inputs[name]?.range }))
+    checkIds(calibration, ports, '--calib')
+    checkIds(validation?.samples ?? [], ports, '--val')
+  }
   if (options.metric !== undefined && !validation)
     fail('A501', '--metric: calibration takes all samples of --calib', { hint: 'give more of them, or --val' })
   const settings: QuantizeModelOptions = {

@@ -1,13 +1,14 @@
 import { basename, dirname } from 'node:path'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
-import { asIs, notEmpty, Repeatable, seedNumber } from './options.ts'
+import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
 import { addPictureOptions, pictureOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
 
 interface Options extends PictureOptions {
   input?: Readonly<Record<string, string>>
   inputs?: string
+  checkIds?: boolean
   seed: number
   output?: string
   json?: boolean
@@ -25,17 +26,20 @@ export const addRun: AddCommand = (program, terminal) => {
       ),
     )
     .option('--inputs <file>', 'inputs by name: .npz')
+    .addOption(checkIdsOption())
     .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
     .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output', notEmpty)
     .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}')
     .action(async (path: string, options: Options) => {
-      const { readFile, writeFiles } = await import('../data/index.ts')
+      const { checkIds, checkWritable, readFile, writeFiles } = await import('../data/index.ts')
       const { fail, inspectModule, reader } = await import('../index.ts')
       const { localInstance } = await import('../verify/instance.ts')
       const { encodeTensors } = await import('./tensors.ts')
+      if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
       const bytes = readFile(path)
       const { spec } = inspectModule(bytes)
       const inputs = await gather(spec, options)
+      if (options.checkIds) checkIds([inputs], spec.inputs, 'the inputs')
       const instance = localInstance()
       await instance.load(bytes, spec).catch((error: unknown) => {
         if (!(error instanceof WebAssembly.CompileError)) throw error

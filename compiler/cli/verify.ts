@@ -12,7 +12,7 @@ import {
   share,
   type PictureOptions,
 } from './quantize-options.ts'
-import { bindOption, boundTensors, nonNegative, seedNumber } from './options.ts'
+import { bindOption, boundTensors, checkIdsOption, nonNegative, seedNumber } from './options.ts'
 import type { AddCommand, ExitCode } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -21,6 +21,7 @@ interface ModelOptions extends PictureOptions {
   samples: number
   seed: number
   bind?: Readonly<Record<string, string>>
+  checkIds?: boolean
   metric?: Metric
   maxDrop?: number
   atol?: number
@@ -48,6 +49,7 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .argument('[model.onnx]', 'the source model')
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
     .option('--val <data>', 'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures (default: random inputs)')
+    .addOption(checkIdsOption())
     .addOption(metricOption())
     .option('--max-drop <share>', 'of the metric, e.g. 1%: more is a failure', share)
     .option('--samples <number>', 'runs on random inputs', sampleCount, 8)
@@ -116,7 +118,7 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 }
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
-  const { randomSamples, readDataset, readerBeside, readFile } = await import('../data/index.ts')
+  const { checkIds, randomSamples, readDataset, readerBeside, readFile } = await import('../data/index.ts')
   const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
   const { fail } = await import('../index.ts')
@@ -130,6 +132,7 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     options.val === undefined
       ? { samples: randomSamples(spec.inputs, options.samples, options.seed) }
       : await readDataset(options.val, spec.inputs, { preprocess: await pictureOptions(options, spec) })
+  if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
   const bound = await boundTensors(options.bind ?? {}, path)
   terminal.status('loading onnxruntime-web')

@@ -1,3 +1,4 @@
+export { checkIds } from './check-ids.ts'
 export { holdsPictures, readDataset, type DatasetOptions } from './dataset.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, type Image } from './image.ts'

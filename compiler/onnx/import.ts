@@ -2,6 +2,7 @@ import type { PortNames } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
+import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -55,8 +56,16 @@ export function importModel(
   const items = results as readonly Item[]
   const graph = { inputs: ports, outputs: outputPorts(names, items) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  const ranges = lookupRanges(graph)
   const named = {
-    inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
+    inputs: Object.fromEntries(
+      ports.map(({ name }) => {
+        const labels = namesIn(values.get(name)!)
+        const range = ranges.get(name)
+        // The runtime looks strings up itself.
+        return [name, range && !('labels' in labels) ? { range } : labels] as const
+      }),
+    ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
   return { graph, metadata: { ...model.metadata }, names: named }

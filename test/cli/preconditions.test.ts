@@ -74,7 +74,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const compile = [at('m.onnx'), '-o', at('no')]
   const random = ['--calib', 'random', '--force']
   const [model, folder] = [at('m.onnx'), at('out')]
-  const ofData = ['samples', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'force', ...pictures]
+  const ofData = ['samples', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
     ['compile', compile, ['bits', 'calib', 'val', ...ofData]],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
@@ -84,7 +84,11 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['verify', [model, folder], ['filter', 'engine', 'max-drop', ...pictures]],
     ['verify', [model, folder, '--val', at('data.npz')], ['samples', 'seed', ...pictures]],
     ['verify', [model, folder, '--metric', 'mse'], ['atol', 'rtol']],
-    ['verify', ['--cases', at('pictures')], ['val', 'bind', 'metric', 'max-drop', 'samples', 'seed', ...pictures]],
+    [
+      'verify',
+      ['--cases', at('pictures')],
+      ['val', 'bind', 'metric', 'check-ids', 'max-drop', 'samples', 'seed', ...pictures],
+    ],
     ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind']],
     ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'layers']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],

@@ -56,7 +56,12 @@ export function describeModule(m: ModuleDescription): string[] {
   const code = parts.length > 0 ? [[['code', 'functions', 'calls', 'bytes', ''], ...parts]] : []
   const port =
     (kind: string) =>
-    (p: PortSpec): string[] => [kind, p.name, formatType(p), `at ${p.address}`]
+    (p: PortSpec): string[] => [
+      kind,
+      p.name,
+      formatType(p),
+      `at ${p.address}${p.range ? `, places ${p.range.join(' to ')} of a table` : ''}`,
+    ]
   const { spec } = m
   const names = (list: readonly { readonly name: string }[]): string =>
     list.map(({ name }) => name).join(', ') || 'none'

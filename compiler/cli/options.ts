@@ -75,12 +75,19 @@ export async function importOptions(
   }
 }
 
-/** The values of `--bind` for the model at `path`. A106 for numbers for an input that it does not have. */
+/** The values of `--bind` for the model at `path`. A106 for an input that it does not have. */
 export async function boundTensors(bind: Named<string>, path: string): Promise<Record<string, Tensor>> {
   const { readTensor } = await import('./tensors.ts')
-  const { inputType } = await import('./model-inputs.ts')
   const entries = Object.entries(bind)
-  return Object.fromEntries(entries.map(([name, value]) => [name, readTensor(value, inputType(path, name), name)]))
+  if (entries.length === 0) return {}
+  const { inputNamed, inputsOf, literalType } = await import('./model-inputs.ts')
+  const inputs = inputsOf(path)
+  return Object.fromEntries(
+    entries.map(([name, value]) => {
+      const input = inputNamed(inputs, name)
+      return [name, readTensor(value, () => literalType(input), name)] as const
+    }),
+  )
 }
 
 /** An option's value that is a number and not negative. */

@@ -135,6 +135,8 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
   const bound = await boundTensors(options.bind ?? {}, path)
+  const free = Object.keys(bound).find((name) => spec.inputs.some((input) => input.name === name))
+  if (free !== undefined) fail('A501', `--bind: "${free}" is an input of the module, not a constant in it`)
   terminal.status('loading onnxruntime-web')
   const reference = await openReference(readFile(path), readerBeside(path), {
     inputs: labelsOf(spec.inputs),

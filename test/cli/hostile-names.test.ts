@@ -188,6 +188,6 @@ describe('names that would act on a terminal', () => {
     const report = await reportPage({ model: evil, results: [result], absent: [], layers })
     expect(acting.test(report.replaceAll('\n', ''))).toBe(false)
     expect(report.split(printable(evil)).length).toBeGreaterThan(3)
-    expect(report).toContain(`…${printable(evil).slice(-27)}`)
+    expect(report).toContain(`…${printable(evil).slice(-24)}`)
   })
 })

@@ -1,11 +1,11 @@
-import { rmSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { Compiled, KernelReport, Target } from '../index.ts'
+import type { artefacts, Compiled, KernelReport, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
-import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
+import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import type { Terminal } from './terminal.ts'
@@ -31,7 +31,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .command('compile')
     .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
-    .requiredOption('-o, --output <folder>', 'folder for the artefacts')
+    .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
   addQuantizeOptions(addShapeOptions(command))
     .addOption(
@@ -44,11 +44,15 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .action(async (path: string, options: Options) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
-      const { readFile, writeFiles } = await import('../data/files.ts')
-      const { artefacts, compile, formatWarning, kernelName, moduleFile, targets } = await import('../index.ts')
+      const { checkWritable, readFile } = await import('../data/files.ts')
+      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
+        await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const { name, target, sizes: best = false } = options
       phase('reading')
+      // Before what may take minutes.
+      checkName(name)
+      checkWritable(options.output)
       const model = readFile(path)
       const importing = await importOptions(path, options)
       const { quantize } = options
@@ -62,10 +66,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       })
       phase('packaging')
       const files = artefacts(compiled, name)
-      writeFiles(options.output, files)
-      // A module of an earlier compilation would not fit the new script.
-      for (const file of targets.map((each) => moduleFile(name, each)))
-        if (!files[file]) rmSync(join(options.output, file), { force: true })
+      await write(options.output, name, files)
       phase('sizes')
       const script = `${name}.js`
       const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, String(files[script]), best)]
@@ -80,9 +81,12 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
         terminal.out(describe(compiled, parts, kernels))
         if (options.profile)
-          terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
+          terminal.out([
+            '',
+            ...formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])]),
+          ])
       }
-      compiled.warnings.forEach((warning) => terminal.err(formatWarning(warning)))
+      compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
       const { quantization } = compiled.report
       if (quantization?.withinBudget === false) {
         terminal.err(
@@ -91,6 +95,18 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         done(1)
       }
     })
+}
+
+/** Writes the artefacts. Others of an earlier compilation, which would not fit them, go. */
+async function write(folder: string, name: string, files: ReturnType<typeof artefacts>): Promise<void> {
+  const { readFile, writeFiles } = await import('../data/files.ts')
+  const { artefactNames, isArtefact } = await import('../index.ts')
+  const stale = artefactNames(name).filter((file) => {
+    const path = join(folder, file)
+    const isFile = lstatSync(path, { throwIfNoEntry: false })?.isFile() === true
+    return !Object.hasOwn(files, file) && isFile && isArtefact(file, readFile(path))
+  })
+  writeFiles(folder, files, stale)
 }
 
 interface Phase {
@@ -113,7 +129,7 @@ function stopwatch(terminal: Terminal): { phase(name: string): void; profile(): 
   }
 }
 
-function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string {
+function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -128,8 +144,8 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ['MACs', formatCount(report.macs)],
   ]
   const { quantization } = report
-  const tables = [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])]
-  return [...tables, ...(quantization ? ['', describeQuantization(quantization)] : [])].join('\n')
+  const tables = [...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])]
+  return [...tables, ...(quantization ? ['', ...describeQuantization(quantization)] : [])]
 }
 
 /** e.g. `12 nest, 9 f32_igemm_4x8`; both names where the modules of the two targets differ. */

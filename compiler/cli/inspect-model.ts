@@ -3,8 +3,8 @@ import {
   CompileError,
   decodeModel,
   elementCount,
-  formatDiagnostic,
-  formatWarning,
+  diagnosticLines,
+  warningLines,
   formatType,
   importModel,
   workOf,
@@ -16,7 +16,7 @@ import {
   type TensorType,
   type ValueInfo,
 } from '../index.ts'
-import { formatCount, formatTable } from './format.ts'
+import { formatCount, formatTable, paragraphs } from './format.ts'
 
 /** An ONNX node and what attar makes of it. */
 export interface Layer {
@@ -155,7 +155,7 @@ const count = (n: number | null): string => (n === null ? '?' : n === 0 ? '-' : 
 const formatOperand = ({ name, type }: Operand): string =>
   name === '' ? '(omitted)' : `${name}${type === undefined ? '' : ` ${type}`}`
 
-export function describeLayers(model: ModelDescription): string {
+export function describeLayers(model: ModelDescription): string[] {
   const rows = model.layers.map(({ node, operator, outputs, parameters, macs }) => {
     const result = outputs.map(({ type }) => type ?? '?').join(', ')
     return [node, operator, result, count(parameters), count(macs)]
@@ -173,15 +173,15 @@ export function describeLayers(model: ModelDescription): string {
     ...model.outputs.map((output) => ['output', formatOperand(output)]),
   ]
   const table = formatTable([header, ...rows, total], [1, 2])
-  return [
+  return paragraphs([
     formatTable(facts, [1]),
     table,
-    ...model.diagnostics.map(formatDiagnostic),
-    ...model.warnings.map(formatWarning),
-  ].join('\n\n')
+    ...model.diagnostics.map(diagnosticLines),
+    ...model.warnings.map(warningLines),
+  ])
 }
 
-export function describeNode({ node, operator, inputs, outputs, attributes, parameters, macs, core }: Layer): string {
+export function describeNode({ node, operator, inputs, outputs, attributes, parameters, macs, core }: Layer): string[] {
   const facts = [
     ...inputs.map((operand) => ['input', formatOperand(operand)]),
     ...outputs.map((operand) => ['output', formatOperand(operand)]),
@@ -190,5 +190,5 @@ export function describeNode({ node, operator, inputs, outputs, attributes, para
     ['MACs', count(macs)],
     ...core.map((operation) => ['core', operation]),
   ]
-  return `${operator} "${node}"\n${formatTable(facts, [1])}`
+  return [`${operator} "${node}"`, ...formatTable(facts, [1])]
 }

@@ -30,13 +30,18 @@ export interface PortSpec {
    * hold others too, at place -1.
    */
   readonly labels?: readonly string[]
+  /**
+   * Of an input whose integers are places in tables: the least and the greatest that are inside of all; negative ones count
+   * from the end. For others the nearest place is taken.
+   */
+  readonly range?: readonly [low: number, high: number]
   /** Of an output of scores whose classes the model names: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
 }
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 

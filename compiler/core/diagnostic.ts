@@ -1,3 +1,5 @@
+import { printable } from './printable.ts'
+
 /** Where in the user's model a diagnostic points. */
 export interface Origin {
   /** Node name, or a generated one such as `#12` when the model gives none. */
@@ -61,16 +63,20 @@ export function fail(code: Code, message: string, details: Omit<Diagnostic, 'cod
   throw new CompileError([{ code, message, ...details }])
 }
 
-export const formatDiagnostic = (d: Diagnostic): string => `error ${described(d)}`
+/** A diagnostic as it is shown, line by line. What it tells of a model, names above all, may hold any characters. */
+export const diagnosticLines = (d: Diagnostic): string[] => linesOf('error', d)
 
-/** Of what does not keep a model from being compiled. */
-export const formatWarning = (d: Diagnostic): string => `warning ${described(d)}`
+/** The same of what does not keep a model from being compiled. */
+export const warningLines = (d: Diagnostic): string[] => linesOf('warning', d)
 
-function described(d: Diagnostic): string {
+function linesOf(kind: 'error' | 'warning', d: Diagnostic): string[] {
   const place = d.origin ? `   ${d.origin.operator} "${d.origin.node}" (opset ${d.origin.opset})` : ''
-  const hint = d.hint ? `\n  hint: ${d.hint}` : ''
-  return `${d.code} ${codes[d.code]}${place}\n  ${d.message.replaceAll('\n', '\n  ')}${hint}`
+  const hint = d.hint ? [`  hint: ${d.hint}`] : []
+  return [`${kind} ${d.code} ${codes[d.code]}${place}`, `  ${d.message}`, ...hint]
 }
+
+/** A diagnostic as text that may be shown. */
+export const formatDiagnostic = (d: Diagnostic): string => diagnosticLines(d).map(printable).join('\n')
 
 /** What an op says of operands that it does not take, in words for the user; other TypeErrors are the engine's. */
 export class OperandError extends TypeError {}

@@ -47,13 +47,16 @@ function checkPorts(kind: string, ports: unknown, memory: number): asserts ports
 
 function isPort(port: unknown): port is PortSpec {
   if (!isRecord(port)) return false
-  const { name, dtype, shape, address, extent, labels = [], classes = [] } = port
+  const { name, dtype, shape, address, extent, labels = [], classes = [], range = [0, 0] } = port
   const sized = isRecord(extent) ? [extent.axis, extent.address] : extent === undefined ? [] : [extent]
   return (
     typeof name === 'string' &&
     dtypes.some((known) => known === dtype) &&
     Array.isArray(shape) &&
     [...shape, address, ...sized].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
+    Array.isArray(range) &&
+    range.length === 2 &&
+    range.every((n) => Number.isSafeInteger(n)) &&
     Array.isArray(labels) &&
     labels.every((label) => typeof label === 'string') &&
     Array.isArray(classes) &&

@@ -11,6 +11,7 @@ import {
   type Origin,
 } from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
+import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
@@ -82,8 +83,16 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
   const items = results as readonly Item[]
   const graph = { inputs: ports, outputs: outputPorts(names, items) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  const ranges = lookupRanges(graph)
   const named = {
-    inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
+    inputs: Object.fromEntries(
+      ports.map(({ name }) => {
+        const labels = namesIn(values.get(name)!)
+        const range = ranges.get(name)
+        // The runtime looks strings up itself.
+        return [name, range && !('labels' in labels) ? { range } : labels] as const
+      }),
+    ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
   requireElements(graph, options.dims ?? {})
@@ -318,7 +327,7 @@ class Importer {
       const known = error instanceof OperandError || error instanceof SizeError
       const what = known ? error.message : 'the operands and attributes make no sense together'
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
-      fail('A204', `${what}\ninputs: ${types}`)
+      fail('A204', `${what}; inputs: ${types}`)
     }
   }
 

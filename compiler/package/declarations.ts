@@ -82,11 +82,12 @@ const output = ({ dtype, labels }: PortSpec): string =>
 const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports
     .map((port) => {
-      const { name, shape, extent, labels } = port
+      const { name, shape, extent, labels, range } = port
       const dtype = labels ? 'string' : port.dtype
+      const places = range ? `, from ${range[0]} to ${range[1]}` : ''
       const bits = passesAsBits(port.dtype) ? ', as bits' : ''
       const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
-      return `  /** ${dtype}[${dims.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(port)}`
+      return `  /** ${dtype}[${dims.join(', ')}]${bits}${places} */\n  readonly ${literal(name)}: ${type(port)}`
     })
     .join('\n')
 
@@ -97,8 +98,8 @@ const extentType = '; readonly extent: { readonly axis: number; readonly address
 
 const ports = (all: readonly PortSpec[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, extent, labels, classes }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('labels', labels)}${list('classes', classes)} },\n`,
+    ({ name, dtype, shape, extent, labels, classes, range }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('range', range)}${list('labels', labels)}${list('classes', classes)} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

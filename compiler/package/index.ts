@@ -2,10 +2,12 @@ import { targets, type Compiled, type Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { inspectModule, specSection } from '../inspect/index.ts'
 import { declarations } from './declarations.ts'
+import { checkName, quantizationFile, reportFile } from './names.ts'
 import { quantizationPage } from './quantization-page.ts'
 import { fileReport, type PackageReport } from './report.ts'
 import { moduleFile, script } from './script.ts'
 
+export { artefactNames, checkName, isArtefact } from './names.ts'
 export { moduleFile } from './script.ts'
 export type { FileReport, PackageReport } from './report.ts'
 
@@ -15,8 +17,7 @@ export type { FileReport, PackageReport } from './report.ts'
  * @throws CompileError A501 if `name` can't stand in a file name.
  */
 export function artefacts(compiled: Compiled, name: string): Record<string, Uint8Array | string> {
-  if (!/^(?!\.+$)[^\\/\p{C}\p{Zl}\p{Zp}]+$/u.test(name))
-    fail('A501', `${JSON.stringify(name)} can't stand in a file name`)
+  checkName(name)
   const { modules, spec, report: compilation } = compiled
   const present = targets.filter((target) => modules[target])
   if (present.length === 0) fail('A501', 'no module was compiled')
@@ -30,8 +31,8 @@ export function artefacts(compiled: Compiled, name: string): Record<string, Uint
   const report: PackageReport = { attar: spec.attar, files: files.map((file) => fileReport(...file)), compilation }
   const { quantization } = compilation
   const others: [string, string][] = [
-    ['report.json', JSON.stringify(report, null, 2)],
-    ...(quantization ? [['quantization.html', quantizationPage(quantization, name)] as [string, string]] : []),
+    [reportFile, JSON.stringify(report, null, 2)],
+    ...(quantization ? [[quantizationFile, quantizationPage(quantization, name)] as [string, string]] : []),
   ]
   return Object.fromEntries([...files.map(([file, content]) => [file, content] as const), ...others])
 }

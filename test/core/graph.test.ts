@@ -29,7 +29,7 @@ const run = (graph: Graph, values: readonly number[]): number[] =>
 describe('diagnostics', () => {
   it('format', () => {
     expect(formatDiagnostic({ code: 'A201', message: 'no such\noperator', origin, hint: 'use another' })).toBe(
-      'error A201 unsupported-operator   Conv "conv1" (opset 17)\n  no such\n  operator\n  hint: use another',
+      'error A201 unsupported-operator   Conv "conv1" (opset 17)\n  no such\\u000aoperator\n  hint: use another',
     )
     expect(formatDiagnostic({ code: 'A101', message: 'not a model' })).toBe('error A101 not-onnx\n  not a model')
   })

@@ -128,7 +128,7 @@ function childOf({ name, path, flags }: Program): Pick<RelaxedEngine, 'run' | 'c
       return result
     },
     close: () => {
-      if (child?.connected) child.disconnect()
+      child?.kill('SIGKILL')
     },
   }
 }

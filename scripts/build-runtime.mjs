@@ -6,7 +6,12 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { outputFiles } = await build({
   stdin: {
-    contents: `import { instantiate, load, target } from './runtime/index.ts'\nattar = { instantiate, load, target }`,
+    contents: `import { instantiate, load, target } from './runtime/index.ts'
+attar = (spec, locate) => ({
+  target,
+  instantiate: (source = locate()) => instantiate(source, spec),
+  load: (source) => load(spec, source, locate),
+})`,
     resolveDir: root,
   },
   bundle: true,

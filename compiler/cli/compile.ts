@@ -53,12 +53,14 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const importing = await importOptions(path, options)
       const { quantize } = options
       const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
-      const sizes: Promise<PartSize[]>[] = []
       const compiled = await compile(source, {
         ...importing,
         ...(target !== 'both' && { targets: [target] }),
         onPhase: phase,
-        onModule: (each, wasm) => void sizes.push(moduleSizes(moduleFile(name, each), wasm, best)),
+      })
+      const sizes = targets.flatMap((each) => {
+        const wasm = compiled.modules[each]
+        return wasm ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
       })
       phase('packaging')
       const files = artefacts(compiled, name)

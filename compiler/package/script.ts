@@ -12,14 +12,11 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
     const address = `./${encodeURIComponent(moduleFile(name, target))}`
     return `new URL(${JSON.stringify(address)}, import.meta.url)`
   })
-  const locate =
-    urls.length === targets.length ? `(target) => (target === 'simd' ? ${urls.join(' : ')})` : `() => ${urls[0]}`
-  return `// Loads and runs the model that attar ${spec.attar} compiled; its types are in ${name}.d.ts.
+  const locate = urls.length === targets.length ? `(t) => t === 'simd' ? ${urls.join(' : ')}` : `() => ${urls[0]}`
+  return `// Compiled by attar ${spec.attar}; types in ${name}.d.ts
 ${runtimeSource}
 export const spec = JSON.parse(${singleQuoted(JSON.stringify(spec))})
-export const target = attar.target
-export const instantiate = (source) => attar.instantiate(source, spec)
-export const load = (source) => attar.load(spec, source, ${locate})
+export const { target, instantiate, load } = attar(spec, ${locate})
 `
 }
 

@@ -12,6 +12,7 @@ import {
 import { Budget, foldingAllowance, within } from './core/budget.ts'
 import type { Diagnostic } from './core/diagnostic.ts'
 import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
+import { hash } from './core/hash.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
@@ -20,7 +21,8 @@ import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
 import { isIntegerTemplate, macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
-import { emitModule, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
+import { emitCode, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
+import { concatBytes } from './wasm/sections.ts'
 
 export interface CompileOptions {
   /** Shapes of inputs by name, for inputs with symbolic dimensions. */
@@ -37,8 +39,6 @@ export interface CompileOptions {
   readonly instrument?: boolean
   /** Called when a phase starts. */
   readonly onPhase?: (phase: string) => void
-  /** Called with each module as soon as it is made. */
-  readonly onModule?: (target: Target, module: Uint8Array) => void
 }
 
 /** A model past the front end. */
@@ -63,7 +63,7 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase' | 'onModule'> & {
+  options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly names?: PortNames
@@ -95,21 +95,24 @@ export async function compileGraph(
     const { address } = port(byName.get(extent.count)!)
     return [{ ...named, extent: { axis: extent.axis, address } }]
   })
-  const spec: ModuleSpec = {
-    abi: abiVersion,
+  const described = {
     attar: version,
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
     outputs,
     metadata: options.metadata ?? {},
   }
-  const wanted = options.targets ?? targets
+  const codes = (options.targets ?? targets).map((target) => {
+    return [target, emitCode(binaryen, program, plan, target, options.instrument)] as const
+  })
+  const text = new TextEncoder().encode(JSON.stringify(described))
+  const spec: ModuleSpec = {
+    abi: abiVersion,
+    hash: hash([text, plan.constants, ...codes.map(([, code]) => code)]),
+    ...described,
+  }
   const sections = sectionsBehind(plan, spec)
   const modules: Compiled['modules'] = Object.fromEntries(
-    wanted.map((target) => {
-      const wasm = emitModule(binaryen, program, plan, target, sections, options.instrument)
-      options.onModule?.(target, wasm)
-      return [target, wasm]
-    }),
+    codes.map(([target, code]) => [target, concatBytes([code, sections])]),
   )
   const { quantization, warnings = [] } = options
   return { modules, spec, warnings, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }

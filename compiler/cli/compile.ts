@@ -5,6 +5,7 @@ import type { artefacts, Compiled, KernelReport, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
+import { moduleType } from './module-type.ts'
 import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
@@ -14,6 +15,7 @@ interface Options extends ShapeOptions, QuantizeCliOptions {
   output: string
   name: string
   target: Target | 'both'
+  inline?: boolean
   sizes?: boolean
   profile?: boolean
   json?: boolean
@@ -29,7 +31,7 @@ attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
 export const addCompile: AddCommand = (program, terminal, done) => {
   const command = program
     .command('compile')
-    .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
+    .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, their types, report.json.')
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
@@ -37,6 +39,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
+    .option('--inline', 'one file: the module inside model.js, the baseline unless --target relaxed-simd')
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
     .option('--json', 'print the report as JSON')
@@ -48,7 +51,10 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
-      const { name, target, sizes: best = false } = options
+      const { name, inline = false, sizes: best = false } = options
+      if (inline && options.target === 'both' && command.getOptionValueSource('target') === 'cli')
+        command.error('error: --inline makes a script with one module: give it --target simd or relaxed-simd')
+      const target = inline && options.target === 'both' ? 'simd' : options.target
       phase('reading')
       // Before what may take minutes.
       checkName(name)
@@ -57,19 +63,21 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const importing = await importOptions(path, options)
       const { quantize } = options
       const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
-      const sizes: Promise<PartSize[]>[] = []
       const compiled = await compile(source, {
         ...importing,
         ...(target !== 'both' && { targets: [target] }),
         onPhase: phase,
-        onModule: (each, wasm) => void sizes.push(moduleSizes(moduleFile(name, each), wasm, best)),
+      })
+      const sizes = targets.flatMap((each) => {
+        const wasm = compiled.modules[each]
+        return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
       })
       phase('packaging')
-      const files = artefacts(compiled, name)
+      const files = { ...artefacts(compiled, name, { inline }), ...moduleType(options.output, `${name}.js`, terminal) }
       await write(options.output, name, files)
       phase('sizes')
       const script = `${name}.js`
-      const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, String(files[script]), best)]
+      const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, files[script] as string, best)]
       const phases = profile()
       if (options.json) {
         const { report, spec, warnings } = compiled

@@ -100,7 +100,10 @@ const onEngines = withoutOption('layers')
  */
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
-    ...all(['output', 'name', 'shape', 'dim', 'bind', 'quantize', 'target', 'sizes', 'profile', 'json'], always),
+    ...all(
+      ['output', 'name', 'shape', 'dim', 'bind', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
+      always,
+    ),
     bits: withOption('quantize', 'weights'),
     calib: quantizing,
     samples: [quantizing, withOption('calib')],

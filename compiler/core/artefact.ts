@@ -45,9 +45,11 @@ export interface PortNames {
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
-/** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. */
+/** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. `abi` and `hash` come first: the runtime reads no more. */
 export interface ModuleSpec {
   readonly abi: number
+  /** Of the code and weights of all modules of the compilation and of the rest of this: the runtime refuses another's module. */
+  readonly hash: string
   /** Version of the compiler. */
   readonly attar: string
   readonly inputs: readonly PortSpec[]

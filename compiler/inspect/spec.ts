@@ -23,12 +23,13 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   if (!isRecord(spec)) bad('no object')
   if (spec.abi !== abiVersion) bad(`ABI ${JSON.stringify(spec.abi)}, this version reads ${abiVersion}`)
   if (typeof spec.attar !== 'string') bad('no version')
-  const { attar, inputs, outputs, metadata } = spec
+  if (typeof spec.hash !== 'string') bad('no hash')
+  const { hash, attar, inputs, outputs, metadata } = spec
   if (!isRecord(metadata) || !hasStrings(metadata)) bad('metadata that is no text')
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
-  return { abi: abiVersion, attar, inputs, outputs, metadata }
+  return { abi: abiVersion, hash, attar, inputs, outputs, metadata }
 }
 
 function checkPorts(kind: string, ports: unknown, memory: number): asserts ports is PortSpec[] {

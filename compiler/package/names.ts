@@ -1,6 +1,7 @@
 import { targets } from '../core/artefact.ts'
 import { CompileError, fail } from '../core/diagnostic.ts'
 import { inspectModule } from '../inspect/index.ts'
+import { moduleDeclarations } from './declarations.ts'
 import { moduleFile } from './script.ts'
 
 export const reportFile = 'report.json'
@@ -24,11 +25,13 @@ export function checkName(name: string): void {
 /** All files that a model of this name can have. */
 export function artefactNames(name: string): string[] {
   const modules = targets.map((target) => moduleFile(name, target))
-  return [...modules, `${name}.js`, `${name}.d.ts`, reportFile, quantizationFile]
+  const types = modules.map((file) => `${file}.d.ts`)
+  return [...modules, ...types, `${name}.js`, `${name}.d.ts`, reportFile, quantizationFile]
 }
 
-/** Whether attar wrote this: a module with its specification, or a page that says so. */
+/** Whether attar wrote this: a module with its specification, the types of one, or a page that says so. */
 export function isArtefact(file: string, bytes: Uint8Array): boolean {
+  if (file.endsWith('.wasm.d.ts')) return new TextDecoder().decode(bytes) === moduleDeclarations
   if (file.endsWith('.html')) return new TextDecoder().decode(bytes.subarray(0, 4096)).includes(generator)
   if (!file.endsWith('.wasm')) return false
   try {

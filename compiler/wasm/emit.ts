@@ -39,15 +39,15 @@ export function sectionsBehind(plan: MemoryPlan, spec: ModuleSpec): Uint8Array {
 }
 
 /**
- * The module of `program` for `target`, which ends with `sections`. It exports `memory` and `run` and imports nothing. With `instrument` it also
- * exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so that they can be timed apart.
+ * The code of `program` for `target`: a module that lacks what `sectionsBehind` gives. It exports `memory` and `run` and imports
+ * nothing. With `instrument` it also exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so
+ * that they can be timed apart.
  */
-export function emitModule(
+export function emitCode(
   binaryen: Binaryen,
   program: Program,
   plan: MemoryPlan,
   target: Target,
-  sections: Uint8Array,
   instrument = false,
 ): Uint8Array {
   const pages = pagesOf(Math.max(plan.totalBytes, plan.constants.length + probeBytes))
@@ -129,7 +129,7 @@ export function emitModule(
     })
     run.finish('run', [], m.block(null, calls))
     m.addFunctionExport('run', 'run')
-    return concatBytes([m.emitBinary(), sections])
+    return m.emitBinary()
   } finally {
     linker.dispose()
     m.dispose()

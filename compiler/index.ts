@@ -25,8 +25,10 @@ export {
 export {
   codes,
   CompileError,
+  diagnosticLines,
   fail,
   formatDiagnostic,
+  warningLines,
   type Code,
   type Diagnostic,
   type Origin,
@@ -69,7 +71,7 @@ export {
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
-export { artefacts, moduleFile } from './package/index.ts'
+export { artefactNames, artefacts, checkName, isArtefact, moduleFile } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
 

@@ -9,9 +9,12 @@ import {
   type Report,
   type Target,
 } from './core/artefact.ts'
-import { countsOf, type Graph } from './core/graph.ts'
+import { Budget, foldingAllowance, within } from './core/budget.ts'
+import type { Diagnostic } from './core/diagnostic.ts'
+import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
+import { hash } from './core/hash.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
-import type { Tensor } from './core/tensor.ts'
+import { bytesOf, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
 import { schedule } from './schedule/lower/index.ts'
@@ -19,7 +22,8 @@ import { statesOf } from './schedule/state-ports.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
 import { isIntegerTemplate, macsOf, type Program, type ProgramPort } from './schedule/program.ts'
 import { version } from './version.ts'
-import { emitModule, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
+import { emitCode, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
+import { concatBytes } from './wasm/sections.ts'
 
 export interface CompileOptions {
   /** Shapes of inputs by name, for inputs with symbolic dimensions. */
@@ -42,8 +46,6 @@ export interface CompileOptions {
   readonly instrument?: boolean
   /** Called when a phase starts. */
   readonly onPhase?: (phase: string) => void
-  /** Called with each module as soon as it is made. */
-  readonly onModule?: (target: Target, module: Uint8Array) => void
 }
 
 /** A model past the front end. */
@@ -51,6 +53,8 @@ export interface Imported {
   readonly graph: Graph
   readonly metadata: Readonly<Record<string, string>>
   readonly names?: PortNames
+  /** What is odd about the model. */
+  readonly warnings?: readonly Diagnostic[]
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
 }
@@ -59,25 +63,27 @@ export interface Imported {
 export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
   if (!(model instanceof Uint8Array)) return compileGraph(model.graph, { ...options, ...model })
   options.onPhase?.('import')
-  const { graph, metadata, names } = importModel(model, options)
-  return compileGraph(graph, { ...options, metadata, names })
+  const { graph, ...imported } = importModel(model, options)
+  return compileGraph(graph, { ...options, ...imported })
 }
 
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase' | 'onModule'> & {
+  options: Pick<CompileOptions, 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly names?: PortNames
+    readonly warnings?: readonly Diagnostic[]
   } = {},
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
   const states = statesOf(graph, options)
   phase('passes')
-  const optimized = runPasses(graph)
+  const budget = new Budget(sizeOf(graph), foldingAllowance)
+  const optimized = within(budget, () => runPasses(graph))
   phase('schedule')
-  const program = schedule(optimized, states)
+  const program = within(budget, () => schedule(optimized, states))
   const plan = planMemory(program)
   phase('emit')
   const binaryen = await loadBinaryen()
@@ -88,34 +94,42 @@ export async function compileGraph(
     address: plan.addresses.get(buffer)!,
   })
   const counts = countsOf(optimized)
+  const byName = new Map(program.outputs.map((output) => [output.name, output]))
   const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
     const { extent } = optimized.outputs[i]!
     if (counts.has(output.name)) return []
     const named = { ...port(output), ...options.names?.outputs[output.name] }
     if (!extent) return [named]
-    const { address } = port(program.outputs.find(({ name }) => name === extent.count)!)
+    const { address } = port(byName.get(extent.count)!)
     return [{ ...named, extent: { axis: extent.axis, address } }]
   })
-  const spec: ModuleSpec = {
-    abi: abiVersion,
+  const described = {
     attar: version,
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
     outputs,
     metadata: options.metadata ?? {},
     ...(states.length > 0 && { states: program.states.map(port) }),
   }
-  const wanted = options.targets ?? targets
+  const codes = (options.targets ?? targets).map((target) => {
+    return [target, emitCode(binaryen, program, plan, target, options.instrument)] as const
+  })
+  const text = new TextEncoder().encode(JSON.stringify(described))
+  const spec: ModuleSpec = {
+    abi: abiVersion,
+    hash: hash([text, plan.image, ...codes.map(([, code]) => code)]),
+    ...described,
+  }
   const sections = sectionsBehind(plan, spec)
   const modules: Compiled['modules'] = Object.fromEntries(
-    wanted.map((target) => {
-      const wasm = emitModule(binaryen, program, plan, target, sections, options.instrument)
-      options.onModule?.(target, wasm)
-      return [target, wasm]
-    }),
+    codes.map(([target, code]) => [target, concatBytes([code, sections])]),
   )
-  const { quantization } = options
-  return { modules, spec, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
+  const { quantization, warnings = [] } = options
+  return { modules, spec, warnings, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
 }
+
+/** Bytes of the constants in a graph and of what describes its nodes, in round figures. */
+const sizeOf = (graph: Graph): number =>
+  allNodesOf(graph).reduce((sum, node) => sum + 64 + (node.op === 'constant' ? bytesOf(node.attrs.value).length : 0), 0)
 
 function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({

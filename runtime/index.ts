@@ -28,7 +28,7 @@ export type View =
 type ViewConstructor = new (buffer: ArrayBuffer, address: number, length: number) => View
 /** An output: numbers, or for outputs of labels the labels themselves. */
 export type Output = View | readonly string[]
-type Value = View | Uint8ClampedArray | ArrayLike<number> | ArrayLike<bigint> | readonly string[]
+type Value = View | Uint8ClampedArray | readonly (number | bigint | boolean)[] | readonly string[]
 
 /** A tensor in the module's memory: row-major, contiguous, from byte `address`. */
 export interface Port {
@@ -44,6 +44,8 @@ export interface Port {
 
 export interface Spec {
   readonly abi: number
+  /** Of the compilation. */
+  readonly hash: string
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
 }
@@ -61,9 +63,11 @@ export interface Model {
   readonly outputs: Readonly<Record<string, Output>>
   /**
    * Copies the inputs in, computes, and gives back `outputs`, valid until the next run, or copies of them with `copy`.
-   * An input is an array of the view's kind, or any array of numbers (bigints for 64-bit integers) but for floats of 16
-   * bits and fewer, which pass as bits. Labels are strings. An input written in place is passed as its own view; without `inputs` all of them are.
-   * @throws TypeError for an unknown or missing name, a wrong length or kind of array.
+   * An input is an array of the view's kind, also one in the module's memory, such as an output of the last run; or an
+   * array of numbers, but for floats of 16 bits and fewer, which pass as bits. Integers must fit their type, those of 64 bits
+   * are bigints or safe integers. Labels are strings. An input written in place is passed as its own view; without `inputs` all of them are.
+   * @throws TypeError for an unknown or missing name, a wrong length, kind of array or element, and where reading the
+   * inputs calls `run`.
    */
   run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, Output>>
 }
@@ -88,19 +92,17 @@ function refuse(message: string): never {
   throw new TypeError(`attar: ${message}`)
 }
 
-/** Refuses a module that `spec` does not describe, such as one that a cache kept from an earlier compilation. */
-function check(module: WebAssembly.Module, spec: Spec): void {
-  if (spec.abi !== abi) refuse(`the model has ABI ${spec.abi}, this runtime ${abi}`)
+function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: Spec): Model {
   const [section] = WebAssembly.Module.customSections(module, 'attar')
-  if (new TextDecoder().decode(section) !== JSON.stringify(spec)) {
-    refuse('the .wasm and the .js are not of the same compilation')
-  }
-}
-
-function bind(instance: WebAssembly.Instance, spec: Spec): Model {
+  const start = `{"abi":${abi},"hash":"${spec.hash}"`
+  // Worklets have no TextDecoder.
+  if (String.fromCharCode(...new Uint8Array(section!).subarray(0, start.length)) !== start)
+    refuse('the .wasm is of another compilation')
   const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
+  // It never grows.
+  const buffer = memory.buffer as ArrayBuffer
   const viewOf = ({ dtype, shape, address }: Port): View =>
-    new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(memory.buffer, address, product(shape))
+    new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(buffer, address, product(shape))
   // Properties are defined, also by fromEntries, so that even `__proto__` is one of the object's own.
   const inputs = Object.freeze(Object.fromEntries(spec.inputs.map((port) => [port.name, viewOf(port)])))
   const outputs: Record<string, Output> = {}
@@ -111,51 +113,90 @@ function bind(instance: WebAssembly.Instance, spec: Spec): Model {
     let view = whole
     const get = (): Output => (labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
     Object.defineProperty(outputs, name, { enumerable: true, get })
-    return () => void (view = trim(memory, port, whole))
+    return () => void (view = trim(port, whole))
   })
-  Object.freeze(outputs)
+  let runs = 0
 
   return {
     inputs,
     outputs,
     run(values, options) {
+      const turn = ++runs
+      const copy = options?.copy
+      const writes: [view: View, value: View][] = []
+      for (const name in values) {
+        if (!Object.hasOwn(inputs, name)) refuse(`no input "${name}", only "${Object.keys(inputs).join('", "')}"`)
+      }
       if (values) {
-        for (const name in values) {
-          if (!Object.hasOwn(inputs, name))
-            refuse(`no input "${name}", the model has "${Object.keys(inputs).join('", "')}"`)
-        }
-        for (const { name, dtype, shape, labels } of spec.inputs) {
-          const view = inputs[name]!
-          const value = Object.hasOwn(values, name) ? values[name] : undefined
-          if (value === view) continue
-          if (
-            value?.length !== view.length ||
-            (ArrayBuffer.isView(value) ? kind(value) !== kind(view) : /f(16|8|4)/.test(dtype))
-          ) {
-            const given = value && `${kind(value) ?? 'array'} of ${value.length}`
-            refuse(`input "${name}" (${dtype}[${shape}]) takes a ${kind(view)} of ${view.length}, got ${given}`)
-          }
-          const places =
-            labels && !ArrayBuffer.isView(value) && Array.from(value as string[], (text) => labels.indexOf(text))
-          view.set((places || value) as ArrayLike<never>)
+        for (const port of spec.inputs) {
+          const view = inputs[port.name]!
+          const given = Object.hasOwn(values, port.name) ? values[port.name] : undefined
+          if (given === view) continue
+          const value = read(port, view, given)
+          // In the module's memory, what an earlier write goes over is kept first.
+          writes.push([
+            view,
+            writes[0] && value.buffer === buffer && reach(writes, value) ? create(view, value) : value,
+          ])
         }
       }
+      // The above may run the caller's code: getters, proxies.
+      if (turn !== runs) refuse('run within run')
+      for (const [view, value] of writes) view.set(value as never)
       run()
       settle.forEach((update) => update())
-      return options?.copy
-        ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()]))
-        : outputs
+      return copy ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()])) : outputs
     },
   }
 }
 
+const unfit = ({ name, dtype, shape, labels }: Port, what: string): never =>
+  refuse(`input "${name}" (${labels ? 'string' : dtype}[${shape}]) takes ${what}`)
+
+/** What to write to `view`, the place of the input `port`. */
+function read(port: Port, view: View, value: unknown): View {
+  const { dtype, labels } = port
+  const isView = ArrayBuffer.isView(value)
+  const array = isView || Array.isArray(value) ? (value as View) : undefined
+  if (array?.length !== view.length || (isView ? kind(value) !== kind(view) : /f(16|8|4)/.test(dtype))) {
+    const given = array ? `${kind(array) ?? 'array'} of ${array.length}` : typeof value
+    return unfit(port, `a ${kind(view)} of ${view.length}, got ${given}`)
+  }
+  if (isView) return array
+  const copy = create(view, view.length)
+  for (let i = 0; i < view.length; i++) {
+    const element: unknown = array[i]
+    let number = element as number
+    if (labels) number = labels.indexOf(element as string)
+    // Of other numbers the assignment makes a TypeError.
+    else if (/[iu]64/.test(dtype) && Number.isSafeInteger(element)) number = BigInt(number) as unknown as number
+    else if (dtype === 'bool' && element === !!element) number = +element
+    copy[i] = number
+    const fits = labels
+      ? typeof element === 'string'
+      : dtype[0] === 'f'
+        ? typeof element === 'number'
+        : copy[i] === number
+    if (!fits) unfit(port, `no ${String(element)}`)
+  }
+  return copy
+}
+
+/** An array of the view's kind, from another or of a length. Not slice, of which Node's Buffer makes something else. */
+const create = (view: View, from: View | number): View =>
+  new (view.constructor as new (from: View | number) => View)(from)
+
+/** Whether any of the views written overlaps `value`. */
+const reach = (writes: readonly (readonly [View, View])[], { byteOffset, byteLength }: View): boolean =>
+  writes.some(([v]) => v.byteOffset < byteOffset + byteLength && byteOffset < v.byteOffset + v.byteLength)
+
 const product = (dims: readonly number[]): number => dims.reduce((count, d) => count * d, 1)
 
 /** The elements that count, moved together where padding stands between them. */
-function trim({ buffer }: WebAssembly.Memory, { shape, extent }: Port, view: View): View {
+function trim({ shape, extent }: Port, view: View): View {
   if (!extent) return view
   const rows = product(shape.slice(0, extent.axis))
-  const kept = product(shape.slice(extent.axis + 1)) * new Int32Array(buffer, extent.address)[0]!
+  const kept = product(shape.slice(extent.axis + 1)) * new Int32Array(view.buffer, extent.address)[0]!
   const row = view.length / rows
   for (let i = 1; i < rows; i++) view.copyWithin(i * kept, i * row, i * row + kept)
   return view.subarray(0, rows * kept)
@@ -166,16 +207,24 @@ const kind = (array: object): string | undefined =>
   (array as { [Symbol.toStringTag]?: string })[Symbol.toStringTag]?.replace('Clamped', '')
 
 async function compile(source: Source): Promise<WebAssembly.Module> {
-  let wasm: Exclude<Source, URL | string>
-  if (typeof source === 'string' || source instanceof URL) {
+  let wasm = source as Exclude<Source, URL | string>
+  // Worklets have no URL.
+  if (typeof source === 'string' || 'href' in source) {
+    const address = `${source}`
+    // What bundlers make of small files; a policy may forbid fetch to take it.
+    const inline = /^data:[^,]*;base64,/.test(address)
     // Node's fetch knows no file:. An import() of node: would break bundlers that build for browsers.
-    const files = /^file:/.test(`${source}`) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
-    wasm = files ? await files.readFile(new URL(source)) : await fetch(source)
-  } else wasm = source
+    const files = /^file:/.test(address) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
+    wasm = inline
+      ? Uint8Array.from(atob(address.split(',')[1]!), (character) => character.charCodeAt(0))
+      : files
+        ? await files.readFile(new URL(address))
+        : await fetch(address)
+  }
   if (wasm instanceof WebAssembly.Module) return wasm
   // A response. Node loads its fetch where `Response` is named, which takes longer than all of a model's start.
   if ('arrayBuffer' in wasm) {
-    if (!wasm.ok) throw new Error(`attar: ${wasm.url}: ${wasm.status}`)
+    if (!wasm.ok) refuse(`${wasm.url}: ${wasm.status}`)
     if (wasm.headers.get('content-type') === 'application/wasm') return WebAssembly.compileStreaming(wasm)
     wasm = await wasm.arrayBuffer()
   }
@@ -188,8 +237,7 @@ async function compile(source: Source): Promise<WebAssembly.Module> {
  */
 export function instantiate(source: WebAssembly.Module | BufferSource, spec: Spec): Model {
   const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source)
-  check(module, spec)
-  return bind(new WebAssembly.Instance(module), spec)
+  return bind(module, new WebAssembly.Instance(module), spec)
 }
 
 /**
@@ -199,12 +247,11 @@ export function instantiate(source: WebAssembly.Module | BufferSource, spec: Spe
 export async function load(
   spec: Spec,
   source: Source | PromiseLike<Source> | undefined,
-  locate: (target: Target) => URL,
+  locate: (target: Target) => Source,
 ): Promise<Model> {
   const given = await source
   const module = await (given === undefined
     ? compile(locate(target)).catch(() => compile(locate('simd')))
     : compile(given))
-  check(module, spec)
-  return bind(await WebAssembly.instantiate(module), spec)
+  return bind(module, await WebAssembly.instantiate(module), spec)
 }

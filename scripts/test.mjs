@@ -2,7 +2,7 @@
 // and then only vitest runs: `npm test -- test/core`. The last line is `N passed, N failed, N skipped`.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { onPath, prepare, root, run } from './steps.mjs'
+import { armNode, lockedVersion, onPath, prepare, root, run } from './steps.mjs'
 
 const args = process.argv.slice(2)
 prepare()
@@ -29,6 +29,12 @@ const extras = [
     there: () => existsSync('/usr/share/datasets/fashion-mnist'),
     packages: ['dataset-fashion-mnist'],
     without: 'tests that train on Fashion-MNIST',
+  },
+  {
+    there: () =>
+      process.arch === 'arm64' || (onPath('qemu-aarch64-static') && existsSync('/usr/aarch64-linux-gnu/lib')),
+    packages: ['qemu-user-static', 'libc6-arm64-cross', 'libstdc++6-arm64-cross', 'libatomic1-arm64-cross'],
+    without: 'tests on Arm',
   },
 ]
 
@@ -60,7 +66,19 @@ async function provide() {
   }
 }
 
+/** Node for Arm, which npm leaves out on other machines. QEMU runs it. */
+function provideArmNode() {
+  const { there } = extras.at(-1)
+  if (process.arch === 'arm64' || !there() || existsSync(join(root, armNode.file))) return
+  const wanted = `${armNode.package}@${lockedVersion(armNode.package)}`
+  const platform = ['--force', '--os=linux', '--cpu=arm64']
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-save', '--loglevel=error']
+  const ok = run('npm', ['install', '--prefix', armNode.folder, ...platform, ...quiet, wanted], { timeout: 300_000 })
+  if (!ok) console.log(`NOT RUN: tests on Arm, since ${wanted} could not be installed`)
+}
+
 await provide()
+provideArmNode()
 
 const totals = { passed: 0, failed: 0, skipped: 0 }
 const checks =

@@ -17,9 +17,15 @@ declare function transformInput(x: usize, v: usize, TW: i32, C: i32, xrow: i32, 
 @external('template', 'f32_winograd_multiply')
 declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, C: i32): void
 
+// @ts-ignore: decorator
+@external('template', 'f32_winograd_direct')
+declare function direct(x: usize, w: usize, b: usize, m: usize, C: i32, xrow: i32, xpix: i32): void
+
 /**
  * Convolution with 3 × 3 taps and stride 1 by Winograd's F(2 × 2, 3 × 3) (Lavin & Gray 2016): 16 products instead of 36 for
  * two by two pixels. Strides are in bytes; activations are channels-last and bordered.
+ * Four channels of a tile that are not all finite are computed anew without Winograd, where an infinity does not meet itself and
+ * sums of inputs or of products may not overflow. Results that are finite come of nothing that is not.
  *
  * x       first tap of the first pixel
  * w       packed [CO / 8][3][3][C][8]; C is a multiple of 4, CO of 8
@@ -65,7 +71,7 @@ export function f32_winograd_3x3(
     const rows = min(band, TH - top)
     const tiles = rows * TW
     for (let ty = 0; ty < rows; ty++) {
-      transformInput(x + 2 * (top + ty) * xrow, v + ty * TW * (C << 2), TW, C, xrow, xpix, vplane)
+      transformInput(x + 2 * ty * xrow, v + ty * TW * (C << 2), TW, C, xrow, xpix, vplane)
     }
     let wn = w
     let un = u
@@ -75,13 +81,59 @@ export function f32_winograd_3x3(
       let r = y + 2 * top * yrow + column
       let s = aux + 2 * top * auxrow + column
       let from = v
-      for (let left = tiles; left > 0; left -= TILES) {
+      for (let tile = 0; tile < tiles; tile += TILES) {
         multiply(from, vplane, un, uplane, m, C)
         from += TILES * (C << 2)
-        const end = m + (min(left, TILES) << 5)
-        for (let p = m; p < end; p += 32) {
+        const end = min(tiles - tile, TILES) << 5
+        for (let p = 0; p < end; p += 32) {
           for (let half = 0; half < 32; half += 16) {
-            transformOutput(p + half, b, r + half, s + half, column + half, yrow, ypix, auxrow, auxpix, p0, p1)
+            const q = r + half
+            const a = s + half
+            const n = column + half
+            const bias = v128.load(b + n)
+            const z = m + p + half
+            let s0 = v128.load(z)
+            let s1 = v128.load(z, mplane)
+            let s2 = v128.load(z, 2 * mplane)
+            let s3 = v128.load(z, 3 * mplane)
+            let t0 = v128.load(z, 4 * mplane)
+            let t1 = v128.load(z, 5 * mplane)
+            let t2 = v128.load(z, 6 * mplane)
+            let t3 = v128.load(z, 7 * mplane)
+            s0 = f32x4.add(s0, t0)
+            s1 = f32x4.add(s1, t1)
+            s2 = f32x4.add(s2, t2)
+            s3 = f32x4.add(s3, t3)
+            const u0 = v128.load(z, 8 * mplane)
+            const u1 = v128.load(z, 9 * mplane)
+            const u2 = v128.load(z, 10 * mplane)
+            const u3 = v128.load(z, 11 * mplane)
+            s0 = f32x4.add(s0, u0)
+            s1 = f32x4.add(s1, u1)
+            s2 = f32x4.add(s2, u2)
+            s3 = f32x4.add(s3, u3)
+            t0 = f32x4.sub(f32x4.sub(t0, u0), v128.load(z, 12 * mplane))
+            t1 = f32x4.sub(f32x4.sub(t1, u1), v128.load(z, 13 * mplane))
+            t2 = f32x4.sub(f32x4.sub(t2, u2), v128.load(z, 14 * mplane))
+            t3 = f32x4.sub(f32x4.sub(t3, u3), v128.load(z, 15 * mplane))
+            let y00 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, bias))
+            let y01 = f32x4.add(f32x4.sub(s1, s2), f32x4.sub(bias, s3))
+            let y10 = f32x4.add(f32x4.add(t0, t1), f32x4.add(t2, bias))
+            let y11 = f32x4.add(f32x4.sub(t1, t2), f32x4.sub(bias, t3))
+            const sum = f32x4.add(f32x4.add(y00, y01), f32x4.add(y10, y11))
+            // 0 where it is finite, else NaN.
+            if (v128.any_true(f32x4.sub(sum, sum))) {
+              const down = (tile + (p >> 5)) / TW
+              direct(x + 2 * (down * xrow + tx * xpix), wn + half, b + n, z, C, xrow, xpix)
+              y00 = v128.load(z)
+              y01 = v128.load(z, mplane)
+              y10 = v128.load(z, 2 * mplane)
+              y11 = v128.load(z, 3 * mplane)
+            }
+            v128.store(q, epilogue(y00, q, a, n, p0, p1))
+            v128.store(q + ypix, epilogue(y01, q + ypix, a + auxpix, n, p0, p1))
+            v128.store(q + yrow, epilogue(y10, q + yrow, a + auxrow, n, p0, p1))
+            v128.store(q + yrow + ypix, epilogue(y11, q + yrow + ypix, a + auxrow + auxpix, n, p0, p1))
           }
           const ends = ++tx == TW
           tx = select(0, tx, ends)
@@ -92,58 +144,6 @@ export function f32_winograd_3x3(
       wn += 9 * (C << 5)
       un += ublock
     }
+    x += 2 * band * xrow
   }
-}
-
-/** Aᵀ m A of four channels of a tile, the bias and the epilogue. */
-// @ts-ignore: decorator
-@inline
-function transformOutput(
-  m: usize,
-  b: usize,
-  q: usize,
-  a: usize,
-  column: i32,
-  yrow: i32,
-  ypix: i32,
-  auxrow: i32,
-  auxpix: i32,
-  p0: v128,
-  p1: v128,
-): void {
-  const bias = v128.load(b + column)
-  let s0 = v128.load(m)
-  let s1 = v128.load(m, mplane)
-  let s2 = v128.load(m, 2 * mplane)
-  let s3 = v128.load(m, 3 * mplane)
-  let t0 = v128.load(m, 4 * mplane)
-  let t1 = v128.load(m, 5 * mplane)
-  let t2 = v128.load(m, 6 * mplane)
-  let t3 = v128.load(m, 7 * mplane)
-  s0 = f32x4.add(s0, t0)
-  s1 = f32x4.add(s1, t1)
-  s2 = f32x4.add(s2, t2)
-  s3 = f32x4.add(s3, t3)
-  const u0 = v128.load(m, 8 * mplane)
-  const u1 = v128.load(m, 9 * mplane)
-  const u2 = v128.load(m, 10 * mplane)
-  const u3 = v128.load(m, 11 * mplane)
-  s0 = f32x4.add(s0, u0)
-  s1 = f32x4.add(s1, u1)
-  s2 = f32x4.add(s2, u2)
-  s3 = f32x4.add(s3, u3)
-  t0 = f32x4.sub(f32x4.sub(t0, u0), v128.load(m, 12 * mplane))
-  t1 = f32x4.sub(f32x4.sub(t1, u1), v128.load(m, 13 * mplane))
-  t2 = f32x4.sub(f32x4.sub(t2, u2), v128.load(m, 14 * mplane))
-  t3 = f32x4.sub(f32x4.sub(t3, u3), v128.load(m, 15 * mplane))
-  const y00 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, bias))
-  const y01 = f32x4.add(f32x4.sub(s1, s2), f32x4.sub(bias, s3))
-  const y10 = f32x4.add(f32x4.add(t0, t1), f32x4.add(t2, bias))
-  const y11 = f32x4.add(f32x4.sub(t1, t2), f32x4.sub(bias, t3))
-  v128.store(q, epilogue(y00, q, a, column, p0, p1))
-  v128.store(q + ypix, epilogue(y01, q + ypix, a + auxpix, column, p0, p1))
-  q += yrow
-  a += auxrow
-  v128.store(q, epilogue(y10, q, a, column, p0, p1))
-  v128.store(q + ypix, epilogue(y11, q + ypix, a + auxpix, column, p0, p1))
 }

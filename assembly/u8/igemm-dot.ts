@@ -22,6 +22,7 @@ declare function flipBytes(p: usize, count: i32, mask: i32): void
  * y, aux  output and a second operand of the hole, with strides of their own; elements of `aux` have `element` bytes
  * scratch and strip are for `u8_igemm_i16_4x8` and `u8_winograd_i16_3x3`.
  * wg, bg, cg, yg and auxg lead to the next group (or image, or matrix).
+ * `band` pixels, a multiple of 6, are done for all channels before the next.
  * Pixels are taken six at a time across the ends of rows; what hangs over repeats the last pixel.
  */
 export function u8_igemm_dot_6x8(

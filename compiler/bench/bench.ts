@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { randomInputs } from '../data/index.ts'
+import { inTemporaryFolder, randomInputs } from '../data/index.ts'
 import { moduleFile, targets, type ModuleSpec, type Report, type Target } from '../index.ts'
 import type { Engine } from './engines/index.ts'
 import { arithmetics, macsIn, type Macs, type Peaks } from './arithmetic.ts'
@@ -56,13 +55,10 @@ const patienceMs = 60_000
  * @throws Error if the engine or the model does, with its message.
  */
 export async function bench(engine: Engine, model: BenchModel, options: BenchOptions): Promise<EngineBench> {
-  const folder = await mkdtemp(join(tmpdir(), 'attar-bench-'))
-  try {
+  return inTemporaryFolder(async (folder) => {
     for (const loop of peakLoops) await writeFile(join(folder, loop.file), peakModule(loop))
-    return await measure(engine, model, options, folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+    return measure(engine, model, options, folder)
+  })
 }
 
 /** Runs the task, which starts one system alone or measures all in turns. */

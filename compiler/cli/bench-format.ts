@@ -7,7 +7,7 @@ export const jsonLines = ({ measurements, comparisons }: EngineBench): object[] 
   ...comparisons,
 ]
 
-export function describe({ measurements, comparisons, peaks, macs }: EngineBench): string {
+export function describe({ measurements, comparisons, peaks, macs }: EngineBench): string[] {
   const { engine, version, model } = measurements[0]!
   const header = [
     ...['ms', 'cold start', 'fetch', 'compile', 'instantiate', 'first run'],
@@ -18,11 +18,11 @@ export function describe({ measurements, comparisons, peaks, macs }: EngineBench
   const title = `${model} on ${engine} (${version}), registers reach ${describePeaks(peaks, macs)}`
   return [
     title,
-    formatTable([header, ...measurements.map(timesOf)]),
-    formatTable([sizes, ...measurements.map(sizesOf)]),
-    ...(comparisons.length > 0 ? [formatTable([ratios, ...comparisons.map(ratiosOf)], [7])] : []),
+    ...formatTable([header, ...measurements.map(timesOf)]),
+    ...formatTable([sizes, ...measurements.map(sizesOf)]),
+    ...(comparisons.length > 0 ? formatTable([ratios, ...comparisons.map(ratiosOf)], [7]) : []),
     '',
-  ].join('\n')
+  ]
 }
 
 const label = ({ system, variant }: Measurement): string => (variant === null ? system : `${system} ${variant}`)

@@ -1,10 +1,19 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
 import { toJson } from './format.ts'
-import { addShapeOptions, importOptions, namedFiles, wholeNumber, type ShapeOptions } from './options.ts'
+import {
+  addShapeOptions,
+  asIs,
+  boundTensors,
+  importOptions,
+  notEmpty,
+  Repeatable,
+  seedNumber,
+  wholeNumber,
+  type ShapeOptions,
+} from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -32,12 +41,11 @@ attar bench out/ --against onnxruntime-web,litert,tfjs --model model.onnx --engi
                           and beside it other systems, in one page, run by run in turns; those of TensorFlow
                           run f32 image models, which are converted, and run in browsers only`
 
-const names = (text: string): string[] => text.split(',').map((name) => name.trim())
-
-function positive(text: string): number {
-  const value = wholeNumber(text)
-  if (value === 0) throw new InvalidArgumentError('It is not a positive number.')
-  return value
+function names(text: string): string[] {
+  const list = text.split(',').map((name) => name.trim())
+  const twice = list.find((name, i) => list.indexOf(name) < i)
+  if (twice !== undefined) throw new InvalidArgumentError(`"${twice}" is named twice.`)
+  return list
 }
 
 export const addBench: AddCommand = (program, terminal) => {
@@ -49,68 +57,70 @@ export const addBench: AddCommand = (program, terminal) => {
     .option('--engines <names>', 'of node,chromium,firefox,workerd,deno,webkit', names, ['node'])
     .option('--against <systems>', 'measure these too: of onnxruntime-web,litert,tfjs', names)
     .option('--model <model.onnx>', 'what the other systems run')
-    .option('--peer-model <litert=file>', 'the model as you converted it: .tflite', namedFiles)
+    .addOption(new Repeatable('--peer-model <litert=file>', 'the model as you converted it: .tflite', asIs))
   addShapeOptions(command)
-    .option('--runs <number>', 'samples of the warm latency', positive, 200)
-    .option('--starts <number>', 'fresh processes of which the median is the cold start', positive, 3)
-    .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber, 1000)
+    .option('--runs <number>', 'samples of the warm latency', wholeNumber(1, 1_000_000), 200)
+    .option('--starts <number>', 'fresh processes of which the median is the cold start', wholeNumber(1, 1000), 3)
+    .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber(0, 600_000), 1000)
     .option(
       '--seed <number>',
       'of random inputs: floats in [-1, 1), integers of up to 16 bits, wider ones 0 or 1',
-      wholeNumber,
+      seedNumber,
       1,
     )
-    .addOption(
-      new Option('--layers', 'time each kernel of an ONNX model within its runs, in this process').conflicts([
-        'html',
-        'against',
-      ]),
-    )
-    .option('--html <file>', 'write a report with diagrams too, an HTML page')
+    .option('--layers', 'time each kernel of an ONNX model within its runs, in this process')
+    .option('--html <file>', 'write a report with diagrams too, an HTML page', notEmpty)
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const isModel = extname(path) === '.onnx'
-      if (options.against !== undefined && !isModel && options.model === undefined) {
-        command.error('error: --against needs the source: --model model.onnx')
-      }
       if (options.layers) {
-        if (!isModel) command.error('error: --layers needs an ONNX model: it compiles one that can be timed in parts')
         const { layersOf } = await import('./bench-layers.ts')
         return layersOf(path, options, terminal)
       }
-      const folder = mkdtempSync(join(tmpdir(), 'attar-'))
-      try {
-        const model = await (isModel ? compiled(path, options, folder, terminal) : existing(path, options))
-        await benchModel(model, isModel ? path : options.model, options, folder, terminal, isModel)
-      } finally {
-        rmSync(folder, { recursive: true })
-      }
+      const { checkWritable, inTemporaryFolder, writeFiles } = await import('../data/index.ts')
+      const { html } = options
+      // Before what may take minutes.
+      if (html !== undefined) checkWritable(dirname(html), [basename(html)])
+      const { model, files } = await (isModel ? compiled(path, options, terminal) : existing(path, options))
+      await inTemporaryFolder(async (folder) => {
+        writeFiles(folder, files)
+        const placed = isModel ? { ...model, folder } : model
+        await benchModel(placed, isModel ? path : options.model, options, folder, terminal, isModel)
+      })
     })
 }
 
-/** Compiles a model into `folder`. */
-async function compiled(path: string, options: Options, folder: string, terminal: Terminal): Promise<BenchModel> {
-  const { readFile, writeFiles } = await import('../data/index.ts')
-  const { artefacts, compile } = await import('../index.ts')
+/** A model, and its files where they are not in its folder yet. */
+interface Subject {
+  readonly model: BenchModel
+  readonly files: Readonly<Record<string, Uint8Array | string>>
+}
+
+async function compiled(path: string, options: Options, terminal: Terminal): Promise<Subject> {
+  const { readFile } = await import('../data/index.ts')
+  const { artefacts, checkName, compile } = await import('../index.ts')
+  const name = options.name ?? basename(path, '.onnx')
+  checkName(name)
   terminal.status('compiling')
   const result = await compile(readFile(path), {
     ...(await importOptions(path, options)),
     onPhase: terminal.status,
   })
-  const name = options.name ?? basename(path, '.onnx')
-  writeFiles(folder, artefacts(result, name))
-  return { folder, name, spec: result.spec, work: result.report }
+  return {
+    model: { folder: '', name, spec: result.spec, work: result.report },
+    files: artefacts(result, name),
+  }
 }
 
-async function existing(path: string, { name }: Options): Promise<BenchModel> {
+async function existing(path: string, { name }: Options): Promise<Subject> {
   const { readModules } = await import('./modules.ts')
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const { spec } = readModules(isFolder && name !== undefined ? join(path, `${name}.wasm`) : path)
   const folder = isFolder ? path : dirname(path)
   const file = isFolder ? readdirSync(path).find((entry) => entry.endsWith('.wasm'))! : basename(path)
   const found = name ?? file.replace(/(\.relaxed)?\.wasm$/, '')
-  return { folder, name: found, spec, work: workIn(folder, found) }
+  return { model: { folder, name: found, spec, work: workIn(folder, found) }, files: {} }
 }
 
 /** What the folder's report says, if it is one on this model. */
@@ -182,15 +192,15 @@ async function peersOn(
 ): Promise<{ readonly peers: readonly Peer[]; readonly absent: readonly Absence[] }> {
   const { openPeers, peerNames } = await import('../bench/index.ts')
   const { fail } = await import('../index.ts')
-  const { readTensor } = await import('./tensors.ts')
   const known = (name: string): name is PeerName => (peerNames as readonly string[]).includes(name)
   const named = (name: string): PeerName =>
     known(name) ? name : fail('A501', `there is no system "${name}"; attar knows ${peerNames.join(', ')}`)
   for (const name of Object.keys(peerModel)) {
     if (name !== 'litert') fail('A501', `--peer-model is for litert only, not for "${name}"`)
   }
-  const bound = Object.entries(bind).map(([name, file]) => [name, readTensor(file)] as const)
-  const subject = { source: source!, spec: model.spec, bound: Object.fromEntries(bound), folder }
+  // Without other systems no source is needed, and may not be there.
+  const bound = against.length > 0 ? await boundTensors(bind, source!) : {}
+  const subject = { source: source!, spec: model.spec, bound, folder }
   return openPeers([...new Set(against.map(named))], subject, peerModel)
 }
 

@@ -1,11 +1,12 @@
-import { rmSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { Compiled, KernelReport, Target } from '../index.ts'
+import type { artefacts, Compiled, KernelReport, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
-import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
+import { moduleType } from './module-type.ts'
+import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import type { Terminal } from './terminal.ts'
@@ -14,6 +15,7 @@ interface Options extends ShapeOptions, QuantizeCliOptions {
   output: string
   name: string
   target: Target | 'both'
+  inline?: boolean
   sizes?: boolean
   profile?: boolean
   json?: boolean
@@ -29,14 +31,15 @@ attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
 export const addCompile: AddCommand = (program, terminal, done) => {
   const command = program
     .command('compile')
-    .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, model.d.ts, report.json.')
+    .description('Compile an ONNX model: out/model.wasm, model.relaxed.wasm, model.js, their types, report.json.')
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
-    .requiredOption('-o, --output <folder>', 'folder for the artefacts')
+    .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
   addQuantizeOptions(addShapeOptions(command))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
+    .option('--inline', 'one file: the module inside model.js, the baseline unless --target relaxed-simd')
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
     .option('--json', 'print the report as JSON')
@@ -44,35 +47,41 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .action(async (path: string, options: Options) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
-      const { readFile, writeFiles } = await import('../data/files.ts')
-      const { artefacts, compile, kernelName, moduleFile, targets } = await import('../index.ts')
+      const { checkWritable, readFile } = await import('../data/files.ts')
+      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
+        await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
-      const { name, target, sizes: best = false } = options
+      const { name, inline = false, sizes: best = false } = options
+      if (inline && options.target === 'both' && command.getOptionValueSource('target') === 'cli')
+        command.error('error: --inline makes a script with one module: give it --target simd or relaxed-simd')
+      const target = inline && options.target === 'both' ? 'simd' : options.target
       phase('reading')
+      // Before what may take minutes.
+      checkName(name)
+      checkWritable(options.output)
       const model = readFile(path)
       const importing = await importOptions(path, options)
       const { quantize } = options
       const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
-      const sizes: Promise<PartSize[]>[] = []
       const compiled = await compile(source, {
         ...importing,
         ...(target !== 'both' && { targets: [target] }),
         onPhase: phase,
-        onModule: (each, wasm) => void sizes.push(moduleSizes(moduleFile(name, each), wasm, best)),
+      })
+      const sizes = targets.flatMap((each) => {
+        const wasm = compiled.modules[each]
+        return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
       })
       phase('packaging')
-      const files = artefacts(compiled, name)
-      writeFiles(options.output, files)
-      // A module of an earlier compilation would not fit the new script.
-      for (const file of targets.map((each) => moduleFile(name, each)))
-        if (!files[file]) rmSync(join(options.output, file), { force: true })
+      const files = { ...artefacts(compiled, name, { inline }), ...moduleType(options.output, `${name}.js`, terminal) }
+      await write(options.output, name, files)
       phase('sizes')
       const script = `${name}.js`
-      const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, String(files[script]), best)]
+      const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, files[script] as string, best)]
       const phases = profile()
       if (options.json) {
-        const { report, spec } = compiled
-        const result = { output: options.output, files: Object.keys(files), parts, spec, report }
+        const { report, spec, warnings } = compiled
+        const result = { output: options.output, files: Object.keys(files), parts, spec, report, warnings }
         terminal.out(toJson(options.profile ? { ...result, phases } : result))
       } else {
         const made = targets.filter((each) => compiled.modules[each])
@@ -80,8 +89,12 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
         terminal.out(describe(compiled, parts, kernels))
         if (options.profile)
-          terminal.out(`\n${formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])])}`)
+          terminal.out([
+            '',
+            ...formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])]),
+          ])
       }
+      compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
       const { quantization } = compiled.report
       if (quantization?.withinBudget === false) {
         terminal.err(
@@ -90,6 +103,18 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         done(1)
       }
     })
+}
+
+/** Writes the artefacts. Others of an earlier compilation, which would not fit them, go. */
+async function write(folder: string, name: string, files: ReturnType<typeof artefacts>): Promise<void> {
+  const { readFile, writeFiles } = await import('../data/files.ts')
+  const { artefactNames, isArtefact } = await import('../index.ts')
+  const stale = artefactNames(name).filter((file) => {
+    const path = join(folder, file)
+    const isFile = lstatSync(path, { throwIfNoEntry: false })?.isFile() === true
+    return !Object.hasOwn(files, file) && isFile && isArtefact(file, readFile(path))
+  })
+  writeFiles(folder, files, stale)
 }
 
 interface Phase {
@@ -112,7 +137,7 @@ function stopwatch(terminal: Terminal): { phase(name: string): void; profile(): 
   }
 }
 
-function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string {
+function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -127,8 +152,8 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ['MACs', formatCount(report.macs)],
   ]
   const { quantization } = report
-  const tables = [formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', formatTable(memory, [2])]
-  return [...tables, ...(quantization ? ['', describeQuantization(quantization)] : [])].join('\n')
+  const tables = [...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])]
+  return [...tables, ...(quantization ? ['', ...describeQuantization(quantization)] : [])]
 }
 
 /** e.g. `12 nest, 9 f32_igemm_4x8`; both names where the modules of the two targets differ. */

@@ -3,7 +3,8 @@ import {
   CompileError,
   decodeModel,
   elementCount,
-  formatDiagnostic,
+  diagnosticLines,
+  warningLines,
   formatType,
   importModel,
   workOf,
@@ -15,7 +16,7 @@ import {
   type TensorType,
   type ValueInfo,
 } from '../index.ts'
-import { formatCount, formatTable } from './format.ts'
+import { formatCount, formatTable, paragraphs } from './format.ts'
 
 /** An ONNX node and what attar makes of it. */
 export interface Layer {
@@ -47,13 +48,14 @@ export interface ModelDescription {
   readonly macs: number | null
   /** Why the model can't be imported, so that shapes and MACs are not known. */
   readonly diagnostics: readonly Diagnostic[]
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** A model's nodes in its own order. Throws the CompileError of a file that can't be decoded. */
 export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescription {
   const model = decodeModel(bytes, options.readExternal)
   const { graph } = model
-  const { core, diagnostics } = importedNodes(bytes, options)
+  const { core, diagnostics, warnings } = importedNodes(bytes, options)
   const types = new Map<string, string>()
   const weights = new Map([...graph.initializers].map(([name, read]) => [name, typeIfReadable(read)] as const))
   for (const [name, type] of weights) types.set(name, type ? formatType(type) : 'unreadable')
@@ -94,6 +96,7 @@ export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescri
     parameters: parameters(weights.keys()),
     macs: imported ? layers.reduce((sum, { macs }) => sum + macs!, 0) : null,
     diagnostics,
+    warnings,
   }
 }
 
@@ -101,10 +104,11 @@ export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescri
 function importedNodes(
   bytes: Uint8Array,
   options: ImportOptions,
-): { core: Map<string, Node[]>; diagnostics: readonly Diagnostic[] } {
+): { core: Map<string, Node[]>; diagnostics: readonly Diagnostic[]; warnings: readonly Diagnostic[] } {
   const core = new Map<string, Node[]>()
   try {
-    for (const node of allNodesOf(importModel(bytes, options).graph)) {
+    const { graph, warnings } = importModel(bytes, options)
+    for (const node of allNodesOf(graph)) {
       if (!node.origin || node.op === 'constant') continue
       const name = node.origin.node.split('/')
       // Names may have slashes of their own, so all beginnings are candidates.
@@ -115,10 +119,10 @@ function importedNodes(
         else core.set(key, [node])
       }
     }
-    return { core, diagnostics: [] }
+    return { core, diagnostics: [], warnings }
   } catch (error) {
     if (!(error instanceof CompileError)) throw error
-    return { core, diagnostics: error.diagnostics }
+    return { core, diagnostics: error.diagnostics, warnings: [] }
   }
 }
 
@@ -151,7 +155,7 @@ const count = (n: number | null): string => (n === null ? '?' : n === 0 ? '-' : 
 const formatOperand = ({ name, type }: Operand): string =>
   name === '' ? '(omitted)' : `${name}${type === undefined ? '' : ` ${type}`}`
 
-export function describeLayers(model: ModelDescription): string {
+export function describeLayers(model: ModelDescription): string[] {
   const rows = model.layers.map(({ node, operator, outputs, parameters, macs }) => {
     const result = outputs.map(({ type }) => type ?? '?').join(', ')
     return [node, operator, result, count(parameters), count(macs)]
@@ -169,10 +173,15 @@ export function describeLayers(model: ModelDescription): string {
     ...model.outputs.map((output) => ['output', formatOperand(output)]),
   ]
   const table = formatTable([header, ...rows, total], [1, 2])
-  return [formatTable(facts, [1]), table, ...model.diagnostics.map(formatDiagnostic)].join('\n\n')
+  return paragraphs([
+    formatTable(facts, [1]),
+    table,
+    ...model.diagnostics.map(diagnosticLines),
+    ...model.warnings.map(warningLines),
+  ])
 }
 
-export function describeNode({ node, operator, inputs, outputs, attributes, parameters, macs, core }: Layer): string {
+export function describeNode({ node, operator, inputs, outputs, attributes, parameters, macs, core }: Layer): string[] {
   const facts = [
     ...inputs.map((operand) => ['input', formatOperand(operand)]),
     ...outputs.map((operand) => ['output', formatOperand(operand)]),
@@ -181,5 +190,5 @@ export function describeNode({ node, operator, inputs, outputs, attributes, para
     ['MACs', count(macs)],
     ...core.map((operation) => ['core', operation]),
   ]
-  return `${operator} "${node}"\n${formatTable(facts, [1])}`
+  return [`${operator} "${node}"`, ...formatTable(facts, [1])]
 }

@@ -1,6 +1,6 @@
 import { formatType, inspectModule, type ModuleSpec, type PortSpec } from '../index.ts'
 import { codeParts, type CodePart } from './code-parts.ts'
-import { formatCount, formatTable } from './format.ts'
+import { formatCount, formatTable, paragraphs } from './format.ts'
 
 /** A module's bytes. */
 export interface ModuleDescription {
@@ -36,7 +36,7 @@ export function inspectionOf(path: string, module: Uint8Array): ModuleDescriptio
 
 const largestShown = 10
 
-export function describeModule(m: ModuleDescription): string {
+export function describeModule(m: ModuleDescription): string[] {
   const share = (bytes: number): string => `${((100 * bytes) / m.bytes).toFixed(1)} %`
   const row = (name: string, bytes: number): string[] => [name, formatCount(bytes), share(bytes)]
   const sections = [
@@ -56,7 +56,12 @@ export function describeModule(m: ModuleDescription): string {
   const code = parts.length > 0 ? [[['code', 'functions', 'calls', 'bytes', ''], ...parts]] : []
   const port =
     (kind: string) =>
-    (p: PortSpec): string[] => [kind, p.name, formatType(p), `at ${p.address}`]
+    (p: PortSpec): string[] => [
+      kind,
+      p.name,
+      formatType(p),
+      `at ${p.address}${p.range ? `, places ${p.range.join(' to ')} of a table` : ''}`,
+    ]
   const { spec } = m
   const names = (list: readonly { readonly name: string }[]): string =>
     list.map(({ name }) => name).join(', ') || 'none'
@@ -68,9 +73,9 @@ export function describeModule(m: ModuleDescription): string {
     ...Object.entries(spec.metadata).map(([key, value]) => [`metadata ${key}`, value]),
   ]
   const ports = [...spec.inputs.map(port('input')), ...spec.outputs.map(port('output'))]
-  return [
+  return paragraphs([
     ...[sections, ...code, functions].map((table) => formatTable(table)),
     formatTable(ports, [1, 2, 3]),
     formatTable(facts, [1]),
-  ].join('\n\n')
+  ])
 }

@@ -18,8 +18,8 @@ export const addInspect: AddCommand = (program, terminal) => {
     .action(async (path: string, options: Options) => {
       const { readFile } = await import('../data/files.ts')
       const bytes = readFile(path)
-      const isModule = bytes[0] === 0 && new TextDecoder().decode(bytes.subarray(1, 4)) === 'asm'
-      if (isModule) {
+      const { isModule } = await import('./modules.ts')
+      if (isModule(bytes)) {
         const { describeModule, inspectionOf } = await import('./inspect-module.ts')
         const inspection = inspectionOf(path, bytes)
         terminal.out(options.json ? toJson(inspection) : describeModule(inspection))

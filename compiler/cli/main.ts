@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 import { main } from './program.ts'
-import { processTerminal } from './terminal.ts'
+import { processStreams } from './terminal.ts'
 
-process.exitCode = await main(process.argv.slice(2), processTerminal())
+process.exitCode = await main(process.argv.slice(2), processStreams())

@@ -3,6 +3,10 @@ import { basename, dirname, join } from 'node:path'
 import { readFile } from '../data/index.ts'
 import { fail, inspectModule, moduleFile, targets, type ModuleSpec, type Target } from '../index.ts'
 
+/** By its magic number. */
+export const isModule = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0 && new TextDecoder().decode(bytes.subarray(1, 4)) === 'asm'
+
 /**
  * The modules of one compiled model: in a folder with one model, or those of the model whose module `path` is. A501 where
  * it is not clear which model is meant, A502 where its modules are not of one compilation.

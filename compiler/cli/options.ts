@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { CompileOptions, Tensor } from '../index.ts'
 
 /** `NAME=VALUE`; a tensor's name may itself have an equals sign. */
@@ -9,21 +9,35 @@ function split(text: string): [name: string, value: string] {
 }
 
 function dimension(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`"${text}" is not a dimension.`)
-  return Number(text)
+  const size = /^\d+$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(size)) throw new InvalidArgumentError(`"${text}" is not a dimension.`)
+  return size
 }
 
 type Named<T> = Readonly<Record<string, T>>
 
-/** Adds an entry to those collected before. */
-const collect =
-  <T>(parse: (value: string) => T) =>
-  (text: string, before: Named<T> = {}): Named<T> => {
-    const [name, value] = split(text)
-    return Object.fromEntries([...Object.entries(before), [name, parse(value)]])
+/** An option `NAME=VALUE` that may be given for several names, once for each. */
+export class Repeatable<T> extends Option {
+  constructor(flags: string, description: string, parse: (value: string) => T) {
+    super(flags, `${description} (repeatable)`)
+    this.argParser((text: string, before: Named<T> = {}): Named<T> => {
+      const [name, value] = split(text)
+      if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`"${name}" is given twice.`)
+      return Object.fromEntries([...Object.entries(before), [name, parse(value)]])
+    })
   }
+}
 
-export const namedFiles = collect((path) => path)
+export const asIs = (value: string): string => value
+
+export const checkIdsOption = (): Option =>
+  new Option('--check-ids', 'refuse inputs that are places outside of the table they are looked up in')
+
+/** A path: the empty one would be the folder that one is in. */
+export function notEmpty(path: string): string {
+  if (path === '') throw new InvalidArgumentError('It is empty.')
+  return path
+}
 
 /** The options that settle a model's shapes. */
 export interface ShapeOptions {
@@ -32,32 +46,48 @@ export interface ShapeOptions {
   bind?: Named<string>
 }
 
+export const bindOption = (description: string): Option =>
+  new Repeatable(
+    '--bind <name=value>',
+    `${description}: a file (.npy, .pb), or its numbers, e.g. sr=16000 or box=[[0,0,1,1]]`,
+    asIs,
+  )
+
 export function addShapeOptions(command: Command): Command {
-  const shape = collect((value) => (value === '' ? [] : value.split(',').map(dimension)))
+  const shape = (value: string): number[] => (value === '' ? [] : value.split(',').map(dimension))
   return command
-    .option('--shape <name=dims>', 'shape of an input, e.g. x=1,3,224,224 (repeatable)', shape)
-    .option('--dim <name=size>', 'size of a symbolic dimension, e.g. batch=1 (repeatable)', collect(dimension))
-    .option('--bind <name=file>', 'make an input a constant: .npy or .pb (repeatable)', namedFiles)
+    .addOption(new Repeatable('--shape <name=dims>', 'shape of an input, e.g. x=1,3,224,224', shape))
+    .addOption(new Repeatable('--dim <name=size>', 'size of a symbolic dimension, e.g. batch=1', dimension))
+    .addOption(bindOption('make an input a constant'))
 }
 
 /** What `compile` and `importModel` take for the options of a command on the model at `path`. */
 export async function importOptions(
   path: string,
-  { shape, dim, bind = {} }: ShapeOptions,
+  { shape, dim, bind }: ShapeOptions,
 ): Promise<Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>> {
   const { readerBeside } = await import('../data/files.ts')
-  const files = Object.entries(bind)
   return {
     ...(shape && { shapes: shape }),
     ...(dim && { dims: dim }),
-    ...(files.length > 0 && { bind: await readTensors(files) }),
+    ...(bind && { bind: await boundTensors(bind, path) }),
     readExternal: readerBeside(path),
   }
 }
 
-async function readTensors(files: readonly (readonly [name: string, file: string])[]): Promise<Record<string, Tensor>> {
+/** The values of `--bind` for the model at `path`. A106 for an input that it does not have. */
+export async function boundTensors(bind: Named<string>, path: string): Promise<Record<string, Tensor>> {
   const { readTensor } = await import('./tensors.ts')
-  return Object.fromEntries(files.map(([name, file]) => [name, readTensor(file)]))
+  const entries = Object.entries(bind)
+  if (entries.length === 0) return {}
+  const { inputNamed, inputsOf, literalType } = await import('./model-inputs.ts')
+  const inputs = inputsOf(path)
+  return Object.fromEntries(
+    entries.map(([name, value]) => {
+      const input = inputNamed(inputs, name)
+      return [name, readTensor(value, () => literalType(input), name)] as const
+    }),
+  )
 }
 
 /** An option's value that is a number and not negative. */
@@ -68,8 +98,15 @@ export function nonNegative(text: string): number {
   return value
 }
 
-export function wholeNumber(text: string): number {
-  const value = nonNegative(text)
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It is not a whole number.')
-  return value
-}
+/** Reads a whole number from `least` to `most`. */
+export const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN
+    if (!(value >= least && value <= most))
+      throw new InvalidArgumentError(`It is not a whole number from ${least} to ${most}.`)
+    return value
+  }
+
+/** Seeds have 32 bits. */
+export const seedNumber = wholeNumber(0, 2 ** 32 - 1)

@@ -6,7 +6,8 @@ import { addCompile } from './compile.ts'
 import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'
 import { toJson } from './format.ts'
-import type { Terminal } from './terminal.ts'
+import { checkOptions, refuseRepeats } from './preconditions.ts'
+import { terminalOn, type Streams, type Terminal } from './terminal.ts'
 import { addVerify } from './verify.ts'
 
 /** What a command's action gives: the exit code. */
@@ -21,20 +22,38 @@ Exit codes:
   1  a comparison failed (verify), or no way was found to keep --max-drop (compile)
   2  a usage error or a diagnostic: nothing was written`
 
-/** The command line without the program's name; never throws. */
-export async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  let exitCode: ExitCode = 0
-  const write = (print: (text: string) => void) => (text: string) => print(text.replace(/\n$/, ''))
+/** The commands, none of them run. */
+export function programOf(terminal: Terminal, done: (code: ExitCode) => void): Command {
+  const write = (print: (lines: string[]) => void) => (text: string) => print(text.replace(/\n$/, '').split('\n'))
   const program = new Command('attar')
     .description('Compiles ONNX models ahead of time to small, fast, self-contained WebAssembly.')
     .version(version)
     .exitOverride()
-    .configureOutput({ writeOut: write(terminal.out), writeErr: write(terminal.err) })
+    .configureOutput({
+      writeOut: write(terminal.out),
+      writeErr: write(terminal.err),
+      // One line that repeats what the user wrote, and perhaps one with what was meant.
+      outputError: (text) => {
+        const [, message = '', meant] = /^([^]*?)\n?(\(Did you mean .*\))?\n?$/.exec(text)!
+        terminal.err(meant === undefined ? message : [message, meant])
+      },
+    })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect, addBench])
-    add(program, terminal, (code) => (exitCode = code))
-  for (const command of program.commands) command.addHelpText('after', exitCodes)
+  for (const add of [addCompile, addRun, addVerify, addInspect, addBench]) add(program, terminal, done)
+  for (const command of program.commands) {
+    command.addHelpText('after', exitCodes)
+    command.hook('preAction', () => checkOptions(command))
+    refuseRepeats(command)
+  }
+  return program
+}
+
+/** The command line without the program's name; never throws. */
+export async function main(args: readonly string[], streams: Streams): Promise<ExitCode> {
+  let exitCode: ExitCode = 0
+  const terminal = terminalOn(streams)
+  const program = programOf(terminal, (code) => (exitCode = code))
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCode
@@ -48,12 +67,14 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 
 /** Diagnostics for people on stderr; with `--json` for programs on stdout. */
 async function report(error: unknown, json: boolean, terminal: Terminal): Promise<void> {
-  const { CompileError, formatDiagnostic } = await import('../index.ts')
+  const { CompileError, diagnosticLines } = await import('../index.ts')
   const internal = (): CompileError => {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const message = error instanceof Error ? error.message : String(error)
     return new CompileError([{ code: 'A601', message, hint: 'this is a defect of attar: please report it' }])
   }
-  const { diagnostics } = error instanceof CompileError ? error : internal()
-  if (json) terminal.out(toJson({ diagnostics }))
-  else diagnostics.forEach((diagnostic) => terminal.err(formatDiagnostic(diagnostic)))
+  const isInternal = !(error instanceof CompileError)
+  const { diagnostics } = isInternal ? internal() : error
+  const stack = isInternal && error instanceof Error ? (error.stack ?? '').split('\n') : []
+  if (json) terminal.out(toJson({ diagnostics, ...(isInternal && { stack }) }))
+  else terminal.err([...diagnostics.flatMap(diagnosticLines), ...stack.map((line) => `  ${line}`)])
 }

@@ -26,7 +26,7 @@ function layerRow({ name, operator, kept, floatBytes, bytes, bits, inputBits, ..
 }
 
 /** The report as a table of layers and a few lines. */
-export function describeQuantization(report: QuantizationReport): string {
+export function describeQuantization(report: QuantizationReport): string[] {
   const { mode, samples, techniques, accuracy, floatBytes, bytes, notes, layers } = report
   const header = [
     'layer',
@@ -49,5 +49,5 @@ export function describeQuantization(report: QuantizationReport): string {
     ...(withAgreement ? [`predictions that stayed the same: ${percent(accuracy.agreement!)}`] : []),
     ...notes,
   ]
-  return [formatTable([header, ...layers.map(layerRow)], [1, 10]), '', ...lines].join('\n')
+  return [...formatTable([header, ...layers.map(layerRow)], [1, 10]), '', ...lines]
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
 import type { CompileOptions, Quantized, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
-import { nonNegative, wholeNumber } from './options.ts'
+import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
 const metricNames = ['top1', 'auc', 'mse', 'agreement'] as const satisfies readonly Metric[]
@@ -20,9 +20,10 @@ export interface PictureOptions {
 
 export interface QuantizeCliOptions extends PictureOptions {
   quantize?: 'int8' | 'weights'
-  bits?: number
+  bits?: '4' | '8'
   calib?: string
   val?: string
+  checkIds?: boolean
   samples: number
   metric?: Metric
   maxDrop?: number
@@ -38,6 +39,15 @@ function numbers(text: string): number[] {
   return values
 }
 
+function oneNumber(text: string): number {
+  const [value, ...others] = numbers(text)
+  if (others.length > 0) throw new InvalidArgumentError('It is one number.')
+  return value!
+}
+
+/** More than anyone has, and few enough to count on. */
+export const sampleCount = wholeNumber(1, 1_000_000)
+
 /** `1%` or `0.01`. */
 export function share(text: string): number {
   return text.endsWith('%') ? nonNegative(text.slice(0, -1)) / 100 : nonNegative(text)
@@ -48,12 +58,15 @@ export const metricOption = (): Option =>
 
 export const addPictureOptions = (command: Command): Command =>
   command
-    .option('--preprocess <file>', 'JSON with how pictures become inputs: any of the seven that follow')
+    .option(
+      '--preprocess <file>',
+      'JSON with how pictures become inputs: any of the seven that follow, which override it',
+    )
     .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
     .option('--fit <fit>', 'stretch (default), or crop to the proportions')
     .option('--layout <layout>', 'NCHW or NHWC')
     .option('--channels <order>', 'RGB, BGR or gray')
-    .option('--scale <number>', 'of bytes, before mean and std (default: 1/255)', (text) => numbers(text)[0]!)
+    .option('--scale <number>', 'of bytes, before mean and std (default: 1/255)', oneNumber)
     .option('--mean <numbers>', 'subtracted, one or one for each channel', numbers)
     .option('--std <numbers>', 'divided by, one or one for each channel', numbers)
 
@@ -66,10 +79,11 @@ export const addQuantizeOptions = (command: Command): Command =>
           'weights',
         ]),
       )
-      .option('--bits <number>', 'of --quantize weights: 8 (default), or 4', wholeNumber)
+      .addOption(new Option('--bits <number>', 'of --quantize weights: 8 (default), or 4').choices(['4', '8']))
       .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures')
-      .option('--samples <number>', 'of these, so many', wholeNumber, 300)
+      .option('--samples <number>', 'of the --calib data, so many', sampleCount, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
+      .addOption(checkIdsOption())
       .addOption(metricOption())
       .option(
         '--max-drop <share>',
@@ -77,7 +91,7 @@ export const addQuantizeOptions = (command: Command): Command =>
         share,
       )
       .option('--no-sensitivity', 'do not measure what each layer alone does to the outputs')
-      .option('--seed <number>', 'of all that is chosen at random', wholeNumber, 1)
+      .option('--seed <number>', 'of all that is chosen at random', seedNumber, 1)
       .option('--force', 'take --calib random, which tells nothing about the ranges of real data'),
   )
 
@@ -107,7 +121,7 @@ interface Data {
 const heldOut = 1000
 
 async function readData(inputs: readonly InputType[], options: QuantizeCliOptions): Promise<Data> {
-  const { randomInputs, readDataset } = await import('../data/index.ts')
+  const { randomSamples, readDataset } = await import('../data/index.ts')
   const { fail } = await import('../index.ts')
   const { calib, val, samples: limit, seed, force, quantize } = options
   const how = { preprocess: await pictureOptions(options), seed }
@@ -119,7 +133,7 @@ async function readData(inputs: readonly InputType[], options: QuantizeCliOption
       fail('A501', '--calib random: random inputs do not show the ranges that real ones have', {
         hint: '--force takes them all the same, e.g. to try the speed of a quantized model',
       })
-    const calibration = Array.from({ length: limit }, (_, i) => randomInputs(inputs, seed + i))
+    const calibration = randomSamples(inputs, limit, seed)
     return { calibration, validation: given, preprocess: given?.preprocess }
   }
   if (calib === undefined) return { calibration: [], validation: given, preprocess: given?.preprocess }
@@ -148,18 +162,26 @@ export async function quantized(
   importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>,
   terminal: Terminal,
 ): Promise<Quantized> {
-  const { importModel, preprocessKey, quantize } = await import('../index.ts')
-  const { graph, metadata, names } = importModel(model, importing)
+  const { fail, importModel, preprocessKey, quantize } = await import('../index.ts')
+  const { graph, metadata, names, warnings } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')
   const { calibration, validation, preprocess } = await readData(inputs, options)
+  if (options.checkIds) {
+    const { checkIds } = await import('../data/index.ts')
+    const ports = inputs.map(({ name }) => ({ name, range: names.inputs[name]?.range }))
+    checkIds(calibration, ports, '--calib')
+    checkIds(validation?.samples ?? [], ports, '--val')
+  }
+  if (options.metric !== undefined && !validation)
+    fail('A501', '--metric: calibration takes all samples of --calib', { hint: 'give more of them, or --val' })
   const settings: QuantizeModelOptions = {
     ...{ mode: options.quantize, calibration, validation, samples: options.samples, seed: options.seed },
-    ...(options.bits !== undefined && { bits: options.bits as 4 | 8 }),
+    ...(options.bits !== undefined && { bits: Number(options.bits) as 4 | 8 }),
     ...{ metric: options.metric, maxDrop: options.maxDrop, sensitivity: options.sensitivity },
     onProgress: (step, done, of) => terminal.status(`${step} ${done + 1}/${of}`),
   }
   const result = await quantize(graph, settings)
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  return { ...result, names, metadata: { ...metadata, ...kept } }
+  return { ...result, names, warnings, metadata: { ...metadata, ...kept } }
 }

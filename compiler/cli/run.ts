@@ -1,13 +1,14 @@
 import { basename, dirname } from 'node:path'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
-import { namedFiles, wholeNumber } from './options.ts'
+import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
 import { addPictureOptions, pictureOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
 
 interface Options extends PictureOptions {
   input?: Readonly<Record<string, string>>
   inputs?: string
+  checkIds?: boolean
   seed: number
   output?: string
   json?: boolean
@@ -17,24 +18,33 @@ export const addRun: AddCommand = (program, terminal) => {
   addPictureOptions(program.command('run'))
     .description('Run a compiled model once in this process and print its outputs.')
     .argument('<model.wasm>', 'a module that attar compiled')
-    .option('--input <name=file>', 'an input: .npy, .pb, .jpg, .png, or the word random (repeatable)', namedFiles)
+    .addOption(
+      new Repeatable(
+        '--input <name=value>',
+        'an input: a file (.npy, .pb, .jpg, .png), numbers such as 1,2,3, or the word random',
+        asIs,
+      ),
+    )
     .option('--inputs <file>', 'inputs by name: .npz')
-    .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
-    .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output')
+    .addOption(checkIdsOption())
+    .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
+    .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output', notEmpty)
     .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}')
     .action(async (path: string, options: Options) => {
-      const { readFile, writeFiles } = await import('../data/index.ts')
+      const { checkIds, checkWritable, readFile, writeFiles } = await import('../data/index.ts')
       const { fail, inspectModule, reader } = await import('../index.ts')
       const { localInstance } = await import('../verify/instance.ts')
       const { encodeTensors } = await import('./tensors.ts')
+      if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
       const bytes = readFile(path)
       const { spec } = inspectModule(bytes)
       const inputs = await gather(spec, options)
+      if (options.checkIds) checkIds([inputs], spec.inputs, 'the inputs')
       const instance = localInstance()
       await instance.load(bytes, spec).catch((error: unknown) => {
         if (!(error instanceof WebAssembly.CompileError)) throw error
         const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
-        fail('A502', `this engine does not take "${path}": ${error.message}`, { hint })
+        fail('A502', `this engine does not take "${path}": it has instructions that the engine does not know`, { hint })
       })
       const outputs = await instance.run(inputs)
       const { output, json } = options
@@ -75,11 +85,22 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Record<string
   const given = new Map(options.inputs === undefined ? [] : Object.entries(readArrays(options.inputs)))
   const random = new Map(Object.entries(randomInputs(spec.inputs, options.seed)))
   for (const [name, file] of Object.entries(options.input ?? {})) {
-    const value = random.get(name) ?? fail('A501', `the module has no input "${name}"; it has ${names}`)
-    if (file === 'random') given.set(name, value)
+    const port =
+      spec.inputs.find((each) => each.name === name) ??
+      fail('A501', `the module has no input "${name}"; it has ${names}`)
+    if (file === 'random') given.set(name, random.get(name)!)
     else if (/\.(jpe?g|png)$/i.test(file)) given.set(name, await readPicture(spec, name, file, options))
-    else given.set(name, readTensor(file))
+    else
+      given.set(
+        name,
+        readTensor(file, () => port, name),
+      )
   }
+  if (
+    options.inputs !== undefined &&
+    !spec.inputs.some(({ name }) => given.has(name) && !Object.hasOwn(options.input ?? {}, name))
+  )
+    fail('A501', `"${options.inputs}" has no input that the module takes: ${names}`)
   const inputs = spec.inputs.map((port) => {
     const { name, dtype, shape } = port
     const t = given.get(name) ?? fail('A501', `input "${name}" has no value; the module's inputs are ${names}`)

@@ -1,13 +1,26 @@
 import { extname } from 'node:path'
-import { readFile, readNpy, readNpz, writeNpy, writeNpz } from '../data/index.ts'
+import {
+  isLiteral,
+  parseLiteral,
+  readFile,
+  readNpy,
+  readNpz,
+  writeNpy,
+  writeNpz,
+  type LiteralType,
+} from '../data/index.ts'
 import { decodeTensor, fail, type Tensor } from '../index.ts'
 
-/** The tensor in a `.npy` or `.pb` file. A501 for another kind of file, A1xx or A502 where it cannot be read. */
-export function readTensor(path: string): Tensor {
-  const kind = extname(path)
-  if (kind === '.npy') return readNpy(readFile(path), `"${path}"`)
-  if (kind === '.pb') return decodeTensor(readFile(path)).tensor
-  fail('A501', `"${path}" is neither .npy nor .pb`)
+/**
+ * The value of input `name`: of a `.npy` or `.pb` file, by its ending alone, or the numbers themselves, in the input's type.
+ * A501 for another kind of file, or numbers that do not go into the input, A1xx or A502 where a file cannot be read.
+ */
+export function readTensor(value: string, type: () => LiteralType, name: string): Tensor {
+  const kind = extname(value)
+  if (kind === '.npy') return readNpy(readFile(value), `"${value}"`)
+  if (kind === '.pb') return decodeTensor(readFile(value)).tensor
+  if (isLiteral(value)) return parseLiteral(value, type(), `the value of input "${name}"`)
+  fail('A501', `"${value}" is neither .npy nor .pb, nor a number or a list of numbers`)
 }
 
 /** The arrays in an `.npz` file. */

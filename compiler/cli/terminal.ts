@@ -1,17 +1,40 @@
-/** Where a command writes. */
-export interface Terminal {
-  /** Results, to stdout. */
+import { printable } from '../core/printable.ts'
+
+/** Where text goes, as it is. */
+export interface Streams {
+  /** To stdout, with a newline behind. */
   out(text: string): void
-  /** Everything else, to stderr. */
+  /** To stderr, likewise. */
   err(text: string): void
-  /** What is being done just now: shown on stderr if it is a terminal and this takes long, and wiped by what comes next. */
+  /** Shown on stderr if it is a terminal and the command takes long, and wiped by what comes next. */
   status(text: string): void
 }
+
+/**
+ * Where a command writes, a line or several. A line may hold any text from models and files, line breaks too: what would act
+ * on the terminal is escaped here.
+ */
+export interface Terminal {
+  /** Results. */
+  out(lines: string | readonly string[]): void
+  /** Everything else. */
+  err(lines: string | readonly string[]): void
+  /** What is being done just now. */
+  status(line: string): void
+}
+
+const shown = (lines: string | readonly string[]): string => [lines].flat().map(printable).join('\n')
+
+export const terminalOn = ({ out, err, status }: Streams): Terminal => ({
+  out: (lines) => out(shown(lines)),
+  err: (lines) => err(shown(lines)),
+  status: (line) => status(printable(line)),
+})
 
 /** Quick commands show no progress. */
 const patience = 500
 
-export function processTerminal(): Terminal {
+export function processStreams(): Streams {
   const { stdout, stderr } = process
   // Who reads a pipe may close it, as `head` does.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2))

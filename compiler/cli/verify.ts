@@ -4,8 +4,15 @@ import type { Metric } from '../index.ts'
 import type { CaseResult, Engine, OutputAccuracy, Places, Tolerance, VariantAccuracy } from '../verify/index.ts'
 import { formatError, formatTable, toJson } from './format.ts'
 import { describeAccuracy } from './quantization.ts'
-import { addPictureOptions, metricOption, pictureOptions, share, type PictureOptions } from './quantize-options.ts'
-import { namedFiles, nonNegative, wholeNumber } from './options.ts'
+import {
+  addPictureOptions,
+  metricOption,
+  pictureOptions,
+  sampleCount,
+  share,
+  type PictureOptions,
+} from './quantize-options.ts'
+import { bindOption, boundTensors, checkIdsOption, nonNegative, seedNumber } from './options.ts'
 import type { AddCommand, ExitCode } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -14,6 +21,7 @@ interface ModelOptions extends PictureOptions {
   samples: number
   seed: number
   bind?: Readonly<Record<string, string>>
+  checkIds?: boolean
   metric?: Metric
   maxDrop?: number
   atol?: number
@@ -41,11 +49,12 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .argument('[model.onnx]', 'the source model')
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
     .option('--val <data>', 'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures (default: random inputs)')
+    .addOption(checkIdsOption())
     .addOption(metricOption())
     .option('--max-drop <share>', 'of the metric, e.g. 1%: more is a failure', share)
-    .option('--samples <number>', 'runs on random inputs', wholeNumber, 8)
-    .option('--seed <number>', 'seed of random inputs', wholeNumber, 1)
-    .option('--bind <name=file>', 'an input that is a constant in the module: .npy or .pb (repeatable)', namedFiles)
+    .option('--samples <number>', 'runs on random inputs', sampleCount, 8)
+    .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
+    .addOption(bindOption('an input that is a constant in the module'))
     .option('--atol <number>', 'absolute tolerance (default: 1e-4, or what the case says)', nonNegative)
     .option('--rtol <number>', 'relative tolerance (default: 1e-3)', nonNegative)
     .option('--cases <folder>', 'run test cases instead')
@@ -101,19 +110,19 @@ async function verifyCases(options: CasesOptions, terminal: Terminal): Promise<E
   return counts.fail > 0 ? 1 : 0
 }
 
-function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseResult): string {
+function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseResult): string[] {
   const errors = maxAbs === null ? '' : `  abs ${formatError(maxAbs)} rel ${formatError(maxRel)}`
   const constants = bound.length > 0 ? `  bound: ${bound.join(', ')}` : ''
-  return `${status.padEnd(11)}  ${name}${errors}${constants}${message === undefined ? '' : `\n             ${message}`}`
+  const first = `${status.padEnd(11)}  ${name}${errors}${constants}`
+  return message === undefined ? [first] : [first, `             ${message}`]
 }
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
-  const { randomInputs, readDataset, readerBeside, readFile } = await import('../data/index.ts')
+  const { checkIds, randomSamples, readDataset, readerBeside, readFile } = await import('../data/index.ts')
   const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
   const { fail } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
-  const { readTensor } = await import('./tensors.ts')
   const { modules, spec } = readModules(out)
   const tolerance: Tolerance = {
     atol: options.atol ?? defaultTolerance.atol,
@@ -121,12 +130,13 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   }
   const { samples, labels }: Dataset =
     options.val === undefined
-      ? { samples: Array.from({ length: options.samples }, (_, i) => randomInputs(spec.inputs, options.seed + i)) }
+      ? { samples: randomSamples(spec.inputs, options.samples, options.seed) }
       : await readDataset(options.val, spec.inputs, { preprocess: await pictureOptions(options, spec) })
+  if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
-  const bound = Object.fromEntries(
-    Object.entries(options.bind ?? {}).map(([name, file]) => [name, readTensor(file)] as const),
-  )
+  const bound = await boundTensors(options.bind ?? {}, path)
+  const free = Object.keys(bound).find((name) => spec.inputs.some((input) => input.name === name))
+  if (free !== undefined) fail('A501', `--bind: "${free}" is an input of the module, not a constant in it`)
   terminal.status('loading onnxruntime-web')
   const reference = await openReference(readFile(path), readerBeside(path), {
     inputs: labelsOf(spec.inputs),
@@ -160,7 +170,7 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   }
 }
 
-function describe(variants: readonly VariantAccuracy[], samples: number, skipped: readonly string[]): string {
+function describe(variants: readonly VariantAccuracy[], samples: number, skipped: readonly string[]): string[] {
   const row = (variant: string, { output, maxAbs, maxRel, sqnrDb, top1, status }: OutputAccuracy): string[] => [
     status,
     variant,
@@ -179,5 +189,5 @@ function describe(variants: readonly VariantAccuracy[], samples: number, skipped
   )
   const notRun = skipped.map((variant) => `${variant} was NOT run: no Node with relaxed SIMD is installed`)
   const runs = `${samples} ${samples === 1 ? 'run' : 'runs'} against onnxruntime-web`
-  return [formatTable([header, ...rows], [1, 2]), '', runs, ...messages, ...notRun].join('\n')
+  return [...formatTable([header, ...rows], [1, 2]), '', runs, ...messages, ...notRun]
 }

@@ -7,7 +7,7 @@
  */
 import { Builder } from '../core/builder.ts'
 import type { Executor } from '../core/executor.ts'
-import { children, type Expr } from '../core/expr.ts'
+import { children, foldExpr, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, countUses, createNode, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
@@ -29,19 +29,17 @@ interface Pair {
 }
 
 /** Whether f(c · x) = c · f(x) for every c > 0. */
-function isHomogeneous(e: Expr): boolean {
-  if (e.kind === 'arg') return true
-  if (e.kind === 'const') return e.value === 0
-  if (e.kind === 'unary') return e.op === 'neg' && isHomogeneous(e.x)
-  if (e.kind === 'select') {
-    const { cond } = e
-    return cond.kind === 'binary' && [...children(cond), e.a, e.b].every(isHomogeneous)
-  }
-  if (e.kind !== 'binary') return false
-  if (e.op === 'mul')
-    return (e.b.kind === 'const' && isHomogeneous(e.a)) || (e.a.kind === 'const' && isHomogeneous(e.b))
-  return ['add', 'sub', 'max', 'min'].includes(e.op) && isHomogeneous(e.a) && isHomogeneous(e.b)
-}
+const isHomogeneous = (expr: Expr): boolean =>
+  foldExpr<boolean>(expr, (e, of) => {
+    if (e.kind === 'arg') return true
+    if (e.kind === 'const') return e.value === 0
+    if (e.kind === 'unary') return e.op === 'neg' && of(e.x)
+    // A comparison is the same for all c.
+    if (e.kind === 'select') return e.cond.kind === 'binary' && [...children(e.cond), e.a, e.b].every(of)
+    if (e.kind !== 'binary') return false
+    if (e.op === 'mul') return (e.b.kind === 'const' && of(e.a)) || (e.a.kind === 'const' && of(e.b))
+    return ['add', 'sub', 'max', 'min'].includes(e.op) && of(e.a) && of(e.b)
+  })
 
 /** How the second layer's weights read the channels along `axis` of its input. */
 function readsOf({ node, data, weights }: Layer, axis: number): Pick<Pair, 'reads' | 'depthwise'> | undefined {

@@ -1,3 +1,4 @@
+import type { Diagnostic } from './diagnostic.ts'
 import type { DType } from './dtype.ts'
 import type { QuantizationReport } from './quantization-report.ts'
 import type { Shape } from './shape.ts'
@@ -29,19 +30,26 @@ export interface PortSpec {
    * hold others too, at place -1.
    */
   readonly labels?: readonly string[]
+  /**
+   * Of an input whose integers are places in tables: the least and the greatest that are inside of all; negative ones count
+   * from the end. For others the nearest place is taken.
+   */
+  readonly range?: readonly [low: number, high: number]
   /** Of an output of scores whose classes the model names: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
 }
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
-/** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. */
+/** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. `abi` and `hash` come first: the runtime reads no more. */
 export interface ModuleSpec {
   readonly abi: number
+  /** Of the code and weights of all modules of the compilation and of the rest of this: the runtime refuses another's module. */
+  readonly hash: string
   /** Version of the compiler. */
   readonly attar: string
   readonly inputs: readonly PortSpec[]
@@ -57,6 +65,8 @@ export interface Compiled {
   readonly modules: Partial<Record<Target, Uint8Array>>
   readonly spec: ModuleSpec
   readonly report: Report
+  /** What is odd about the model. */
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** Facts for the user, in bytes. */

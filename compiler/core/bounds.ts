@@ -1,6 +1,6 @@
 import { integerRange, isFloat } from './dtype.ts'
 import { constantOf } from './evaluate.ts'
-import type { Expr } from './expr.ts'
+import { foldExpr, type Expr } from './expr.ts'
 import type { Value } from './graph.ts'
 import { toNumbers } from './tensor.ts'
 
@@ -9,29 +9,21 @@ import { toNumbers } from './tensor.ts'
  * bound is not NaN.
  */
 export function boundOf(e: Expr, argument: (index: number) => number): number {
-  const visit = (x: Expr): number => {
-    if (isFloat(x.dtype)) return exact(x)
-    const { min, max } = integerRange(x.dtype)
-    const range = Math.max(Number(-min), Number(max))
-    // What is unsigned wraps at zero already.
-    const bound = min < 0n || x.kind === 'const' || x.kind === 'arg' ? exact(x) : Infinity
-    return bound <= range ? bound : range
-  }
   /** In exact arithmetic. */
-  const exact = (x: Expr): number => {
+  const exact = (x: Expr, of: (operand: Expr) => number): number => {
     switch (x.kind) {
       case 'const':
         return Math.abs(Number(x.value))
       case 'arg':
         return argument(x.index)
       case 'convert':
-        return visit(x.x)
+        return of(x.x)
       case 'select':
-        return Math.max(visit(x.a), visit(x.b))
+        return Math.max(of(x.a), of(x.b))
       case 'unary':
-        return ['neg', 'abs', 'round', 'floor', 'ceil', 'trunc'].includes(x.op) ? visit(x.x) + 1 : Infinity
+        return ['neg', 'abs', 'round', 'floor', 'ceil', 'trunc'].includes(x.op) ? of(x.x) + 1 : Infinity
       case 'binary': {
-        const [a, b] = [visit(x.a), visit(x.b)]
+        const [a, b] = [of(x.a), of(x.b)]
         if (x.op === 'add' || x.op === 'sub') return a + b
         if (x.op === 'mul') return a === 0 || b === 0 ? 0 : a * b
         if (x.op === 'max' || x.op === 'min') return Math.max(a, b)
@@ -41,7 +33,14 @@ export function boundOf(e: Expr, argument: (index: number) => number): number {
         return Infinity
     }
   }
-  const bound = visit(e)
+  const bound = foldExpr<number>(e, (x, of) => {
+    if (isFloat(x.dtype)) return exact(x, of)
+    const { min, max } = integerRange(x.dtype)
+    const range = Math.max(Number(-min), Number(max))
+    // What is unsigned wraps at zero already.
+    const known = min < 0n || x.kind === 'const' || x.kind === 'arg' ? exact(x, of) : Infinity
+    return known <= range ? known : range
+  })
   // Half of what f32 holds: a bound is not exact.
   return bound < 1e38 ? bound : Infinity
 }

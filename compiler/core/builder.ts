@@ -1,3 +1,4 @@
+import { currentBudget } from './budget.ts'
 import type { Origin } from './diagnostic.ts'
 import type { DType, Scalar } from './dtype.ts'
 import * as expr from './expr.ts'
@@ -9,6 +10,7 @@ import type { CumulateAttrs } from './ops/cumulate.ts'
 import type { DotGeneralAttrs } from './ops/dot-general.ts'
 import type { GatherAttrs } from './ops/gather.ts'
 import type { AttrsOf, OpName } from './ops/index.ts'
+import { mapShape } from './ops/map.ts'
 import type { ReduceKind } from './ops/reduce.ts'
 import type { ScatterAttrs } from './ops/scatter.ts'
 import type { WindowAxis } from './ops/window.ts'
@@ -33,6 +35,7 @@ export class Builder {
   }
 
   constant(value: Tensor): Value {
+    currentBudget()?.spend('tables', value.data.byteLength)
     return this.one('constant', [], { value } as AttrsOf<'constant'>)
   }
 
@@ -45,11 +48,26 @@ export class Builder {
     return this.constant(tensorOf(dtype, [values.length], values))
   }
 
-  /** A map whose body `body` builds from one `arg` for each operand. */
+  /**
+   * A map whose body `body` builds from one `arg` for each operand. All operands have a say in the result's shape; those that
+   * the body does not use are no operands of the node, and where they alone make it larger it is broadcast.
+   */
   map(operands: readonly Value[], body: (...args: Expr[]) => Expr): Value {
-    const built = body(...operands.map((o, i) => expr.arg(i, o.type.dtype)))
-    if (built.kind === 'arg' && operands.length === 1) return operands[0]!
-    return this.one('map', operands, { expr: built })
+    const built = expr.shareParts(body(...operands.map((o, i) => expr.arg(i, o.type.dtype))))
+    const used = new Set(expr.parts(built).flatMap((e) => (e.kind === 'arg' ? [e.index] : [])))
+    if (used.size === operands.length) return this.mapAll(operands, built)
+    const kept = [...used].sort((a, b) => a - b)
+    const renumbered = expr.substitute(built, (i, dtype) => expr.arg(kept.indexOf(i), dtype))
+    const result = this.mapAll(
+      kept.map((i) => operands[i]!),
+      renumbered,
+    )
+    return this.broadcast(result, mapShape(operands.map((o) => o.type)))
+  }
+
+  private mapAll(operands: readonly Value[], body: Expr): Value {
+    if (body.kind === 'arg' && operands.length === 1) return operands[0]!
+    return this.one('map', operands, { expr: body })
   }
 
   unary(op: UnaryOp, x: Value): Value {
@@ -118,7 +136,7 @@ export class Builder {
   }
 
   slice(x: Value, start: readonly number[], shape: Shape, strides: readonly number[] = start.map(() => 1)): Value {
-    const whole = sameShape(x.type.shape, shape) && strides.every((s) => s === 1)
+    const whole = sameShape(x.type.shape, shape) && start.every((s) => s === 0) && strides.every((s) => s === 1)
     return whole ? x : this.one('slice', [x], { start, shape, strides })
   }
 

@@ -87,13 +87,8 @@ function viewLike(b: Builder, node: Node, x: Value, fill: Scalar): Value | undef
   }
 }
 
-/** What `value` dequantizes, also where views stand between; `now` gives what a value has been replaced by. */
-export function dequantizedOf(value: Value, now: (v: Value) => Value): Dequantized | undefined {
-  const { node } = value
-  if (node.op === 'map') return fromMap(node)
-  if (!['transpose', 'reshape', 'slice', 'pad'].includes(node.op)) return undefined
-  const inner = dequantizedOf(now(node.operands[0]!), now)
-  if (!inner) return undefined
+/** What a view of what `inner` says dequantizes. */
+function throughView(node: Node, inner: Dequantized): Dequantized | undefined {
   const b = new Builder(node.origin)
   const one = elementCount(inner.scale.type.shape) === 1
   if (!one && node.op !== 'transpose' && node.op !== 'slice') return undefined
@@ -103,7 +98,32 @@ export function dequantizedOf(value: Value, now: (v: Value) => Value): Dequantiz
     : node.op === 'slice'
       ? slicedScale(b, node, inner.scale)
       : viewLike(b, node, inner.scale, 0)
-  return q && scale && { q, zero: inner.zero, scale }
+  return q && scale && constantOf(scale) && { q, zero: inner.zero, scale }
+}
+
+const isView = ({ op }: Node): boolean => op === 'transpose' || op === 'reshape' || op === 'slice' || op === 'pad'
+
+/**
+ * Says what a value dequantizes, also where views stand between, and remembers it. `now` gives what a value has been replaced
+ * by, which for what a value depends on must be settled when it is asked for.
+ */
+export function dequantizer(now: (v: Value) => Value = (v) => v): (value: Value) => Dequantized | undefined {
+  const known = new Map<Value, Dequantized | undefined>()
+  return (value) => {
+    const views: Value[] = []
+    let at = value
+    while (!known.has(at) && isView(at.node)) {
+      views.push(at)
+      at = now(at.node.operands[0]!)
+    }
+    if (!known.has(at)) known.set(at, at.node.op === 'map' ? fromMap(at.node) : undefined)
+    let result = known.get(at)
+    for (const view of views.reverse()) {
+      result = result && throughView(view.node, result)
+      known.set(view, result)
+    }
+    return result
+  }
 }
 
 /** The scales along `axis`, of that extent; undefined where they vary along another. */

@@ -1,3 +1,5 @@
+import { printable } from './printable.ts'
+
 /** Where in the user's model a diagnostic points. */
 export interface Origin {
   /** Node name, or a generated one such as `#12` when the model gives none. */
@@ -18,6 +20,8 @@ export const codes = {
   A104: 'cyclic-graph',
   A105: 'unbound-dimension',
   A106: 'bad-binding',
+  A107: 'newer-opset',
+  A108: 'repeated-output',
   A201: 'unsupported-operator',
   A202: 'unsupported-type',
   A203: 'unsupported-form',
@@ -59,11 +63,26 @@ export function fail(code: Code, message: string, details: Omit<Diagnostic, 'cod
   throw new CompileError([{ code, message, ...details }])
 }
 
-export function formatDiagnostic(d: Diagnostic): string {
+/** A diagnostic as it is shown, line by line. What it tells of a model, names above all, may hold any characters. */
+export const diagnosticLines = (d: Diagnostic): string[] => linesOf('error', d)
+
+/** The same of what does not keep a model from being compiled. */
+export const warningLines = (d: Diagnostic): string[] => linesOf('warning', d)
+
+function linesOf(kind: 'error' | 'warning', d: Diagnostic): string[] {
   const place = d.origin ? `   ${d.origin.operator} "${d.origin.node}" (opset ${d.origin.opset})` : ''
-  const hint = d.hint ? `\n  hint: ${d.hint}` : ''
-  return `error ${d.code} ${codes[d.code]}${place}\n  ${d.message.replaceAll('\n', '\n  ')}${hint}`
+  const hint = d.hint ? [`  hint: ${d.hint}`] : []
+  return [`${kind} ${d.code} ${codes[d.code]}${place}`, `  ${d.message}`, ...hint]
 }
+
+/** A diagnostic as text that may be shown. */
+export const formatDiagnostic = (d: Diagnostic): string => diagnosticLines(d).map(printable).join('\n')
+
+/** What an op says of operands that it does not take, in words for the user; other TypeErrors are the engine's. */
+export class OperandError extends TypeError {}
+
+/** A list or tensor beyond all bounds, or of another size than its data; other RangeErrors are the engine's. */
+export class SizeError extends RangeError {}
 
 /** Runs `body`; diagnostics without a place get `origin`. */
 export function locate<T>(origin: Origin, body: () => T): T {

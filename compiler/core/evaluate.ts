@@ -1,3 +1,4 @@
+import { Budget, currentBudget } from './budget.ts'
 import { fail } from './diagnostic.ts'
 import { parts } from './expr.ts'
 import { elementCount } from './shape.ts'
@@ -68,29 +69,65 @@ export function workOf(node: Node): number {
     case 'if':
       return Math.max(...regionsOf(node).map(workOfGraph))
     default:
-      return Math.max(out, ...node.operands.map((o) => elementCount(o.type.shape)))
+      return node.operands.reduce((most, o) => Math.max(most, elementCount(o.type.shape)), out)
   }
 }
 
 export const workOfGraph = (graph: Graph): number => nodesOf(graph).reduce((sum, node) => sum + workOf(node), 0)
 
-/** What constant evaluation may cost before it is given up. */
-export const foldLimits = { operations: 1 << 26, bytes: 1 << 28 }
+/** What evaluating a node costs besides its operations. */
+const nodeCost = 32
 
-const folded = new WeakMap<Value, Tensor | null>()
+/** What a budget counts for evaluating `node`: in loops everything each time. */
+function evaluationCost(node: Node): { operations: number; bytes: number } {
+  const bytes = node.results.reduce((sum, r) => sum + typeBytes(r.type), 0)
+  const regions = regionsOf(node).map((region) => {
+    const costs = nodesOf(region).map(evaluationCost)
+    return {
+      operations: costs.reduce((sum, c) => sum + c.operations, 0),
+      bytes: costs.reduce((sum, c) => sum + c.bytes, 0),
+    }
+  })
+  const times = node.op === 'while' ? node.attrs.trips : 1
+  const inner = (of: 'operations' | 'bytes'): number => regions.reduce((most, c) => Math.max(most, c[of]), 0) * times
+  const own = regions.length > 0 ? 0 : workOf(node)
+  const steps = node.op === 'sort' ? own * (32 - Math.clz32(own)) : own
+  return { operations: nodeCost + steps + inner('operations'), bytes: bytes + inner('bytes') }
+}
 
-/** The value if it depends on constants alone and is cheap enough to evaluate, else undefined. Remembers what it found. */
+type Known = WeakMap<Value, Tensor | null>
+
+/** What is known of values, by the budget that paid for it. */
+const knownWithin = new WeakMap<Budget, Known>()
+const knownOutside: Known = new WeakMap()
+
+function knownFor(budget: Budget | undefined): Known {
+  if (!budget) return knownOutside
+  const known = knownWithin.get(budget) ?? new WeakMap<Value, Tensor | null>()
+  knownWithin.set(budget, known)
+  return known
+}
+
+/**
+ * The value if it depends on constants alone and what is left of the current budget suffices to evaluate it, else undefined.
+ * Remembers what it found. Where no budget is current, a call has one of its own.
+ */
 export function constantOf(value: Value): Tensor | undefined {
+  if (value.node.op === 'constant') return value.node.attrs.value
+  const folded = knownFor(currentBudget())
   const known = folded.get(value)
   if (known !== undefined) return known ?? undefined
-  for (const node of topological([value], (n) => folded.has(n.results[0]!))) {
+  const budget = currentBudget() ?? new Budget(0)
+  const resultsOf = (node: Node): readonly (Tensor | null)[] => {
+    if (node.op === 'constant') return [node.attrs.value]
     const operands = node.operands.map((o) => folded.get(o) ?? null)
-    const bytes = node.results.reduce((sum, r) => sum + typeBytes(r.type), 0)
-    const cheap = workOf(node) <= foldLimits.operations && bytes <= foldLimits.bytes
-    const foldable = node.op !== 'input' && operands.every((o) => o !== null) && (node.op === 'constant' || cheap)
-    const results = foldable
+    const foldable = node.op !== 'input' && operands.every((o) => o !== null) && budget.affords(evaluationCost(node))
+    return foldable
       ? facetsOf(node.op).evaluate(operands as Tensor[], node.attrs, evaluateRegion)
       : node.results.map(() => null)
+  }
+  for (const node of topological([value], (n) => folded.has(n.results[0]!))) {
+    const results = resultsOf(node)
     node.results.forEach((r, i) => folded.set(r, results[i]!))
   }
   return folded.get(value) ?? undefined

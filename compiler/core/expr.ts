@@ -1,3 +1,4 @@
+import { OperandError } from './diagnostic.ts'
 import { bitSize, isBigInt, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType, type Scalar } from './dtype.ts'
 
 /** Functions that no instruction computes. */
@@ -44,7 +45,8 @@ export type CompareOp = (typeof compareOps)[number]
 export type BinaryOp = (typeof arithmeticOps)[number] | CompareOp
 
 /**
- * A scalar expression: the body of a `map`. A tree whose shared parts are shared objects. Arithmetic wraps for integers
+ * A scalar expression: the body of a `map`. A DAG: what maps hold has no two equal parts (`shareParts`), and whoever walks
+ * it asks each part once (`foldExpr`). Arithmetic wraps for integers
  * (division truncates; x / 0, x rem 0 and shifts by the width or more are 0) and rounds once per operation for floats.
  * `max` and `min` propagate NaN and order -0 below +0 (IEEE 754-2019 maximum, minimum). `round` is half to even.
  * `rem` has the sign of the dividend. `convert` to an integer truncates, saturates at 32 bits (64 for i64, u64; NaN is 0)
@@ -64,7 +66,7 @@ const isCompare = (op: BinaryOp): op is CompareOp => (compareOps as readonly str
 const isBitwise = (op: BinaryOp): boolean => op === 'and' || op === 'or' || op === 'xor'
 
 function check(condition: boolean, what: string): void {
-  if (!condition) throw new TypeError(what)
+  if (!condition) throw new OperandError(what)
 }
 
 export const arg = (index: number, dtype: DType): Expr => ({ kind: 'arg', dtype, index })
@@ -162,71 +164,123 @@ function withChildren(e: Expr, to: (child: Expr) => Expr): Expr {
   }
 }
 
-/** Replaces every part for which `to` gives another, keeping shared parts shared. */
-export function replaceParts(e: Expr, to: (part: Expr) => Expr | undefined): Expr {
-  const memo = new Map<Expr, Expr>()
-  const visit = (x: Expr): Expr => {
-    const known = memo.get(x)
-    if (known) return known
-    const result = to(x) ?? withChildren(x, visit)
-    memo.set(x, result)
-    return result
+/**
+ * What `value` makes of `e`: asked once for each distinct part, operands before their users, with `of` for what it made of an
+ * operand. A part that `settled` has an answer for is not entered. Expressions may be deeper than the call stack.
+ */
+export function foldExpr<T>(
+  e: Expr,
+  value: (part: Expr, of: (operand: Expr) => T) => T,
+  settled: (part: Expr) => T | undefined = () => undefined,
+): T {
+  const known = new Map<Expr, T>()
+  const of = (operand: Expr): T => known.get(operand)!
+  const entered = new Set<Expr>()
+  const stack = [e]
+  while (stack.length > 0) {
+    const part = stack[stack.length - 1]!
+    if (!entered.has(part)) {
+      entered.add(part)
+      const answer = settled(part)
+      if (answer !== undefined) known.set(part, answer)
+    }
+    const next = known.has(part) ? undefined : children(part).find((c) => !known.has(c))
+    if (next) {
+      stack.push(next)
+      continue
+    }
+    if (!known.has(part)) known.set(part, value(part, of))
+    stack.pop()
   }
-  return visit(e)
+  return of(e)
 }
 
-/** Replaces every `arg` by what `to` gives for it, keeping shared parts shared. */
+/** Replaces every part for which `to` gives another, keeping shared parts shared. */
+export const replaceParts = (e: Expr, to: (part: Expr) => Expr | undefined): Expr => foldExpr(e, withChildren, to)
+
+/** Replaces every `arg` by what `to` gives for it. Equal parts of the result are one object. */
 export const substitute = (e: Expr, to: (index: number, dtype: DType) => Expr): Expr =>
-  replaceParts(e, (x) => (x.kind === 'arg' ? to(x.index, x.dtype) : undefined))
+  shareParts(replaceParts(e, (x) => (x.kind === 'arg' ? to(x.index, x.dtype) : undefined)))
 
 /** Every distinct part of `e`, operands before their users. */
 export function parts(e: Expr): Expr[] {
-  const seen = new Set<Expr>()
-  const visit = (x: Expr): void => {
-    if (seen.has(x)) return
-    children(x).forEach(visit)
-    seen.add(x)
-  }
-  visit(e)
-  return [...seen]
+  const all: Expr[] = []
+  foldExpr(e, (part) => all.push(part))
+  return all
 }
+
+/** How many parts of `e` have each part as an operand; an operand that stands twice counts twice. */
+export function partUses(e: Expr): Map<Expr, number> {
+  const uses = new Map<Expr, number>()
+  for (const part of parts(e)) for (const child of children(part)) uses.set(child, (uses.get(child) ?? 0) + 1)
+  return uses
+}
+
+const sharing = new WeakSet<Expr>()
+
+/** `e` with equal parts made one object, so that they are computed once. Remembers what it gave. */
+export function shareParts(e: Expr): Expr {
+  if (sharing.has(e)) return e
+  const ids = new Map<Expr, number>()
+  const known = new Map<string, Expr>()
+  const shared = foldExpr<Expr>(e, (part, of) => {
+    const same = withChildren(part, of)
+    const operands = children(same).map((c) => ids.get(c))
+    const key = `${same.kind} ${same.dtype} ${ownText(same)} ${operands.join(' ')}`
+    const first = known.get(key) ?? same
+    if (first === same) {
+      known.set(key, same)
+      ids.set(same, ids.size)
+    }
+    return first
+  })
+  sharing.add(shared)
+  return shared
+}
+
+/** What a part says beside its kind, type and operands. */
+function ownText(e: Expr): string {
+  if (e.kind === 'arg') return `${e.index}`
+  if (e.kind === 'const') return formatScalar(e.value)
+  return e.kind === 'unary' || e.kind === 'binary' ? e.op : ''
+}
+
+/**
+ * Distinct parts up to which maps are joined to one expression. A kernel's code grows with them, and with what it keeps in
+ * locals; a pass over memory costs as little as four of them.
+ */
+export const mostParts = 128
 
 const formatScalar = (value: Scalar): string => (Object.is(value, -0) ? '-0' : `${value}`)
 
 /** Text that is equal exactly for equal expressions: `f32(max(a0:f32, 0:f32))`. Shared parts are named once. */
 export function formatExpr(e: Expr, name: (index: number) => string = (i) => `a${i}`): string {
-  const uses = new Map<Expr, number>()
-  for (const part of parts(e)) for (const child of children(part)) uses.set(child, (uses.get(child) ?? 0) + 1)
-  const named = new Map<Expr, string>()
+  const uses = partUses(e)
   const lets: string[] = []
-  const visit = (x: Expr): string => {
-    const known = named.get(x)
-    if (known) return known
-    const text = plain(x)
-    if ((uses.get(x) ?? 0) < 2 || children(x).length === 0) return text
-    const local = `t${lets.length}`
-    lets.push(`${local} = ${text}`)
-    named.set(x, local)
-    return local
-  }
-  const plain = (x: Expr): string => {
+  const plain = (x: Expr, of: (operand: Expr) => string): string => {
     switch (x.kind) {
       case 'arg':
         return name(x.index)
       case 'const':
         return `${formatScalar(x.value)}:${x.dtype}`
       case 'convert':
-        return `${x.dtype}(${visit(x.x)})`
+        return `${x.dtype}(${of(x.x)})`
       case 'bitcast':
-        return `bits.${x.dtype}(${visit(x.x)})`
+        return `bits.${x.dtype}(${of(x.x)})`
       case 'unary':
-        return `${x.op}(${visit(x.x)})`
+        return `${x.op}(${of(x.x)})`
       case 'binary':
-        return `${x.op}(${visit(x.a)}, ${visit(x.b)})`
+        return `${x.op}(${of(x.a)}, ${of(x.b)})`
       case 'select':
-        return `select(${visit(x.cond)}, ${visit(x.a)}, ${visit(x.b)})`
+        return `select(${of(x.cond)}, ${of(x.a)}, ${of(x.b)})`
     }
   }
-  const body = visit(e)
+  const body = foldExpr<string>(e, (x, of) => {
+    const text = plain(x, of)
+    if ((uses.get(x) ?? 0) < 2 || children(x).length === 0) return text
+    const local = `t${lets.length}`
+    lets.push(`${local} = ${text}`)
+    return local
+  })
   return [...lets, body].join('; ')
 }

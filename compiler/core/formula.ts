@@ -1,3 +1,4 @@
+import { OperandError } from './diagnostic.ts'
 import * as expr from './expr.ts'
 import type { BinaryOp, Expr, UnaryOp } from './expr.ts'
 
@@ -7,7 +8,7 @@ export type Term = Expr | number
 function typed(a: Term, b: Term): [Expr, Expr] {
   if (typeof a !== 'number') return [a, typeof b === 'number' ? expr.constant(b, a.dtype) : b]
   if (typeof b !== 'number') return [expr.constant(a, b.dtype), b]
-  throw new TypeError('a formula of two literals has no dtype')
+  throw new OperandError('a formula of two literals has no dtype')
 }
 
 const binary =

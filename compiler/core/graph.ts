@@ -1,6 +1,7 @@
-import type { Origin } from './diagnostic.ts'
+import { currentBudget } from './budget.ts'
+import { fail, type Origin } from './diagnostic.ts'
 import { facetsOf, type AttrsOf, type OpName } from './ops/index.ts'
-import type { TensorType } from './tensor.ts'
+import { formatType, sameType, type TensorType } from './tensor.ts'
 
 /** A result of a node. Values are immutable and belong to any number of graphs. */
 export interface Value {
@@ -48,6 +49,7 @@ export function createNode<O extends OpName>(
   attrs: AttrsOf<O>,
   origin: Origin | undefined,
 ): NodeOf<O> {
+  currentBudget()?.spend('nodes', 1)
   const types = facetsOf(op).type(
     operands.map((o) => o.type),
     attrs,
@@ -115,12 +117,17 @@ export function countUses(graph: Graph): Map<Value, number> {
   return uses
 }
 
-/** Replacements for values of a graph. A replacement may use old values, but not the one it replaces. */
+/** Replacements for values of a graph, of the same types. A replacement may use old values, but not the one it replaces. */
 export type Patch = ReadonlyMap<Value, Value>
 
-/** The graph with `patch` applied throughout, replacements included. */
+/** The graph with `patch` applied throughout, replacements included. A601 for a replacement of another type. */
 export function applyPatch(graph: Graph, patch: Patch): Graph {
   if (patch.size === 0) return graph
+  for (const [{ type, node }, { type: after }] of patch) {
+    if (sameType(type, after)) continue
+    const origin = node.origin && { origin: node.origin }
+    fail('A601', `a ${node.op} ${formatType(type)} would be replaced by ${formatType(after)}`, origin)
+  }
   const rebuilt = new Map<Value, Value>()
   const resolve = (value: Value): Value => {
     let target = value
@@ -139,7 +146,7 @@ export function applyPatch(graph: Graph, patch: Patch): Graph {
     const operands = node.operands.map(resolve)
     const missing = operands.filter((o) => !rebuilt.has(o))
     if (missing.length > 0) {
-      stack.push(...missing)
+      for (const operand of missing) stack.push(operand)
       continue
     }
     stack.pop()

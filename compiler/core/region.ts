@@ -34,7 +34,7 @@ export function closeRegion(
     if (seen.has(value) || own.has(node) || !variable.has(node)) continue
     seen.add(value)
     if (node.op === 'input' || isOutside(value)) patch.set(value, parameter(type.dtype, type.shape))
-    else stack.push(...[...node.operands].reverse())
+    else for (let i = node.operands.length - 1; i >= 0; i--) stack.push(node.operands[i]!)
   }
   const captured = [...patch.keys()]
   const inputs = [...parameters, ...patch.values()].map((value, i) => ({ name: `p${i}`, value }))

@@ -1,3 +1,4 @@
+import { OperandError } from './diagnostic.ts'
 import {
   allocate,
   bitSize,
@@ -9,7 +10,7 @@ import {
   type DType,
   type Scalar,
 } from './dtype.ts'
-import type { BinaryOp, CompareOp, Expr, UnaryOp } from './expr.ts'
+import { foldExpr, type BinaryOp, type CompareOp, type Expr, type UnaryOp } from './expr.ts'
 import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from './half.ts'
 import * as math from './math.ts'
 
@@ -151,7 +152,7 @@ function floatBinary(op: Arithmetic): (a: number, b: number) => number {
     case 'min':
       return Math.min
     default:
-      throw new TypeError(`${op} does not take floats`)
+      throw new OperandError(`${op} does not take floats`)
   }
 }
 
@@ -182,7 +183,7 @@ function bigBinary(op: Arithmetic, bits: bigint): (a: bigint, b: bigint) => bigi
     case 'shr':
       return (a, b) => (b < 0n || b >= bits ? 0n : a >> b)
     case 'pow':
-      throw new TypeError('pow takes floats')
+      throw new OperandError('pow takes floats')
   }
 }
 
@@ -203,17 +204,8 @@ export function binaryScalar(op: BinaryOp, dtype: DType): (a: Scalar, b: Scalar)
 
 /** Turns an expression into a function of its arguments. */
 export function compileExpr(e: Expr): (args: readonly Scalar[]) => Scalar {
-  const slots = new Map<Expr, number>()
   const steps: ((args: readonly Scalar[], values: Scalar[]) => Scalar)[] = []
-  const visit = (x: Expr): number => {
-    const known = slots.get(x)
-    if (known !== undefined) return known
-    const step = compileStep(x, visit)
-    steps.push(step)
-    slots.set(x, steps.length - 1)
-    return steps.length - 1
-  }
-  visit(e)
+  foldExpr<number>(e, (part, slot) => steps.push(compileStep(part, slot)) - 1)
   const values = new Array<Scalar>(steps.length)
   return (args) => {
     for (let i = 0; i < steps.length; i++) values[i] = steps[i]!(args, values)

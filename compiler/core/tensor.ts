@@ -1,3 +1,4 @@
+import { SizeError } from './diagnostic.ts'
 import {
   allocate,
   byteSize,
@@ -26,7 +27,7 @@ export interface Tensor extends TensorType {
 
 export function tensor(dtype: DType, shape: Shape, data: TypedArray): Tensor {
   if (data.length !== elementCount(shape)) {
-    throw new RangeError(`${data.length} elements do not fill ${dtype}[${shape.join(',')}]`)
+    throw new SizeError(`${data.length} elements do not fill ${dtype}[${shape.join(',')}]`)
   }
   return { dtype, shape, data }
 }
@@ -85,7 +86,7 @@ export function tensorOf(dtype: DType, shape: Shape, values: Iterable<Scalar>): 
   const write = writer(result)
   let i = 0
   for (const value of values) write(i++, isBigInt(dtype) ? BigInt(value) : Number(value))
-  if (i !== result.data.length) throw new RangeError(`${i} values do not fill ${dtype}[${shape.join(',')}]`)
+  if (i !== result.data.length) throw new SizeError(`${i} values do not fill ${dtype}[${shape.join(',')}]`)
   return result
 }
 

@@ -60,15 +60,16 @@ function check(graph: Graph): Diagnostic[] {
   const inputs = new Set(graph.inputs.map((port) => port.value.node))
   for (const node of nodes) {
     for (const message of checkNode(node, position)) report(`${node.op}: ${message}`, node.origin)
-    for (const region of regionsOf(node)) found.push(...check(region))
+    for (const region of regionsOf(node)) check(region).forEach((diagnostic) => found.push(diagnostic))
     if ((node.op === 'input') !== inputs.has(node))
       report(`${node.op} ${node.op === 'input' ? 'is not' : 'is'} a graph input`, node.origin)
   }
   for (const ports of [graph.inputs, graph.outputs]) {
     if (new Set(ports.map((p) => p.name)).size !== ports.length) report('port names repeat', undefined)
   }
+  const types = new Map(graph.outputs.map((port) => [port.name, port.value.type]))
   for (const { name, value, extent } of graph.outputs) {
-    const count = graph.outputs.find((port) => port.name === extent?.count)?.value.type
+    const count = extent && types.get(extent.count)
     const known = count !== undefined && sameType(count, { dtype: 'i32', shape: [] })
     if (extent && !(known && extent.axis in value.type.shape)) report(`output "${name}" has no such extent`, undefined)
   }

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { fail } from '../core/diagnostic.ts'
 import { choose } from '../core/random.ts'
-import { toNumbers, typeBytes, type Tensor } from '../core/tensor.ts'
+import { toNumbers, type Tensor } from '../core/tensor.ts'
 import { readCsv } from './csv.ts'
 import { readFile } from './files.ts'
 import { listImages } from './image-folder.ts'
@@ -12,7 +12,7 @@ import { readJsonLines } from './jsonl.ts'
 import { readNpy } from './npy.ts'
 import { readNpz } from './npz.ts'
 import { completePreprocess, imageTensor, type Preprocess, type PreprocessOptions } from './preprocess.ts'
-import { labelName, splitSamples, type Dataset, type InputType } from './samples.ts'
+import { checkSize, labelName, splitSamples, type Dataset, type InputType } from './samples.ts'
 
 export interface DatasetOptions {
   readonly preprocess?: PreprocessOptions | undefined
@@ -21,8 +21,10 @@ export interface DatasetOptions {
   readonly seed?: number | undefined
 }
 
-/** All samples together. */
-const maxBytes = 2 ** 31
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Whether the data at `path` is pictures, which a `Preprocess` makes inputs of. */
+export const holdsPictures = (path: string): boolean => isFolder(path) || isIdx(path)
 
 /**
  * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures (a folder inside for each
@@ -34,7 +36,7 @@ export async function readDataset(
   inputs: readonly InputType[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return fromFolder(path, inputs, options)
+  if (isFolder(path)) return fromFolder(path, inputs, options)
   const what = `"${path}"`
   if (isIdx(path)) return fromIdx(path, inputs, options)
   switch (extname(path)) {
@@ -82,16 +84,11 @@ function pictureInput(inputs: readonly InputType[], options: DatasetOptions): { 
   return { input, how: completePreprocess(options.preprocess ?? {}, input) }
 }
 
-function checkSize(count: number, input: InputType): void {
-  if (count * typeBytes(input) > maxBytes)
-    fail('A301', `${count} samples take more than 2 GiB`, { hint: 'name fewer with --samples' })
-}
-
 async function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Promise<Dataset> {
   const { input, how } = pictureInput(inputs, options)
   const { files, classes } = listImages(folder)
   const kept = chosen(files.length, options).map((i) => files[i]!)
-  checkSize(kept.length, input)
+  checkSize(kept.length, [input])
   const samples: Record<string, Tensor>[] = []
   for (const { path } of kept) {
     const image = await readImage(readFile(path), `"${path}"`)
@@ -105,7 +102,7 @@ function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOpt
   const { input, how } = pictureInput(inputs, options)
   const images = imagesOf(readIdx(readFile(path), `"${path}"`), `"${path}"`)
   const kept = chosen(images.count, options)
-  checkSize(kept.length, input)
+  checkSize(kept.length, [input])
   const samples = kept.map((i) => ({ [input.name]: imageTensor(images.at(i) as Image, how, input) }))
   const beside = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'))
   if (beside === path || !existsSync(beside)) return { samples, preprocess: how }

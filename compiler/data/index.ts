@@ -1,6 +1,8 @@
-export { readDataset, type DatasetOptions } from './dataset.ts'
-export { readerBeside, readFile, writeFiles } from './files.ts'
+export { checkIds } from './check-ids.ts'
+export { holdsPictures, readDataset, type DatasetOptions } from './dataset.ts'
+export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, type Image } from './image.ts'
+export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'
 export { readNpy, writeNpy } from './npy.ts'
 export { readNpz, writeNpz } from './npz.ts'
 export {
@@ -13,4 +15,4 @@ export {
   type PreprocessOptions,
 } from './preprocess.ts'
 export { filters, fits } from './resize.ts'
-export { convert, randomInputs, splitSamples, type Dataset, type InputType } from './samples.ts'
+export { convert, randomInputs, randomSamples, splitSamples, type Dataset, type InputType } from './samples.ts'

@@ -2,7 +2,7 @@ import { fail } from '../core/diagnostic.ts'
 import { byteSize, integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
 import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
-import { formatType, reader, tensorOf, type Tensor, type TensorType } from '../core/tensor.ts'
+import { formatType, reader, tensorOf, typeBytes, type Tensor, type TensorType } from '../core/tensor.ts'
 import type { Preprocess } from './preprocess.ts'
 
 /** An input of a model. */
@@ -23,6 +23,16 @@ export interface Dataset {
 
 /** Names of arrays, columns and members that are labels. */
 export const labelName = 'y'
+
+/** All samples together. */
+const maxBytes = 2 ** 31
+
+/** A301 for more samples than fit into 2 GiB. */
+export function checkSize(count: number, inputs: readonly InputType[]): void {
+  const bytes = inputs.reduce((sum, input) => sum + typeBytes(input), 0)
+  if (count * bytes > maxBytes)
+    fail('A301', `${count} samples take more than 2 GiB`, { hint: 'name fewer with --samples' })
+}
 
 /**
  * `t` as `dtype`: floats to floats (rounded), integers and booleans to integers that hold their values, so that NumPy's
@@ -96,4 +106,10 @@ export function randomInputs(inputs: readonly InputType[], seed: number): Record
     return [name, tensorOf(dtype, shape, isBigInt(dtype) ? values.map(BigInt) : values)] as const
   })
   return Object.fromEntries(entries)
+}
+
+/** Inputs of `count` runs, of seeds that follow one another. A301 for more than 2 GiB of them. */
+export function randomSamples(inputs: readonly InputType[], count: number, seed: number): Record<string, Tensor>[] {
+  checkSize(count, inputs)
+  return Array.from({ length: count }, (_, i) => randomInputs(inputs, seed + i))
 }

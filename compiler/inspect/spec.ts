@@ -23,12 +23,13 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   if (!isRecord(spec)) bad('no object')
   if (spec.abi !== abiVersion) bad(`ABI ${JSON.stringify(spec.abi)}, this version reads ${abiVersion}`)
   if (typeof spec.attar !== 'string') bad('no version')
-  const { attar, inputs, outputs, metadata } = spec
+  if (typeof spec.hash !== 'string') bad('no hash')
+  const { hash, attar, inputs, outputs, metadata } = spec
   if (!isRecord(metadata) || !hasStrings(metadata)) bad('metadata that is no text')
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
-  return { abi: abiVersion, attar, inputs, outputs, metadata }
+  return { abi: abiVersion, hash, attar, inputs, outputs, metadata }
 }
 
 function checkPorts(kind: string, ports: unknown, memory: number): asserts ports is PortSpec[] {
@@ -47,13 +48,16 @@ function checkPorts(kind: string, ports: unknown, memory: number): asserts ports
 
 function isPort(port: unknown): port is PortSpec {
   if (!isRecord(port)) return false
-  const { name, dtype, shape, address, extent, labels = [], classes = [] } = port
+  const { name, dtype, shape, address, extent, labels = [], classes = [], range = [0, 0] } = port
   const sized = isRecord(extent) ? [extent.axis, extent.address] : extent === undefined ? [] : [extent]
   return (
     typeof name === 'string' &&
     dtypes.some((known) => known === dtype) &&
     Array.isArray(shape) &&
     [...shape, address, ...sized].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
+    Array.isArray(range) &&
+    range.length === 2 &&
+    range.every((n) => Number.isSafeInteger(n)) &&
     Array.isArray(labels) &&
     labels.every((label) => typeof label === 'string') &&
     Array.isArray(classes) &&

@@ -5,6 +5,7 @@ import { elementCount, type Shape } from '../core/shape.ts'
 import { formatType, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import type { GraphProto, ValueInfo } from './decode.ts'
+import { featureWidth } from './feature-width.ts'
 import type { Item } from './item.ts'
 import { vocabularyOf } from './strings.ts'
 
@@ -19,6 +20,10 @@ export interface Bindings {
 
 const format = (info: ValueInfo): string =>
   `"${info.name}" ${info.typeName}[${info.shape?.map((d) => d ?? '?').join(',') ?? '…'}]`
+
+/** Old exporters write 0 for a dimension that they don't know (sklearn-onnx: FloatTensorType([0, 4])). */
+const withoutZeros = (info: ValueInfo): ValueInfo =>
+  info.shape ? { ...info, shape: info.shape.map((d) => (d === 0 ? undefined : d)) } : info
 
 /** What to do about types that attar does not have. */
 const hints: Readonly<Record<string, string>> = {
@@ -38,7 +43,9 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     void found.push({ code, message, ...(hint && { hint }) })
   // Before IR version 4 initializers had to be declared as inputs too.
   const isStored = (name: string): boolean => graph.initializers.has(name) || graph.strings.has(name)
-  const inputs = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name))
+  const inputs = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name)).map(withoutZeros)
+  const repeated = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) < i)
+  if (repeated) report('A102', `the model has two inputs "${repeated.name}"`)
 
   const known = new Map<string, number>()
   const settle = (dim: string, size: number, where: string): void => {
@@ -105,16 +112,35 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
   }
   if (unbound.length > 0) {
     const missing = new Set(
-      unbound.flatMap(({ shape }) => shape ?? []).filter((d) => typeof d === 'string' && !known.has(d)),
+      unbound.flatMap(({ shape }) => shape ?? []).filter((d): d is string => typeof d === 'string' && !known.has(d)),
     )
     const whole = unbound.filter(({ shape }) => !shape || shape.includes(undefined))
+    const widths = new Map(unbound.map(({ name }) => [name, featureWidth(graph, name)] as const))
+    /** What to give the dimension: 1, or as many features as are read. */
+    const sizeOf = ({ name, shape }: ValueInfo, i: number): number =>
+      i > 0 && i === shape!.length - 1 ? (widths.get(name)?.width ?? 1) : 1
+    const byName = (dim: string): number =>
+      Math.max(
+        1,
+        ...unbound.flatMap((info) => info.shape?.flatMap((d, i) => (d === dim ? [sizeOf(info, i)] : [])) ?? []),
+      )
+    const example = (info: ValueInfo): string => {
+      if (!info.shape) return widths.get(info.name) ? `1,${widths.get(info.name)!.width}` : '1,3,224,224'
+      const given = (d: number | string | undefined): number | undefined => (typeof d === 'string' ? known.get(d) : d)
+      return info.shape.map((d, i) => given(d) ?? sizeOf(info, i)).join(',')
+    }
     const flags = [
-      ...[...missing].map((dim) => `--dim ${dim}=1`),
-      ...whole.map(
-        ({ name, shape }) => `--shape ${name}=${shape?.map((d) => (typeof d === 'number' ? d : 1)).join(',') ?? '1,…'}`,
-      ),
+      ...[...missing].map((dim) => `--dim ${dim}=${byName(dim)}`),
+      ...whole.map((info) => `--shape ${info.name}=${example(info)}`),
     ]
-    report('A105', `dimensions are not bound: ${unbound.map(format).join(', ')}`, `for example ${flags.join(' ')}`)
+    const reasons = [...new Set([...widths.values()].flatMap((w) => (w ? [w.reason] : [])))]
+    const zeros = graph.inputs.some(
+      ({ name, shape }) => shape?.includes(0) && unbound.some((info) => info.name === name),
+    )
+    const notes = [...(zeros ? ['0 in a model stands for a dimension that its exporter did not know'] : []), ...reasons]
+    const why = notes.length > 0 ? ` (${notes.join('; ')})` : ''
+    const message = `dimensions are not bound: ${unbound.map(format).join(', ')}`
+    report('A105', message, `for example ${flags.join(' ')}${why}`)
   }
   if (found.length > 0) throw new CompileError(found)
   return { values, ports }

@@ -3,6 +3,7 @@ import protobuf from 'protobufjs/minimal.js'
 import { CompileError, fail } from '../core/diagnostic.ts'
 import type { DType } from '../core/dtype.ts'
 import type { Tensor } from '../core/tensor.ts'
+import { foreignFormat } from './foreign-format.ts'
 import {
   dataTypeName,
   dtypeOf,
@@ -89,10 +90,10 @@ export type Attribute =
 
 /**
  * Bounds what decoding may allocate: a message of two bytes becomes an object of hundreds, an integer of one byte an object
- * of forty. The budget admits half a million messages or thirty million numbers outside of raw data.
+ * of forty. The budget admits half a million messages or thirty million numbers outside of raw data, and in large models more.
  */
 class BoundedReader extends protobuf.Reader {
-  private budget = 2 ** 25
+  private budget = Math.min(2 ** 25 + 8 * this.len, 2 ** 28)
 
   private spend(units: number): void {
     this.budget -= units
@@ -158,15 +159,14 @@ const functionDefaults = (model: Uint8Array): onnxProto.onnx.AttributeProto[][] 
   fieldsOf(model, 25).map((f) => fieldsOf(f, 11).map((a) => onnx.AttributeProto.decode(new BoundedReader(a))))
 
 function parse<T>(what: string, bytes: Uint8Array, decode: (plain: Uint8Array) => T): T {
+  const other = foreignFormat(bytes)
+  if (other) fail('A101', `not ${what}, but ${other.name}`, { hint: other.hint })
+  if (bytes.length === 0) fail('A101', `not ${what}: the file is empty`)
   try {
     return decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   } catch (error) {
     if (error instanceof CompileError) throw error
-    const text = new TextDecoder().decode(bytes.subarray(0, 40))
-    const hint = text.startsWith('version https://git-lfs')
-      ? 'this is a pointer of Git LFS; `git lfs pull` fetches the file itself'
-      : `it has ${bytes.length} bytes; is it complete?`
-    fail('A101', `not ${what}, or a damaged one: ${error instanceof Error ? error.message : String(error)}`, { hint })
+    fail('A101', `not ${what}, or a damaged one`, { hint: `it has ${bytes.length} bytes; is it complete?` })
   }
 }
 
@@ -193,7 +193,10 @@ class Converter {
 
   model(bytes: Uint8Array): ModelProto {
     const model = onnx.ModelProto.decode(new BoundedReader(bytes))
-    if (!model.graph) fail('A101', 'not an ONNX model: it has no graph')
+    if (!model.graph)
+      fail('A101', 'not an ONNX model: it has no graph', {
+        hint: 'a .pb of TensorFlow becomes one by tf2onnx: python -m tf2onnx.convert --saved-model folder --output model.onnx',
+      })
     const defaults = functionDefaults(bytes)
     return {
       opsets: this.opsets(model.opsetImport),

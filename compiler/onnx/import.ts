@@ -1,8 +1,18 @@
 import type { PortNames } from '../core/artefact.ts'
+import { Budget, currentBudget, within } from '../core/budget.ts'
 import { Builder } from '../core/builder.ts'
-import { CompileError, fail, locate, type Diagnostic, type Origin } from '../core/diagnostic.ts'
+import {
+  CompileError,
+  fail,
+  locate,
+  OperandError,
+  SizeError,
+  type Diagnostic,
+  type Origin,
+} from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
+import { lookupRanges } from '../core/lookup-ranges.ts'
+import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
@@ -19,11 +29,13 @@ import {
 } from './decode.ts'
 import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
-import { absent } from './ops/absent.ts'
+import { reasonOf } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
+import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { constantStrings, withCommonList } from './strings.ts'
+import { warningsOf } from './warnings.ts'
 
 export interface ImportOptions extends Bindings {
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
@@ -32,34 +44,69 @@ export interface ImportOptions extends Bindings {
 
 /** Nodes lowered, those of inlined functions and subgraphs counted each time. */
 const maxNodes = 200_000
-/** What a subgraph counts for, each time, besides its nodes: loops of an empty body end too. */
+/** What a subgraph or function counts for, each time, besides the nodes that are needed: loops of an empty body end too. */
 const entryCost = 10
+/** And for each of its nodes, which are looked at whether they are needed or not. */
+const listedCost = 1 / 8
 /** Functions and subgraphs within one another. */
 const maxDepth = 64
 
 /**
- * The core graph of an ONNX model, with every dimension a number, the model's metadata and what outputs stand for. Throws one CompileError with
- * everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
+ * The core graph of an ONNX model, with every dimension a number, the model's metadata, what outputs stand for, and what is odd about the
+ * model. Throws one CompileError with everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
  */
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string>; names: PortNames } {
-  const model = decodeModel(bytes, options.readExternal)
+): { graph: Graph; metadata: Record<string, string>; names: PortNames; warnings: readonly Diagnostic[] } {
+  const budget = new Budget(bytes.length)
+  const readExternal = options.readExternal && counted(options.readExternal, budget)
+  return within(budget, () => importDecoded(decodeModel(bytes, readExternal), options))
+}
+
+/** `read`, whose files make the model larger. */
+const counted =
+  (read: ReadExternal, budget: Budget): ReadExternal =>
+  (name) => {
+    const file = read(name)
+    budget.grow(file.length)
+    return file
+  }
+
+function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
   const scope = scopeOf(undefined, values, model.graph)
-  const names = model.graph.outputs.map(({ name }) => name)
+  const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
   const items = results as readonly Item[]
   const graph = { inputs: ports, outputs: outputPorts(names, items) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  const ranges = lookupRanges(graph)
   const named = {
-    inputs: Object.fromEntries(ports.map(({ name }) => [name, namesIn(values.get(name)!)] as const)),
+    inputs: Object.fromEntries(
+      ports.map(({ name }) => {
+        const labels = namesIn(values.get(name)!)
+        const range = ranges.get(name)
+        // The runtime looks strings up itself.
+        return [name, range && !('labels' in labels) ? { range } : labels] as const
+      }),
+    ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
-  return { graph, metadata: { ...model.metadata }, names: named }
+  requireElements(graph, options.dims ?? {})
+  return { graph, metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+}
+
+/** A106 where a dimension of 0 leaves no output with an element. */
+function requireElements({ outputs }: Graph, dims: Readonly<Record<string, number>>): void {
+  const empty = Object.keys(dims).filter((name) => dims[name] === 0)
+  if (empty.length === 0 || outputs.some(({ value }) => elementCount(value.type.shape) > 0)) return
+  const which = empty.map((name) => `"${name}"`).join(', ')
+  fail('A106', `with dimension ${which} of size 0 no output has an element`, {
+    hint: `the smallest size is 1: ${empty.map((name) => `--dim ${name}=1`).join(' ')}`,
+  })
 }
 
 function tensorIn(item: Item, name: string): Value {
@@ -82,6 +129,7 @@ function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | un
 /** The outputs; those of data-dependent size are followed by one that counts their elements. */
 function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
   const counts = new Map<Value, Port>()
+  const taken = new Set(names)
   const outputs = names.map((name, i): Port => {
     const item = results[i]!
     if (!isBounded(item)) return { name, value: tensorIn(item, name) }
@@ -89,7 +137,7 @@ function outputPorts(names: readonly string[], results: readonly Item[]): Port[]
     let port = counts.get(count)
     if (!port) {
       let own = `${name}.count`
-      while (names.includes(own)) own += '.count'
+      while (taken.has(own)) own += '.count'
       port = { name: own, value: count }
       counts.set(count, port)
     }
@@ -109,7 +157,18 @@ function checkSize(type: TensorType, origin: Origin | undefined): void {
 function checkSizes(item: Item, origin: Origin): void {
   if (isTensor(item)) checkSize(item.type, origin)
   else if (isBounded(item)) checkSize(item.padded.type, origin)
-  else if (isSequence(item)) item.elements.forEach((element) => checkSizes(element, origin))
+  else if (isSequence(item)) {
+    // Each node that changes a sequence makes another list.
+    currentBudget()?.spend('tables', 8 * item.elements.length)
+    item.elements.forEach((element) => checkSizes(element, origin))
+  }
+}
+
+/** A204 where the first result is not of the first operand's shape. */
+function checkShape(x: Value | undefined, item: Item | undefined): void {
+  const y = item && (isBounded(item) ? item.padded : item)
+  if (!x || !y || !isTensor(y) || sameShape(x.type.shape, y.type.shape)) return
+  fail('A204', `operands make ${formatType(y.type)} of ${formatType(x.type)}; the result has the shape of input 0`)
 }
 
 /** A result of places in `list` as strings. */
@@ -178,7 +237,7 @@ class Importer {
         names.length > 1
           ? ` (${names.length} nodes: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''})`
           : ''
-      const why = absent[origin.operator]
+      const why = reasonOf(origin.operator)
       const message = `attar does not have the operator ${operator}${others}`
       return { code: 'A201', message, origin, ...(why !== undefined && { hint: why }) }
     })
@@ -224,6 +283,8 @@ class Importer {
         return this.apply(operator, node, inputs, origin, place, read)
       })
     } catch (error) {
+      if (error instanceof CompileError && currentBudget()?.exhausted)
+        throw new CompileError([...error.diagnostics, ...this.found])
       if (error instanceof CompileError) this.found.push(...error.diagnostics)
       else if (!(error instanceof Reported)) throw error
       return undefined
@@ -258,12 +319,15 @@ class Importer {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
       results.forEach((item) => checkSizes(item, origin))
+      if (keepsShape.has(origin.operator)) checkShape(context.inputs[0], lowered[0])
       return results
     } catch (error) {
       // The types of core ops are checked by TypeErrors; RangeErrors come from arithmetic on absurd attributes.
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+      const known = error instanceof OperandError || error instanceof SizeError
+      const what = known ? error.message : 'the operands and attributes make no sense together'
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
-      fail('A204', `${error.message}\ninputs: ${types}`)
+      fail('A204', `${what}; inputs: ${types}`)
     }
   }
 
@@ -273,7 +337,8 @@ class Importer {
     try {
       return body()
     } catch (error) {
-      if (![Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)) throw error
+      const isFailure = [Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)
+      if (!isFailure || currentBudget()?.exhausted) throw error
       this.found.length = found
       this.unsupported.clear()
       unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
@@ -282,7 +347,7 @@ class Importer {
   }
 
   private inline(graph: GraphProto, args: readonly Item[], origin: Origin, place: Place): Item[] {
-    this.spend(entryCost)
+    this.spend(entryCost + listedCost * graph.nodes.length)
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
@@ -302,6 +367,7 @@ class Importer {
     origin: Origin,
     place: Place,
   ): readonly Item[] {
+    this.spend(listedCost * f.nodes.length)
     // An input the caller omits is omitted wherever the function passes it on.
     const given = new Map(f.inputs.map((name, i) => [name, inputs[i]] as const).filter(([, value]) => value))
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))

@@ -21,7 +21,7 @@ const inputsOf = (value: Value): string[] =>
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
 
 const bindHint = (inputs: readonly string[]) => ({
-  hint: `bind ${inputs.length > 1 ? 'these inputs' : 'this input'} to a value`,
+  hint: `make ${inputs.length > 1 ? 'these inputs constants' : 'this input a constant'}: ${inputs.map((name) => `--bind ${name}=file.npy`).join(' ')}`,
   inputs,
 })
 

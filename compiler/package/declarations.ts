@@ -1,8 +1,13 @@
 import { preprocessKey, type ModuleSpec, type PortSpec } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
+/** `NAME.wasm.d.ts`: what `import module from './NAME.wasm'` gives where modules are compiled ahead of time. */
+export const moduleDeclarations = `declare const module: WebAssembly.Module
+export default module
+`
+
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
-export function declarations(spec: ModuleSpec): string {
+export function declarations(spec: ModuleSpec, inline = false): string {
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
@@ -27,8 +32,9 @@ export interface Model {
   readonly outputs: Outputs
   /**
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
-   * copies of them. An input that was written in place is passed as its own view; without \`inputs\` all of them are.
-   * Throws a TypeError for an unknown or missing name, a wrong length or kind of array.
+   * copies of them. Outputs of the last run may be inputs of the next. An input that was written in place is passed as its
+   * own view; without \`inputs\` all of them are. Throws a TypeError for an unknown or missing name, a wrong length or
+   * kind of array, and a number that the element type does not hold.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
 }
@@ -36,6 +42,8 @@ export interface Model {
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
   readonly abi: ${spec.abi}
+  /** Of this compilation. */
+  readonly hash: string
   readonly attar: ${literal(spec.attar)}
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
@@ -49,14 +57,14 @@ ${Object.entries(spec.metadata)
 export declare const target: 'simd' | 'relaxed-simd'
 
 /**
- * The model from either of its modules (or their bytes), at once.
+ * The model from ${inline ? 'the module that this script carries' : 'either of its modules (or their bytes)'}, at once.
  * Browsers refuse more than 8 MB of it on a page's main thread; \`load\` has no such limit.
  */
-export declare function instantiate(source: WebAssembly.Module | BufferSource): Model
+export declare function instantiate(source${inline ? '?' : ''}: WebAssembly.Module | BufferSource): Model
 
 /**
  * The model from a module, its bytes, a response with them, or the address of either.
- * Without a source it reads the file beside this script that suits the engine.
+ * Without a source it is ${inline ? 'the module that this script carries' : 'read from the file beside this script that suits the engine'}.
  */
 export declare function load(source?: Source | PromiseLike<Source>): Promise<Model>
 
@@ -71,9 +79,10 @@ const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
 const passesAsBits = (dtype: DType): boolean => isFloat(dtype) && isStorageOnly(dtype)
 
 function accepted(dtype: DType): string {
-  if (passesAsBits(dtype)) return view(dtype)
-  const pixels = dtype === 'u8' ? ' | Uint8ClampedArray' : ''
-  return `${view(dtype)}${pixels} | readonly ${isBigInt(dtype) ? 'bigint' : 'number'}[]`
+  const kind = view(dtype)
+  const views = kind === 'Uint8Array' ? `${kind} | Uint8ClampedArray` : kind
+  if (passesAsBits(dtype)) return views
+  return `${views} | readonly ${isBigInt(dtype) ? '(bigint | number)' : dtype === 'bool' ? '(boolean | number)' : 'number'}[]`
 }
 
 const output = ({ dtype, labels }: PortSpec): string =>
@@ -82,11 +91,12 @@ const output = ({ dtype, labels }: PortSpec): string =>
 const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports
     .map((port) => {
-      const { name, shape, extent, labels } = port
+      const { name, shape, extent, labels, range } = port
       const dtype = labels ? 'string' : port.dtype
+      const places = range ? `, from ${range[0]} to ${range[1]}` : ''
       const bits = passesAsBits(port.dtype) ? ', as bits' : ''
       const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
-      return `  /** ${dtype}[${dims.join(', ')}]${bits} */\n  readonly ${literal(name)}: ${type(port)}`
+      return `  /** ${dtype}[${dims.join(', ')}]${bits}${places} */\n  readonly ${literal(name)}: ${type(port)}`
     })
     .join('\n')
 
@@ -97,8 +107,8 @@ const extentType = '; readonly extent: { readonly axis: number; readonly address
 
 const ports = (all: readonly PortSpec[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, extent, labels, classes }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('labels', labels)}${list('classes', classes)} },\n`,
+    ({ name, dtype, shape, extent, labels, classes, range }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('range', range)}${list('labels', labels)}${list('classes', classes)} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

@@ -1,8 +1,10 @@
+import { printable } from '../core/printable.ts'
 import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
+import { generator } from './names.ts'
 
 /** Escaped for HTML text and quoted attributes. */
 const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+  printable(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
 const percent = (x: number, digits = 2): string => `${(100 * x).toFixed(digits)} %`
 const count = (n: number): string => n.toLocaleString('en-US')
@@ -12,7 +14,8 @@ const dB = (x: number | null): string => (x === null ? '–' : `${x.toFixed(1)} 
 const style = `
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #667085; --line: #d8dde6; --bar: #3b6fd4; --warn: #c2410c; --back: #fff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9f0; --soft: #98a2b3; --line: #344054; --bar: #7aa2f7; --warn: #fb923c; --back: #12161f; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+.wide { overflow-x: auto } .wide code { display: inline-block; min-width: 12rem } th { overflow-wrap: normal }
 h1 { font-size: 1.5rem; margin: 0 0 .2rem } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem }
 p { margin: .3rem 0 } .soft { color: var(--soft) }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; margin: 1.2rem 0 }
@@ -151,7 +154,7 @@ export function quantizationPage(report: QuantizationReport, name: string): stri
       : `<p>Allowed drop: ${percent(maxDrop)}, ${withinBudget ? 'kept' : '<span class="kept">not kept</span>'}.</p>`
   const done = techniques.length > 0 ? `; ${techniques.join('; ')}` : ''
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(name)}: quantization</title><style>${style}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${generator}<title>${escaped(name)}: quantization</title><style>${style}</style></head>
 <body><h1>${escaped(name)}, quantized</h1>
 <p class="soft">Mode ${mode}, calibrated on ${count(samples)} samples (seed ${seed})${escaped(done)}.</p>
 ${figures(report)}${budget}${notes.map((note) => `<p class="soft">${escaped(note)}</p>`).join('')}
@@ -160,8 +163,8 @@ ${figures(report)}${budget}${notes.map((note) => `<p class="soft">${escaped(note
 <ol>${worst.join('')}</ol>
 <h2>Layer by layer</h2>
 <p class="soft">Signal over noise of the weights, of the activations read, and of the layer’s result from exact inputs. The plots count the activations’ values (logarithmic); what the stored range leaves out is in the other colour. Every 6 dB are one bit.</p>
-<table><thead><tr><th>layer</th><th class="n">weights, bytes</th><th class="n">weights</th><th class="n">input</th><th class="n">result</th><th>values of the input</th><th>noise of the outputs</th></tr></thead>
-<tbody>${layers.map((layer) => row(layer, largest)).join('\n')}</tbody></table>
+<div class="wide"><table><thead><tr><th>layer</th><th class="n">weights, bytes</th><th class="n">weights</th><th class="n">input</th><th class="n">result</th><th>values of the input</th><th>noise of the outputs</th></tr></thead>
+<tbody>${layers.map((layer) => row(layer, largest)).join('\n')}</tbody></table></div>
 </body></html>
 `
 }

@@ -1,5 +1,5 @@
 import { targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { runtimeSource } from './runtime.generated.ts'
+import { decodeSource, runtimeSource } from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>
@@ -12,16 +12,35 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
     const address = `./${encodeURIComponent(moduleFile(name, target))}`
     return `new URL(${JSON.stringify(address)}, import.meta.url)`
   })
-  const locate =
-    urls.length === targets.length ? `(target) => (target === 'simd' ? ${urls.join(' : ')})` : `() => ${urls[0]}`
-  return `// Loads and runs the model that attar ${spec.attar} compiled; its types are in ${name}.d.ts.
-${runtimeSource}
-export const spec = JSON.parse(${singleQuoted(JSON.stringify(spec))})
-export const target = attar.target
-export const instantiate = (source) => attar.instantiate(source, spec)
-export const load = (source) => attar.load(spec, source, ${locate})
-`
+  return text(
+    spec,
+    name,
+    runtimeSource,
+    urls.length === targets.length ? `(t) => t === 'simd' ? ${urls.join(' : ')}` : `() => ${urls[0]}`,
+  )
 }
+
+/** The ES module `NAME.js` that carries its one module in base64. */
+export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array): string =>
+  text(spec, name, `${runtimeSource}\n${decodeSource}`, `() => decode('${base64(module)}')`)
+
+/** `locate` is a function's text: what the runtime loads for a target. */
+const text = (spec: ModuleSpec, name: string, source: string, locate: string): string =>
+  `// Compiled by attar ${spec.attar}; types in ${name}.d.ts
+${source}
+export const spec = JSON.parse(${singleQuoted(JSON.stringify(spec))})
+export const { target, instantiate, load } = attar(spec, ${locate})
+`
 
 /** As a literal that stands safely in a script, even in one inside HTML. JSON has no raw line breaks. */
 const singleQuoted = (json: string): string => `'${json.replaceAll(/[\\']/g, '\\$&').replaceAll('<', '\\x3c')}'`
+
+/** RFC 4648, section 4, without padding. */
+function base64(bytes: Uint8Array): string {
+  // A multiple of three bytes, and not more arguments than engines take.
+  const step = 3 << 12
+  const parts = Array.from({ length: Math.ceil(bytes.length / step) }, (_, i) =>
+    btoa(String.fromCharCode(...bytes.subarray(i * step, (i + 1) * step))),
+  )
+  return parts.join('').replace(/=+$/, '')
+}

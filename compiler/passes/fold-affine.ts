@@ -2,11 +2,13 @@
  * Folds scales and shifts per output channel behind a convolution or matrix product (batch normalization, mostly) into
  * its constant weights and one bias.
  * Before: maps are fused (`fuse-maps`). After: where the result of a product with constant weights goes to one map that
- * scales it by constants, the weights are scaled and the map adds at most one vector before anything else.
+ * scales it by constants, the weights are scaled and the map adds at most one vector before anything else, as far as
+ * `core/reassociation.ts` allows.
  */
 import { Builder } from '../core/builder.ts'
 import { arg, binary, children, parts, replaceParts, type Expr } from '../core/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { largest, mayMove, mayScale, weightSums } from '../core/reassociation.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { tensorOf, toNumbers } from '../core/tensor.ts'
 import { productOf, type Product } from './product.ts'
@@ -35,37 +37,69 @@ interface Affine {
   readonly top: Expr
   readonly scale: readonly number[]
   readonly shift: readonly number[]
+  /** The magnitudes of the constants that `shift` is made of. */
+  readonly addends: readonly number[]
   readonly steps: number
 }
 
-/** The longest run of additions and multiplications by constants that starts at `sum`. */
-function affineOf(expr: Expr, sum: Expr, values: (e: Expr) => number[] | undefined): Affine | undefined {
+/** One operation with constants `v` more, or undefined for another operation. */
+function extended(before: Affine, user: Expr & { kind: 'binary' }, v: readonly number[]): Affine | undefined {
+  const { op } = user
+  const left = user.a === before.top
+  const each = (values: readonly number[], to: (value: number, c: number) => number): number[] =>
+    values.map((value, i) => to(value, v[i]!))
+  const scaled = (to: (value: number, c: number) => number): Affine => ({
+    top: user,
+    scale: each(before.scale, to),
+    shift: each(before.shift, to),
+    addends: each(before.addends, (a, c) => Math.abs(to(a, c))),
+    steps: before.steps + 1,
+  })
+  const shifted = (affine: Affine, to: (value: number, c: number) => number): Affine => ({
+    ...affine,
+    shift: each(affine.shift, to),
+    addends: each(affine.addends, (a, c) => Math.max(a, Math.abs(c))),
+  })
+  if (op === 'mul') return scaled((x, c) => x * c)
+  if (op === 'div' && left) return scaled((x, c) => x / c)
+  const same = scaled((x) => x)
+  if (op === 'add') return shifted(same, (x, c) => x + c)
+  if (op !== 'sub') return undefined
+  return left
+    ? shifted(same, (x, c) => x - c)
+    : shifted(
+        scaled((x) => -x),
+        (x, c) => x + c,
+      )
+}
+
+/** The longest run of additions and multiplications by constants that starts at `sum` and that `isSafe` allows. */
+function affineOf(
+  expr: Expr,
+  sum: Expr,
+  channels: number,
+  values: (e: Expr) => number[] | undefined,
+  isSafe: (affine: Affine) => boolean,
+): Affine {
   const all = parts(expr)
-  const usersOf = (e: Expr): Expr[] => all.filter((u) => children(u).includes(e))
-  let top = sum
-  let scale: number[] | undefined
-  let shift: number[] | undefined
-  let steps = 0
+  const zeros = new Array<number>(channels).fill(0)
+  let affine: Affine = { top: sum, scale: zeros.map(() => 1), shift: zeros, addends: zeros, steps: 0 }
   for (;;) {
-    const users = usersOf(top)
+    const { top } = affine
+    const users = all.filter((u) => children(u).includes(top))
     const [user] = users
-    if (users.length !== 1 || user?.kind !== 'binary' || user.a === user.b) break
-    const left = user.a === top
-    const v = values(left ? user.b : user.a)
-    if (!v) break
-    scale ??= v.map(() => 1)
-    shift ??= v.map(() => 0)
-    if (user.op === 'add') shift = shift.map((s, i) => s + v[i]!)
-    else if (user.op === 'mul') [scale, shift] = [scale.map((s, i) => s * v[i]!), shift.map((s, i) => s * v[i]!)]
-    else if (user.op === 'sub' && left) shift = shift.map((s, i) => s - v[i]!)
-    else if (user.op === 'div' && left)
-      [scale, shift] = [scale.map((s, i) => s / v[i]!), shift.map((s, i) => s / v[i]!)]
-    else if (user.op === 'sub') [scale, shift] = [scale.map((s) => -s), shift.map((s, i) => v[i]! - s)]
-    else break
-    top = user
-    steps++
+    if (users.length !== 1 || user?.kind !== 'binary' || user.a === user.b) return affine
+    const v = values(user.a === top ? user.b : user.a)
+    const next = v && extended(affine, user, v)
+    if (!next || !isSafe(next)) return affine
+    affine = next
   }
-  return scale && shift ? { top, scale, shift, steps } : undefined
+}
+
+/** Whether the weights may take the scale, and the constants become one behind them (core/reassociation.ts). */
+function isSafe({ scale, addends }: Affine, sums: Float64Array): boolean {
+  const scaled = largest(sums.map((sum, c) => sum * scale[c]!))
+  return mayScale(1, largest(scale)) && mayScale(largest(sums), scaled) && mayMove(largest(addends), scaled)
 }
 
 const along = (axis: number, rank: number, length: number): Shape =>
@@ -79,9 +113,16 @@ function fold(map: NodeOf<'map'>, index: number, product: Product): Value | unde
   const sums = parts(map.attrs.expr).filter((e) => e.kind === 'arg' && e.index === index)
   const [sum] = sums
   if (sums.length !== 1 || !sum) return undefined
-  const affine = affineOf(map.attrs.expr, sum, (e) => perChannel(e, map.operands, shape.length, product))
-  if (!affine || (affine.scale.every((s) => s === 1) && affine.steps < 2)) return undefined
   const { channels, node, weightAxis, resultAxis } = product
+  const magnitudes = weightSums(node.operands[1]!, weightAxis)!
+  const affine = affineOf(
+    map.attrs.expr,
+    sum,
+    channels,
+    (e) => perChannel(e, map.operands, shape.length, product),
+    (next) => isSafe(next, magnitudes),
+  )
+  if (affine.scale.every((s) => s === 1) && affine.steps < 2) return undefined
   const b = new Builder(node.origin)
   const vector = (values: readonly number[], axis: number, rank: number): Value =>
     b.constant(tensorOf('f32', along(axis, rank, channels), values))

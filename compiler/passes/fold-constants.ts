@@ -8,16 +8,17 @@ import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
 import { applyPatch, nodesOf, type Graph, type Value } from '../core/graph.ts'
 import { typeBytes } from '../core/tensor.ts'
-import { dequantizedOf } from '../core/dequantized.ts'
+import { dequantizer } from '../core/dequantized.ts'
 
 const growthLimit = 1 << 14
 const storedLimit = 1 << 10
 
 export function foldConstants(graph: Graph): Graph {
   const patch = new Map<Value, Value>()
+  const dequantizedOf = dequantizer()
   for (const node of nodesOf(graph)) {
     if (node.op === 'constant' || node.op === 'input') continue
-    const stored = dequantizedOf(node.results[0]!, (v) => v)
+    const stored = dequantizedOf(node.results[0]!)
     const before = (stored ? [stored.q] : node.operands).reduce((sum, o) => sum + typeBytes(o.type), 0)
     const limit = stored ? storedLimit : growthLimit
     for (const result of node.results) {

@@ -11,9 +11,10 @@ import { convert, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { dequantized, saturated } from '../core/quantization.ts'
+import { largest, mayScale } from '../core/reassociation.ts'
 import { elementCount } from '../core/shape.ts'
 import { reader, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
-import { channelScales, dequantizedOf, quantizingOf, type Dequantized, type Quantizing } from '../core/dequantized.ts'
+import { channelScales, dequantizer, quantizingOf, type Dequantized, type Quantizing } from '../core/dequantized.ts'
 import { productOf, type Product } from './product.ts'
 
 /** So many products of differences of bytes, 255 · 255 at most, are sure to fit into 31 bits. */
@@ -73,16 +74,21 @@ function inputSums(b: Builder, { node, resultAxis }: Product, x: Dequantized, su
   return b.reshape(sums, [...sums.type.shape, 1])
 }
 
-function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined {
+type Lookup = ReturnType<typeof dequantizer>
+
+function integerProduct(node: Node, now: (v: Value) => Value, dequantizedOf: Lookup): Value | undefined {
   const product = integerCandidate(node)
   if (!product) return undefined
-  const x = dequantizedOf(now(product.node.operands[0]!), now)
-  const w = x && elementCount(x.scale.type.shape) === 1 ? dequantizedOf(now(product.node.operands[1]!), now) : undefined
+  const x = dequantizedOf(now(product.node.operands[0]!))
+  const w = x && elementCount(x.scale.type.shape) === 1 ? dequantizedOf(now(product.node.operands[1]!)) : undefined
   const bytes = w && byteWeights(w)
   if (!x || !w || !bytes) return undefined
   const { weightAxis, resultAxis, channels } = product
   const scales = channelScales(w, weightAxis, channels)
+  const xScale = Number(reader(constantOf(x.scale)!)(0))
   if (!scales) return undefined
+  const both = scales.map((s) => Math.fround(xScale * s))
+  if (!mayScale(Math.abs(xScale) * largest(scales), largest(both))) return undefined
   const b = new Builder(node.origin)
   const kernel = b.constant(bytes.weights)
   const sum =
@@ -90,8 +96,6 @@ function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined
       ? b.convolution(x.q, kernel, { ...product.node.attrs, ...(isPadded(product.node) && { padValue: x.zero }) })
       : b.dotGeneral(x.q, kernel, product.node.attrs)
   const along = sum.type.shape.map((_, i) => (i === resultAxis ? channels : 1))
-  const xScale = Number(reader(constantOf(x.scale)!)(0))
-  const both = scales.map((s) => Math.fround(xScale * s))
   const scale = b.constant(tensorOf('f32', along, both))
   // Σ (x - x₀)(w - w₀) = Σ x·w - x₀ Σ w + n x₀ w₀ - w₀ Σ x: of these, Σ x is not known.
   const known = sumsAlong(bytes.weights, weightAxis).map((s) => x.zero * (product.terms * bytes.zero - s))
@@ -110,9 +114,10 @@ function integerProduct(node: Node, now: (v: Value) => Value): Value | undefined
 function integerReduction(
   node: NodeOf<'reduce'> | NodeOf<'reduce_window'>,
   now: (v: Value) => Value,
+  dequantizedOf: Lookup,
 ): Value | undefined {
   const { kind } = node.attrs
-  const x = kind === 'add' || kind === 'max' || kind === 'min' ? dequantizedOf(now(node.operands[0]!), now) : undefined
+  const x = kind === 'add' || kind === 'max' || kind === 'min' ? dequantizedOf(now(node.operands[0]!)) : undefined
   if (!x || elementCount(x.scale.type.shape) !== 1 || Number(reader(constantOf(x.scale)!)(0)) <= 0) return undefined
   const b = new Builder(node.origin)
   const reduced = (v: Value): Value =>
@@ -129,25 +134,40 @@ function quantized(
   to: Quantizing,
   now: (v: Value) => Value,
   single: (v: Value) => boolean,
+  dequantizedOf: Lookup,
 ): Value | undefined {
-  const known = dequantizedOf(x, now)
-  if (known && elementCount(known.scale.type.shape) === 1) {
+  const stored = (v: Value): Value | undefined => {
+    const known = dequantizedOf(v)
+    if (!known || elementCount(known.scale.type.shape) !== 1) return undefined
     const scale = Number(reader(constantOf(known.scale)!)(0))
-    if (known.q.type.dtype === to.dtype && known.zero === to.zero && scale === to.scale) return known.q
+    return known.q.type.dtype === to.dtype && known.zero === to.zero && scale === to.scale ? known.q : undefined
   }
-  const { node } = x
-  const b = new Builder(node.origin)
-  if (node.op !== 'concatenate' || !single(x)) return undefined
-  const operands = node.operands.map((operand) => {
-    const v = now(operand)
-    return (
-      quantized(v, to, now, single) ??
-      b.map([v, b.scalar(to.scale, 'f32'), b.scalar(to.zero, to.dtype)], (e, s, z) =>
-        saturated(f.div(e!, s!), z, to.dtype),
+  const there = stored(x)
+  if (there) return there
+  // Concatenations of concatenations, each before those that it consists of.
+  const nested: NodeOf<'concatenate'>[] = []
+  const stack = [x]
+  for (let v = stack.pop(); v; v = stack.pop()) {
+    if (v.node.op !== 'concatenate' || !single(v) || stored(v)) continue
+    nested.push(v.node)
+    for (const operand of v.node.operands) stack.push(now(operand))
+  }
+  const results = new Map<Value, Value>()
+  for (const node of nested.reverse()) {
+    const b = new Builder(node.origin)
+    const operands = node.operands.map((operand) => {
+      const v = now(operand)
+      return (
+        stored(v) ??
+        results.get(v) ??
+        b.map([v, b.scalar(to.scale, 'f32'), b.scalar(to.zero, to.dtype)], (e, s, z) =>
+          saturated(f.div(e!, s!), z, to.dtype),
+        )
       )
-    )
-  })
-  return b.concatenate(operands, node.attrs.axis)
+    })
+    results.set(node.results[0]!, b.concatenate(operands, node.attrs.axis))
+  }
+  return results.get(x)
 }
 
 export function integerProducts(graph: Graph): Graph {
@@ -155,14 +175,15 @@ export function integerProducts(graph: Graph): Graph {
   const patch = new Map<Value, Value>()
   const now = (v: Value): Value => patch.get(v) ?? v
   const single = (v: Value): boolean => uses.get(v) === 1
+  const dequantizedOf = dequantizer(now)
   for (const node of nodesOf(graph)) {
     const [result] = node.results
     const to = quantizingOf(result!)
     const replacement = to
-      ? quantized(now(to.x), to, now, single)
+      ? quantized(now(to.x), to, now, single, dequantizedOf)
       : node.op === 'reduce' || node.op === 'reduce_window'
-        ? integerReduction(node, now)
-        : integerProduct(node, now)
+        ? integerReduction(node, now, dequantizedOf)
+        : integerProduct(node, now, dequantizedOf)
     if (replacement) patch.set(result!, replacement)
   }
   return applyPatch(graph, patch)

@@ -12,9 +12,11 @@ import { arg, constant, convert, parts, replaceParts, substitute, type Expr } fr
 import * as f from '../core/formula.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import { roundHalfEven } from '../core/half.ts'
+import { largest, mayMove, mayScale, weightSums } from '../core/reassociation.ts'
 import { convertScalar } from '../core/scalar.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensorOf, toNumbers } from '../core/tensor.ts'
+import { productOf } from './product.ts'
 
 /** sum + bias - less, in i32. */
 interface Biased {
@@ -126,8 +128,23 @@ class Rewriter {
     const scaled = this.scaled(e.a)
     const real = scaled && this.constantValue(e.b)
     const bias = real && this.integerBias(real, scaled.scale)
-    if (!bias) return undefined
+    if (!bias || !mayMove(largestOf(real), this.weightsOf(scaled))) return undefined
     return this.product({ ...scaled, bias: scaled.bias ? this.b.binary('add', scaled.bias, bias) : bias })
+  }
+
+  /** The largest scale · Σ |w| of a channel of the product that is summed up. */
+  private weightsOf({ sum, scale }: Scaled): number {
+    const product = sum.kind === 'arg' ? productOf(this.operands[sum.index]!.node) : undefined
+    const sums = product && weightSums(product.node.operands[1]!, product.weightAxis)
+    const scales = toNumbers(constantOf(scale)!)
+    if (!sums || (scales.length !== 1 && scales.length !== sums.length)) return Infinity
+    return largest(sums.map((weights, c) => weights * scales[scales.length === 1 ? 0 : c]!))
+  }
+
+  /** `scale` / `step`; undefined where one scale cannot stand for both. */
+  private divided(scale: Value, step: number): Value | undefined {
+    const quotient = this.b.binary('div', scale, this.b.scalar(step, 'f32'))
+    return mayScale(largestOf(scale), largestOf(quotient)) ? quotient : undefined
   }
 
   private integerBias(real: Value, scale: Value): Value | undefined {
@@ -172,18 +189,16 @@ class Rewriter {
       return a && c && f.round(f.add(a, c))
     }
     const scaled = real === x ? undefined : this.scaled(real)
-    if (!scaled) return undefined
-    const scale = this.b.binary('div', scaled.scale, this.b.scalar(step, 'f32'))
-    return f.round(this.product({ ...scaled, scale }))
+    const scale = scaled && this.divided(scaled.scale, step)
+    return scale && f.round(this.product({ ...scaled, scale }))
   }
 
   /** An integer times a constant, divided by `step`: with one constant. */
   private rescaled(e: Expr, step: number): Expr | undefined {
-    const scale = e.kind === 'binary' && e.op === 'mul' && isWhole(e.a) ? this.constantValue(e.b) : undefined
-    return (
-      scale &&
-      f.mul((e as Expr & { kind: 'binary' }).a, this.asExpr(this.b.binary('div', scale, this.b.scalar(step, 'f32'))))
-    )
+    if (e.kind !== 'binary' || e.op !== 'mul' || !isWhole(e.a)) return undefined
+    const factor = this.constantValue(e.b)
+    const scale = factor && this.divided(factor, step)
+    return scale && f.mul(e.a, this.asExpr(scale))
   }
 
   /** An integer in f32 that goes through 8 bits that hold it. */
@@ -219,6 +234,8 @@ const isWhole = (e: Expr): boolean =>
     ['add', 'sub', 'min', 'max'].includes(e.op) &&
     isWhole(e.a) &&
     e.b.kind === 'const')
+
+const largestOf = (value: Value): number => largest(toNumbers(constantOf(value)!))
 
 const isRounded = (e: Expr): boolean => e.kind === 'unary' && e.op === 'round'
 

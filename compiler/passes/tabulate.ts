@@ -70,7 +70,8 @@ function lookup(node: NodeOf<'map'>): Value | undefined {
   )
   const results = b.map([bits], (i) => substitute(formula, () => bitcast(i!, byte.dtype)))
   const place = b.map([x], (e) => bitcast(e!, 'u8'))
-  return b.take(b.constant(constantOf(results)!), place, 0)
+  const table = constantOf(results)
+  return table && b.take(b.constant(table), place, 0)
 }
 
 export function tabulate(graph: Graph): Graph {

@@ -1,4 +1,4 @@
-import { rowMajorStrides, type Shape } from '../core/shape.ts'
+import { rowMajorStrides, sameShape, type Shape } from '../core/shape.ts'
 import type { Access, Buffer } from './program.ts'
 
 /** `access` with the strides of it and of its loaded indices replaced. */
@@ -9,6 +9,18 @@ export function mapStrides(access: Access, to: (strides: readonly number[]) => r
     ...(access.indirect && { indirect: access.indirect.map((i) => ({ ...i, index: mapStrides(i.index, to) })) }),
   }
 }
+
+/** Whether both go to the same element at every index. */
+export const sameAccess = (a: Access, b: Access): boolean =>
+  a.buffer === b.buffer &&
+  a.offset === b.offset &&
+  sameShape(a.strides, b.strides) &&
+  (a.indirect?.length ?? 0) === (b.indirect?.length ?? 0) &&
+  (a.indirect ?? []).every((i, k) => {
+    const other = b.indirect![k]!
+    const { index, dtype, scale, limit } = i
+    return dtype === other.dtype && scale === other.scale && limit === other.limit && sameAccess(index, other.index)
+  })
 
 /** Every `steps`th element of each axis from `start` on. */
 export function sliceAccess(a: Access, start: readonly number[], steps: readonly number[]): Access {

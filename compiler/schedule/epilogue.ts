@@ -1,5 +1,6 @@
 import { arg, children, parts, replaceParts, substitute, type Expr } from '../core/expr.ts'
-import type { Access, Post } from './program.ts'
+import { largest, mayMove } from '../core/reassociation.ts'
+import { constantBytes, type Access, type Post } from './program.ts'
 
 /**
  * Arguments of the expression that fills an `epilogue` hole: 0 the four sums, 1 four elements at `aux`, 2 and 3 the
@@ -30,6 +31,13 @@ const isUnitStride = (a: Access, axis: number, extent: number): boolean =>
 /** Whether the access depends on the last axis alone. */
 const isVector = (a: Access): boolean => a.strides.slice(0, -1).every((s) => s === 0)
 
+/** Whether what is known of the vector lets it be the sums' start. */
+function mayStart({ buffer }: Access, weights: () => number): boolean {
+  const data = constantBytes(buffer)
+  if (!data) return true
+  return mayMove(largest(new Float32Array(data.buffer, data.byteOffset, data.length / 4)), weights())
+}
+
 /** Finds acc + vector where the sums are used nowhere else: that vector can be the sums' start. */
 function takeBias(post: Post): { expr: Expr; bias: Access; index: number } | undefined {
   const all = parts(post.expr)
@@ -45,12 +53,14 @@ function takeBias(post: Post): { expr: Expr; bias: Access; index: number } | und
 
 /**
  * The epilogue of a template whose result has `extent` channels on the last axis; undefined where the post expression
- * needs more than a bias, one more operand of unit stride and f32 arithmetic.
+ * needs more than a bias, one more operand of unit stride and f32 arithmetic. `weights` gives the largest Σ |w| of a channel,
+ * Infinity where it is not known.
  */
-export function planEpilogue(post: Post, extent: number): Epilogue | undefined {
+export function planEpilogue(post: Post, extent: number, weights: () => number): Epilogue | undefined {
   const rank = post.reads[0]?.strides.length ?? 0
   const found = takeBias(post)
-  const bias = found && isUnitStride(found.bias, rank - 1, extent) ? found : undefined
+  const fits = found && isUnitStride(found.bias, rank - 1, extent) && mayStart(found.bias, weights)
+  const bias = fits ? found : undefined
   const expr = bias?.expr ?? post.expr
   const used = new Set<number>()
   for (const e of parts(expr)) {

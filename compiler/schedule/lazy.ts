@@ -1,7 +1,7 @@
 import { arg, substitute, type Expr } from '../core/expr.ts'
 import { sameShape, type Shape } from '../core/shape.ts'
 import type { TensorType } from '../core/tensor.ts'
-import { broadcastAccess, mapStrides, reshapeAccess } from './access.ts'
+import { broadcastAccess, mapStrides, reshapeAccess, sameAccess } from './access.ts'
 import type { Access, Post } from './program.ts'
 
 /**
@@ -11,6 +11,8 @@ import type { Access, Post } from './program.ts'
 export interface Pending {
   readonly type: TensorType
   readonly emit: (post: Post, write: Access, nodes: readonly string[]) => void
+  /** Of one that is another, seen differently. */
+  readonly view?: { readonly of: Pending; readonly back: (a: Access) => Access | undefined }
 }
 
 export const isPending = (x: Access | Pending): x is Pending => 'emit' in x
@@ -51,16 +53,26 @@ export function plainAccess(lazy: Lazy): Access | undefined {
 
 /** A pending kernel whose result is seen through `view`: `back` turns an access over the view into one over the result. */
 function viewPending(pending: Pending, type: TensorType, back: (a: Access) => Access | undefined): Pending {
-  return {
+  const viewed: Pending = {
     type,
+    view: { of: pending, back },
     emit: (post, write, nodes) => {
-      const reads = post.reads.map(back)
-      const target = back(write)
+      let reads: readonly (Access | undefined)[] = post.reads
+      let target: Access | undefined = write
+      let at: Pending = viewed
+      // Views of views: a loop, since there may be more than calls have room for.
+      for (let { view } = at; view; { view } = at) {
+        const { back: turn } = view
+        reads = reads.map((read) => read && turn(read))
+        target = target && turn(target)
+        at = view.of
+      }
       // Callers make such views only where every access can be turned back.
       if (!target || reads.includes(undefined)) throw new Error('a view that cannot be turned back')
-      pending.emit({ expr: post.expr, reads: reads as Access[] }, target, nodes)
+      at.emit({ expr: post.expr, reads: reads as Access[] }, target, nodes)
     },
   }
+  return viewed
 }
 
 /** Splitting axes can always be turned back; merging them only for evenly spaced accesses, which a caller can't promise. */
@@ -104,13 +116,19 @@ export function transposeLazy(lazy: Lazy, perm: readonly number[]): Lazy {
   }
 }
 
-/** The lazy operands of a map as one lazy value of `type`. At most one of them may have a pending kernel, of that shape. */
+/**
+ * The lazy operands of a map as one lazy value of `type`. At most one of them may have a pending kernel, of that shape. What
+ * several of them read of memory becomes one argument.
+ */
 export function combineLazy(type: TensorType, expr: Expr, operands: readonly Lazy[], node: string | undefined): Lazy {
   const args: (Access | Pending)[] = []
+  const place = (a: Access | Pending): number => {
+    const at = args.findIndex((b) => a === b || (!isPending(a) && !isPending(b) && sameAccess(a, b)))
+    return at < 0 ? args.push(a) - 1 : at
+  }
   const exprs = operands.map((o) => {
-    const first = args.length
-    for (const a of o.args) args.push(isPending(a) ? a : broadcastAccess(a, o.type.shape, type.shape))
-    return substitute(o.expr, (i, dtype) => arg(first + i, dtype))
+    const places = o.args.map((a) => place(isPending(a) ? a : broadcastAccess(a, o.type.shape, type.shape)))
+    return substitute(o.expr, (i, dtype) => arg(places[i]!, dtype))
   })
   return {
     type,

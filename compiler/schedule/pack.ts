@@ -23,12 +23,18 @@ export function pack(s: Scheduler, source: PackSource, nodes: readonly string[])
   return constantBytes(source.access.buffer) ? packConstant(s, source) : packAtRunTime(s, source, nodes)
 }
 
+/** Says how a packed form comes of its constant. */
+const formOf = ({ access, ...layout }: PackSource): string =>
+  JSON.stringify([access.offset, access.strides, layout.outer, layout.blocked, layout.inner])
+
 function packConstant(s: Scheduler, source: PackSource): Buffer {
-  const bytes = constantBytes(source.access.buffer)!
-  const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-  const packed = new Float32Array(packedLength(source))
-  packInto(packed, from, source)
-  return s.constantBuffer('f32', new Uint8Array(packed.buffer))
+  return s.formOf(source.access.buffer, `f32 ${formOf(source)}`, () => {
+    const bytes = constantBytes(source.access.buffer)!
+    const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+    const packed = new Float32Array(packedLength(source))
+    packInto(packed, from, source)
+    return s.constantBuffer('f32', new Uint8Array(packed.buffer))
+  })
 }
 
 function packInto(packed: Float32Array | Int8Array, from: Float32Array | Int8Array, source: PackSource): void {
@@ -52,7 +58,10 @@ function packInto(packed: Float32Array | Int8Array, from: Float32Array | Int8Arr
  * Packs constant i8. With `half` they are of 4 bits and two rows of a block share bytes: the first in the lower halves, both
  * plus 8; a row without a second shares with zeros.
  */
-export function packIntegers(s: Scheduler, source: PackSource, half: boolean): Buffer {
+export const packIntegers = (s: Scheduler, source: PackSource, half: boolean): Buffer =>
+  s.formOf(source.access.buffer, `integers ${half} ${formOf(source)}`, () => integers(s, source, half))
+
+function integers(s: Scheduler, source: PackSource, half: boolean): Buffer {
   const elements = new Int8Array(packedLength(source))
   packInto(elements, new Int8Array(new Uint8Array(constantBytes(source.access.buffer)!).buffer), source)
   if (!half) return s.constantBuffer('i8', new Uint8Array(elements.buffer))
@@ -74,7 +83,10 @@ export function packIntegers(s: Scheduler, source: PackSource, half: boolean): B
  * Packs constant i8, none of them −128, in blocks of eight for `f32_qcw_gemv_1x16`, which says how; with `half` they are of 4
  * bits.
  */
-export function packDigits(s: Scheduler, source: PackSource, half: boolean): Buffer {
+export const packDigits = (s: Scheduler, source: PackSource, half: boolean): Buffer =>
+  s.formOf(source.access.buffer, `digits ${half} ${formOf(source)}`, () => digits(s, source, half))
+
+function digits(s: Scheduler, source: PackSource, half: boolean): Buffer {
   const elements = new Int8Array(packedLength(source))
   packInto(elements, new Int8Array(new Uint8Array(constantBytes(source.access.buffer)!).buffer), source)
   const width = 8

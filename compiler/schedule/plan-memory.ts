@@ -11,6 +11,7 @@ import {
   type Kernel,
   type Program,
 } from './program.ts'
+import { placeArena, type Arena } from './place-arena.ts'
 
 /** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
 const alignment = 16
@@ -37,10 +38,11 @@ export interface MemoryPlan {
   readonly totalBytes: number
 }
 
-const align = (n: number): number => Math.ceil(n / alignment) * alignment
+export const align = (n: number): number => Math.ceil(n / alignment) * alignment
 export const bufferBytes = (b: Buffer): number => b.length * byteSize(b.dtype)
 
-interface Life {
+/** An arena buffer between the positions of the first and the last kernel that know it. */
+export interface Life {
   readonly buffer: Buffer
   readonly bytes: number
   first: number
@@ -93,34 +95,24 @@ function liveness(program: Program): { lives: Life[]; positions: number } {
   return { lives: [...lives.values()], positions: next }
 }
 
-interface Arena {
-  readonly offsets: ReadonlyMap<Buffer, number>
-  readonly bytes: number
-}
-
-/** Places buffers in the given order, each at the lowest offset that is free during its life. */
-function place(order: readonly Life[]): Arena {
-  const placed: { life: Life; offset: number }[] = []
-  let bytes = 0
-  for (const life of order) {
-    const neighbours = placed
-      .filter((p) => p.life.first <= life.last && life.first <= p.life.last)
-      .sort((a, b) => a.offset - b.offset)
-    let offset = 0
-    for (const n of neighbours) {
-      if (offset + life.bytes <= n.offset) break
-      offset = Math.max(offset, n.offset + n.life.bytes)
-    }
-    placed.push({ life, offset })
-    bytes = Math.max(bytes, offset + life.bytes)
+/** Says of positions in `values` which of them from `first` to `last` is the greatest: a table of runs of each power of two. */
+function greatestIn(values: readonly number[]): (first: number, last: number) => number {
+  const runs: number[][] = [[...values]]
+  for (let width = 1; 2 * width <= values.length; width *= 2) {
+    const half = runs.at(-1)!
+    runs.push(Array.from({ length: values.length - 2 * width + 1 }, (_, i) => Math.max(half[i]!, half[i + width]!)))
   }
-  return { offsets: new Map(placed.map((p) => [p.life.buffer, p.offset])), bytes }
+  return (first, last) => {
+    const level = 31 - Math.clz32(last - first + 1)
+    const run = runs[level]!
+    return Math.max(run[first]!, run[last + 1 - 2 ** level]!)
+  }
 }
 
 /** Bytes alive with `life` at the fullest moment of its life: buffers at the peak are placed first. */
 function pressures(lives: readonly Life[], kernels: number): Map<Life, number> {
-  const live = liveBytes(lives, kernels)
-  return new Map(lives.map((l) => [l, live.slice(l.first + 1, l.last + 2).reduce((a, b) => Math.max(a, b), 0)]))
+  const greatest = greatestIn(liveBytes(lives, kernels))
+  return new Map(lives.map((l) => [l, greatest(l.first + 1, l.last + 1)]))
 }
 
 /** Buffers that are alive at a moment when memory is fullest. */
@@ -135,36 +127,6 @@ export function aliveAtPeak(program: Program): Set<Buffer> {
 export function peakBytes(program: Program): number {
   const { lives, positions } = liveness(program)
   return liveBytes(lives, positions).reduce((a, b) => Math.max(a, b), 0)
-}
-
-/** Rounds of repair: enough for every model seen, few enough for a plan of hundreds of buffers in milliseconds. */
-const repairRounds = 60
-
-/**
- * The smallest of several greedy plans (by size, Pisarchyk & Lee 2020; by pressure; by life). While that is larger than
- * `lowerBound`, the buffer that ends highest is moved to the front of the order and the placement repeated.
- */
-function placeArena(lives: readonly Life[], kernels: number, lowerBound: number): Arena {
-  const pressure = pressures(lives, kernels)
-  const length = (l: Life): number => l.last - l.first
-  const orders: ((a: Life, b: Life) => number)[] = [
-    (a, b) => b.bytes - a.bytes || a.first - b.first,
-    (a, b) => pressure.get(b)! - pressure.get(a)! || b.bytes - a.bytes || a.first - b.first,
-    (a, b) => b.bytes * length(b) - a.bytes * length(a) || a.first - b.first,
-    (a, b) => a.first - b.first || b.bytes - a.bytes,
-  ]
-  let best: Arena = { offsets: new Map(), bytes: Infinity }
-  for (const compare of orders) {
-    const order = [...lives].sort(compare)
-    for (let round = 0; round < repairRounds && best.bytes > lowerBound; round++) {
-      const arena = place(order)
-      if (arena.bytes < best.bytes) best = arena
-      const highest = order.findIndex((l) => arena.offsets.get(l.buffer)! + l.bytes === arena.bytes)
-      if (highest <= 0) break
-      order.unshift(...order.splice(highest, 1))
-    }
-  }
-  return best.bytes === Infinity ? place(lives) : best
 }
 
 /** Bytes alive before the first kernel, during each, and after the last. */
@@ -185,8 +147,12 @@ function contentKey(bytes: Uint8Array): string {
   return `${bytes.length}:${hash}`
 }
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 /** Bytes that a module is loaded with, and where. */
 interface Loaded {
@@ -246,7 +212,7 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
   }
   const { lives, positions: kernels } = liveness(program)
   const lowerBound = liveBytes(lives, kernels).reduce((a, b) => Math.max(a, b), 0)
-  const arena = guarded ? placeApart(lives) : placeArena(lives, kernels, lowerBound)
+  const arena = guarded ? placeApart(lives) : placeArena(lives, pressures(lives, kernels), lowerBound)
   arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
   const image = new Uint8Array(end)
   for (const { address, data } of loaded) image.set(data, address)

@@ -222,9 +222,9 @@ const accessBuffers = (a: Access): Buffer[] => [a.buffer, ...(a.indirect ?? []).
 export const innerKernels = (kernel: Kernel): readonly Kernel[] =>
   kernel.kind === 'loop' ? kernel.body : kernel.kind === 'branch' ? [...kernel.then, ...kernel.otherwise] : []
 
-/** Whether any kernel uses the relaxed dot product where it can. */
-export const usesDot = (kernels: readonly Kernel[]): boolean =>
-  kernels.some((k) => (k.kind === 'template' ? k.dot !== undefined : usesDot(innerKernels(k))))
+/** Kernels that use the relaxed dot product where it is exact. */
+export const dotKernels = (kernels: readonly Kernel[]): TemplateKernel[] =>
+  kernels.flatMap((k) => (k.kind !== 'template' ? dotKernels(innerKernels(k)) : k.dot ? [k] : []))
 
 /** Buffers that a template knows by parameters of these roles. */
 function buffersAs({ template, args }: TemplateKernel, roles: readonly string[]): Buffer[] {

@@ -3,7 +3,8 @@ import { aliveAtPeak, bufferBytes, peakBytes } from './plan-memory.ts'
 import { inArena, writesOf, type Buffer, type Kernel, type Program } from './program.ts'
 import { renameBuffers, throughWindows } from './rename.ts'
 import { Chain, type Blocked, type BlockLimits } from './row-chain.ts'
-import { commute, ownership, templateByRows, touchedBy, type Touched } from './row-groups.ts'
+import { commute, ownership, templateByRows, touchedBy, type IsOwn, type Touched } from './row-groups.ts'
+import { Potential, windowGains, type Gain } from './row-gains.ts'
 import { loopsOver } from './row-loops.ts'
 import { countUsers } from './users.ts'
 
@@ -23,17 +24,14 @@ export const measuredBlocks: BlockLimits = {
 /** Kernels between the first and the last of a chain that have nothing to do with it. */
 const reach = 16
 
+/** Kernels of a chain: what it takes to look at one grows with the square of this. */
+const longest = 24
+
 /** Bytes that a longer chain has to save over a shorter one. */
 const leastMore = 2 ** 12
 
 /** Times that memory is looked at where it is fullest. */
 const mostRounds = 8
-
-/** What a chain saves: bytes that kernels leave for one another, and bytes when memory is fullest. */
-interface Gain {
-  readonly traffic: number
-  readonly saved: number
-}
 
 function gainOf({ blocks: { shrunk } }: Blocked, fullest: ReadonlySet<Buffer>): Gain {
   let [traffic, saved] = [0, 0]
@@ -60,16 +58,19 @@ function chainFrom(
   kernels: readonly Kernel[],
   at: number,
   limits: BlockLimits,
-  isOwn: (buffer: Buffer, users: number) => boolean,
-  worthOf: (blocked: Blocked) => number,
+  isOwn: IsOwn,
+  fullest: ReadonlySet<Buffer>,
+  worthOf: (gain: Gain) => number,
 ): Found | undefined {
   const first = kernels[at]!
   if (!templateByRows(first)) return undefined
   const chain = new Chain(first, limits)
+  const potential = new Potential(isOwn, fullest)
+  potential.add(first)
   const own = [touchedBy(first)]
   const passed: Kernel[] = []
   let best: Found | undefined
-  for (let i = at + 1; i < kernels.length && passed.length < reach; i++) {
+  for (let i = at + 1; i < kernels.length && passed.length < reach && own.length < longest; i++) {
     const kernel = kernels[i]!
     const touched = touchedBy(kernel)
     if (own.every((t) => commute(t, touched))) {
@@ -78,10 +79,13 @@ function chainFrom(
     }
     if (!chain.join(kernel)) break
     own.push(touched)
-    const blocked = templateByRows(kernel) ? chain.blocked(isOwn) : undefined
+    potential.add(kernel)
+    const isWorth = (worth: number): boolean => worth > 0 && worth >= (best?.worth ?? 0) + leastMore
+    const blocked = templateByRows(kernel) && isWorth(worthOf(potential.gain)) ? chain.blocked(isOwn) : undefined
     // A chain that leaves whole what its first kernel writes is better without it.
-    const worth = blocked && writesOf(first).some((b) => blocked.blocks.shrunk.has(b)) ? worthOf(blocked) : 0
-    if (blocked && worth > 0 && worth >= (best?.worth ?? 0) + leastMore) {
+    const shrinks = blocked && writesOf(first).some((b) => blocked.blocks.shrunk.has(b))
+    const worth = shrinks ? worthOf(gainOf(blocked, fullest)) : 0
+    if (blocked && isWorth(worth)) {
       const [members, loops] = [[...chain.kernels], loopsOver(blocked)]
       best = { end: i, worth, places: chain.places(), members, loops, passed: [...passed] }
     }
@@ -97,21 +101,21 @@ function sinkable(
   kernels: readonly Kernel[],
   at: number,
   { passed, members }: Found,
-  placed: readonly Kernel[],
-  isOwn: (buffer: Buffer, users: number) => boolean,
+  placed: ReadonlySet<Kernel>,
+  spans: ReadonlyMap<Buffer, { readonly last: number }>,
+  isOwn: IsOwn,
 ): Kernel[] {
   const own = members.map(touchedBy)
   const between = passed.map(touchedBy)
-  const later = kernels.slice(at).map(touchedBy)
   const sunk: Kernel[] = []
   for (let i = at - 1; i >= 0 && i >= at - reach; i--) {
     const touched = touchedBy(kernels[i]!)
     const isKnown = (b: Buffer) => (t: Touched) => t.reads.has(b) || t.writes.has(b)
     const waits =
-      placed.includes(kernels[i]!) &&
+      placed.has(kernels[i]!) &&
       between.every((t) => commute(t, touched)) &&
       [...touched.writes].every((b) => isOwn(b, 1 + own.filter(isKnown(b)).length)) &&
-      [...touched.reads].every((b) => !inArena(b) || later.some(isKnown(b)))
+      [...touched.reads].every((b) => !inArena(b) || spans.get(b)!.last >= at)
     if (waits) sunk.unshift(kernels[i]!)
     else between.push(touched)
   }
@@ -128,23 +132,30 @@ function blockChains(program: Program, limits: BlockLimits, worthOf: (gain: Gain
   const block = (kernels: readonly Kernel[], repeated = false): Kernel[] => {
     const [spans, within] = [spansOf(kernels), countUsers(kernels)]
     const isLocal = (b: Buffer): boolean => within.get(b) === users.get(b) && !(repeated && places.isInput(b))
-    let result: Kernel[] = []
+    const mostFrom = windowGains(kernels, longest + reach, isOwn, fullest)
+    const result: Kernel[] = []
+    const placed = new Set<Kernel>()
+    const put = (kernel: Kernel): void => {
+      result.push(kernel)
+      placed.add(kernel)
+    }
     for (let at = 0; at < kernels.length; at++) {
       const kernel = kernels[at]!
-      const found = chainFrom(kernels, at, limits, isOwn, (blocked) => worthOf(gainOf(blocked, fullest)))
+      const found = worthOf(mostFrom(at)) > 0 ? chainFrom(kernels, at, limits, isOwn, fullest, worthOf) : undefined
       if (found) {
         for (const { result: own, operand } of found.places) {
           const apart = spans.get(own)!.first >= at && spans.get(operand)!.last <= found.end
           if (apart && isLocal(own) && isLocal(operand) && places.mayReplace(own, operand)) places.replace(own, operand)
         }
-        const sunk = found.passed.length > 0 ? sinkable(kernels, at, found, result, isOwn) : []
-        result = [...result.filter((k) => !sunk.includes(k)), ...found.passed, ...sunk, ...found.loops]
+        const sunk = found.passed.length > 0 ? sinkable(kernels, at, found, placed, spans, isOwn) : []
+        for (const moved of sunk) result.splice(result.lastIndexOf(moved), 1)
+        for (const next of [...found.passed, ...sunk, ...found.loops]) put(next)
         at = found.end
         changed = true
-      } else if (kernel.kind === 'loop') result.push({ ...kernel, body: block(kernel.body, true) })
+      } else if (kernel.kind === 'loop') put({ ...kernel, body: block(kernel.body, true) })
       else if (kernel.kind === 'branch')
-        result.push({ ...kernel, then: block(kernel.then, repeated), otherwise: block(kernel.otherwise, repeated) })
-      else result.push(kernel)
+        put({ ...kernel, then: block(kernel.then, repeated), otherwise: block(kernel.otherwise, repeated) })
+      else put(kernel)
     }
     return result
   }

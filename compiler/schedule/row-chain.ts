@@ -13,9 +13,10 @@ import {
   walks,
   type Arrangement,
   type ByRows,
+  type IsOwn,
   type Shrunk,
 } from './row-groups.ts'
-import { commonRows, rowFootprint, rowsApart } from './split-rows.ts'
+import { commonRows, divisorsOf, rowFootprint, rowsApart } from './split-rows.ts'
 import type { RowsTemplate } from './template-rows.ts'
 
 export interface BlockLimits {
@@ -35,6 +36,9 @@ export interface BlockLimits {
 
 /** Rows that templates do at a time. */
 const tileRows = 4
+
+/** Lengths of blocks that are tried where none divides the rows. */
+const mostTries = 64
 
 /** A run of kernels that does a part of the rows, without its loops over them. */
 export interface Part {
@@ -67,8 +71,6 @@ const operandBytes = ({ arrangement: { kernels, depth }, shrunk }: Part): number
       const [low, high] = rowFootprint(access, extents, depth)
       return sum + (high - low + 1) * byteSize(access.buffer.dtype)
     }, 0)
-
-type IsOwn = (buffer: Buffer, users: number) => boolean
 
 /** A template and what follows it by the same rows, up to another template. */
 export class Chain {
@@ -110,18 +112,15 @@ export class Chain {
     const { blockBytes, leastRows, leastShorter } = this.limits
     const last = this.rows.at(-1) ?? 0
     let even: Blocked | undefined
-    for (let together = last; together > 0; together--) {
-      const blocked = last % together === 0 ? this.inBlocks(together, isOwn) : undefined
+    for (const together of divisorsOf(last).reverse()) {
+      const blocked = this.inBlocks(together, isOwn)
       even = blocked ?? even
       if (blocked && shrunkBytes(blocked) <= blockBytes) return blocked
     }
     const perRow = even ? (shrunkBytes(even) * product(even.outer) * even.count) / product(this.rows) : 0
     const fitting = perRow > 0 ? Math.min(blockBytes / perRow, last - 1) : last - 1
-    for (
-      let together = Math.max(leastRows, fitting - (fitting % tileRows));
-      together >= leastRows;
-      together -= tileRows
-    ) {
+    const most = Math.max(leastRows, fitting - (fitting % tileRows))
+    for (let together = most; together >= Math.max(leastRows, most - mostTries * tileRows); together -= tileRows) {
       const blocked = together < last ? this.inBlocks(together, isOwn) : undefined
       if (!blocked || (shrunkBytes(blocked) > blockBytes && together > leastRows)) continue
       return !even || shrunkBytes(even) - shrunkBytes(blocked) >= leastShorter ? blocked : even

@@ -49,19 +49,36 @@ export interface Arrangement<K extends ByRows> {
 
 /** What the kernels share and one of them writes, if each row of it is apart from all others. */
 function shareRows(kernels: readonly ByRows[], depth: number): ReadonlyMap<Buffer, Shared> | undefined {
-  const accesses = kernels.map(walks)
   const written = new Set(kernels.flatMap((k) => writesOf(k).map(memoryOf)))
+  const known = walksByMemory(kernels, memoryOf)
   const result = new Map<Buffer, Shared>()
   for (const memory of written) {
-    const users = accesses.map((all) => all.filter(({ access }) => memoryOf(access.buffer) === memory))
-    if (users.filter((own) => own.length > 0).length < 2) continue
-    const own = users.flat()
+    const { users, own } = known.get(memory)!
+    if (users.length < 2) continue
     const { buffer } = own[0]!.access
     const shared = own.every(({ access }) => access.buffer === buffer) ? rowsApart(own, depth) : undefined
     if (!shared) return undefined
     result.set(buffer, shared)
   }
   return result
+}
+
+/** The accesses to each piece of memory, and the kernels that have them, in order; `memory` says which piece a buffer is. */
+function walksByMemory(
+  kernels: readonly ByRows[],
+  memory: (buffer: Buffer) => Buffer,
+): Map<Buffer, { readonly users: ByRows[]; readonly own: Walk[] }> {
+  const known = new Map<Buffer, { readonly users: ByRows[]; readonly own: Walk[] }>()
+  for (const kernel of kernels) {
+    for (const walk of walks(kernel)) {
+      const place = memory(walk.access.buffer)
+      const entry = known.get(place) ?? { users: [], own: [] }
+      known.set(place, entry)
+      if (entry.users.at(-1) !== kernel) entry.users.push(kernel)
+      entry.own.push(walk)
+    }
+  }
+  return known
 }
 
 const splitByRows = (kernel: ByRows, rows: readonly number[]): ByRows =>
@@ -89,6 +106,9 @@ export function keepsVectors(nests: readonly NestKernel[], depth: number): boole
   return byRows <= 1.1 * whole
 }
 
+/** Says of a buffer whether no more than so many kernels know it. */
+export type IsOwn = (buffer: Buffer, users: number) => boolean
+
 /** A buffer of which one block of rows suffices, and the shorter one that takes its place. */
 export interface Shrunk extends Shared {
   readonly to: Buffer
@@ -98,14 +118,12 @@ export interface Shrunk extends Shared {
  * What only these kernels know, and the first of them to know writes, by blocks of rows. `isOwn` says of a buffer whether no more
  * than so many kernels know it.
  */
-export function shrink(
-  { kernels, shared }: Arrangement<ByRows>,
-  isOwn: (buffer: Buffer, users: number) => boolean,
-): ReadonlyMap<Buffer, Shrunk> {
+export function shrink({ kernels, shared }: Arrangement<ByRows>, isOwn: IsOwn): ReadonlyMap<Buffer, Shrunk> {
   const shrunk = new Map<Buffer, Shrunk>()
+  const known = walksByMemory(kernels, (buffer) => buffer)
   for (const [buffer, { low, high }] of shared) {
     const length = high - low + 1
-    const users = kernels.filter((k) => walks(k).some(({ access }) => access.buffer === buffer))
+    const { users } = known.get(buffer)!
     const startsHere = writesOf(users[0]!).includes(buffer) && !readsOf(users[0]!).includes(buffer)
     if (buffer.window || !inArena(buffer) || !startsHere || length >= buffer.length || !isOwn(buffer, users.length))
       continue
@@ -153,10 +171,7 @@ export const commute = (a: Touched, b: Touched): boolean =>
   !meet(a.writes, b.reads) && !meet(a.writes, b.writes) && !meet(a.reads, b.writes)
 
 /** Says of a buffer whether no more than so many kernels know it; the program's boundary knows its ports. */
-export function ownership(
-  users: ReadonlyMap<Buffer, number>,
-  ports: readonly { readonly buffer: Buffer }[],
-): (buffer: Buffer, count: number) => boolean {
+export function ownership(users: ReadonlyMap<Buffer, number>, ports: readonly { readonly buffer: Buffer }[]): IsOwn {
   const known = new Set(ports.map((port) => port.buffer))
   return (buffer, count) => users.get(buffer) === count && !known.has(buffer)
 }

@@ -15,11 +15,15 @@ import {
   type Arrangement,
   type Touched,
 } from './row-groups.ts'
-import { commonRows, outputExtents, type Shared } from './split-rows.ts'
+import { windowGains } from './row-gains.ts'
+import { commonRows, divisorsOf, outputExtents, type Shared } from './split-rows.ts'
 import { countUsers } from './users.ts'
 
 /** Kernels that a nest may overtake to come to its group. */
 const reach = 8
+
+/** Nests of a group: what it takes to look at one grows with the square of this. */
+const longest = 24
 
 export interface RowLimits {
   /** Rows are taken together until a nest has this many elements to go over. */
@@ -54,8 +58,8 @@ function blocks(
 ): Arrangement<NestKernel> | undefined {
   const last = rows.at(-1)!
   const most = Math.max(...nests.map((n) => product(n.extents))) / product(rows)
-  for (let together = 1; together <= last; together++) {
-    if (last % together !== 0 || (together < last && most * together < blockElements)) continue
+  for (const together of divisorsOf(last)) {
+    if (together < last && most * together < blockElements) continue
     const outer = [...rows.slice(0, -1), ...(together < last ? [last / together] : [])]
     const arrangement = outer.length > 0 ? arrange(nests, outer) : undefined
     if (!arrangement) return undefined
@@ -143,6 +147,7 @@ export function fuseRows(program: Program, limits = measured): Program {
   const fullest = aliveAtPeak(program)
   const fuse = (kernels: readonly Kernel[]): Kernel[] => {
     const touched = kernels.map(touchedBy)
+    const mostFrom = windowGains(kernels, longest + reach, isOwn, fullest)
     const joined = new Set<number>()
     const result: Kernel[] = []
     kernels.forEach((kernel, at) => {
@@ -154,7 +159,10 @@ export function fuseRows(program: Program, limits = measured): Program {
         const group = new Group(kernel, limits)
         const taken: number[] = []
         const passed: Touched[] = []
-        for (let i = at + 1; i < kernels.length && passed.length < reach; i++) {
+        const { traffic, saved } = mostFrom(at)
+        const mayPay = traffic >= limits.leastTraffic || saved >= limits.leastSaved
+        const end = mayPay ? Math.min(kernels.length, at + longest + reach) : at
+        for (let i = at + 1; i < end && passed.length < reach; i++) {
           const next = kernels[i]!
           if (joined.has(i)) continue
           const free = nestByRows(next) && passed.every((p) => commute(p, touched[i]!))

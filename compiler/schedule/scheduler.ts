@@ -1,6 +1,7 @@
 import { isMathHeavy } from './cost.ts'
 import { arg } from '../core/expr.ts'
 import { byteSize, type DType } from '../core/dtype.ts'
+import { dequantizer } from '../core/dequantized.ts'
 import { countUses, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import { elementCount, rowMajorStrides, sameShape, type Shape } from '../core/shape.ts'
 import { bytesOf, type Tensor } from '../core/tensor.ts'
@@ -34,7 +35,10 @@ export class Scheduler {
   /** Copies with a border, by what it is. */
   private readonly copies = new Map<Value, Map<string, Access>>()
   private readonly names: { next: number }
+  /** What constants were made into. */
+  private readonly forms = new Map<Buffer, Map<string, Buffer>>()
   private readonly lower: Lower
+  readonly dequantizedOf = dequantizer()
 
   constructor(graph: Graph, lower: Lower, names = { next: 0 }) {
     this.lower = lower
@@ -54,6 +58,15 @@ export class Scheduler {
   constantBuffer(dtype: DType, data: Uint8Array): Buffer {
     const home = { kind: 'constant', data } as const
     return { name: `c${this.names.next++}`, dtype, length: data.length / byteSize(dtype), home }
+  }
+
+  /** What `make` makes of constant `source`, once for each `form`: weights may belong to many products. */
+  formOf(source: Buffer, form: string, make: () => Buffer): Buffer {
+    const known = this.forms.get(source) ?? new Map<string, Buffer>()
+    this.forms.set(source, known)
+    const made = known.get(form) ?? make()
+    known.set(form, made)
+    return made
   }
 
   constantAccess(t: Tensor): Access {

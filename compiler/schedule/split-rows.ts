@@ -7,6 +7,13 @@ export const outputExtents = (nest: NestKernel): readonly number[] =>
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
 
+/** Ascending. */
+export function divisorsOf(n: number): number[] {
+  const small: number[] = []
+  for (let i = 1; i * i <= n; i++) if (n % i === 0) small.push(i)
+  return [...new Set([...small, ...small.map((i) => n / i).reverse()])]
+}
+
 /** The longest list of extents that the loops `a` and the loops `b`, split where necessary, both begin with. */
 export function commonRows(a: readonly number[], b: readonly number[]): number[] {
   const common: number[] = []

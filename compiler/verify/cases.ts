@@ -134,7 +134,9 @@ export function readSet(
       return [[name, tensorOf('i32', strings.shape, places)] as const]
     }
     // A sequence's bytes may pass for those of a tensor.
-    if (!dtype) fail('A202', `${kind} "${name}" is of type ${typeName}, which attar does not have`)
+    // An output without a type has the one that is inferred.
+    if (!dtype && !(kind === 'output' && typeName === 'unknown'))
+      fail('A202', `${kind} "${name}" is of type ${typeName}, which attar does not have`)
     const { tensor } = decodeTensor(readFile(file))
     // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
     return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor] as const]

@@ -50,7 +50,7 @@ export async function openReference(
       externalData: externalFiles(model, readExternal),
     })
   } catch (error) {
-    fail('A502', `onnxruntime-web cannot load the model: ${error instanceof Error ? error.message : String(error)}`)
+    fail('A502', `onnxruntime-web cannot load the model: ${reasonOf(error)}`)
   }
   return {
     inputs: session.inputNames,
@@ -77,18 +77,20 @@ export async function openReference(
       })
       const results = await session
         .run(Object.fromEntries(feeds))
-        .catch((error: unknown) =>
-          fail(
-            'A502',
-            `onnxruntime-web cannot run the model: ${error instanceof Error ? error.message : String(error)}`,
-          ),
-        )
+        .catch((error: unknown) => fail('A502', `onnxruntime-web cannot run the model: ${reasonOf(error)}`))
       return Object.fromEntries(
         Object.entries(results).map(([name, t]) => [name, fromOrt(name, t, labels.outputs.get(name))] as const),
       )
     },
     close: () => session.release(),
   }
+}
+
+/** What onnxruntime found, without its codes and places in its sources. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  const [line = ''] = text.replace(/^[^]*ERROR_MESSAGE: */, '').split('\n')
+  return line.replace(/^(Load model .*? failed:)?\/\S+\.(cc|h):\d+ .*?\)( const)? /, '')
 }
 
 function fromOrt(name: string, { type, dims, data }: OrtTensor, labels: readonly string[] | undefined): Tensor {

@@ -1,7 +1,14 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import type { MemoryPlan } from '../schedule/plan-memory.ts'
-import { usesDot, type LeafKernel, type Program, type TemplateKernel } from '../schedule/program.ts'
+import {
+  constantBytes,
+  dotKernels,
+  readsOf,
+  type LeafKernel,
+  type Program,
+  type TemplateKernel,
+} from '../schedule/program.ts'
 import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { addressCode, dotGlobal, emitKernel, type Site } from './control.ts'
 import type { StraightBody } from './inline.ts'
@@ -39,21 +46,25 @@ export function sectionsBehind(plan: MemoryPlan, spec: ModuleSpec): Uint8Array {
 }
 
 /**
- * The module of `program` for `target`, which ends with `sections`. It exports `memory` and `run` and imports nothing. With `instrument` it also
- * exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so that they can be timed apart.
+ * The code of `program` for `target`: a module that lacks what `sectionsBehind` gives. It exports `memory` and `run` and imports
+ * nothing. With `instrument` it also exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so
+ * that they can be timed apart.
  */
-export function emitModule(
+export function emitCode(
   binaryen: Binaryen,
   program: Program,
   plan: MemoryPlan,
   target: Target,
-  sections: Uint8Array,
   instrument = false,
 ): Uint8Array {
   const pages = pagesOf(Math.max(plan.totalBytes, plan.image.length + probeBytes))
-  if (pages > maxPages) fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`)
+  if (pages > maxPages)
+    fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`, {
+      hint: 'smaller inputs, or a smaller batch, need less',
+    })
   const m = new binaryen.Module()
-  const integer = usesDot(program.kernels)
+  const products = dotKernels(program.kernels)
+  const integer = products.length > 0
   const probes = integer && target === 'relaxed-simd'
   // Beside integers, floats must round the same on every engine: no fused multiply-add.
   const linker = new Linker(binaryen, m, target, integer ? 'simd' : target, program.kernels)
@@ -62,7 +73,8 @@ export function emitModule(
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
     if (probes) {
       m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
-      const probe = m.call(linker.link('i8_dot_probe'), [m.i32.const(plan.image.length)], binaryen.i32)
+      const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
+      const probe = m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)
       m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.global.set(dotGlobal, probe)))
     }
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
@@ -124,11 +136,17 @@ export function emitModule(
     })
     run.finish('run', [], m.block(null, calls))
     m.addFunctionExport('run', 'run')
-    return concatBytes([m.emitBinary(), sections])
+    return m.emitBinary()
   } finally {
     linker.dispose()
     m.dispose()
   }
+}
+
+/** -128 where one of the weights is, else -127: the products of -128 take one more bit than all others. */
+function leastWeight(kernels: readonly TemplateKernel[]): number {
+  const weights = kernels.flatMap(readsOf).filter(({ dtype }) => dtype === 'i8')
+  return weights.some((buffer) => constantBytes(buffer)?.includes(0x80)) ? -128 : -127
 }
 
 function templateArguments(kernel: TemplateKernel, site: Site): Code[] {

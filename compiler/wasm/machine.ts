@@ -57,6 +57,13 @@ export class FunctionBuilder {
     return this.m.local.get(local, this.type(this.typeOf(local)))
   }
 
+  /** The local that `value` does nothing but read, if it is so. */
+  localOf(value: Code): number | undefined {
+    const { binaryen } = this
+    const info = binaryen.getExpressionInfo(value)
+    return info.id === binaryen.LocalGetId ? (info as binaryenModule.LocalGetInfo).index : undefined
+  }
+
   set(local: number, value: Code): Code {
     return this.m.local.set(local, value)
   }

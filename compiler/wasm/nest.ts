@@ -8,7 +8,7 @@ import { lanes } from '../schedule/vectorizable.ts'
 import { planVector, type VectorPlan } from '../schedule/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
 import { horizontal } from './horizontal.ts'
-import { clampedIndex, indexCode } from './index-code.ts'
+import { checkedIndex, clampedIndex, indexCode } from './index-code.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
 import { requestTranspose } from './transpose.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
@@ -319,11 +319,12 @@ class NestEmitter {
     const inside = f.newLocal('i32')
     const code: Code[] = [f.set(address, f.get(write.pointer)), f.set(inside, f.i32(1))]
     for (const { stream, scale, limit } of write.indices) {
-      const index = f.newLocal('i32')
+      const index = f.newLocal(wasmTypeOf(stream.dtype))
+      const checked = checkedIndex(f, index, stream.dtype, limit)
       code.push(
         f.set(index, indexCode(f, stream, 0)),
-        f.set(inside, f.m.i32.and(f.get(inside), f.m.i32.le_u(f.get(index), f.i32(limit)))),
-        f.set(address, f.m.i32.add(f.get(address), f.m.i32.mul(f.get(index), f.i32(scale)))),
+        f.set(inside, f.m.i32.and(f.get(inside), checked.inside)),
+        f.set(address, f.m.i32.add(f.get(address), f.m.i32.mul(checked.place, f.i32(scale)))),
       )
     }
     return [

@@ -1,5 +1,5 @@
 import { bitSize, byteSize, isBigInt, isFloat, isInteger, isSigned, type DType, type Scalar } from '../core/dtype.ts'
-import { children, mathOps, parts, type BinaryOp, type Expr, type MathOp, type UnaryOp } from '../core/expr.ts'
+import { foldExpr, mathOps, partUses, type BinaryOp, type Expr, type MathOp, type UnaryOp } from '../core/expr.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 
 /** Functions that are no wasm instruction; templates compute them. */
@@ -20,8 +20,8 @@ export function constantCode(f: FunctionBuilder, value: Scalar, dtype: DType): C
 }
 
 /**
- * Evaluates the shared parts of `e` into locals and returns the statements that do so and the code of `e` itself.
- * `leaf` gives the code of an argument or constant and is asked anew for every use.
+ * Evaluates the shared parts of `e` into locals and returns the statements that do so and the code of `e` itself. `emit` gives
+ * the code of a part, once for each but constants, which stand wherever they are used.
  */
 export function emitShared(
   f: FunctionBuilder,
@@ -29,23 +29,19 @@ export function emitShared(
   localType: (part: Expr) => Parameters<FunctionBuilder['newLocal']>[0],
   emit: (part: Expr, operand: (child: Expr) => Code) => Code,
 ): { statements: Code[]; value: Code } {
-  const uses = new Map<Expr, number>()
-  const all = parts(e)
-  for (const part of all) for (const child of children(part)) uses.set(child, (uses.get(child) ?? 0) + 1)
-  const locals = new Map<Expr, number>()
-  const operand = (child: Expr): Code => {
-    const local = locals.get(child)
-    return local === undefined ? emit(child, operand) : f.get(local)
-  }
+  const uses = partUses(e)
   const statements: Code[] = []
-  for (const part of all) {
-    if (part === e || part.kind === 'const' || (uses.get(part) ?? 0) < 2) continue
-    const value = emit(part, operand)
-    const local = f.newLocal(localType(part))
-    statements.push(f.set(local, value))
-    locals.set(part, local)
-  }
-  return { statements, value: operand(e) }
+  const codes = foldExpr<() => Code>(e, (part, of) => {
+    const code = (): Code => emit(part, (child) => of(child)())
+    if (part.kind === 'const') return code
+    const value = code()
+    if (part === e || (uses.get(part) ?? 0) < 2) return () => value
+    const there = f.localOf(value)
+    const local = there ?? f.newLocal(localType(part))
+    if (there === undefined) statements.push(f.set(local, value))
+    return () => f.get(local)
+  })
+  return { statements, value: codes() }
 }
 
 /** Scalar code of `e`. `argument` gives the code of an argument and is asked once for each. */

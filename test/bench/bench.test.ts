@@ -138,7 +138,7 @@ describe('attar bench', () => {
       [[at('out'), '--engines', 'netscape'], 'no engine "netscape"'],
       [[at('out'), '--against', 'onnxruntime-web'], '--model model.onnx'],
       [[at('out'), '--name', 'other'], 'no such module'],
-      [[at('out'), '--runs', '0'], 'not a positive number'],
+      [[at('out'), '--runs', '0'], 'not a whole number from 1'],
       [[at('out'), '--against', 'onnxruntime-web', '--model', at('none.onnx')], 'cannot read'],
     ]
     for (const [args, message] of wrong) {

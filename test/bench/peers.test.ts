@@ -78,7 +78,7 @@ it('says which systems cannot run a model, and where', async () => {
 it('refuses systems that it does not know', async () => {
   for (const [args, message] of [
     [['--against', 'caffe'], 'no system "caffe"'],
-    [['--against', 'tfjs', '--peer-model', 'tfjs=model.json'], '--peer-model is for litert only'],
+    [['--against', 'tfjs,litert', '--peer-model', 'tfjs=model.json'], '--peer-model is for litert only'],
   ] as const) {
     err = []
     expect(await bench(at('classifier.onnx'), ...args)).toBe(2)

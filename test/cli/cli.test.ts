@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { main } from '../../compiler/cli/program.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
@@ -84,9 +84,9 @@ describe('usage', () => {
 describe('compile', () => {
   it('writes the artefacts and prints what they take', async () => {
     expect(await attar('compile', at('dense.onnx'), '-o', at('out'), '--dim', 'batch=1')).toBe(0)
-    expect(readdirSync(at('out')).sort()).toEqual(
-      ['model.d.ts', 'model.js', 'model.relaxed.wasm', 'model.wasm', 'report.json'].sort(),
-    )
+    const modules = ['model.relaxed.wasm', 'model.relaxed.wasm.d.ts', 'model.wasm', 'model.wasm.d.ts']
+    const files = ['model.d.ts', 'model.js', ...modules, 'package.json', 'report.json']
+    expect(readdirSync(at('out')).sort()).toEqual(files)
     expect(out.join('\n')).toMatch(/^bytes +raw +gzip +brotli\nmodel\.wasm +[\d,]+ +[\d,]+ +[\d,]+\n {2}code /)
     expect(out.join('\n')).toMatch(/\nmemory +65,536 +bytes: weights/)
   })
@@ -94,7 +94,8 @@ describe('compile', () => {
   it('prints JSON, takes a name and a target', async () => {
     const args = ['--shape', 'x=4,2', '--name', 'd', '--target', 'simd', '--json']
     expect(await attar('compile', at('dense.onnx'), '-o', at('named'), ...args)).toBe(0)
-    expect(readdirSync(at('named')).sort()).toEqual(['d.d.ts', 'd.js', 'd.wasm', 'report.json'])
+    const files = ['d.d.ts', 'd.js', 'd.wasm', 'd.wasm.d.ts', 'package.json', 'report.json']
+    expect(readdirSync(at('named')).sort()).toEqual(files)
     const size = readFileSync(at('named/d.wasm')).length
     expect(json()).toMatchObject({
       parts: expect.arrayContaining([expect.objectContaining({ part: 'd.wasm', raw: size })]),
@@ -118,6 +119,59 @@ describe('compile', () => {
     expect(modules()).toEqual(['model.relaxed.wasm', 'other.relaxed.wasm', 'other.wasm'])
   })
 
+  it('makes one script with the baseline inside, or the module that is asked for', async () => {
+    const compileTo = (...args: string[]) =>
+      attar('compile', at('dense.onnx'), '-o', at('inline'), '--dim', 'batch=1', ...args)
+    expect(await compileTo()).toBe(0)
+    expect(await compileTo('--inline')).toBe(0)
+    expect(readdirSync(at('inline')).sort()).toEqual(['model.d.ts', 'model.js', 'package.json', 'report.json'])
+    const run = `import { instantiate, load } from ${JSON.stringify(pathToFileURL(at('inline/model.js')).href)}
+      for (const model of [instantiate(), await load()]) console.log([...model.run({ x: [1, 2] }).y].join())`
+    const node = spawnSync(process.execPath, ['--input-type=module', '-e', run], { encoding: 'utf8' })
+    expect([node.stderr, node.stdout]).toEqual(['', '1,5,0\n1,5,0\n'])
+    err = []
+    expect(await compileTo('--inline', '--target', 'both')).toBe(2)
+    expect(err.join('\n')).toContain('one module')
+    const scripts = ['simd', 'relaxed-simd'].map(async (target) => {
+      const args = ['--dim', 'batch=1', '--inline', '--target', target]
+      expect(await attar('compile', 'examples/digits/digits.onnx', '-o', at(target), ...args)).toBe(0)
+      return readFileSync(at(target, 'model.js'), 'utf8')
+    })
+    const [simd, relaxed] = await Promise.all(scripts)
+    expect(simd).not.toBe(relaxed)
+  })
+
+  it('writes scripts that packages of CommonJS can import, and leaves their package.json alone', async () => {
+    const own = '{ "name": "own", "type": "commonjs" }'
+    mkdirSync(at('project'))
+    writeFileSync(at('project/package.json'), own)
+    writeFileSync(
+      at('project/main.js'),
+      `import('./out/model.js').then(({ load }) => load()).then((model) => console.log([...model.run({ x: [1, 2] }).y].join()))`,
+    )
+    const compileTo = (folder: string) => attar('compile', at('dense.onnx'), '-o', at(folder), '--dim', 'batch=1')
+    expect(await compileTo('project/out')).toBe(0)
+    expect(await compileTo('project/out')).toBe(0)
+    expect(err).toEqual([])
+    const node = spawnSync(process.execPath, [at('project/main.js')], { encoding: 'utf8' })
+    expect([node.stderr, node.stdout]).toEqual(['', '1,5,0\n'])
+    expect(await compileTo('project')).toBe(0)
+    expect(err.join('\n')).toMatch(/package.json" does not say "type": "module"/)
+    expect(readFileSync(at('project/package.json'), 'utf8')).toBe(own)
+    for (const [content, told] of [
+      ['{', 1],
+      ['[]', 1],
+      ['null', 1],
+      ['{ "type": "module" }', 0],
+    ] as const) {
+      err = []
+      writeFileSync(at('project/package.json'), content)
+      expect(await compileTo('project')).toBe(0)
+      expect(err).toHaveLength(told)
+      expect(readFileSync(at('project/package.json'), 'utf8')).toBe(content)
+    }
+  })
+
   it('says how long each phase takes', async () => {
     const args = ['-o', at('profiled'), '--dim', 'batch=1', '--profile']
     expect(await attar('compile', at('dense.onnx'), ...args)).toBe(0)
@@ -135,6 +189,19 @@ describe('compile', () => {
     out = []
     expect(await attar('run', at('bound/model.wasm'), '--json')).toBe(0)
     expect(json()).toEqual({ outputs: { y: { dtype: 'f32', shape: [1, 3], data: [1, 5, 0] } } })
+  })
+
+  it('prints warnings on stderr, and has them in JSON', async () => {
+    const twice = model({ inputs: ['x f32[2]'], outputs: ['y', 'y'], nodes: ['y = Relu(x)'] })
+    writeFileSync(at('twice.onnx'), twice)
+    expect(await attar('compile', at('twice.onnx'), '-o', at('twice'))).toBe(0)
+    expect(err.join('\n')).toMatch(/^warning A108 repeated-output\n/)
+    out = []
+    expect(await attar('compile', at('twice.onnx'), '-o', at('twice'), '--json')).toBe(0)
+    expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
+    out = []
+    expect(await attar('inspect', at('twice.onnx'), '--json')).toBe(0)
+    expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
   })
 
   it('reports diagnostics and writes nothing', async () => {

@@ -8,6 +8,8 @@ import { planOf } from '../../compiler/compress/plan.ts'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { evaluator } from '../../compiler/core/executor.ts'
+import type { Expr } from '../../compiler/core/expr.ts'
+import * as f from '../../compiler/core/formula.ts'
 import type { Graph } from '../../compiler/core/graph.ts'
 import { printGraph } from '../../compiler/core/print.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
@@ -177,6 +179,19 @@ describe('equalization', () => {
     a!.forEach((v, i) => expect(v).toBeCloseTo(b![i]!, 4))
   })
 
+  it('looks at each part of what stands between once', async () => {
+    // As a tree the sum has 2⁴⁰ parts.
+    const [raw] = first.node.operands
+    const biased = named('doubled').map([raw!, constant([4, 1, 1], spread)], (e, c) =>
+      Array.from({ length: 40 }).reduce<Expr>((sum) => f.mul(f.add(sum, sum), 0.5), f.add(e!, c!)),
+    )
+    const reader = convolve(named('reader'), biased, depthwise, [0, 0, 0, 0], { pad: 1, groups: 4 })
+    const deep = graphOf([x], [reader])
+    const [sample] = samplesFor(deep, 1)
+    const equalized = await equalize(deep, [sample!], evaluator, () => {})
+    expect(equalized).not.toBe(deep)
+  })
+
   it('wins back what a shared scale loses', async () => {
     const calibration = samplesFor(graph, 8)
     const { report } = await quantize(graph, { mode: 'int8', executor: evaluator, calibration })
@@ -282,9 +297,7 @@ describe('the budget', () => {
     )
     expect(report.layers[1]!.inputs).toEqual([])
     expect(report.techniques.at(-1)).toBe('1 of 3 layers with f32 activations and weights of 8 bits')
-    const row = describeQuantization(report)
-      .split('\n')
-      .find((line) => line.startsWith('two'))
+    const row = describeQuantization(report).find((line) => line.startsWith('two'))
     expect(row).toMatch(/^two +Conv +80 +48 +8 +32 .* it costs too much accuracy$/)
     const page = quantizationPage(report, 'model')
     expect(page).toContain('<b>2 of 3</b><span class="soft">in integers, 1 with weights alone as integers</span>')

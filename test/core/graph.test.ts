@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { CompileError, fail, formatDiagnostic, locate, type Origin } from '../../compiler/core/diagnostic.ts'
 import { constantOf, evaluate, workOf } from '../../compiler/core/evaluate.ts'
-import { arg } from '../../compiler/core/expr.ts'
+import { arg, binary } from '../../compiler/core/expr.ts'
 import {
   applyPatch,
   countUses,
@@ -29,7 +29,7 @@ const run = (graph: Graph, values: readonly number[]): number[] =>
 describe('diagnostics', () => {
   it('format', () => {
     expect(formatDiagnostic({ code: 'A201', message: 'no such\noperator', origin, hint: 'use another' })).toBe(
-      'error A201 unsupported-operator   Conv "conv1" (opset 17)\n  no such\n  operator\n  hint: use another',
+      'error A201 unsupported-operator   Conv "conv1" (opset 17)\n  no such\\u000aoperator\n  hint: use another',
     )
     expect(formatDiagnostic({ code: 'A101', message: 'not a model' })).toBe('error A101 not-onnx\n  not a model')
   })
@@ -75,6 +75,11 @@ describe('applyPatch', () => {
 
   it('without replacements is the same graph', () => {
     expect(applyPatch(graph, new Map())).toBe(graph)
+  })
+
+  it('refuses a replacement of another type', () => {
+    for (const other of [inputOf('y', 'f32', [1]), inputOf('y', 'i32', [2])])
+      expect(() => applyPatch(graph, new Map([[abs, other]]))).toThrow('A601')
   })
 
   it('rebuilds users alone', () => {
@@ -244,7 +249,7 @@ describe('verify', () => {
 
   it('2: a node that depends on itself', () => {
     const operands: Value[] = [x, x]
-    const node = createNode('map', operands, { expr: arg(0, 'f32') }, undefined)
+    const node = createNode('map', operands, { expr: binary('add', arg(0, 'f32'), arg(1, 'f32')) }, undefined)
     operands[1] = node.results[0]!
     expect(messages(graphOf([x], [node.results[0]!]))).toEqual(['map: operand 1 does not come before its user'])
   })

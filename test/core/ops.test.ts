@@ -339,7 +339,8 @@ describe('type', () => {
   }
 
   it.each<[OpName, string[], unknown, RegExp]>([
-    ['map', ['f32[2]', 'f32[3]'], { expr: arg(0, 'f32') }, /do not broadcast/],
+    ['map', ['f32[2]', 'f32[3]'], { expr: binary('add', arg(0, 'f32'), arg(1, 'f32')) }, /do not broadcast/],
+    ['map', ['f32[2]', 'f32[2]'], { expr: arg(1, 'f32') }, /names 1 of 2 operands/],
     ['map', ['f32[2]'], { expr: arg(1, 'f32') }, /operand 1 of 1/],
     ['map', ['i32[2]'], { expr: arg(0, 'f32') }, /operand 0 is i32/],
     ['reduce', ['f32[2,3]'], { kind: 'add', axes: [2] }, /axis 2/],

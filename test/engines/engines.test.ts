@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { engines, runModel, scriptOf, type ModelScript } from '../../compiler/bench/engines/index.ts'
+import { engines, runModel, scriptOf, type Files, type ModelScript } from '../../compiler/bench/engines/index.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { artefacts, compile, importModel, instantiate, quantize, type Output } from '../../compiler/index.ts'
@@ -19,6 +19,24 @@ const fallingBack = ['node (current)', 'chromium', 'deno']
 
 /** A browser's cold start on a busy machine. */
 const limit = { timeout: 60_000 }
+
+/** Runs the fixture's model in the audio thread: on the first channel from a module, on the second from one script. */
+const worklet = `
+import * as beside from '/model.js'
+import * as inline from './inline.js'
+class Processor extends AudioWorkletProcessor {
+  constructor({ processorOptions }) {
+    super()
+    this.models = [beside.instantiate(processorOptions.module), inline.instantiate()]
+  }
+  process(_, [channels]) {
+    this.models.forEach((model, i) => {
+      const rest = { 'a"b': [0, 1, 254, 255], ['__proto__']: [0n], half: new Uint16Array(2) }
+      channels[i].set(model.run({ x: [0, 1, -2, 3, 4.5, 5], ...rest }).y)
+    })
+    return false
+  }
+}`
 
 let both: string
 let baseline: string
@@ -114,6 +132,29 @@ describe.each(known)('$name', (engine) => {
       expect(run.outputs).toEqual(outputs('simd'))
     },
   )
+
+  it.runIf(engine.name === 'chromium')('runs in an AudioWorklet, by a module or from one script', limit, async () => {
+    const processor = join(both, 'processor.js')
+    await writeFile(processor, `${worklet}\nregisterProcessor('attar', Processor)`)
+    await writeFile(join(both, 'inline.js'), artefacts(compiled(['simd']), 'inline', { inline: true })['inline.js']!)
+    const task = async (_: ModelScript, __: unknown, files: Files) => {
+      const context = new OfflineAudioContext(2, 128, 44_100)
+      await context.audioWorklet.addModule(files['processor.js'] as string)
+      const module = await WebAssembly.compileStreaming(fetch(files['module.wasm'] as string))
+      const node = new AudioWorkletNode(context, 'attar', { outputChannelCount: [2], processorOptions: { module } })
+      node.connect(context.destination)
+      const rendered = await context.startRendering()
+      return [0, 1].map((channel) => Array.from(rendered.getChannelData(channel).subarray(0, 6)))
+    }
+    const files = {
+      'processor.js': processor,
+      'inline.js': join(both, 'inline.js'),
+      'module.wasm': join(both, `${name}.wasm`),
+    }
+    const result = await engine.run({ directory: both, name, script: scriptOf(task), payload: null, files })
+    const y = Array.from(outputs('simd').y)
+    expect(result).toEqual([y, y])
+  })
 
   it.runIf(required.includes(engine.name))('reports an error of the job', limit, async () => {
     const task = async (script: ModelScript) => (await script.load()).run({ z: new Float32Array(1) })

@@ -95,6 +95,7 @@ describe('inspectModule', () => {
     expect(withSpec({})).toBe('none')
     expect(withSpec({ abi: 3 })).toContain('ABI 3')
     expect(withSpec({ attar: 1 })).toContain('no version')
+    expect(withSpec({ hash: 1 })).toContain('no hash')
     expect(withSpec({ metadata: { labels: 1 } })).toContain('metadata')
     expect(withSpec({ inputs: {} })).toContain('malformed inputs')
     expect(withSpec({ inputs: [port, port] })).toContain('same name')

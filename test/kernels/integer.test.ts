@@ -4,49 +4,41 @@ import type { Value } from '../../compiler/core/graph.ts'
 import { convert } from '../../compiler/core/expr.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import * as f from '../../compiler/core/formula.ts'
-import type { ConvolutionAttrs } from '../../compiler/core/ops/convolution.ts'
-import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'
 import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { allocate, type TypedArray } from '../../compiler/core/dtype.ts'
-import { toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { channelsLastAxes } from '../../compiler/passes/channels-last.ts'
+import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
-import { childInstance, findCurrentNode } from '../../compiler/verify/child-instance.ts'
+import {
+  bytes as randomBytes,
+  convolutionOf as constantConvolution,
+  requantized as requantizedSum,
+  weightShape,
+  type Byte,
+  type Form,
+} from '../support/convolution.ts'
+import { expectSameBytes, jobOf } from '../support/jobs.ts'
 import { Random } from '../support/random.ts'
-import { graphOf, inputOf, runModule } from '../support/run-graph.ts'
+import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { graphOf, inputOf } from '../support/run-graph.ts'
+import { runOver } from '../support/run-over.ts'
 
 const b = new Builder(undefined)
 const random = new Random(5)
-const current = findCurrentNode()
-const newest = current && childInstance(current)
-/** x86 without the instruction that takes one operand as unsigned, as most machines in use are. */
-const older = current && process.arch === 'x64' ? childInstance(current, ['--no-enable-avx-vnni']) : undefined
+const engines = await relaxedEngines()
+afterAll(() => engines.forEach((engine) => engine.close()))
 
-afterAll(() => {
-  newest?.close()
-  older?.close()
-})
+const bytes = (dtype: Byte, shape: readonly number[]): Tensor => randomBytes(random, dtype, shape)
 
-type Byte = 'i8' | 'u8'
+const convolutionOf = (x: Value, form: Form, padValue: number, weights = bytes('i8', weightShape(form))): Value =>
+  constantConvolution(x, form, padValue, b.constant(weights))
 
-/** All 8-bit values, the extremes among them. */
-function bytes(dtype: Byte, shape: readonly number[]): Tensor {
-  const data = allocate(dtype, elementCount(shape))
-  const low = dtype === 'i8' ? -128 : 0
-  const extremes = [low, low + 255]
-  for (let i = 0; i < data.length; i++) data[i] = i % 5 === 0 ? extremes[random.int(2)]! : low + random.int(256)
-  return { dtype, shape, data }
-}
+const requantized = (sum: Value, channels: number, dtype: Byte, zero: number): Value =>
+  requantizedSum(random, sum, channels, dtype, zero)
 
 const floats = (shape: readonly number[], scale: number): Value => {
   const data = Float32Array.from({ length: elementCount(shape) }, () => (0.5 + random.float()) * scale)
   return b.constant({ dtype: 'f32', shape, data })
-}
-
-const integers = (shape: readonly number[], most: number): Value => {
-  const data = Int32Array.from({ length: elementCount(shape) }, () => random.int(2 * most) - most)
-  return b.constant({ dtype: 'i32', shape, data })
 }
 
 /** Compiles and runs on every engine there is, which all must give the evaluator's bits; the kernels that were used. */
@@ -57,52 +49,13 @@ async function expectExact(
 ): Promise<string[]> {
   const graph = graphOf(inputs, outputs)
   const named = Object.fromEntries(data.map((t, i) => [graph.inputs[i]!.name, t]))
-  const expected = evaluate(graph, named)
-  const { modules, spec, report } = await compileGraph(graph)
-  const check = (actual: Record<string, Tensor>, where: string): void => {
-    for (const [name, t] of Object.entries(expected)) expect(toNumbers(actual[name]!), where).toEqual(toNumbers(t))
+  const expected = Object.values(evaluate(graph, named)).map(bytesOf)
+  const compiled = await compileGraph(graph)
+  expectSameBytes(runOver(jobOf(compiled, 'simd', named)), expected, 'simd')
+  for (const engine of engines) {
+    expectSameBytes(await engine.run(jobOf(compiled, 'relaxed-simd', named)), expected, engine.name)
   }
-  check(runModule(modules.simd!, spec, named), 'simd')
-  for (const [instance, where] of [
-    [newest, 'relaxed-simd'],
-    [older, 'relaxed-simd without VNNI'],
-  ] as const) {
-    if (!instance) continue
-    await instance.load(modules['relaxed-simd']!, spec)
-    check(await instance.run(named), where)
-  }
-  return report.kernels.map((k) => k.kernel)
-}
-
-interface Form {
-  readonly x: readonly number[]
-  /** Kernel rows and columns; one number for one spatial axis. */
-  readonly kernel: readonly number[]
-  readonly outputs: number
-  readonly groups?: number
-  readonly stride?: number
-  readonly dilation?: number
-  readonly pad?: number
-}
-
-const weightShape = ({ x, kernel, outputs, groups = 1 }: Form): number[] => [outputs, x.at(-1)! / groups, ...kernel]
-
-function convolutionOf(x: Value, form: Form, padValue: number, weights = bytes('i8', weightShape(form))): Value {
-  const { kernel, groups = 1, stride = 1, dilation = 1, pad = 0 } = form
-  const axes = channelsLastAxes(kernel.length)
-  const spatial = kernel.map((_, i) => i + 2)
-  const window = kernel.map((size): WindowAxis => ({ ...trivialWindow, size, stride, dilation, low: pad, high: pad }))
-  const rhs = { output: 0, input: 1, spatial }
-  const attrs: ConvolutionAttrs = { lhs: axes, rhs, out: axes, window, groups, ...(pad > 0 && { padValue }) }
-  return b.convolution(x, b.constant(weights), attrs)
-}
-
-/** round((sum + bias) · multiplier) + zero, as a pass brings quantized products to. */
-const requantized = (sum: Value, channels: number, dtype: Byte, zero: number): Value => {
-  const along = [...sum.type.shape.slice(0, -1).map(() => 1), channels]
-  return b.map([sum, integers(along, 5000), floats(along, 1e-3), b.scalar(zero, dtype)], (s, o, m, z) =>
-    saturated(f.mul(convert(f.add(s!, o!), 'f32'), m!), z, dtype),
-  )
+  return compiled.report.kernels.map((k) => k.kernel)
 }
 
 const forms: Readonly<Record<string, Form>> = {

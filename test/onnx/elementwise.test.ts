@@ -5,7 +5,9 @@ import { nodesOf } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { dataTypes } from './build.ts'
-import { modelOf, runNode, type OneNode } from './one-node.ts'
+import { compile } from '../../compiler/pipeline.ts'
+import { runModule } from '../support/run-graph.ts'
+import { feeds, modelOf, runNode, type OneNode } from './one-node.ts'
 
 const f32 = (values: number[], shape = [values.length]): Tensor => tensorOf('f32', shape, values)
 const i32 = (values: number[], shape = [values.length]): Tensor => tensorOf('i32', shape, values)
@@ -24,6 +26,24 @@ describe('integer division', () => {
     expect(result({ operator: 'Mod', inputs, attributes: { fmod: 1 } })).toEqual([1, -1, 1, -1, 0])
     const unsigned = [tensorOf('u8', [2], [250, 7]), tensorOf('u8', [2], [100, 9])]
     expect(result({ operator: 'Mod', inputs: unsigned })).toEqual([50, 7])
+  })
+})
+
+describe('operators of any number of inputs', () => {
+  const numbers = Array.from({ length: 1500 }, (_, i) => (i * 7919) % 1009)
+  const total = numbers.reduce((a, v) => a + v)
+
+  it.each([
+    ['Sum', total],
+    ['Mean', Math.fround(total / 1500)],
+    ['Max', 1008],
+    ['Min', 0],
+  ])('%s of more than a function has parameters', async (operator, expected) => {
+    const inputs = numbers.map((v) => f32([v]))
+    const node = { operator, inputs }
+    expect(result(node)).toEqual([expected])
+    const { modules, spec } = await compile(modelOf(node), { targets: ['simd'] })
+    expect(toNumbers(runModule(modules.simd!, spec, feeds(node)).o0!)).toEqual([expected])
   })
 })
 

@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
-import type { DType, Scalar } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/dtype.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { stored, type AttributeValue } from './build.ts'
-import { runNode } from './one-node.ts'
-
-const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
-
-interface Case {
-  readonly attributes?: Readonly<Record<string, AttributeValue>>
-  readonly outputs?: number
-  readonly opset?: number
-}
-
-const run = (operator: string, inputs: readonly Tensor[], rest: Case = {}): Tensor[] =>
-  runNode({ operator, domain: 'ai.onnx.ml', opset: 3, inputs, ...rest })
+import { close, f32, floats, logistic, run, strings, type Case } from './ml-node.ts'
 
 function codeOf(body: () => unknown): string | undefined {
   try {
@@ -25,92 +14,6 @@ function codeOf(body: () => unknown): string | undefined {
   }
   return undefined
 }
-
-const floats = (...values: number[]): AttributeValue => ({ floats: values })
-const strings = (...values: string[]): AttributeValue => ({ strings: values })
-const close = (t: Tensor, values: readonly number[]): void => {
-  expect(t.data.length).toBe(values.length)
-  toNumbers(t).forEach((v, i) => expect(v).toBeCloseTo(values[i]!, 5))
-}
-const logistic = (x: number): number => 1 / (1 + Math.exp(-x))
-
-describe('features', () => {
-  it('scales', () => {
-    const attributes = { offset: floats(1, 2), scale: floats(10, 0.5) }
-    close(run('Scaler', [f32([2, 2], [1, 2, 3, 4])], { attributes })[0]!, [0, 0, 20, 1])
-    const one = { offset: floats(1), scale: floats(2) }
-    const [result] = run('Scaler', [tensorOf('i64', [3], [1n, 2n, 3n])], { attributes: one })
-    expect(result!.dtype).toBe('f32')
-    close(result!, [0, 2, 4])
-  })
-
-  it.each([
-    ['MAX', [-1, 2, -4, 0, 0, 0], [-0.5, 1, -2, 0, 0, 0]],
-    ['L1', [-1, 2, -5, 0, 0, 0], [-1 / 8, 2 / 8, -5 / 8, 0, 0, 0]],
-    ['L2', [-3, 4, 0, 0, 0, 0], [-0.6, 0.8, 0, 0, 0, 0]],
-  ])('normalizes by %s', (norm, x, y) => close(run('Normalizer', [f32([2, 3], x)], { attributes: { norm } })[0]!, y))
-
-  it('imputes NaN and integers', () => {
-    const attributes = { imputed_value_floats: floats(7, 8), replaced_value_float: { float: NaN } }
-    close(run('Imputer', [f32([2, 2], [NaN, 1, 2, NaN])], { attributes })[0]!, [7, 1, 2, 8])
-    const ints = { imputed_value_int64s: [9], replaced_value_int64: -1 }
-    expect(run('Imputer', [tensorOf('i64', [3], [-1n, 0n, -1n])], { attributes: ints })[0]!.data).toEqual(
-      BigInt64Array.of(9n, 0n, 9n),
-    )
-  })
-
-  it('binarizes, also one hot', () => {
-    close(run('Binarizer', [f32([3], [0.5, 1, 1.5])], { attributes: { threshold: { float: 1 } } })[0]!, [0, 0, 1])
-    const [hot] = run('OneHotEncoder', [f32([2], [5.9, 4])], { attributes: { cats_int64s: [3, 5] } })
-    expect(hot!.shape).toEqual([2, 2])
-    close(hot!, [0, 1, 0, 0])
-  })
-
-  it('passes scores through ZipMap', () => {
-    close(run('ZipMap', [f32([1, 2], [0.25, 0.75])], { attributes: { classlabels_int64s: [0, 1] } })[0]!, [0.25, 0.75])
-  })
-
-  it('extracts and vectorizes', () => {
-    const indices = tensorOf('i64', [1, 2], [2n, 0n])
-    const [row] = run('ArrayFeatureExtractor', [f32([3], [1, 2, 3]), indices])
-    expect(row!.shape).toEqual([1, 2])
-    close(row!, [3, 1])
-    close(run('ArrayFeatureExtractor', [f32([2, 3], [1, 2, 3, 4, 5, 6]), indices])[0]!, [3, 1, 6, 4])
-    const parts = [f32([2, 2], [1, 2, 3, 4]), tensorOf('i32', [2, 1], [5, 6])]
-    const attributes = { inputdimensions: [1, 2] }
-    close(run('FeatureVectorizer', parts, { attributes })[0]!, [1, 5, 0, 3, 6, 0])
-  })
-})
-
-describe('LabelEncoder', () => {
-  const encode = (x: Tensor, attributes: Case['attributes'] = {}): number[] =>
-    toNumbers(run('LabelEncoder', [x], { attributes })[0]!)
-
-  it('maps close integers and far ones', () => {
-    const x = tensorOf('i64', [5], [2n, 4n, 3n, -(2n ** 40n), 2n ** 40n])
-    expect(encode(x, { keys_int64s: [4, 2, 4], values_floats: floats(0.5, 7, 9) })).toEqual([7, 0.5, -0, -0, -0])
-    const attributes = { keys_int64s: [2, 2 ** 40, 2], values_int64s: [10, 20, 30], default_int64: 5 }
-    expect(encode(x, attributes)).toEqual([10, 5, 5, 5, 20])
-  })
-
-  it('maps floats, NaN among them', () => {
-    const attributes = { keys_floats: floats(NaN, 1.5), values_int64s: [1, 2] }
-    expect(encode(f32([3], [1.5, NaN, 0]), attributes)).toEqual([2, 1, -1])
-  })
-
-  it('maps tensors', () => {
-    const tensor = (dtype: DType, values: Scalar[]): AttributeValue => ({
-      tensor: stored('t', tensorOf(dtype, [values.length], values)),
-    })
-    const attributes = {
-      keys_tensor: tensor('i32', [1, 2]),
-      values_tensor: tensor('i16', [-3, 4]),
-      default_tensor: tensor('i16', [9]),
-    }
-    const [y] = run('LabelEncoder', [tensorOf('i32', [3], [2, 1, 0])], { attributes, opset: 4 })
-    expect(y!.data).toEqual(Int16Array.of(4, -3, 9))
-  })
-})
 
 describe('linear models', () => {
   it('regresses', () => {
@@ -132,6 +35,16 @@ describe('linear models', () => {
       return logits.map((l) => Math.exp(l) / total)
     }
     close(scores!, [...shares(3, 1, -6), ...shares(20, 30, 40)])
+  })
+
+  it('takes one score as a margin under LOGISTIC', () => {
+    const attributes = {
+      ...{ coefficients: floats(0.8, -0.5), intercepts: floats(0.3), classlabels_ints: [0, 1] },
+      post_transform: 'LOGISTIC',
+    }
+    const [label, scores] = run('LinearClassifier', [f32([2, 2], [1, 2, -1, 0.5])], { attributes, outputs: 2 })
+    expect(toNumbers(label!)).toEqual([1, 0])
+    close(scores!, [logistic(-0.1), logistic(0.1), logistic(0.75), logistic(-0.75)])
   })
 
   it('gives two classes from one score', () => {
@@ -259,10 +172,22 @@ describe('tree ensembles', () => {
     const [label, scores] = classify({
       ...votes('class', [0, 0, 0, 0], [0.5, 0.25, 0.75, 0]),
       classlabels_int64s: [3, 4],
-      post_transform: 'LOGISTIC',
     })
     expect(toNumbers(label)).toEqual([3, 3, 3, 4])
     close(scores, [0.5, 0.5, 0.5, 0.5, 0.75, 0.25, 0.25, 0.75])
+  })
+
+  it('takes one score as a margin under LOGISTIC, also where no weight is negative', () => {
+    const [label, scores] = classify({
+      ...votes('class', [0, 0, 0, 0], [0, 0.25, 1.95, 0]),
+      classlabels_int64s: [3, 4],
+      post_transform: 'LOGISTIC',
+    })
+    expect(toNumbers(label)).toEqual([3, 3, 4, 4])
+    close(
+      scores,
+      [0, 0, 0.25, 1.95].flatMap((s) => [logistic(-s), logistic(s)]),
+    )
   })
 
   it('takes one signed score as a margin', () => {
@@ -284,7 +209,7 @@ describe('tree ensembles', () => {
   })
 })
 
-it('TreeEnsemble tests for membership', () => {
+describe('TreeEnsemble', () => {
   const tensor = (dtype: DType, values: number[]): AttributeValue => ({
     tensor: stored('t', tensorOf(dtype, [values.length], values)),
   })
@@ -303,7 +228,14 @@ it('TreeEnsemble tests for membership', () => {
     n_targets: 1,
   }
   const x = f32([4, 2], [7, 9, 40, 0, 2, 2, 2, 3])
-  close(run('TreeEnsemble', [x], { attributes, opset: 5 })[0]!, [10, 10, 20, 30])
+
+  it('tests for membership', () => close(run('TreeEnsemble', [x], { attributes, opset: 5 })[0]!, [10, 10, 20, 30]))
+
+  it('transforms a single target', () => {
+    const logisticOf = { ...attributes, leaf_weights: tensor('f32', [-1, 0.5, 2]), post_transform: 2 }
+    const [y] = run('TreeEnsemble', [x], { attributes: logisticOf, opset: 5 })
+    close(y!, [logistic(-1), logistic(-1), logistic(0.5), logistic(2)])
+  })
 })
 
 describe('support vector machines', () => {
@@ -354,6 +286,12 @@ describe('support vector machines', () => {
     const [label, scores] = run('SVMClassifier', [f32([2, 1], [3, 0])], { attributes, outputs: 2 })
     close(scores!, [2.5, -2.5, -0.5, 0.5])
     expect(toNumbers(label!)).toEqual([6, 5])
+    const logisticOf = { ...attributes, post_transform: 'LOGISTIC' }
+    const [, shares] = run('SVMClassifier', [f32([2, 1], [3, 0])], { attributes: logisticOf, outputs: 2 })
+    close(
+      shares!,
+      [-2.5, 2.5, 0.5, -0.5].map((s) => logistic(-s)),
+    )
   })
 
   it('is linear without support vectors', () => {

@@ -47,6 +47,46 @@ describe('LabelEncoder', () => {
   })
 })
 
+/** One node of version `version` of ai.onnx.ml, on input x; strings in and out as such. */
+function encodedStrings(text: string, input: string, x: Tensor, attributes: Record<string, AttributeValue>) {
+  const bytes = model(
+    { inputs: input === 'string' ? [] : [input], outputs: ['y'], nodes: [node(text, { domain, attributes })] },
+    { opsetImport: [{ version: 17 }, { domain, version: 1 }] },
+  )
+  const proto = onnx.ModelProto.decode(bytes)
+  if (input === 'string') {
+    const shape = { dim: x.shape.map((d) => ({ dimValue: d })) }
+    proto.graph!.input = [{ name: 'x', type: { tensorType: { elemType: 8, shape } } }]
+  }
+  const { graph, names } = importModel(onnx.ModelProto.encode(proto).finish())
+  const labels = names.outputs['y']?.labels
+  const values = toNumbers(evaluate(graph, { x })['y']!)
+  return labels ? values.map((i) => labels[i]) : values
+}
+
+describe('one table for both ways', () => {
+  const two = tensorOf('i64', [4], [1n, 0n, 7n, -1n])
+
+  it('LabelEncoder of ai.onnx.ml 1 numbers its classes', () => {
+    const classes = { classes_strings: strings('a', 'b') }
+    const given = { ...classes, default_string: '?', default_int64: 9 }
+    expect(encodedStrings('y = LabelEncoder(x)', 'x i64[4]', two, given)).toEqual(['b', 'a', '?', '?'])
+    expect(encodedStrings('y = LabelEncoder(x)', 'x i64[4]', two, classes)).toEqual(['b', 'a', '_Unused', '_Unused'])
+    const places = tensorOf('i32', [3], [1, -1, 0])
+    expect(encodedStrings('y = LabelEncoder(x)', 'string', places, given)).toEqual([1, 9, 0])
+    expect(encodedStrings('y = LabelEncoder(x)', 'string', places, classes)).toEqual([1, -1, 0])
+  })
+
+  it('CategoryMapper pairs strings and integers', () => {
+    const cats = { cats_strings: strings('a', 'b'), cats_int64s: [7, 1] }
+    expect(encodedStrings('y = CategoryMapper(x)', 'x i64[4]', two, cats)).toEqual(['b', '_Unused', 'a', '_Unused'])
+    const places = tensorOf('i32', [3], [1, -1, 0])
+    expect(encodedStrings('y = CategoryMapper(x)', 'string', places, cats)).toEqual([1, -1, 7])
+    const uneven = { ...cats, cats_int64s: [7] }
+    expect(() => encodedStrings('y = CategoryMapper(x)', 'x i64[4]', two, uneven)).toThrow('2 strings for 1 integers')
+  })
+})
+
 describe('strings', () => {
   it('labels with strings, which move and are encoded as other labels', () => {
     const attributes = {

@@ -8,6 +8,7 @@ import type { Compiled } from '../../compiler/core/artefact.ts'
  */
 export const spec: ModuleSpec = {
   abi: abiVersion,
+  hash: '0123456789abcdef',
   attar: '0.0.0-test',
   inputs: [
     { name: 'x', dtype: 'f32', shape: [2, 3], address: 16 },
@@ -74,6 +75,7 @@ export function compiled(targets: readonly Target[] = ['simd', 'relaxed-simd']):
   return {
     modules,
     spec,
+    warnings: [],
     report: {
       weights: 20,
       state: 0,

@@ -2,18 +2,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { createContext, runInContext } from 'node:vm'
 import { strToU8 } from 'fflate'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
 import { artefacts, type PackageReport } from '../../compiler/package/index.ts'
+import { inlineScript } from '../../compiler/package/script.ts'
+import { decode } from '../../runtime/base64.ts'
 import type * as Runtime from '../../runtime/index.ts'
 import { compiled, inputs, outputs, spec } from './fixture.ts'
 
 interface Script {
   readonly spec: unknown
   readonly target: Runtime.Target
-  instantiate(source: WebAssembly.Module | BufferSource): Runtime.Model
+  instantiate(source?: WebAssembly.Module | BufferSource): Runtime.Model
   load(source?: Runtime.Source): Promise<Runtime.Model>
 }
 
@@ -30,19 +33,37 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
+/** Errors of a program that uses the types, by line. */
+function errors(source: string, more: ts.CompilerOptions = { module: ts.ModuleKind.NodeNext }): string[] {
+  writeFileSync(join(folder, 'use.ts'), source)
+  const program = ts.createProgram([join(folder, 'use.ts')], {
+    strict: true,
+    noEmit: true,
+    target: ts.ScriptTarget.ES2022,
+    ...more,
+    lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+    types: [],
+    skipDefaultLibCheck: true,
+  })
+  return ts.getPreEmitDiagnostics(program).map((d) => {
+    const line = d.file?.fileName.endsWith('use.ts') ? d.file.getLineAndCharacterOfPosition(d.start!).line : -1
+    return `${line}: ${ts.flattenDiagnosticMessageText(d.messageText, ' ')}`
+  })
+}
+
 describe('artefacts', () => {
   it('are the modules as compiled, their script and types, and a report', () => {
     const { simd, 'relaxed-simd': relaxed } = compiled().modules
-    expect(Object.keys(files)).toEqual(
-      ['.wasm', '.relaxed.wasm', '.js', '.d.ts'].map((end) => name + end).concat('report.json'),
-    )
+    const ends = ['.wasm', '.wasm.d.ts', '.relaxed.wasm', '.relaxed.wasm.d.ts', '.js', '.d.ts']
+    expect(Object.keys(files)).toEqual(ends.map((end) => name + end).concat('report.json'))
     expect(files[`${name}.wasm`]).toEqual(simd)
     expect(files[`${name}.relaxed.wasm`]).toEqual(relaxed)
     expect(artefacts(compiled(), name)).toEqual(files)
   })
 
   it('are those of the targets that were compiled', () => {
-    expect(Object.keys(artefacts(compiled(['simd']), 'm'))).toEqual(['m.wasm', 'm.js', 'm.d.ts', 'report.json'])
+    const expected = ['m.wasm', 'm.wasm.d.ts', 'm.js', 'm.d.ts', 'report.json']
+    expect(Object.keys(artefacts(compiled(['simd']), 'm'))).toEqual(expected)
     expect(artefacts(compiled(['simd']), 'm')['m.js']).not.toContain('m.relaxed.wasm')
     expect(artefacts(compiled(['relaxed-simd']), 'm')['m.js']).not.toContain('m.wasm')
   })
@@ -66,34 +87,49 @@ describe('NAME.js', () => {
     expect(script.instantiate(bytes).run(inputs())).toEqual(outputs('simd'))
   })
 
+  it('carries its module where that is asked for', async () => {
+    const alone = artefacts(compiled(['simd']), 'alone', { inline: true })
+    expect(Object.keys(alone)).toEqual(['alone.js', 'alone.d.ts', 'report.json'])
+    writeFileSync(join(folder, 'alone.js'), alone['alone.js']!)
+    const script = await load('alone.js')
+    for (const model of [script.instantiate(), await script.load(), script.instantiate(), await script.load()])
+      expect(model.run(inputs())).toEqual(outputs('simd'))
+    const { simd } = compiled().modules
+    expect((await script.load(simd as Uint8Array<ArrayBuffer>)).run(inputs())).toEqual(outputs('simd'))
+    expect(() => artefacts(compiled(), 'alone', { inline: true })).toThrow('one module')
+  })
+
+  it('carries a module of any length and all bytes', () => {
+    for (const length of [0, 1, 2, 3, 255, 256, 257, 12_288, 12_289, 30_000]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 167 + (i >> 8)) % 256)
+      const [, digits] = /decode\('([^']*)'\)/.exec(inlineScript(spec, 'm', bytes))!
+      expect(digits).toBe(Buffer.from(bytes).toString('base64').replace(/=+$/, ''))
+      expect(decode(digits!)).toEqual(bytes)
+    }
+  })
+
+  it('runs where there is no TextDecoder, URL, fetch or atob, as in an AudioWorklet', () => {
+    const alone = artefacts(compiled(['simd']), 'alone', { inline: true })['alone.js'] as string
+    const context = createContext()
+    for (const absent of ['TextDecoder', 'TextEncoder', 'URL', 'fetch', 'atob', 'process', 'Response'])
+      expect(runInContext(`typeof ${absent}`, context)).toBe('undefined')
+    const run = `${alone.replaceAll('export ', '')}
+;[instantiate(), instantiate(new WebAssembly.Module(decode('${Buffer.from(compiled().modules.simd!).toString('base64').replace(/=+$/, '')}')))]
+  .map((model) => Array.from(model.run({ x: [0, 1, -2, 3, 4.5, 5], 'a"b': [0, 1, 254, 255], ['__proto__']: [0n], half: new Uint16Array(2) }).y))`
+    const y = Array.from(outputs('simd').y)
+    expect(JSON.parse(JSON.stringify(runInContext(run, context)))).toEqual([y, y])
+  })
+
   it('imports nothing and can stand in HTML', () => {
     expect(files[`${name}.js`]).not.toMatch(/\bimport\b(?!\.meta)|<\/script/)
   })
 })
 
 describe('NAME.d.ts', () => {
-  /** Errors of a program that uses the types, by line. */
-  function errors(source: string): string[] {
-    writeFileSync(join(folder, 'use.ts'), source)
-    const program = ts.createProgram([join(folder, 'use.ts')], {
-      strict: true,
-      noEmit: true,
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.NodeNext,
-      lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
-      types: [],
-      skipDefaultLibCheck: true,
-    })
-    return ts.getPreEmitDiagnostics(program).map((d) => {
-      const line = d.file?.fileName.endsWith('use.ts') ? d.file.getLineAndCharacterOfPosition(d.start!).line : -1
-      return `${line}: ${ts.flattenDiagnosticMessageText(d.messageText, ' ')}`
-    })
-  }
-
   it('knows names, dtypes and shapes', { timeout: 30_000 }, () => {
     const found = errors(`import { load, instantiate, spec, target, type Inputs } from ${JSON.stringify(`./${name}.js`)}
 const shape: readonly [2, 3] = spec.inputs[0].shape, label: string = spec.metadata.labels
-const inputs: Inputs = { x: [1, 2, 3, 4, 5, 6], 'a"b': new Uint8ClampedArray(4), ['__proto__']: [1n], half: new Uint16Array(2) }
+const inputs: Inputs = { x: [1, 2, 3, 4, 5, 6], 'a"b': new Uint8ClampedArray(4), ['__proto__']: [1n, 2], half: new Uint16Array(2) }
 const model = target === 'simd' ? instantiate(new Uint8Array(8)) : await load(fetch('model.wasm'))
 const { y, half } = model.run(inputs, { copy: true })
 const first: Float32Array = y, second: Uint16Array = half, third: BigInt64Array = model.inputs['__proto__']
@@ -113,6 +149,18 @@ export { shape, label, first, second, third }`)
   })
 })
 
+describe('NAME.wasm.d.ts', () => {
+  it('types modules that are compiled ahead of time, as Workers import them', { timeout: 30_000 }, () => {
+    const use = `import { instantiate } from './${name}.js'
+import wasm from './${name}.wasm'
+import relaxed from './${name}.relaxed.wasm'
+export const models = [instantiate(wasm), instantiate(relaxed)]
+export const wrong: string = wasm`
+    const bundler = { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }
+    expect(errors(use, bundler)).toEqual([expect.stringMatching(/^4: .*'Module'/)])
+  })
+})
+
 describe('report.json', () => {
   it('accounts for every byte', () => {
     const report = JSON.parse(files['report.json'] as string) as PackageReport
@@ -123,6 +171,7 @@ describe('report.json', () => {
       expect(file.bytes).toBe(typeof content === 'string' ? strToU8(content).length : content.length)
       if (file.module) expect(file.module.sections.reduce((sum, s) => sum + s.bytes, 8)).toBe(file.bytes)
     }
-    expect(report.files.map((file) => file.module?.target)).toEqual(['simd', 'relaxed-simd', undefined, undefined])
+    const targets = report.files.map((file) => file.module?.target)
+    expect(targets).toEqual(['simd', undefined, 'relaxed-simd', undefined, undefined, undefined])
   })
 })

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { abiVersion } from '../../compiler/core/artefact.ts'
 import { runtimeSource } from '../../compiler/package/runtime.generated.ts'
 import { instantiate, load, target, type Model, type Source, type View } from '../../runtime/index.ts'
@@ -24,17 +24,12 @@ describe('instantiate', () => {
     expect(instantiate(relaxed!, spec).run(inputs())).toEqual(outputs('relaxed-simd'))
   })
 
-  it('speaks the ABI of the compiler and no other', () => {
-    expect(spec.abi).toBe(abiVersion)
-    expect(() => instantiate(simd!, { ...spec, abi: abiVersion + 1 })).toThrow('the model has ABI 3, this runtime 2')
-  })
-
-  it('refuses a module of another compilation', () => {
-    const other = { ...spec, outputs: [] }
-    expect(() => instantiate(simd!, other)).toThrow('not of the same compilation')
+  it('refuses a module of another compilation or ABI', () => {
+    expect(() => instantiate(simd!, { ...spec, hash: 'fedcba9876543210' })).toThrow('another compilation')
     const bare = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])
-    expect(() => instantiate(bare, spec)).toThrow('not of the same compilation')
-    expect(() => instantiate(withSection(bare, 'attar', '{}'), spec)).toThrow('not of the same compilation')
+    expect(() => instantiate(bare, spec)).toThrow('another compilation')
+    for (const content of ['', '{}', JSON.stringify({ ...spec, abi: abiVersion + 1 })])
+      expect(() => instantiate(withSection(bare, 'attar', content), spec)).toThrow('another compilation')
   })
 })
 
@@ -67,6 +62,30 @@ describe('run', () => {
     expect(model.run({ ...inputs(), x: model.inputs['x']! })).toEqual(outputs('simd'))
   })
 
+  it('takes a number for each element of an array and nothing else', () => {
+    for (const bad of ['1', undefined, null, {}, [1], 1n, true, Symbol('s'), () => 1, { valueOf: () => 1 }])
+      expect(() => model.run({ ...inputs(), x: [0, 1, 2, 3, 4, bad] as number[] }), String(bad)).toThrow(TypeError)
+    expect(() => model.run({ ...inputs(), x: new Array<number>(6) })).toThrow('(f32[2,3]) takes no undefined')
+    expect(model.run({ ...inputs(), x: [0.1, NaN, Infinity, -0, 1e300, 1] })['y']).toEqual(
+      Float32Array.from([0.1, NaN, Infinity, -0, 1e300, 1], (x) => 2 * Math.fround(x) + 1),
+    )
+    for (const bad of [256, -1, 1.5, NaN, Infinity, '1', true, 1n])
+      expect(() => model.run({ ...inputs(), 'a"b': [0, 1, 2, bad] as number[] }), String(bad)).toThrow(TypeError)
+    for (const bad of [2n ** 63n, 1.5, 2 ** 53, NaN, '1', true])
+      expect(() => model.run({ ...inputs(), ['__proto__']: [bad] as number[] }), String(bad)).toThrow(TypeError)
+    for (const whole of [2 ** 53 - 1, -5, 2n ** 63n - 2n])
+      expect(model.run({ ...inputs(), ['__proto__']: [whole] })['__proto__']).toEqual(
+        new BigInt64Array([BigInt(whole) + 1n]),
+      )
+  })
+
+  it('leaves its inputs alone where it refuses one', () => {
+    model.inputs['x']!.set(inputs().x as never)
+    const { half: _, ...others } = inputs()
+    expect(() => model.run({ ...others, x: new Float32Array(6) })).toThrow('"half"')
+    expect(model.inputs['x']).toEqual(inputs().x)
+  })
+
   it('takes plain arrays, and pixels for bytes', () => {
     const values = { ...inputs(), x: [0, 1, -2, 3, 4.5, 5], 'a"b': new Uint8ClampedArray([0, 1, 254, 255]) }
     expect(model.run({ ...values, ['__proto__']: [-(2n ** 40n)] })).toEqual(outputs('simd'))
@@ -86,12 +105,22 @@ describe('run', () => {
     expect(refusal(withoutX)).toBe('attar: input "x" (f32[2,3]) takes a Float32Array of 6, got undefined')
     expect(refusal({ ...inputs(), x: new Float32Array(5) })).toContain('Float32Array of 6, got Float32Array of 5')
     expect(refusal({ ...inputs(), x: new Float64Array(6) })).toContain('Float32Array of 6, got Float64Array of 6')
-    expect(refusal({ ...inputs(), x: 1 })).toContain('takes a Float32Array of 6')
-    expect(refusal({ ...inputs(), x: null })).toContain('takes a Float32Array of 6')
+    const others: [unknown, string][] = [
+      [1, 'number'],
+      [null, 'object'],
+      ['abcdef', 'string'],
+      [{ length: 6 }, 'object'],
+      [{ length: 6, [Symbol.toStringTag]: 'Float32Array' }, 'object'],
+      [(...args: [1, 2, 3, 4, 5, 6]) => args, 'function'],
+      [new Proxy(new Float32Array(6), {}), 'object'],
+      [new DataView(new ArrayBuffer(24)), 'DataView of undefined'],
+    ]
+    for (const [x, got] of others)
+      expect(refusal({ ...inputs(), x })).toBe(`attar: input "x" (f32[2,3]) takes a Float32Array of 6, got ${got}`)
     expect(refusal({ ...inputs(), half: [1, 2] })).toContain(
       'input "half" (f16[2]) takes a Uint16Array of 2, got array',
     )
-    expect(refusal({ ...inputs(), X: [1] })).toBe('attar: no input "X", the model has "x", "a"b", "__proto__", "half"')
+    expect(refusal({ ...inputs(), X: [1] })).toBe('attar: no input "X", only "x", "a"b", "__proto__", "half"')
     expect(refusal({ ...inputs(), toString: [1] })).toContain('no input "toString"')
     const { ['__proto__']: __, ...withoutProto } = inputs()
     expect(refusal(withoutProto)).toContain('input "__proto__" (i64[]) takes a BigInt64Array of 1, got undefined')
@@ -136,11 +165,26 @@ describe('load', () => {
     expect((await load(spec, source(), nowhere)).run(inputs())).toEqual(outputs('simd'))
   })
 
+  it('decodes a data URL itself, which a policy may forbid fetch', async () => {
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('refused by the policy')))
+    try {
+      const text = `data:application/wasm;base64,${Buffer.from(simd!).toString('base64')}`
+      for (const source of [text, new URL(text)])
+        expect((await load(spec, source, nowhere)).run(inputs())).toEqual(outputs('simd'))
+      await expect(load(spec, 'data:application/wasm,%00asm', nowhere)).rejects.toThrow('policy')
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
   it('reports what it could not have', async () => {
     await expect(load(spec, fetch(`${address}/absent`), nowhere)).rejects.toThrow(`${address}/absent: 404`)
     await expect(load(spec, nowhere(), nowhere)).rejects.toThrow('ENOENT')
     await expect(load(spec, new Uint8Array(8), nowhere)).rejects.toThrow(WebAssembly.CompileError)
-    await expect(load({ ...spec, abi: 3 }, simd!, nowhere)).rejects.toThrow('ABI 3')
+    await expect(load({ ...spec, hash: '' }, simd!, nowhere)).rejects.toThrow('another compilation')
+    await expect(load(spec, 'data:application/wasm;base64,AGFzbQEAAAA=', nowhere)).rejects.toThrow(
+      'another compilation',
+    )
   })
 
   it("reads the target's own file, and the baseline in its absence", async () => {
@@ -154,7 +198,9 @@ describe('load', () => {
 
 describe('target', () => {
   const targetOf = (...flags: string[]) =>
-    execFileSync(process.execPath, [...flags, '-e', `${runtimeSource};console.log(attar.target)`], { encoding: 'utf8' })
+    execFileSync(process.execPath, [...flags, '-e', `${runtimeSource};console.log(attar({}).target)`], {
+      encoding: 'utf8',
+    })
 
   it('is what the engine validates', () => {
     expect(targetOf().trim()).toBe(target)

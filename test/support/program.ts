@@ -1,7 +1,8 @@
 import { abiVersion, type ModuleSpec, type PortSpec } from '../../compiler/core/artefact.ts'
 import { planMemory, type MemoryPlan } from '../../compiler/schedule/plan-memory.ts'
 import type { Program, ProgramPort } from '../../compiler/schedule/program.ts'
-import { emitModule, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'
+import { emitCode, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'
+import { concatBytes } from '../../compiler/wasm/sections.ts'
 
 /** The baseline module of a scheduled program. */
 export async function moduleOf(
@@ -17,11 +18,12 @@ export async function moduleOf(
   })
   const spec: ModuleSpec = {
     abi: abiVersion,
+    hash: 'test',
     attar: 'test',
     inputs: program.inputs.map(port),
     outputs: program.outputs.map(port),
     metadata: {},
   }
-  const wasm = emitModule(await loadBinaryen(), program, plan, 'simd', sectionsBehind(plan, spec))
+  const wasm = concatBytes([emitCode(await loadBinaryen(), program, plan, 'simd'), sectionsBehind(plan, spec)])
   return { wasm, spec, plan }
 }

@@ -49,6 +49,11 @@ describe('runCase', () => {
     expect(await judge(relu, [good])).toEqual({ case: 'case', status: 'pass', maxAbs: 0, maxRel: 0, bound: [] })
   })
 
+  it('takes the type that is inferred where the model declares none for an output', async () => {
+    const untyped = model({ inputs: ['x f32[N]'], outputs: ['y'], nodes: ['y = Relu(x)'] })
+    expect(await judge(untyped, [good])).toMatchObject({ status: 'pass' })
+  })
+
   it('fails what differs, in any data set', async () => {
     const bad = { inputs: [f32([1], 2)], outputs: [f32([1], 2.5)] }
     expect(await judge(relu, [good, bad])).toMatchObject({

@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { absentEngine, type Engine } from './engine.ts'
-import { findExecutable, output, packageFile, withFolder } from './process.ts'
+import { inTemporaryFolder } from '../../data/index.ts'
+import { findExecutable, output, packageFile } from './process.ts'
 
 const searchPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'))
 
@@ -44,7 +45,7 @@ function commandLine(
     name,
     version: async () => (await output(executable, ['--version'])).split('\n')[0]!,
     run: (job) =>
-      withFolder(async (folder) => {
+      inTemporaryFolder(async (folder) => {
         await writeFile(join(folder, 'task.mjs'), job.script)
         const files = Object.entries(job.files ?? {})
         const addresses = files.map(([name, path]) => [name, pathToFileURL(path).href])

@@ -1,9 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -42,16 +40,6 @@ const require = createRequire(import.meta.url)
 export function packageFile(name: string, file: string): string | undefined {
   const folder = require.resolve.paths(name)?.find((path) => findExecutable(join(path, name, file)))
   return folder && join(folder, name, file)
-}
-
-/** A folder that is gone when `use` has ended. */
-export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'attar-'))
-  try {
-    return await use(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }
 
 /**

@@ -2,7 +2,8 @@ import { copyFile, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { absentEngine, type Engine } from './engine.ts'
-import { findExecutable, limited, output, packageFile, withFolder, withProcess } from './process.ts'
+import { inTemporaryFolder } from '../../data/index.ts'
+import { findExecutable, limited, output, packageFile, withProcess } from './process.ts'
 
 const packages: Record<string, string> = {
   'linux x64': '@cloudflare/workerd-linux-64',
@@ -21,7 +22,7 @@ export function workerd(): Engine {
     name,
     version: () => output(executable, ['--version']),
     run: (job) =>
-      withFolder(async (folder) => {
+      inTemporaryFolder(async (folder) => {
         const targets = { simd: `${job.name}.wasm`, 'relaxed-simd': `${job.name}.relaxed.wasm` }
         const modules = Object.entries(targets).filter(([, file]) => existsSync(join(job.directory, file)))
         for (const [target, file] of modules) await copyFile(join(job.directory, file), join(folder, `${target}.wasm`))

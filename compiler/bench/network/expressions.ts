@@ -1,4 +1,4 @@
-import { children, formatExpr, parts, type Expr } from '../../core/expr.ts'
+import { partUses, shareParts, type Expr } from '../../core/expr.ts'
 import { broadcastShapes } from '../../core/shape.ts'
 import type { NetworkBuilder } from './network-builder.ts'
 import type { BinaryLayer, UnaryLayer } from './network.ts'
@@ -36,13 +36,14 @@ function hardSwishOf(e: Expr): Expr | undefined {
   const rectified = clamped && pair(clamped[1], 'max', (part) => isConstant(part, 0))
   const shifted = rectified && pair(rectified[1], 'add', (part) => isConstant(part, 0.5))
   const scaled = shifted && pair(shifted[1], 'mul', (part) => isConstant(part, 1 / 6))
-  return scaled && formatExpr(scaled[1]) === formatExpr(factors[1]) ? scaled[1] : undefined
+  return scaled && scaled[1] === factors[1] ? scaled[1] : undefined
 }
 
 /** Layers for a scalar expression over tensors; `args[i]` is the tensor that `arg(i)` stands for. */
-export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly number[]): number {
-  /** By the expression's text: equal parts need not be one object. */
-  const lowered = new Map<string, number>()
+export function lowerExpression(net: NetworkBuilder, expr: Expr, args: readonly number[]): number {
+  const root = shareParts(expr)
+  const uses = partUses(root)
+  const lowered = new Map<Expr, number>()
 
   function binary(op: BinaryLayer, a: number, b: number): number {
     const shape = broadcastShapes([net.shape(a), net.shape(b)])
@@ -52,7 +53,7 @@ export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly 
   /** Of a sum of sums; sums that are used elsewhere too stay whole. */
   function summands(e: Expr): Expr[] {
     if (e.kind !== 'binary' || e.op !== 'add') return [e]
-    return [e.a, e.b].flatMap((part) => (usesIn(root, part) > 1 ? [part] : summands(part)))
+    return [e.a, e.b].flatMap((part) => (uses.get(part)! > 1 ? [part] : summands(part)))
   }
 
   function sum(e: Expr): number {
@@ -94,33 +95,23 @@ export function lowerExpression(net: NetworkBuilder, root: Expr, args: readonly 
   }
 
   function lower(e: Expr): number {
-    const text = formatExpr(e)
-    let tensor = lowered.get(text)
+    let tensor = lowered.get(e)
     if (tensor === undefined) {
       tensor = compute(e)
-      lowered.set(text, tensor)
-      const uses = usesIn(root, e)
-      if (e.kind !== 'arg' && uses > 1) net.replaceReader(tensor, uses)
+      lowered.set(e, tensor)
+      const readers = uses.get(e) ?? 0
+      if (e.kind !== 'arg' && readers > 1) net.replaceReader(tensor, readers)
     }
     return tensor
   }
   return lower(root)
 }
 
-/** The parts of an expression that differ from each other. */
-const distinctParts = (root: Expr): Expr[] => [...new Map(parts(root).map((part) => [formatExpr(part), part])).values()]
-
-/** How many parts of `root` have one equal to `e` as their operand. */
-function usesIn(root: Expr, e: Expr): number {
-  const text = formatExpr(e)
-  return distinctParts(root)
-    .flatMap(children)
-    .filter((part) => formatExpr(part) === text).length
-}
-
 /** How often the expression reads each of `count` operands. */
-export function argumentUses(root: Expr, count: number): number[] {
+export function argumentUses(expr: Expr, count: number): number[] {
+  const root = shareParts(expr)
   const uses = new Array<number>(count).fill(0)
-  for (const part of [root, ...distinctParts(root).flatMap(children)]) if (part.kind === 'arg') uses[part.index]!++
+  if (root.kind === 'arg') uses[root.index]!++
+  for (const [part, readers] of partUses(root)) if (part.kind === 'arg') uses[part.index]! += readers
   return uses
 }

@@ -1,10 +1,11 @@
+import { printable } from '../../core/printable.ts'
 import { describePeaks } from '../arithmetic.ts'
 import type { EngineBench } from '../bench.ts'
 import type { LayerBench } from '../layers.ts'
 import type { Absence } from '../peers/index.ts'
 import type { Comparison, Measurement } from '../results.ts'
 import { loadLibraries } from './libraries.ts'
-import { coldStarts, downloads, latencies, layers } from './plots.ts'
+import { coldStarts, downloads, latencies, layers, short } from './plots.ts'
 
 export interface ReportContent {
   readonly model: string
@@ -30,7 +31,7 @@ export async function reportPage({ model, results, absent, layers: apart }: Repo
       ...(comparisons.length > 0 ? [comparisonTable(comparisons)] : []),
       figure(
         'Cold start',
-        'In a fresh process. Fetching is from this machine; a network adds what the bytes below take. Peers compile inside “instantiate”.',
+        'From bytes in memory to the first result, in a fresh process; a network adds what the bytes below take. Peers compile inside “instantiate”.',
         coldStarts(libraries, measurements),
       ),
       figure(
@@ -74,7 +75,7 @@ ${body.join('\n')}
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-const escape = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => entities[character]!)
+const escape = (text: string): string => printable(text).replaceAll(/[&<>"]/g, (character) => entities[character]!)
 
 const section = (title: string, parts: readonly string[]): string =>
   `<section><h2>${escape(title)}</h2>\n${parts.join('\n')}</section>`
@@ -117,6 +118,7 @@ function measurementTable(measurements: readonly Measurement[]): string {
     'median ms',
     'p95 ms',
     'best ms',
+    'cold start ms',
     'GMAC/s',
     'of the peak',
     'raw bytes',
@@ -127,7 +129,7 @@ function measurementTable(measurements: readonly Measurement[]): string {
     header,
     measurements.map((m) => [
       m.variant === null ? m.system : `${m.system} (${m.variant})`,
-      ...[m.medianMs, m.p95Ms, m.bestMs].map((ms) => ms.toPrecision(3)),
+      ...[m.medianMs, m.p95Ms, m.bestMs, m.coldStartMs].map(short),
       m.gmacs === null ? '–' : m.gmacs.toFixed(1),
       m.ofPeak === null ? '–' : `${(100 * m.ofPeak).toFixed(0)} %`,
       ...[m.bytes.raw, m.bytes.brotli, m.peakBytes].map(count),
@@ -149,13 +151,15 @@ const style = `
     --part-1: #5d7488; --part-2: #5b94f5; --part-3: #f0a040; --part-4: #54bd7a; --part-5: #d07ab9; --part-6: #b3925c;
   }
 }
-body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; max-width: 940px; margin: 2rem auto; padding: 0 1rem; }
+body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { border-top: 1px solid var(--line); padding-top: 1.2rem; margin-top: 2rem; } h3 { margin: 1.6rem 0 0; }
 .note { color: var(--muted); margin: 0.2rem 0 0.6rem; }
 .diagram { overflow-x: auto; } .diagram figure { margin: 0; }
 .diagram [class*=swatches] { font-size: 13px !important; }
 .diagram svg { max-width: 100%; height: auto; color: var(--ink); --plot-background: var(--paper); }
+/* Narrow pages scroll diagrams, whose texts would be too small. */
+.diagram svg[viewBox] { min-width: 40rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; font-size: 0.85rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.5rem; text-align: right; font-weight: normal; }
-thead th { color: var(--muted); } th { white-space: nowrap; } tr > th:first-child { text-align: left; font-weight: 600; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.5rem; text-align: right; font-weight: normal; white-space: nowrap; }
+thead th { color: var(--muted); } tr > th:first-child { text-align: left; font-weight: 600; }
 `

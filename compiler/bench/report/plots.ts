@@ -1,3 +1,4 @@
+import { printable } from '../../core/printable.ts'
 import type { Layer } from '../layers.ts'
 import type { Measurement } from '../results.ts'
 import { median } from '../statistics.ts'
@@ -26,7 +27,7 @@ const systemOf = ({ system, variant }: Measurement): string => (variant === null
 const systemsOf = (measurements: readonly Measurement[]): string[] => [...new Set(measurements.map(systemOf))]
 
 /** `1.23`, `45.6`, `789` */
-const short = (value: number): string =>
+export const short = (value: number): string =>
   value < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString('en-US')
 
 /** Every sample as a stroke, the middle half as a bar and the median as a number. */
@@ -85,22 +86,19 @@ export function latencies(libraries: Libraries, measurements: readonly Measureme
 }
 
 const parts = [
-  ['fetch', 'fetchMs'],
   ['compile', 'compileMs'],
   ['instantiate', 'instantiateMs'],
   ['first run', 'firstRunMs'],
 ] as const
 
-/** The parts of a cold start one after another. */
+/** The parts of a cold start one after another, and the whole as a number at their end. */
 export function coldStarts(libraries: Libraries, measurements: readonly Measurement[]): Diagram {
   const { plot: Plot } = libraries
   const bars = measurements.flatMap((m) =>
     parts.map(([part, field]) => ({ system: systemOf(m), part, ms: m[field] ?? 0 })),
   )
-  const totals = systemsOf(measurements).map((system) => ({
-    system,
-    ms: bars.filter((bar) => bar.system === system).reduce((sum, { ms }) => sum + ms, 0),
-  }))
+  // The clock's own time and what is not in a part are in the whole alone.
+  const totals = measurements.map((m) => ({ system: systemOf(m), ms: m.coldStartMs }))
   return render(
     Plot.plot({
       ...frame(libraries),
@@ -109,7 +107,7 @@ export function coldStarts(libraries: Libraries, measurements: readonly Measurem
       y: { domain: totals.map(({ system }) => system), label: null },
       color: {
         domain: parts.map(([part]) => part),
-        range: ['var(--part-1)', 'var(--part-2)', 'var(--part-3)', 'var(--part-4)'],
+        range: ['var(--part-2)', 'var(--part-3)', 'var(--part-4)'],
         legend: true,
       },
       marks: [
@@ -217,6 +215,9 @@ export function layers(libraries: Libraries, measured: readonly Layer[]): Diagra
 }
 
 /** Ends of node names tell more than their beginnings. */
-const shortened = (name: string): string => (name.length <= 28 ? name : `…${name.slice(-27)}`)
+function shortened(node: string): string {
+  const name = printable(node)
+  return name.length <= 25 ? name : `…${name.slice(-24)}`
+}
 
 const render = (element: { readonly outerHTML: string }): Diagram => element.outerHTML

@@ -1,3 +1,4 @@
+import { OperandError } from '../diagnostic.ts'
 import type { Graph } from '../graph.ts'
 import type { Tensor, TensorType } from '../tensor.ts'
 
@@ -23,7 +24,7 @@ export interface Facets<A> {
 }
 
 export function require(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new TypeError(what)
+  if (!condition) throw new OperandError(what)
 }
 
 export const mixed: AxisUse = { to: 'mixed' }

@@ -37,6 +37,14 @@ export function batchingAxis(startIndicesBatchingDims: readonly number[], indexV
   return axis > indexVectorDim ? axis - 1 : axis
 }
 
+/** Batching axes of operand and indices go in step. */
+export function requireBatching(x: Shape, axes: readonly number[], indices: Shape, indexAxes: readonly number[]): void {
+  require(axes.length === indexAxes.length &&
+    axes.every(
+      (axis, k) => x[axis] === indices[indexAxes[k]!],
+    ), `batches of [${x.join(',')}] and indices [${indices.join(',')}] differ`)
+}
+
 /** Takes slices of operand 0 at the places that operand 1 gives; places are clamped so that the slice is inside. */
 export const gather: Facets<GatherAttrs> = {
   type: ([x, indices], a) => {
@@ -54,6 +62,7 @@ export const gather: Facets<GatherAttrs> = {
     const offsets = offsetAxes(x.shape.length, a)
     require(offsets.length ===
       a.offsetDims.length, `${a.offsetDims.length} offset axes for ${offsets.length} slice axes`)
+    requireBatching(x.shape, a.operandBatchingDims, indices.shape, a.startIndicesBatchingDims)
     const batch = batchShape(indices.shape, a.indexVectorDim)
     const rank = batch.length + offsets.length
     const shape: number[] = []

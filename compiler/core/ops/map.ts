@@ -9,23 +9,28 @@ export interface MapAttrs {
   readonly expr: Expr
 }
 
-function resultShape(operands: readonly TensorType[]): readonly number[] {
+/** What the operands broadcast to. */
+export function mapShape(operands: readonly TensorType[]): readonly number[] {
   const shape = broadcastShapes(operands.map((o) => o.shape))
   require(shape !== undefined, `shapes ${operands.map((o) => `[${o.shape.join(',')}]`).join(' and ')} do not broadcast`)
   return shape
 }
 
-/** A scalar expression over every element of the operands, which broadcast by NumPy's rule. */
+/** A scalar expression over every element of the operands, which broadcast by NumPy's rule. It uses each of them. */
 export const map: Facets<MapAttrs> = {
   type: (operands, { expr }) => {
+    const used = new Set<number>()
     for (const part of parts(expr)) {
       if (part.kind !== 'arg') continue
+      used.add(part.index)
       const operand = operands[part.index]
       require(operand !== undefined, `the expression names operand ${part.index} of ${operands.length}`)
       require(operand.dtype ===
         part.dtype, `operand ${part.index} is ${operand.dtype}, the expression wants ${part.dtype}`)
     }
-    return [{ dtype: expr.dtype, shape: resultShape(operands) }]
+    // Rewrites of expressions drop what they do not name, and with it a shape that only it had.
+    require(used.size === operands.length, `the expression names ${used.size} of ${operands.length} operands`)
+    return [{ dtype: expr.dtype, shape: mapShape(operands) }]
   },
   evaluate: (operands, attrs) => {
     const [type] = map.type(operands, attrs) as [TensorType]
@@ -46,7 +51,7 @@ export const map: Facets<MapAttrs> = {
     return [result]
   },
   axes: (operands) => {
-    const shape = resultShape(operands)
+    const shape = mapShape(operands)
     return operands.map((o) => {
       const lead = shape.length - o.shape.length
       return o.shape.map((d, i) => (d === shape[i + lead] ? toResult(i + lead) : mixed))

@@ -3,7 +3,7 @@ import { binaryScalar } from '../scalar.ts'
 import { rowMajorStrides, sameShape, walk } from '../shape.ts'
 import { bytesOf, reader, writer, zeros } from '../tensor.ts'
 import { mixedAxes, require, requireAxis, type Facets } from './facets.ts'
-import { batchingAxis, batchShape } from './gather.ts'
+import { batchingAxis, batchShape, requireBatching } from './gather.ts'
 import type { ReduceKind } from './reduce.ts'
 
 /** Attribute names and meaning are StableHLO's (specification, section "scatter"). */
@@ -36,8 +36,19 @@ export const scatter: Facets<ScatterAttrs> = {
       batch,
       batchShape(indices.shape, a.indexVectorDim),
     ), 'updates do not have the batch shape of the indices')
+    requireBatching(x.shape, a.inputBatchingDims, indices.shape, a.scatterIndicesBatchingDims)
+    const vector = a.indexVectorDim === indices.shape.length ? 1 : indices.shape[a.indexVectorDim]!
+    const components = a.scatterDimsToOperandDims.length
+    require(vector === components, `index vectors of ${vector} for ${components} axes`)
+    const windowAxes = x.shape.flatMap((d, i) =>
+      a.insertedWindowDims.includes(i) || a.inputBatchingDims.includes(i) ? [] : [d],
+    )
     const window = x.shape.length - a.insertedWindowDims.length - a.inputBatchingDims.length
     require(window === a.updateWindowDims.length, `${a.updateWindowDims.length} window axes for ${window}`)
+    const sizes = a.updateWindowDims.map((i) => updates.shape[i]!)
+    require(sizes.every(
+      (d, i) => d <= windowAxes[i]!,
+    ), `windows [${sizes.join(',')}] are larger than [${windowAxes.join(',')}]`)
     return [{ dtype: x.dtype, shape: x.shape }]
   },
   evaluate: ([x, indices, updates], a) => {

@@ -2,7 +2,7 @@
 const reasons: readonly (readonly [reason: string, operators: readonly string[]])[] = [
   [
     'it computes on strings; attar’s tensors are of numbers. Do that part before the model runs',
-    ['StringConcat', 'StringNormalizer', 'StringSplit', 'RegexFullMatch', 'ai.onnx.ml.CategoryMapper'],
+    ['StringConcat', 'StringNormalizer', 'StringSplit', 'RegexFullMatch'],
   ],
   ['it decodes files; decode images first, e.g. with createImageBitmap, and pass pixels', ['ImageDecoder']],
   [
@@ -11,6 +11,20 @@ const reasons: readonly (readonly [reason: string, operators: readonly string[]]
   ],
   ['it takes maps, which attar’s models do not have', ['ai.onnx.ml.CastMap', 'ai.onnx.ml.DictVectorizer']],
 ]
+
+/** Of all operators of a domain. */
+const domains: Readonly<Record<string, string>> = Object.fromEntries(
+  ['aten', 'org.pytorch.aten', 'org.pytorch._caffe2', 'prim', 'caffe2'].map((domain) => [
+    domain,
+    'PyTorch’s exporter found no ONNX operator for this and wrote its own. Export the model anew with torch.onnx.export(…, dynamo=True) of a new PyTorch, without operator_export_type=ONNX_ATEN_FALLBACK',
+  ]),
+)
+
+/** Why attar does not have the operator of this key, if there is more to say. */
+export const reasonOf = (key: string): string | undefined =>
+  Object.hasOwn(absent, key)
+    ? absent[key]
+    : domains[key.includes('.') ? key.slice(0, key.lastIndexOf('.')) : key === 'ATen' ? 'aten' : '']
 
 export const absent: Readonly<Record<string, string>> = Object.fromEntries(
   reasons.flatMap(([reason, names]) => names.map((name) => [name, reason])),

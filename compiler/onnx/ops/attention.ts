@@ -79,7 +79,8 @@ function masked(c: OpContext, scores: Value, queries: number, keys: number): Val
   const lengths = c.inputs[6]
   const causal = c.int('is_causal', 0) !== 0
   const past = c.inputs[4]?.type.shape[2]
-  const length = lengths && b.reshape(b.convert(lengths, 'i32'), [lengths.type.shape[0]!, 1, 1, 1])
+  const counted = lengths && b.map([lengths], (n) => expr.convert(f.clamp(n, 0, keys), 'i32'))
+  const length = counted && b.reshape(counted, [counted.type.shape[0]!, 1, 1, 1])
   const operands = [scores, b.iota('i32', [queries, 1], 0), b.iota('i32', [keys], 0)]
   return b.map([...operands, ...(mask ? [mask] : []), ...(length ? [length] : [])], (score, i, j, ...others) => {
     const m = mask && others[0]!

@@ -31,7 +31,9 @@ export const batchNormalization: Operator = {
       return b.map([x, broadcastable(factor), broadcastable(offset)], (e, k, o) => f.add(f.mul(e, k), o))
     }
     if (c.opset < 14 || c.int('training_mode', 0) === 0) {
-      if (c.outputCount > 1) c.unsupported('outputs beyond the first, which only training gives, before opset 14')
+      // Before opset 14 exporters name the outputs of training too, which nothing reads.
+      if ([1, 2, 3, 4].some((i) => c.wantsOutput(i)))
+        c.unsupported('outputs beyond the first, which only training gives')
       return [normalize(oldMean, oldVariance)]
     }
     const momentum = c.float('momentum', 0.9)

@@ -28,6 +28,7 @@ import { dropout } from './dropout.ts'
 import { dynamicQuantizeLinear } from './dynamic-quantize-linear.ts'
 import { einsum } from './einsum.ts'
 import { expand } from './expand.ts'
+import { experimentalOperators } from './experimental.ts'
 import { eyeLike } from './eye-like.ts'
 import { flatten } from './flatten.ts'
 import { flexAttention } from './flex-attention.ts'
@@ -99,6 +100,7 @@ import { where } from './where.ts'
 export const operators: Readonly<Record<string, Operator>> = {
   ...activationOperators,
   ...binaryOperators,
+  ...experimentalOperators,
   ...microsoftOperators,
   ...mlOperators,
   ...optionalOperators,

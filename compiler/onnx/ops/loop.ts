@@ -41,13 +41,28 @@ function formOf(c: OpContext): Form {
   }
 }
 
+/** What the body gets for its first two inputs: scalars, or tensors of one element where it declares those. */
+function counters(c: OpContext, iteration: Value, condition: Value): Value[] {
+  const { inputs } = c.graph('body')
+  return [iteration, condition].map((value, i) => {
+    const rank = inputs[i]!.shape?.length ?? 0
+    const shape = new Array<number>(rank).fill(1)
+    c.check(
+      inputs[i]!.shape?.every((d) => typeof d !== 'number' || d === 1) ?? true,
+      `input ${i} of the body has shape [${inputs[i]!.shape?.join(',')}], not that of a scalar`,
+    )
+    return c.b.reshape(value, shape)
+  })
+}
+
 /** Iteration by iteration; all conditions must be known at compile time. */
 function unroll(c: OpContext, { carried: initial, scanCount }: Form): Item[] {
   const body = c.graph('body')
   const [trips = Infinity] = c.inputs[0] ? c.constantInts(0) : []
   let running = !c.inputs[1] || c.constant(1).data[0] !== 0
   let carried = initial
-  const iterate = (i: number): Item[] => c.inline(body, [c.b.scalar(i, 'i64'), c.b.scalar(1, 'bool'), ...carried])
+  const iterate = (i: number): Item[] =>
+    c.inline(body, [...counters(c, c.b.scalar(i, 'i64'), c.b.scalar(1, 'bool')), ...carried])
   const slices: Item[][] = Array.from({ length: scanCount }, () => [])
   let i = 0
   for (; running && i < trips; i++) {
@@ -73,7 +88,7 @@ function run(c: OpContext, { carried, scanCount, trips }: Form): Item[] {
   const scalar = (v: Value): Value => b.reshape(v, [])
   // While the body runs, the condition holds.
   const [condition, ...results] = c
-    .inline(c.graph('body'), [b.convert(iteration, 'i64'), b.scalar(1, 'bool'), ...parameters])
+    .inline(c.graph('body'), [...counters(c, b.convert(iteration, 'i64'), b.scalar(1, 'bool')), ...parameters])
     .map((item) => tensorOutput(c, item))
   const continues = scalar(condition!)
   const always = (v: Value | undefined): boolean => !v || (constantOf(v)?.data[0] ?? 0) !== 0

@@ -16,7 +16,8 @@ export const oneHot: Operator = {
     const [off, on] = [0, 1].map((i) => b.reshape(b.sliceAxis(c.input(2), 0, i, 1), []))
     return [
       b.map([indices, position, off!, on!], (i, p, no, yes) => {
-        const index = convert(i!, 'i64')
+        // No depth reaches beyond i64.
+        const index = convert(i!.dtype === 'u64' ? f.min(i!, 2 ** 53) : i!, 'i64')
         const wrapped = f.select(f.lt(index, 0), f.add(index, depth), index)
         return f.select(f.eq(wrapped, p!), yes!, no!)
       }),

@@ -19,24 +19,34 @@ function axesOf(c: OpContext, shape: readonly number[], crops: boolean): ResizeA
     `scales or sizes [${given.join(',')}]`,
   )
   const policy = c.string('keep_aspect_ratio_policy', 'stretch')
-  const ratios = sizes.map((size, i) => size / shape[axes[i]!]!)
   c.check(['stretch', 'not_larger', 'not_smaller'].includes(policy), `keep_aspect_ratio_policy "${policy}"`)
-  const common = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios)
+  const ratios = sizes.map((size, i): readonly [number, number] => [size, shape[axes[i]!]!])
+  const [first] = ratios.toSorted(([a, b], [y, z]) => (a / b - y / z) * (policy === 'not_larger' ? 1 : -1))
   return axes.map((axis, i) => {
     const from = shape[axis]!
-    const region: readonly [number, number] = crops ? [roi[i]!, roi[i + axes.length]!] : [0, 1]
-    const extent = crops ? region[1] - region[0] : 1
-    const exact = given === scales ? from * extent * scales[i]! : policy === 'stretch' ? sizes[i]! : from * common
-    const scale = given === scales ? scales[i]! : Math.fround(policy === 'stretch' ? ratios[i]! : common)
-    return {
-      axis,
-      from,
-      to: Math.floor(given === sizes && policy !== 'stretch' ? exact + 0.5 : Math.max(0, exact)),
-      scale,
-      exact,
-      roi: region,
-    }
+    const roiOfAxis: readonly [number, number] = crops ? [roi[i]!, roi[i + axes.length]!] : [0, 1]
+    if (given === scales) return { ...byScale(axis, from, scales[i]!), roi: roiOfAxis }
+    const ratio = policy === 'stretch' ? ratios[i]! : first!
+    const exact = policy === 'stretch' ? ratio[0] : (from * ratio[0]) / ratio[1]
+    const scale = Math.fround(ratio[0] / ratio[1])
+    return { axis, from, to: Math.floor(exact + 0.5), scale, ratio, exact, roi: roiOfAxis }
   })
+}
+
+/** The length is a product in f32, rounded down, as ONNX's shape inference and onnxruntime have it; a region of interest has no say in it. */
+const byScale = (axis: number, from: number, scale: number): ResizeAxis => ({
+  axis,
+  from,
+  to: Math.floor(Math.fround(from * scale)),
+  scale,
+  exact: from * scale,
+  roi: [0, 1],
+})
+
+function nearestMode(c: OpContext): string {
+  const given = c.string('nearest_mode', 'round_prefer_floor')
+  c.check(given !== 'simple', `nearest_mode "${given}"`)
+  return given
 }
 
 const kindOf = (c: OpContext): ResizeMode['kind'] => {
@@ -55,7 +65,7 @@ export const resize: Operator = {
       lowerResize(c, x, axesOf(c, x.type.shape, crops), {
         kind: kindOf(c),
         coordinates,
-        rounding: c.string('nearest_mode', 'round_prefer_floor'),
+        rounding: nearestMode(c),
         cubicA: c.float('cubic_coeff_a', -0.75),
         excludeOutside: c.int('exclude_outside', 0) !== 0,
         antialias: c.int('antialias', 0) !== 0,
@@ -65,21 +75,18 @@ export const resize: Operator = {
   },
 }
 
-/** The operator Upsample and the first version of Resize: positions are i / scale, rounded down. */
+/** The operator Upsample and the first version of Resize: positions are i / scale. */
 function resizeByScales(c: OpContext, scales: readonly number[]): ReturnType<typeof lowerResize> {
   const { shape } = c.input(0).type
   c.check(
     scales.length === shape.length && scales.every((s) => s > 0),
     `scales [${scales.join(',')}] of [${shape.join(',')}]`,
   )
-  const axes = scales.map((scale, axis): ResizeAxis => {
-    const from = shape[axis]!
-    return { axis, from, to: Math.floor(from * scale), scale, exact: from * scale, roi: [0, 1] }
-  })
+  const axes = scales.map((scale, axis) => byScale(axis, shape[axis]!, scale))
   return lowerResize(c, c.input(0), axes, {
     kind: c.string('mode', 'nearest') === 'bilinear' ? 'linear' : kindOf(c),
     coordinates: 'asymmetric',
-    rounding: 'floor',
+    rounding: 'simple',
     cubicA: -0.75,
     excludeOutside: false,
     antialias: false,

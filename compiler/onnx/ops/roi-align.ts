@@ -67,7 +67,8 @@ function cellsOf(
       valid: line(valid),
     }))
   })
-  const image = { index: line(b.convert(b.reshape(images, [regions, 1, 1, 1, 1]), 'i32')) }
+  const picture = b.map([images], (i) => expr.convert(f.clamp(i, 0, Math.max(0, batch - 1)), 'i32'))
+  const image = { index: line(b.reshape(picture, [regions, 1, 1, 1, 1])) }
   const together = b.reshape(b.transpose(x, [1, 0, 2, 3]), [1, channels, batch, ...spatial])
   const values = weightedTaps(b, together, [[image], ...taps])
   const combined = mode === 'avg' ? sumOf(b, values) : b.map(values, (...elements) => elements.reduce(f.max))

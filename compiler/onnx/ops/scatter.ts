@@ -1,5 +1,7 @@
+import { fail } from '../../core/diagnostic.ts'
 import type { ScatterAttrs } from '../../core/ops/scatter.ts'
 import type { OpContext, Operator } from '../context.ts'
+import { sameShape } from '../../core/shape.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
 import { wrapIndexVectors, wrapIndices } from '../shared/indices.ts'
 
@@ -25,6 +27,13 @@ export const scatterElements: Operator = {
     const axis = normalizeAxis(c, c.int('axis', 0), rank)
     const indices = wrapIndices(c, c.input(1), x.type.shape[axis]!)
     const { dtype, shape } = indices.type
+    const updates = c.input(2).type.shape
+    const fits = shape.length === rank && shape.every((d, i) => i === axis || d <= x.type.shape[i]!)
+    if (!fits || !sameShape(shape, updates))
+      fail(
+        'A204',
+        `updates [${updates.join(',')}] at indices [${shape.join(',')}] of data [${x.type.shape.join(',')}]: updates and indices have one shape, which fits into the data's but for axis ${axis}`,
+      )
     // Index vectors that name every axis, since indices and data may differ in length along the others.
     const coordinates = range(0, rank).map((i) => (i === axis ? indices : b.iota(dtype, shape, i)))
     const vectors = b.concatenate(
@@ -57,6 +66,13 @@ export const scatterNd: Operator = {
       `indices [${indexShape.join(',')}] do not fit [${shape.join(',')}]`,
     )
     const indexVectorDim = indexShape.length - 1
+    const updates = c.input(2).type.shape
+    const wanted = [...indexShape.slice(0, -1), ...shape.slice(depth)]
+    if (!sameShape(updates, wanted))
+      fail(
+        'A204',
+        `updates are [${updates.join(',')}]; the indices [${indexShape.join(',')}] ask for [${wanted.join(',')}]`,
+      )
     return [
       c.b.scatter(x, wrapIndexVectors(c, c.input(1), shape.slice(0, depth)), c.input(2), {
         kind: kindOf(c),

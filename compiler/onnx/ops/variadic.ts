@@ -11,7 +11,9 @@ const variadic = (
   lower: (c: OpContext) => {
     const operands = c.inputs.map((_, i) => c.input(i))
     c.check(operands.length > 0, 'has no inputs')
-    return [c.b.map(operands, (...args) => finish(args.reduce(combine), args.length))]
+    // A map for each: how many become one kernel is for fusion to say.
+    const combined = operands.reduce((a, x) => c.b.map([a, x], (e, next) => combine(e!, next!)))
+    return [c.b.map([combined], (e) => finish(e!, operands.length))]
   },
 })
 

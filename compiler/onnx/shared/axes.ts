@@ -1,3 +1,5 @@
+import { SizeError } from '../../core/diagnostic.ts'
+import { currentBudget } from '../../core/budget.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext } from '../context.ts'
 
@@ -17,7 +19,8 @@ export function normalizeAxes(c: OpContext, axes: readonly number[], rank: numbe
 /** first, first + 1, … below `end`; a RangeError for more than any list of axes or places can sensibly have. */
 export function range(first: number, end: number): number[] {
   const length = Math.max(0, end - first)
-  if (length > 2 ** 24) throw new RangeError(`a list from ${first} to ${end}`)
+  if (length > 2 ** 24) throw new SizeError(`a list from ${first} to ${end}`)
+  currentBudget()?.spend('tables', 8 * length)
   return Array.from({ length }, (_, i) => first + i)
 }
 

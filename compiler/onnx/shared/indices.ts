@@ -22,11 +22,21 @@ export function wrapIndices(c: OpContext, indices: Value, size: number): Value {
   )
 }
 
-/** Index vectors along the last axis of `indices`, component k into an axis of `sizes[k]` elements; negative ones count from the end. */
+/**
+ * Index vectors along the last axis of `indices`, component k into an axis of `sizes[k]` elements; negative ones count from the
+ * end. A205 for a constant one outside.
+ */
 export function wrapIndexVectors(c: OpContext, indices: Value, sizes: readonly number[]): Value {
+  const known = constantOf(indices)
+  toNumbers(known ?? emptyVector).forEach((index, i) => {
+    const d = sizes[i % sizes.length]!
+    c.check(index >= -d && index < d, `index ${index} is outside of ${d} elements`)
+  })
   const size = c.b.vector(sizes, indices.type.dtype)
   return c.b.map([indices, size], (i, n) => f.select(f.lt(i!, 0), f.add(i!, n!), i!))
 }
+
+const emptyVector = tensorOf('i64', [0], [])
 
 /** Elements of `x` at fixed places along `axis`: a slice where they are evenly spaced, else a gather. */
 export function takeFixed(b: Builder, x: Value, places: readonly number[], axis: number): Value {

@@ -1,3 +1,4 @@
+import { OperandError } from '../../core/diagnostic.ts'
 import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
 import { broadcastShapes } from '../../core/shape.ts'
@@ -17,7 +18,7 @@ export function matmul(b: Builder, left: Value, right: Value): Value {
   const rBatch = r.slice(0, -2)
   const batch = broadcastShapes([lBatch, rBatch])
   if (l.length === 0 || r.length === 0 || batch === undefined) {
-    throw new TypeError(`${formatType(left.type)} and ${formatType(right.type)} cannot be multiplied`)
+    throw new OperandError(`${formatType(left.type)} and ${formatType(right.type)} cannot be multiplied`)
   }
   const has = (side: readonly number[], i: number): boolean => {
     const size = side[side.length - batch.length + i]

@@ -15,7 +15,9 @@ export interface ResizeAxis {
   readonly from: number
   readonly to: number
   readonly scale: number
-  /** Length after, before it was rounded down. */
+  /** The scale as a ratio of lengths, after and before, where the model gives sizes: no float stands for it exactly. */
+  readonly ratio?: readonly [number, number]
+  /** Length after, before it was rounded. */
   readonly exact: number
   /** Region of interest, as fractions of the axis; for tf_crop_and_resize. */
   readonly roi: readonly [number, number]
@@ -35,37 +37,47 @@ export interface ResizeMode {
 const f32 = Math.fround
 
 /**
- * Position in the input of element `i` of the output. In f32 step by step, as implementations do it: which neighbour is
- * nearest may hang on the last bit.
+ * Position in the input of element `i` of the output: which neighbour is nearest may hang on the last bit. Sizes give it
+ * exactly, as frameworks have it (`i * 28 / 4`). A scale is f32, and each step is too, as in onnxruntime.
  */
-function coordinate(c: OpContext, mode: string, { from, to, scale, exact, roi }: ResizeAxis): (i: number) => number {
-  const centre = (i: number): number => f32(f32((i + 0.5) / scale) - 0.5)
+function coordinate(
+  c: OpContext,
+  mode: string,
+  { from, to, scale, ratio, exact, roi }: ResizeAxis,
+): (i: number) => number {
+  const round = ratio ? (x: number) => x : f32
+  /** x / scale */
+  const over = ratio ? (x: number) => (x * ratio[1]) / ratio[0] : (x: number) => f32(x / scale)
+  const centre = (i: number): number => round(over(i + 0.5) - 0.5)
   switch (mode) {
     case 'half_pixel':
       return centre
     case 'half_pixel_symmetric': {
-      const offset = f32((from / 2) * f32(1 - f32(to / exact)))
-      return (i) => f32(offset + centre(i))
+      const offset = round((from / 2) * round(1 - round(to / round(exact))))
+      return (i) => round(offset + (ratio ? over(i + 0.5) : (i + 0.5) / scale) - 0.5)
     }
     case 'pytorch_half_pixel':
       return (i) => (to > 1 ? centre(i) : 0)
     case 'align_corners':
-      return (i) => (to > 1 ? f32((i * (from - 1)) / f32(exact - 1)) : 0)
+      return (i) => (to > 1 ? round((i * (from - 1)) / round(exact - 1)) : 0)
     case 'asymmetric':
-      return (i) => f32(i / scale)
+      return over
     case 'tf_half_pixel_for_nn':
-      return (i) => f32((i + 0.5) / scale)
+      return (i) => over(i + 0.5)
     case 'tf_crop_and_resize': {
       const [start, end] = roi
-      const step = to > 1 ? f32(((end - start) * (from - 1)) / (to - 1)) : 0
-      return (i) => f32(f32((to > 1 ? start : 0.5 * (start + end)) * (from - 1)) + f32(i * step))
+      if (to <= 1) return () => f32(0.5 * f32(start + end) * (from - 1))
+      const first = f32(start * (from - 1))
+      return (i) => f32(first + f32(f32(f32(i * f32(end - start)) * (from - 1)) / (to - 1)))
     }
     default:
       return c.unsupported(`coordinate_transformation_mode "${mode}"`)
   }
 }
 
-const roundings: Readonly<Record<string, (x: number) => number>> = {
+const roundings: Readonly<Record<string, (x: number, shrinks: boolean) => number>> = {
+  // Before opset 11 there was no choice: onnxruntime's.
+  simple: (x, shrinks) => (shrinks ? Math.ceil(x) : Math.floor(x)),
   round_prefer_floor: (x) => Math.ceil(x - 0.5),
   round_prefer_ceil: (x) => Math.floor(x + 0.5),
   floor: Math.floor,
@@ -182,7 +194,9 @@ function interpolate(c: OpContext, x: Value, mode: ResizeMode, axis: ResizeAxis,
 export function resize(c: OpContext, x: Value, axes: readonly ResizeAxis[], mode: ResizeMode): Value {
   const { b } = c
   const { dtype } = x.type
-  const round = roundings[mode.rounding] ?? c.unsupported(`nearest_mode "${mode.rounding}"`)
+  const round =
+    (Object.hasOwn(roundings, mode.rounding) && roundings[mode.rounding]) ||
+    c.unsupported(`nearest_mode "${mode.rounding}"`)
   const blends = mode.kind !== 'nearest'
   let result = blends && !isFloat(dtype) ? b.convert(x, 'f32') : x
   const outside: Value[] = []
@@ -195,7 +209,7 @@ export function resize(c: OpContext, x: Value, axes: readonly ResizeAxis[], mode
     if (isSame) continue
     if (blends) result = interpolate(c, result, mode, axis, at)
     else {
-      const places = positions.map((p) => Math.max(0, Math.min(axis.from - 1, round(p))))
+      const places = positions.map((p) => Math.max(0, Math.min(axis.from - 1, round(p, axis.scale < 1))))
       result = nearest(b, result, places, axis)
     }
     if (mode.extrapolation === undefined) continue

@@ -20,6 +20,7 @@ import {
   address,
   auxAddress,
   bandOf,
+  largestWeights,
   pendingTemplate,
   replacing,
   start,
@@ -159,7 +160,9 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         groups: repeats,
         OH: form.outHeight,
         OW: form.outWidth,
-        band: bandOf(tap.nextPixel, quantized && wideBandBytes),
+        band: quantized
+          ? bandOf('f32_qcw_igemm_4x8', tap.nextPixel, wideBandBytes)
+          : bandOf('f32_igemm_4x8', tap.nextPixel),
         CO: outputs,
         KH: form.kernelHeight,
         KW: joined ? 1 : form.kernelWidth,
@@ -184,7 +187,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     })
   }
   const [result] = node.results
-  const site = { type: result!.type, channels: form.outputs, block: 8, groups: form.groups, emit }
+  const sizes = { channels: form.outputs, block: 8, groups: form.groups }
+  const site = { type: result!.type, ...sizes, weights: largestWeights(node.operands[1]!, rhs.output), emit }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 
@@ -247,7 +251,8 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
     })
   }
   const [result] = node.results
-  const site = { type: result!.type, channels: form.channels, block: 4, groups: 1, emit }
+  const sizes = { channels: form.channels, block: 4, groups: 1 }
+  const site = { type: result!.type, ...sizes, weights: largestWeights(node.operands[1]!, rhs.output), emit }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }
 

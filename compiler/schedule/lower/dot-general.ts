@@ -16,6 +16,7 @@ import {
   address,
   auxAddress,
   bandOf,
+  largestWeights,
   pendingTemplate,
   replacing,
   start,
@@ -169,7 +170,9 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         groups: g.batches,
         OH: 1,
         OW: g.M,
-        band: bandOf(g.lhs.row * 4, quantized && wideBandBytes),
+        band: quantized
+          ? bandOf('f32_qcw_igemm_4x8', g.lhs.row * 4, wideBandBytes)
+          : bandOf('f32_igemm_4x8', g.lhs.row * 4),
         CO: g.N,
         KH: 1,
         KW: 1,
@@ -211,7 +214,12 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
       return gemvCall(args, quantized, { ...options, macs: g.M * g.N * g.K })
     })
   }
-  const inner = pendingTemplate(s, { type: matrix, channels: g.N, block: 8, groups: 1, emit })
+  const { rhsBatch, rhsContract } = node.attrs
+  const [, right] = node.operands
+  const free = freeAxes(right!.type.shape.length, rhsBatch, rhsContract)
+  const axis = rhsBatch.length === 0 && free.length === 1 ? free[0] : undefined
+  const sizes = { channels: g.N, block: 8, groups: 1 }
+  const inner = pendingTemplate(s, { type: matrix, ...sizes, weights: largestWeights(right!, axis), emit })
   return mergedPending(s, node, inner, matrix.shape)
 }
 

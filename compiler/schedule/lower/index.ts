@@ -1,8 +1,6 @@
 import { fail } from '../../core/diagnostic.ts'
 import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
-import { ops } from '../../core/ops/index.ts'
-import { lazyAccess } from '../lazy.ts'
 import { computeInPlace } from '../in-place.ts'
 import type { Program, State } from '../program.ts'
 import { blockRows } from '../row-blocks.ts'
@@ -14,6 +12,7 @@ import { convolution } from './convolution.ts'
 import { dotGeneral } from './dot-general.ts'
 import { gather } from './gather.ts'
 import { scheduleWith } from './graph.ts'
+import { iota } from './iota.ts'
 import { map } from './map.ts'
 import { concatenate, constant, pad, scatter } from './place.ts'
 import { reduce, reduceWindow } from './reduce.ts'
@@ -38,10 +37,7 @@ const rules: Rules = {
   slice,
   pad,
   concatenate,
-  iota: (s, node) => {
-    const [value] = ops.iota.evaluate([], node.attrs)
-    s.define(node.results[0]!, lazyAccess(s.constantAccess(value!), node.results[0]!.type))
-  },
+  iota,
   gather,
   scatter,
   dot_general: dotGeneral,

@@ -7,7 +7,7 @@ import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
 import { forEachImage } from './images.ts'
-import { address, auxAddress, bandOf, replacing, start } from './template.ts'
+import { address, auxAddress, bandOf, replacing, start, tilePixels } from './template.ts'
 
 /** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
 interface IntegerWeights {
@@ -25,7 +25,7 @@ interface IntegerWeights {
 
 const blockChannels = 8
 const runStep = 4
-/** So few rows leave most of a tile of four pixels to repetitions. */
+/** So few rows leave most of an igemm's tile to repetitions. */
 const mostGemvRows = 2
 /** Smaller products do not repay a function of their own. */
 const leastGemvWeights = 1 << 12
@@ -113,8 +113,9 @@ export interface IntegerGemm {
 function gatherStrip(taps: number, run: number, pixels: number): { strip: number; scratchBytes: number } {
   const pairs = Math.ceil(run / 2) * 4
   const pixelBytes = (taps - 1) * pairs + Math.ceil(run / 8) * 16
-  const fitting = Math.max(fewestTogether, Math.floor(stripBytes / pixelBytes / 4) * 4)
-  const strip = Math.min(Math.ceil(pixels / 4) * 4, fitting)
+  const tile = tilePixels('u8_igemm_i16_4x8')
+  const fitting = Math.floor(Math.max(fewestTogether, stripBytes / pixelBytes) / tile) * tile
+  const strip = Math.min(Math.ceil(pixels / tile) * tile, fitting)
   return { strip, scratchBytes: taps * pairs * blockChannels + halfStep + strip * pixelBytes }
 }
 
@@ -178,7 +179,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         groups: grouped ? groups : g.images,
         OH: g.height,
         OW: g.width,
-        band: bandOf(g.nextPixel),
+        band: bandOf('u8_igemm_dot_6x8', g.nextPixel),
         CO: outputs,
         KH: rows,
         KW: joined ? 1 : columns,

@@ -1,5 +1,5 @@
 import { isStorageOnly } from '../../core/dtype.ts'
-import { arg, constant as constantExpr, substitute } from '../../core/expr.ts'
+import { arg, constant as constantExpr, mostParts, parts, substitute } from '../../core/expr.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
 import { reader } from '../../core/tensor.ts'
@@ -33,15 +33,17 @@ export function map(s: Scheduler, node: NodeOf<'map'>): void {
     if (inline) return inline
     return sameShape(value.type.shape, shape) ? s.readable(value) : s.rereadable(value)
   })
-  const reads = lazies.reduce((sum, l) => sum + l.args.length, 0)
-  const bounded =
-    reads <= mostReads
-      ? lazies
-      : unique.map((value, i) => {
-          if (value === kept || lazies[i]!.args.length < 2) return lazies[i]!
-          s.force(value)
-          return s.lazy(value)
-        })
   const expr = substitute(node.attrs.expr, (i, dtype) => arg(unique.indexOf(node.operands[i]!), dtype))
-  s.define(result!, combineLazy(result!.type, expr, bounded, originOf(node)[0]))
+  const combined = (operands: readonly Lazy[]): Lazy => combineLazy(result!.type, expr, operands, originOf(node)[0])
+  const whole = combined(lazies)
+  const readsTooMany = whole.args.length > mostReads
+  const isTooLarge = parts(whole.expr).length > mostParts
+  const goesToMemory = (value: Value, { args, expr: { kind } }: Lazy): boolean =>
+    (readsTooMany && value !== kept && args.length > 1) || (isTooLarge && kind !== 'arg' && kind !== 'const')
+  const bounded = unique.map((value, i) => {
+    if (!goesToMemory(value, lazies[i]!)) return lazies[i]!
+    s.force(value)
+    return s.lazy(value)
+  })
+  s.define(result!, readsTooMany || isTooLarge ? combined(bounded) : whole)
 }

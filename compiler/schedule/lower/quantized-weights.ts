@@ -1,5 +1,5 @@
 import { constantOf } from '../../core/evaluate.ts'
-import { channelScales, dequantizedOf } from '../../core/dequantized.ts'
+import { channelScales } from '../../core/dequantized.ts'
 import { arg, convert } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
@@ -33,7 +33,7 @@ export interface QuantizedWeights {
 
 /** The integers that `value` dequantizes where one scale is for all of an output channel, which are along `axis`. */
 export function quantizedWeights(s: Scheduler, value: Value, axis: number): QuantizedWeights | undefined {
-  const stored = dequantizedOf(value, (v) => v)
+  const stored = s.dequantizedOf(value)
   const known = stored && constantOf(stored.q)
   const scales = known && channelScales(stored, axis, value.type.shape[axis]!)
   if (!scales) return undefined

@@ -1,4 +1,6 @@
 import { arg, constant, mathOps, parts, type Expr } from '../../core/expr.ts'
+import type { Value } from '../../core/graph.ts'
+import { largest, weightSums } from '../../core/reassociation.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { planEpilogue, type Epilogue, type EpilogueParameters } from '../epilogue.ts'
@@ -12,6 +14,7 @@ import {
   type TemplateKernel,
 } from '../program.ts'
 import type { Scheduler } from '../scheduler.ts'
+import type { TemplateName } from '../templates.generated.ts'
 
 /** What a template call needs to know of where its result goes. Strides are in elements over the result's axes. */
 export interface Placement {
@@ -33,6 +36,8 @@ export interface TemplateSite {
   readonly block: number
   /** Groups whose biases are padded apart; 1 where channels are contiguous. */
   readonly groups: number
+  /** The largest Σ |w| of a channel's weights; Infinity where it is not known. */
+  readonly weights: () => number
   readonly emit: (placement: Placement, nodes: readonly string[]) => void
 }
 
@@ -65,14 +70,31 @@ const bandBytes = 1 << 16
 /** The same where weights are expanded for each band: all of such a cache, so that it pays. */
 export const wideBandBytes = 1 << 18
 
-/** Pixels whose input stays in cache, a multiple of the four that most of igemm's kernels take, where neighbours stand `stride` bytes apart. */
-export const bandOf = (stride: number, bytes = bandBytes): number =>
-  Math.max(4, Math.floor(bytes / Math.max(4, stride) / 4) * 4)
+/** Templates of products that go over their pixels in tiles. */
+type Igemm = Extract<TemplateName, `${string}_igemm_${string}`>
+
+/** Pixels of a template's tile, as its name tells: 6 of `u8_igemm_dot_6x8`. */
+export const tilePixels = (template: Igemm): number => Number(/_(\d+)x\d+$/.exec(template)![1])
+
+/**
+ * Pixels whose input stays in cache, where neighbours stand `stride` bytes apart. Whole tiles of the template: in one that goes
+ * across the end of its band the template would lose its place.
+ */
+export function bandOf(template: Igemm, stride: number, bytes = bandBytes): number {
+  const tile = tilePixels(template)
+  return Math.max(1, Math.floor(bytes / Math.max(4, stride) / tile)) * tile
+}
 
 /** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */
 const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
   elementCount(shape) >= 1024 &&
   parts(expr).some((e) => e.kind === 'unary' && (mathOps as readonly string[]).includes(e.op))
+
+/** `TemplateSite.weights` of a product's second operand with its output channels along `axis`. */
+export const largestWeights = (weights: Value, axis: number | undefined) => (): number => {
+  const sums = axis === undefined ? undefined : weightSums(weights, axis)
+  return sums ? largest(sums) : Infinity
+}
 
 /** A pending kernel around a template: what its epilogue can't do becomes a nest behind it. */
 export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
@@ -83,7 +105,8 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   return {
     type,
     emit: (post, write, nodes) => {
-      const epilogue = writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels) : undefined
+      const epilogue =
+        writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels, site.weights) : undefined
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
         const { hole, aux, parameters } = epilogue

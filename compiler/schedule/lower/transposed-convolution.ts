@@ -1,5 +1,4 @@
 import { Builder } from '../../core/builder.ts'
-import { dequantizedOf } from '../../core/dequantized.ts'
 import { createNode, type NodeOf } from '../../core/graph.ts'
 import { sliceAccess } from '../access.ts'
 import { convolutionBorders } from '../border.ts'
@@ -27,7 +26,7 @@ export function transposedConvolution(
   // One copy of the input, if it takes one, has the borders that all phases want.
   const bordered = createNode('input', [], { name: '', type: x!.type }, node.origin).results[0]!
   s.define(bordered, lazyAccess(s.forceBordered(x!, convolutionBorders(combinations)), x!.type))
-  if (!dequantizedOf(w!, (v) => v)) s.force(w!)
+  if (!s.dequantizedOf(w!)) s.force(w!)
   const pendings = combinations.map((phases): { pending: Pending; phases: readonly Phase[] } => {
     const start = w!.type.shape.map((_, axis) => phases[rhs.spatial.indexOf(axis)]?.tap ?? 0)
     const steps = w!.type.shape.map((_, axis) => phases[rhs.spatial.indexOf(axis)]?.every ?? 1)

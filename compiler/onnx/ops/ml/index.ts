@@ -9,7 +9,7 @@ import {
   scaler,
   zipMap,
 } from './features.ts'
-import { labelEncoder } from './label-encoder.ts'
+import { categoryMapper, labelEncoder } from './label-encoder.ts'
 import { linearClassifier, linearRegressor } from './linear.ts'
 import { svmClassifier, svmRegressor } from './svm.ts'
 import { treeEnsemble, treeEnsembleClassifier, treeEnsembleRegressor } from './tree-ensemble.ts'
@@ -18,6 +18,7 @@ import { treeEnsemble, treeEnsembleClassifier, treeEnsembleRegressor } from './t
 export const mlOperators: Readonly<Record<string, Operator>> = {
   'ai.onnx.ml.ArrayFeatureExtractor': arrayFeatureExtractor,
   'ai.onnx.ml.Binarizer': binarizer,
+  'ai.onnx.ml.CategoryMapper': categoryMapper,
   'ai.onnx.ml.FeatureVectorizer': featureVectorizer,
   'ai.onnx.ml.Imputer': imputer,
   'ai.onnx.ml.LabelEncoder': labelEncoder,

@@ -28,7 +28,6 @@ function strings(c: OpContext, name: 'keys' | 'values'): readonly string[] | und
 
 /** Attribute `keys_…` or `values_…` in whichever type of numbers it is given. */
 function numbers(c: OpContext, name: 'keys' | 'values'): Tensor {
-  if (c.has('classes_strings')) c.unsupported('the form before opset 2 of ai.onnx.ml')
   if (c.has(`${name}_tensor`)) return c.tensor(`${name}_tensor`)
   const dtype = c.has(`${name}_int64s`) ? 'i64' : 'f32'
   const values = dtype === 'i64' ? c.bigints(`${name}_int64s`) : c.floats(`${name}_floats`)
@@ -36,15 +35,23 @@ function numbers(c: OpContext, name: 'keys' | 'values'): Tensor {
 }
 
 /** What elements become: values as numbers, or strings as places in a list of which the last is the default. */
-function valuesOf(c: OpContext): { tensor: Tensor; absent: Scalar; list?: readonly string[] } {
-  const given = strings(c, 'values')
-  if (!given) {
-    const tensor = numbers(c, 'values')
-    return { tensor, absent: defaultOf(c, tensor.dtype) }
-  }
-  const fallback = c.stringTensor('default_tensor')?.strings[0] ?? c.string('default_string', '_Unused')
+interface Values {
+  readonly tensor: Tensor
+  readonly absent: Scalar
+  readonly list?: readonly string[]
+}
+
+function textValues(given: readonly string[], fallback: string): Values {
   const { list, places } = listOf([...given, fallback])
   return { tensor: tensorOf('i32', [given.length], places.slice(0, -1)), absent: places.at(-1)!, list }
+}
+
+function valuesOf(c: OpContext): Values {
+  const given = strings(c, 'values')
+  if (given)
+    return textValues(given, c.stringTensor('default_tensor')?.strings[0] ?? c.string('default_string', '_Unused'))
+  const tensor = numbers(c, 'values')
+  return { tensor, absent: defaultOf(c, tensor.dtype) }
 }
 
 function defaultOf(c: OpContext, dtype: DType): Scalar {
@@ -100,31 +107,52 @@ function encoded(
   return b.select(present, b.take(b.vector(values, dtype), place, 0), b.scalar(absent, dtype))
 }
 
+/** Input 0 with each element that is a key in place of its value. Keys are strings or a vector of numbers. */
+function encode(c: OpContext, keys: readonly string[] | Tensor, { tensor, absent, list: names }: Values): Item[] {
+  const { b } = c
+  const item = c.item(0)
+  const values = list(tensor)
+  const texts = 'dtype' in keys ? undefined : keys
+  const count = 'dtype' in keys ? keys.data.length : keys.length
+  c.check(count === values.length && count > 0, `${count} keys for ${values.length} values`)
+  const result = (value: Value): Item[] => [names ? { places: value, list: names } : value]
+
+  if (item && isStrings(item)) {
+    c.check(texts !== undefined, 'keys are numbers, the input is strings')
+    const byPlace = item.list.map((text) => values[texts.indexOf(text)] ?? absent)
+    return result(lookUp(b, item, tensorOf(tensor.dtype, [byPlace.length], byPlace), absent))
+  }
+  const x = c.input(0)
+  const dtype = 'dtype' in keys ? keys.dtype : undefined
+  c.check(dtype === x.type.dtype, `keys are ${dtype ?? 'strings'}, the input is ${x.type.dtype}`)
+  return result(encoded(c, x, list(keys as Tensor), values, absent, tensor.dtype))
+}
+
+/** Strings to integers, or integers to strings, by which of both the input is. */
+function encodeBothWays(c: OpContext, texts: readonly string[], integers: readonly bigint[]): Item[] {
+  c.check(texts.length === integers.length, `${texts.length} strings for ${integers.length} integers`)
+  const tensor = tensorOf('i64', [integers.length], integers)
+  const item = c.item(0)
+  if (!item || !isStrings(item)) return encode(c, tensor, textValues(texts, c.string('default_string', '_Unused')))
+  return encode(c, texts, { tensor, absent: c.has('default_int64') ? c.bigints('default_int64')[0]! : -1n })
+}
+
+/** In its first version classes are strings, and stand for their places. */
 export const labelEncoder: Operator = {
-  since: 2,
   floats: 'storage',
   items: true,
   lower: (c: OpContext) => {
-    const { b } = c
-    const item = c.item(0)
-    const texts = strings(c, 'keys')
-    const { tensor, absent, list: names } = valuesOf(c)
-    const values = list(tensor)
-    const keyTensor = texts ? undefined : numbers(c, 'keys')
-    const keys = texts ?? list(keyTensor!)
-    c.check(keys.length === values.length && keys.length > 0, `${keys.length} keys for ${values.length} values`)
-    const result = (value: Value): Item[] => [names ? { places: value, list: names } : value]
-
-    if (item && isStrings(item)) {
-      c.check(texts !== undefined, 'keys are numbers, the input is strings')
-      const byPlace = item.list.map((text) => values[texts.indexOf(text)] ?? absent)
-      return result(lookUp(b, item, tensorOf(tensor.dtype, [byPlace.length], byPlace), absent))
-    }
-    const x = c.input(0)
-    c.check(
-      keyTensor?.dtype === x.type.dtype,
-      `keys are ${keyTensor?.dtype ?? 'strings'}, the input is ${x.type.dtype}`,
+    if (c.opset >= 2) return encode(c, strings(c, 'keys') ?? numbers(c, 'keys'), valuesOf(c))
+    const classes = c.strings('classes_strings')
+    return encodeBothWays(
+      c,
+      classes,
+      classes.map((_, i) => BigInt(i)),
     )
-    return result(encoded(c, x, list(keyTensor), values, absent, tensor.dtype))
   },
+}
+
+export const categoryMapper: Operator = {
+  items: true,
+  lower: (c: OpContext) => encodeBothWays(c, c.strings('cats_strings'), c.bigints('cats_int64s')),
 }

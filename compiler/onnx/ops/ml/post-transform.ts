@@ -67,8 +67,8 @@ export const transformTargets = (b: Builder, scores: Value, transform: PostTrans
   scores.type.shape[1] === 1 && transform !== 'PROBIT' ? scores : transformScores(b, scores, transform)
 
 /**
- * Both classes' scores, [rows, 2], from the score [rows, 1] of the positive one, which is a probability or is signed.
- * As in onnxruntime probabilities are not transformed, signed scores only by LOGISTIC; PROBIT it does not define.
+ * Both classes' scores, [rows, 2], from the score [rows, 1] of the positive one. As in onnxruntime LOGISTIC takes it for a
+ * margin, whatever its kind; other transforms leave a probability or a signed score as it is; PROBIT it does not define.
  */
 export function bothScores(
   c: OpContext,
@@ -80,11 +80,7 @@ export function bothScores(
   const { b } = c
   const pair = (negative: (s: Expr) => Expr, positive: (s: Expr) => Expr): Value =>
     b.concatenate([b.map([score], (s) => negative(s!)), b.map([score], (s) => positive(s!))], 1)
-  if (kind === 'probability')
-    return pair(
-      (s) => f.sub(1, s),
-      (s) => s,
-    )
   if (transform === 'LOGISTIC') return pair((s) => logistic(f.neg(s)), logistic)
-  return pair(f.neg, (s) => s)
+  const negative = kind === 'probability' ? (s: Expr) => f.sub(1, s) : f.neg
+  return pair(negative, (s) => s)
 }

@@ -143,8 +143,8 @@ export const svmClassifier: Operator = {
     const losses = range(0, classes).map((k) => pairs.filter(([, j]) => k === j).length)
     const votes = b.binary('add', project(c, wins, gain, classes), b.vector(losses, 'f32'))
     const label = labels.of(b.argreduce(votes, { kind: 'max', axis: 1, last: false }))
-    if (hasProbabilities) return [label, probabilities(c, pairs, scores, classes)]
     const transform = postTransform(c)
+    if (hasProbabilities) return [label, transformScores(b, probabilities(c, pairs, scores, classes), transform)]
     if (classes > 2) return [label, transformScores(b, scores, transform)]
     return [label, bothScores(c, scores, transform === 'NONE' ? 'signed' : 'probability', transform)]
   },

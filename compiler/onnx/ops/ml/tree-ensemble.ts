@@ -45,12 +45,16 @@ export const treeEnsembleRegressor: Operator = {
   },
 }
 
+/**
+ * The transform is the specification's, for a single target too. onnxruntime (1.30) gives a single target's score as it is,
+ * and has the numbers of SOFTMAX and LOGISTIC the other way round.
+ */
 export const treeEnsemble: Operator = {
   since: 5,
   lower: (c: OpContext) => {
     const aggregate = checkAggregate(c, aggregates[c.int('aggregate_function', 1)])
     const { scores } = aggregateVotes(c, inputRows(c), forestByIndices(c), targetCount(c), aggregate)
-    return [transformTargets(c.b, scores, postTransform(c, true))]
+    return [transformScores(c.b, scores, postTransform(c, true))]
   },
 }
 
@@ -121,7 +125,9 @@ function decide(
   )
   const oneClass = new Set(weights.map(({ target }) => target)).size === 1
   const isProbability = oneClass && weights.every(({ weight }) => weight >= 0)
-  const positive = b.reshape(b.binary('gt', deciding, b.scalar(isProbability ? 0.5 : 0, dtype)), [shape[0]!])
+  // A margin decides at 0, where LOGISTIC gives both classes the same. onnxruntime (1.30) has 0.5 there too, against its own scores.
+  const threshold = isProbability && transform !== 'LOGISTIC' ? 0.5 : 0
+  const positive = b.reshape(b.binary('gt', deciding, b.scalar(threshold, dtype)), [shape[0]!])
   const separate = (): Value => transformScores(b, b.concatenate([score0, score1], 1), transform)
   const joint = (): Value => bothScores(c, score0, isProbability ? 'probability' : 'signed', transform)
   // Where both classes have weights the labels are 1 and 0, whatever integers the model has for them.

@@ -1,0 +1,188 @@
+import type { Command } from 'commander'
+import { Repeatable } from './options.ts'
+
+/** What the user gave a command. */
+interface Given {
+  readonly options: ReadonlyMap<string, unknown>
+  readonly args: readonly string[]
+}
+
+/** What an option needs in order to take effect. */
+interface Condition {
+  /** Completes “it has no effect …”, e.g. `without --quantize`. */
+  readonly otherwise: string
+  met(given: Given): boolean | Promise<boolean>
+}
+
+const flag = (name: string, value?: string): string => `--${name}${value === undefined ? '' : ` ${value}`}`
+
+/** With that option, or with this value of it. */
+const withOption = (name: string, value?: string): Condition => ({
+  otherwise: `without ${flag(name, value)}`,
+  met: ({ options }) => (value === undefined ? options.has(name) : options.get(name) === value),
+})
+
+const withoutOption = (name: string, value?: string): Condition => ({
+  otherwise: `with ${flag(name, value)}`,
+  met: ({ options }) => !(value === undefined ? options.has(name) : options.get(name) === value),
+})
+
+const either = (otherwise: string, ...conditions: readonly Condition[]): Condition => ({
+  otherwise,
+  met: async (given) => {
+    for (const { met } of conditions) if (await met(given)) return true
+    return false
+  },
+})
+
+/** One of the values of a repeatable option is such. */
+const withValue = (name: string, otherwise: string, is: (value: string) => boolean): Condition => ({
+  otherwise,
+  met: ({ options }) => Object.values((options.get(name) ?? {}) as Record<string, string>).some(is),
+})
+
+/** The data that an option names is pictures. */
+const ofPictures = (name: string): Condition => ({
+  otherwise: `without pictures in --${name}`,
+  met: async ({ options }) => {
+    const { holdsPictures } = await import('../data/dataset.ts')
+    return options.has(name) && holdsPictures(String(options.get(name)))
+  },
+})
+
+const ofModel: Condition = {
+  otherwise: 'on a compiled module: give it an ONNX model',
+  met: async ({ args: [path] }) => {
+    const { isModule } = await import('./modules.ts')
+    const { readFile } = await import('../data/files.ts')
+    return path !== undefined && !isModule(readFile(path))
+  },
+}
+
+/** bench tells by the name. */
+const onModel: Condition = {
+  otherwise: 'on a compiled model: give it a model.onnx, which it compiles',
+  met: ({ args: [path] }) => path?.endsWith('.onnx') === true,
+}
+
+const toPictures = (pictures: Condition): Record<string, Conditions> =>
+  Object.fromEntries(
+    ['preprocess', 'resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]),
+  )
+
+const all = (names: readonly string[], conditions: Conditions): Record<string, Conditions> =>
+  Object.fromEntries(names.map((name) => [name, conditions]))
+
+const always = [] as const
+
+type Conditions = Condition | readonly Condition[]
+
+const quantizing = withOption('quantize')
+/** Of a quantized model: what accuracy, sensitivity and choices at random are of. */
+const withData = [
+  quantizing,
+  either('without data: give --calib or --val', withOption('calib'), withOption('val')),
+] as const
+const measured = [
+  quantizing,
+  either('without data to measure on: give --val, or a --calib that is not random', withOption('val'), {
+    otherwise: '',
+    met: ({ options }) => options.has('calib') && options.get('calib') !== 'random',
+  }),
+] as const
+const oneModel = withoutOption('cases')
+const cases = withOption('cases')
+const onEngines = withoutOption('layers')
+
+/**
+ * By command and option, what the option needs in order to take effect. One that does not have it is refused, so that none
+ * is ignored without a word; a test holds the table against the commands' own lists.
+ */
+export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
+  compile: {
+    ...all(
+      ['output', 'name', 'shape', 'dim', 'bind', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
+      always,
+    ),
+    bits: withOption('quantize', 'weights'),
+    calib: quantizing,
+    samples: [quantizing, withOption('calib')],
+    val: quantizing,
+    ...all(['metric', 'max-drop'], measured),
+    ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
+    force: [quantizing, withOption('calib', 'random')],
+    ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
+  },
+  run: {
+    // Itself it refuses a model that looks nothing up.
+    ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),
+    seed: withValue('input', 'without an --input NAME=random', (value) => value === 'random'),
+    ...toPictures(withValue('input', 'without a picture in --input', (value) => /\.(jpe?g|png)$/i.test(value))),
+  },
+  verify: {
+    ...all(['cases', 'json'], always),
+    ...all(['filter', 'engine'], cases),
+    ...all(['val', 'bind', 'metric', 'check-ids'], oneModel),
+    'max-drop': [oneModel, withOption('metric')],
+    samples: [oneModel, withoutOption('val')],
+    // The interval of a metric is drawn at random too.
+    seed: [oneModel, either('with --val and no --metric', withoutOption('val'), withOption('metric'))],
+    ...all(['atol', 'rtol'], withoutOption('metric')),
+    ...toPictures(ofPictures('val')),
+  },
+  inspect: {
+    json: always,
+    ...all(['node', 'shape', 'dim', 'bind'], ofModel),
+  },
+  bench: {
+    ...all(['seed', 'json'], always),
+    name: [
+      onEngines,
+      {
+        otherwise: 'on a module: the argument names it already',
+        met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
+      },
+    ],
+    ...all(['engines', 'runs', 'starts', 'warm-up', 'html'], onEngines),
+    against: [onEngines, either('without the model’s source: give --model model.onnx', onModel, withOption('model'))],
+    model: [
+      withOption('against'),
+      {
+        otherwise: 'beside a model.onnx, which the other systems run',
+        met: async (given) => !(await onModel.met(given)),
+      },
+    ],
+    'peer-model': {
+      otherwise: 'without --against litert',
+      met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
+    },
+    ...all(['shape', 'dim'], onModel),
+    bind: either('on a compiled model without --against', onModel, withOption('against')),
+    layers: onModel,
+  },
+}
+
+/** Ends in a usage error where an option that the user gave would have no effect, or replace one given before. */
+export async function checkOptions(command: Command): Promise<void> {
+  const given = command.options.filter((o) => command.getOptionValueSource(o.attributeName()) === 'cli')
+  const named = given.map((option) => [option.long!.slice(2), command.getOptionValue(option.attributeName())] as const)
+  const options = new Map<string, unknown>(named)
+  const table = preconditions[command.name()]!
+  for (const name of options.keys()) {
+    for (const condition of [table[name] ?? []].flat()) {
+      if (!(await condition.met({ options, args: command.args })))
+        command.error(`error: --${name} has no effect ${condition.otherwise}`)
+    }
+  }
+}
+
+/** Makes it a usage error to give an option twice, except one that collects. */
+export function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    if (option instanceof Repeatable) continue
+    let count = 0
+    command.on(`option:${option.name()}`, () => {
+      if (++count > 1) command.error(`error: ${option.long} is given twice`)
+    })
+  }
+}

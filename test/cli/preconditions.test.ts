@@ -1,0 +1,139 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Repeatable } from '../../compiler/cli/options.ts'
+import { preconditions } from '../../compiler/cli/preconditions.ts'
+import { main, programOf } from '../../compiler/cli/program.ts'
+import { terminalOn } from '../../compiler/cli/terminal.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { writeNpz } from '../../compiler/data/index.ts'
+import { model, stored } from '../onnx/build.ts'
+
+let folder: string
+const at = (...parts: string[]): string => join(folder, ...parts)
+let out: string[] = []
+let err: string[] = []
+const streams = { out: (text: string) => void out.push(text), err: (text: string) => void err.push(text), status() {} }
+const attar = (...args: string[]): Promise<number> => main(args, streams)
+
+const floats = (shape: number[], count: number) =>
+  tensorOf(
+    'f32',
+    shape,
+    Array.from({ length: count }, (_, i) => Math.sin(i)),
+  )
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'attar-'))
+  const spec = { inputs: ['x f32[1,8]'], outputs: ['y f32[1,4]'], nodes: ['y = MatMul(x, w)'] }
+  writeFileSync(at('m.onnx'), model({ ...spec, initializers: [stored('w', floats([8, 4], 32))] }))
+  writeFileSync(at('data.npz'), writeNpz({ x: floats([30, 8], 240) }))
+  mkdirSync(at('pictures'))
+  writeFileSync(at('how.json'), '{}')
+  expect(await attar('compile', at('m.onnx'), '-o', at('out'))).toBe(0)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+beforeEach(() => {
+  out = []
+  err = []
+})
+
+const commands = (): readonly Command[] => programOf(terminalOn(streams), () => {}).commands
+
+describe('the table of what options need', () => {
+  it('has every option of every command and nothing else', () => {
+    const listed = commands().map((command) => [command.name(), command.options.map((o) => o.long!.slice(2)).sort()])
+    const known = Object.entries(preconditions).map(([name, table]) => [name, Object.keys(table).sort()])
+    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(known))
+  })
+})
+
+/** An option with a value that its command takes. */
+function sample(command: Command, name: string): string[] {
+  const option = command.options.find((o) => o.long === `--${name}`)!
+  if (!option.required) return [option.long!]
+  if (option instanceof Repeatable) return [option.long!, name === 'peer-model' ? 'litert=m.tflite' : 'x=1']
+  const texts: Record<string, string> = { preprocess: at('how.json'), resize: 'nearest', fit: 'crop', layout: 'NHWC' }
+  const values = {
+    ...texts,
+    channels: 'BGR',
+    val: at('data.npz'),
+    calib: at('data.npz'),
+    against: 'tfjs',
+    html: at('no'),
+  }
+  return [option.long!, option.argChoices?.[0] ?? (values as Record<string, string>)[name] ?? '1']
+}
+
+const pictures = ['preprocess', 'resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std']
+
+/** Ways to call commands, and which options then mean nothing. */
+const calls = (): [command: string, args: string[], refused: string[]][] => {
+  const compile = [at('m.onnx'), '-o', at('no')]
+  const random = ['--calib', 'random', '--force']
+  const [model, folder] = [at('m.onnx'), at('out')]
+  const ofData = ['samples', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
+  return [
+    ['compile', compile, ['bits', 'calib', 'val', ...ofData]],
+    ['compile', [...compile, '--quantize', 'weights'], ofData],
+    ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...pictures]],
+    ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
+    ['run', [at('out/model.wasm'), '--input', 'x=0,0,0,0,0,0,0,0'], ['seed', ...pictures]],
+    ['verify', [model, folder], ['filter', 'engine', 'max-drop', ...pictures]],
+    ['verify', [model, folder, '--val', at('data.npz')], ['samples', 'seed', ...pictures]],
+    ['verify', [model, folder, '--metric', 'mse'], ['atol', 'rtol']],
+    [
+      'verify',
+      ['--cases', at('pictures')],
+      ['val', 'bind', 'metric', 'check-ids', 'max-drop', 'samples', 'seed', ...pictures],
+    ],
+    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind']],
+    ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'layers']],
+    ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
+    ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
+    ['bench', [at('out/model.wasm')], ['name', 'layers']],
+  ]
+}
+
+describe('an option that would have no effect', () => {
+  it('is a usage error that says what is missing, whichever it is', async () => {
+    const refused = new Set<string>()
+    for (const [name, args, options] of calls()) {
+      const command = commands().find((each) => each.name() === name)!
+      for (const option of options) {
+        const all = [name, ...args, ...sample(command, option)]
+        err = []
+        expect(await attar(...all), all.join(' ')).toBe(2)
+        expect(err[0]).toMatch(/^error: --[a-z-]+ has no effect (with|without|on|beside) ./)
+        expect(err[0]).toContain(`--${option} has`)
+        refused.add(`${name} --${option}`)
+      }
+    }
+    const conditional = Object.entries(preconditions).flatMap(([command, table]) =>
+      Object.keys(table).flatMap((name) => ([table[name]!].flat().length > 0 ? [`${command} --${name}`] : [])),
+    )
+    expect([...refused].sort()).toEqual(conditional.sort())
+    expect(readdirSync(folder)).not.toContain('no')
+  })
+
+  it('is one that another replaces', async () => {
+    expect(await attar('compile', at('m.onnx'), '-o', at('no'), '--name', 'a', '--name', 'b')).toBe(2)
+    expect(err[0]).toBe('error: --name is given twice')
+    err = []
+    expect(await attar('run', at('out/model.wasm'), '--input', 'x=1', '--input', 'x=2')).toBe(2)
+    expect(err[0]).toMatch(/^error: option '--input <name=value>'.*"x" is given twice/)
+    err = []
+    expect(await attar('bench', at('out'), '--engines', 'node,node')).toBe(2)
+    expect(err[0]).toContain('"node" is named twice')
+    expect(await attar('compile', at('m.onnx'), '-o', at('no'), '--no-sensitivity', '--no-sensitivity')).toBe(2)
+    expect(err.join()).toContain('--no-sensitivity is given twice')
+  })
+
+  it('is arrays that are no inputs', async () => {
+    const args = ['--inputs', at('data.npz'), '--input', 'x=0,0,0,0,0,0,0,0']
+    expect(await attar('run', at('out/model.wasm'), ...args)).toBe(2)
+    expect(err.join()).toContain('has no input that the module takes')
+  })
+})

@@ -1,6 +1,7 @@
 import type { Graph } from '../core/graph.ts'
 import { channelsLast } from './channels-last.ts'
 import { composeViews } from './compose-views.ts'
+import { deadChannels } from './dead-channels.ts'
 import { foldAffine } from './fold-affine.ts'
 import { foldConstants } from './fold-constants.ts'
 import { foldPadding } from './fold-padding.ts'
@@ -34,6 +35,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-constants-again', run: foldConstants },
   { name: 'compose-views-again', run: composeViews },
   { name: 'fold-padding-again', run: foldPadding },
+  { name: 'dead-channels', run: (graph) => deadChannels(graph) },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
   { name: 'tabulate', run: tabulate },

@@ -11,9 +11,17 @@ import {
   type Interval,
 } from '../core/interval.ts'
 import { windowIndex, type WindowAxis } from '../core/ops/window.ts'
-import { indicesOf, isSingle, outputAxisOf, partnersOf, placeIn, valueAt } from '../core/relation.ts'
+import { indicesOf, isSingle, placeIn, valueAt } from '../core/relation.ts'
 import { elementCount, rowMajorStrides } from '../core/shape.ts'
-import { reader, type Tensor } from '../core/tensor.ts'
+import type { Tensor } from '../core/tensor.ts'
+import {
+  channelsOf,
+  numbersOf,
+  paddingOf,
+  productWeights,
+  type ProductNode,
+  type ProductWeights,
+} from './product-weights.ts'
 
 /** What holds for all elements at one position of an axis, whatever the inputs are. */
 export interface Range {
@@ -198,10 +206,15 @@ export class ChannelRanges {
 
   /** Sums of `least` to `most` elements. */
   private summed(range: Range, least: number, most: number, value: Value): Range {
+    const { dtype } = value.type
+    if (!range.interval.finite) return ofType(value)
     const of = (count: number): Range => {
-      const sum = new SumRange()
-      sum.add(1, range, count)
-      return sum.range(value)
+      const intervals = [range.interval, range.assumed].map((interval) => {
+        const sums = new Sums(1, [interval])
+        if (count > 0) sums.add(0, 1, 0, count)
+        return sums.interval(0, dtype)
+      }) as [Interval, Interval]
+      return sumRange(dtype, ...intervals)
     }
     return join(of(least), of(most))
   }
@@ -234,90 +247,99 @@ export class ChannelRanges {
     return mapRanges(all, (r) => this.summed(r, least, most, result!))
   }
 
-  private ofProduct(node: NodeOf<'convolution'> | NodeOf<'dot_general'>): Ranges {
+  private ofProduct(node: ProductNode): Ranges {
     const [result] = node.results
-    const isKnown = node.operands.map((o) => this.of(o).whole.interval.finite)
-    const overall = isKnown.every(Boolean) && isFloat(result!.type.dtype) ? rangeWith(anyFinite) : ofType(result!)
-    const operand = weightsOperand(node)
-    const output = operand === undefined ? undefined : outputAxisOf(node, operand)
-    if (operand === undefined || !output) return plain(result!, overall)
-    const sums = this.sumsOf(node, operand, output.axis)
-    const axes = result!.type.shape.map((_, axis) => (axis === output.resultAxis ? sums : undefined))
-    return withWhole(overall, axes)
+    const weights = productWeights(node)
+    const finite = (weights ? [weights.data] : node.operands).every((o) => this.of(o).whole.interval.finite)
+    const overall = finite && isFloat(result!.type.dtype) ? rangeWith(anyFinite) : ofType(result!)
+    if (!weights) return plain(result!, overall)
+    const sums = this.sumsOf(node, weights)
+    return withWhole(
+      overall,
+      result!.type.shape.map((_, axis) => (axis === weights.resultAxis ? sums : undefined)),
+    )
   }
 
   /** The range of each output channel's sums. */
-  private sumsOf(node: NodeOf<'convolution'> | NodeOf<'dot_general'>, operand: number, axis: number): Range[] {
-    const [result] = node.results
-    const x = node.operands[1 - operand]!
-    const weights = (node.operands[operand]!.node as NodeOf<'constant'>).attrs.value
-    const channels = channelTable(node, operand, (a) => this.of(x).axes[a])
+  private sumsOf(node: ProductNode, weights: ProductWeights): Range[] {
+    const { values, outputs, data } = weights
+    const { dtype } = node.results[0]!.type
+    const found = channelsOf(node, weights, (axis) => this.of(data).axes[axis])
     const padding = paddingOf(node)
-    const ranges = (channels?.ranges ?? [this.of(x).whole]).map((r) =>
-      padding === undefined ? r : join(r, rangeWith(exactNumber(x.type.dtype, padding))),
+    const outside = padding === undefined ? undefined : rangeWith(exactNumber(data.type.dtype, padding))
+    const ranges = (found?.known ?? [this.of(data).whole]).map((r) => (outside ? join(r, outside) : r))
+    const finite = ranges.map((r) => r.interval.finite)
+    const broken = new Uint8Array(weights.channels)
+    const all = new Sums(
+      weights.channels,
+      ranges.map((r) => r.interval),
     )
-    const count = weights.shape[axis]!
-    const sums = Array.from({ length: count }, () => new SumRange())
-    const stride = rowMajorStrides(weights.shape)[axis]!
-    const read = reader(weights)
-    for (let i = 0; i < weights.data.length; i++) {
-      sums[Math.floor(i / stride) % count]!.add(Number(read(i)), ranges[channels ? channels.at(i) : 0]!)
+    const assumed = new Sums(
+      weights.channels,
+      ranges.map((r) => r.assumed),
+    )
+    for (let i = 0; i < values.length; i++) {
+      const w = values[i]!
+      const position = found ? found.positions[i]! : 0
+      if (!finite[position] || !(Math.abs(w) < Infinity)) broken[outputs[i]!] = 1
+      if (w === 0) continue
+      all.add(outputs[i]!, w, position)
+      assumed.add(outputs[i]!, w, position)
     }
-    return sums.map((sum) => sum.range(result!))
+    return Array.from(broken, (is, o) =>
+      is ? ofType(node.results[0]!) : sumRange(dtype, all.interval(o, dtype), assumed.interval(o, dtype)),
+    )
   }
 }
 
-/** The interval of a sum of terms that lie in intervals, as floats of 32 bits or as integers. */
-class Sum {
-  private terms = 0
+/** The intervals of sums, each term of which is a weight times what lies in one of the intervals. */
+class Sums {
+  private readonly low: Float64Array
+  private readonly high: Float64Array
+  private readonly terms: Uint32Array
   /** Sums of the terms' least and greatest values, and of the magnitudes of these. */
-  private readonly ends = { low: 0, high: 0 }
-  private readonly magnitudes = { low: 0, high: 0 }
+  private readonly ends: readonly [Float64Array, Float64Array]
+  private readonly magnitudes: readonly [Float64Array, Float64Array]
 
-  add(w: number, { low, high }: Interval, count: number): void {
-    const [least, most] = w > 0 ? [w * low, w * high] : [w * high, w * low]
-    this.terms += count
-    this.ends.low += least * count
-    this.ends.high += most * count
-    this.magnitudes.low += Math.abs(least) * count
-    this.magnitudes.high += Math.abs(most) * count
+  constructor(count: number, intervals: readonly Interval[]) {
+    this.low = Float64Array.from(intervals, (i) => i.low)
+    this.high = Float64Array.from(intervals, (i) => i.high)
+    this.terms = new Uint32Array(count)
+    this.ends = [new Float64Array(count), new Float64Array(count)]
+    this.magnitudes = [new Float64Array(count), new Float64Array(count)]
   }
 
-  interval(dtype: DType): Interval {
-    const { low, high } = this.ends
+  add(sum: number, w: number, interval: number, count = 1): void {
+    const least = this.low[interval]!
+    const most = this.high[interval]!
+    const low = (w > 0 ? w * least : w * most) * count
+    const high = (w > 0 ? w * most : w * least) * count
+    this.terms[sum]! += count
+    this.ends[0][sum]! += low
+    this.ends[1][sum]! += high
+    this.magnitudes[0][sum]! += Math.abs(low)
+    this.magnitudes[1][sum]! += Math.abs(high)
+  }
+
+  interval(sum: number, dtype: DType): Interval {
+    const [low, high] = this.ends.map((end) => end[sum]!) as [number, number]
     if (!isFloat(dtype)) {
       const all = rangeOf(dtype)
       const fits = low >= all.low && high <= all.high && !isBigInt(dtype)
       return fits ? { low, high, finite: true } : all
     }
     // Rounding keeps the order of sums, and each addition is off by half a unit of what it adds up to.
-    const margin = (this.terms + 1) * (dtype === 'f16' || dtype === 'bf16' ? 2 ** -7 : 2 ** -23)
+    const margin = (this.terms[sum]! + 1) * (dtype === 'f16' || dtype === 'bf16' ? 2 ** -7 : 2 ** -23)
     const end = (at: number, size: number, sign: number): number =>
       size < Infinity ? at + sign * size * margin : sign * Infinity
-    return { low: end(low, this.magnitudes.low, -1), high: end(high, this.magnitudes.high, 1), finite: true }
+    return { low: end(low, this.magnitudes[0][sum]!, -1), high: end(high, this.magnitudes[1][sum]!, 1), finite: true }
   }
 }
 
-/** The range of a sum of so many terms, each of which is a weight times what lies in a range. */
-class SumRange {
-  private finite = true
-  private readonly all = new Sum()
-  private readonly assumed = new Sum()
-
-  add(w: number, { interval, assumed }: Range, count = 1): void {
-    if (!interval.finite || !Number.isFinite(w)) this.finite = false
-    if (w === 0 || count === 0) return
-    this.all.add(w, interval, count)
-    this.assumed.add(w, assumed, count)
-  }
-
-  range(value: Value): Range {
-    const { dtype } = value.type
-    if (!this.finite) return ofType(value)
-    const [interval, assumed] = [this.all.interval(dtype), this.assumed.interval(dtype)]
-    const small = isFloat(dtype) && Math.max(-assumed.low, assumed.high) <= negligible
-    return rangeWith(small ? meet(interval, assumed) : interval, assumed)
-  }
+/** A sum's range, where sums that are negligible for all inputs that are assumed are taken to be so for any. */
+function sumRange(dtype: DType, all: Interval, assumed: Interval): Range {
+  const small = isFloat(dtype) && Math.max(-assumed.low, assumed.high) <= negligible
+  return rangeWith(small ? meet(all, assumed) : all, assumed)
 }
 
 const mapRanges = ({ whole, axes }: Ranges, to: (r: Range) => Range): Ranges => ({
@@ -353,63 +375,30 @@ function inputRange(value: Value): Range {
 }
 
 function constantRanges(value: Tensor): Ranges {
-  const { shape, dtype, data } = value
-  const read = reader(value)
-  const interval = (i: number): Interval => exactNumber(dtype, read(i))
-  const range = (i: Interval): Range => rangeWith(i)
-  if (data.length === 0 || data.length > largestTable) {
-    let all = data.length === 0 ? rangeOf(dtype) : interval(0)
-    for (let i = 1; i < data.length; i++) all = hull(all, interval(i))
-    return { whole: range(all), axes: shape.map(() => undefined) }
-  }
+  const { shape, dtype } = value
+  const values = numbersOf(value)
   const strides = rowMajorStrides(shape)
-  const axes = shape.map((length, axis) => {
-    if (length > longestAxis || length === 1) return undefined
-    const found = new Array<Interval | undefined>(length).fill(undefined)
-    for (let i = 0; i < data.length; i++) {
-      const at = Math.floor(i / strides[axis]!) % length
-      found[at] = found[at] ? hull(found[at], interval(i)) : interval(i)
+  /** Least and greatest of the elements at each position of an axis. */
+  const along = (length: number, stride: number): Range[] => {
+    const [low, high] = [new Float64Array(length).fill(Infinity), new Float64Array(length).fill(-Infinity)]
+    const broken = new Uint8Array(length)
+    for (let i = 0, position = 0, left = stride; i < values.length; i++) {
+      const x = values[i]!
+      if (x < low[position]!) low[position] = x
+      if (x > high[position]!) high[position] = x
+      if (!(Math.abs(x) < largest)) broken[position] = 1
+      if (--left > 0) continue
+      left = stride
+      if (++position === length) position = 0
     }
-    return found.map((i) => range(i!))
-  })
-  const [first] = axes.filter((ranges) => ranges !== undefined)
-  return { whole: first ? first.reduce(join) : range(interval(0)), axes }
-}
-
-/** The operand of a product that is a constant; its second, if both are. */
-export function weightsOperand(node: NodeOf<'convolution'> | NodeOf<'dot_general'>): 0 | 1 | undefined {
-  const [lhs, rhs] = node.operands.map((o) => o.node.op === 'constant')
-  if (rhs) return 1
-  return lhs && node.op === 'dot_general' ? 0 : undefined
-}
-
-/** What a convolution's window finds outside its operand; undefined where it stays inside. */
-export function paddingOf(node: Node): number | undefined {
-  if (node.op !== 'convolution') return undefined
-  const outside = node.attrs.window.some((w) => w.low > 0 || w.high > 0 || w.baseDilation > 1)
-  return outside ? (node.attrs.padValue ?? 0) : undefined
-}
-
-/** An axis of the data of a product along which `known` tells something, and which position there a weight multiplies. */
-export function channelTable<T>(
-  node: NodeOf<'convolution'> | NodeOf<'dot_general'>,
-  operand: number,
-  known: (axis: number) => T | undefined,
-): { readonly axis: number; readonly ranges: T; readonly at: (weight: number) => number } | undefined {
-  const { shape } = node.operands[operand]!.type
-  const strides = rowMajorStrides(shape)
-  for (let axis = 0; axis < node.operands[1 - operand]!.type.shape.length; axis++) {
-    const ranges = known(axis)
-    const partners = ranges && partnersOf(node, operand, 1 - operand, axis)
-    if (!ranges || !partners) continue
-    const at = (weight: number): number => {
-      let position = 0
-      for (let a = 0; a < shape.length; a++) position += partners[a]![Math.floor(weight / strides[a]!) % shape[a]!]!
-      return position
-    }
-    return { axis, ranges, at }
+    return Array.from(low, (x, i) => rangeWith(broken[i] ? rangeOf(dtype) : { low: x, high: high[i]!, finite: true }))
   }
-  return undefined
+  // Integers beyond are not told apart by doubles.
+  const largest = isFloat(dtype) ? Infinity : 2 ** 53
+  if (values.length === 0) return { whole: rangeWith(rangeOf(dtype)), axes: shape.map(() => undefined) }
+  const looks = (length: number): boolean => length > 1 && length <= longestAxis && values.length <= largestTable
+  const axes = shape.map((length, axis) => (looks(length) ? along(length, strides[axis]!) : undefined))
+  return { whole: along(1, values.length)[0]!, axes }
 }
 
 /** The fewest and most elements that are under a window at one of its positions. */

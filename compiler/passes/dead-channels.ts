@@ -16,15 +16,17 @@ import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } f
 import { singleValue } from '../core/interval.ts'
 import type { KeptAxes } from '../core/ops/facets.ts'
 import { facetsOf, type OpName } from '../core/ops/index.ts'
-import { outputAxisOf, valueAt } from '../core/relation.ts'
-import { rowMajorStrides } from '../core/shape.ts'
-import { pick, reader, tensorOf, type Tensor } from '../core/tensor.ts'
-import { ChannelRanges, channelTable, paddingOf, weightsOperand } from './channel-ranges.ts'
-import { contractedWith, KeptPositions } from './kept-positions.ts'
-
-type Product = NodeOf<'convolution'> | NodeOf<'dot_general'>
-
-const isProduct = (node: Node): node is Product => node.op === 'convolution' || node.op === 'dot_general'
+import { pick, tensorOf, type Tensor } from '../core/tensor.ts'
+import { ChannelRanges } from './channel-ranges.ts'
+import { KeptPositions } from './kept-positions.ts'
+import {
+  channelsOf,
+  contractedWith,
+  isProduct,
+  paddingOf,
+  productWeights,
+  type ProductNode,
+} from './product-weights.ts'
 
 /** Kernels go over so many channels at a time: fewer would not save them work. */
 const channelBlock = 8
@@ -103,37 +105,26 @@ class Removal {
   }
 
   /** What the channels of its data that go add to each output channel of a product, if that is anything. */
-  private removedSums(node: Product): Tensor | undefined {
-    const operand = weightsOperand(node)
-    if (operand === undefined) return undefined
-    const x = node.operands[1 - operand]!
-    const output = outputAxisOf(node, operand)
-    if (!output) return undefined
-    const channels = channelTable(node, operand, (axis) => this.ranges.of(x).axes[axis])
-    const values = this.kept.valuesOf(node)
-    const contracted = contractedWith(node, operand)
-    if (!channels || contracted.every(({ index }) => !values.get(index)!.includes(0))) return undefined
-    const { value: weights } = (node.operands[operand]!.node as NodeOf<'constant'>).attrs
-    const count = weights.shape[output.axis]!
-    const sums = new Array<number>(count).fill(0)
-    const strides = rowMajorStrides(weights.shape)
-    const at = (i: number, axis: number): number => Math.floor(i / strides[axis]!) % weights.shape[axis]!
-    const stays = (i: number): boolean =>
-      contracted.every(({ index, place }) => values.get(index)![valueAt(place, index.extent, at(i, place.axis))])
-    const read = reader(weights)
-    for (let i = 0; i < weights.data.length; i++) {
-      const w = Number(read(i))
-      if (w === 0 || stays(i)) continue
-      // A channel that is no one number was needed by outputs only that go as well.
-      const value = singleValue(channels.ranges[channels.at(i)]!.interval) ?? 0
-      const o = at(i, output.axis)
-      sums[o] = sums[o]! + w * value
+  private removedSums(node: ProductNode): Tensor | undefined {
+    const weights = productWeights(node)
+    if (!weights) return undefined
+    const { values, outputs, channels } = weights
+    const found = channelsOf(node, weights, (axis) => this.ranges.of(weights.data).axes[axis])
+    const stays = this.kept.valuesOf(node)
+    const contracted = contractedWith(node, weights).map((each) => ({ ...each, stays: stays.get(each.index)! }))
+    if (!found || contracted.every((each) => !each.stays.includes(0))) return undefined
+    // A channel that is no one number was needed by outputs only that go as well.
+    const numbers = found.known.map(({ interval }) => singleValue(interval) ?? 0)
+    const sums = new Float64Array(channels)
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] === 0 || contracted.every((each) => each.stays[each.values[i]!])) continue
+      sums[outputs[i]!]! += values[i]! * numbers[found.positions[i]!]!
     }
     if (sums.every((s) => s === 0)) return undefined
     const { type } = node.results[0]!
     return tensorOf(
       type.dtype,
-      type.shape.map((_, i) => (i === output.resultAxis ? count : 1)),
+      type.shape.map((_, i) => (i === weights.resultAxis ? channels : 1)),
       sums,
     )
   }

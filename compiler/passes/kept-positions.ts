@@ -1,13 +1,10 @@
-import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import { singleValue } from '../core/interval.ts'
 import type { Index, Kept, KeptAxes, Place } from '../core/ops/facets.ts'
 import { facetsOf } from '../core/ops/index.ts'
-import { indicesOf, isSingle, outputAxisOf, placeIn, valueAt } from '../core/relation.ts'
-import { rowMajorStrides } from '../core/shape.ts'
-import { reader } from '../core/tensor.ts'
-import { channelTable, weightsOperand, type ChannelRanges, type Range } from './channel-ranges.ts'
-
-type Product = NodeOf<'convolution'> | NodeOf<'dot_general'>
+import { indicesOf, isSingle, placeIn, valueAt } from '../core/relation.ts'
+import type { ChannelRanges, Range } from './channel-ranges.ts'
+import { channelsOf, contractedWith, isProduct, productWeights, type ProductNode } from './product-weights.ts'
 
 /** An index and where it stands in some axis. */
 interface Standing {
@@ -42,11 +39,16 @@ export class KeptPositions {
   private readonly places = new Map<Node, NodePlaces>()
   private readonly nodes: readonly Node[]
   private readonly ranges: ChannelRanges
-  private readonly isFolded: (node: Product, range: Range) => boolean
+  private readonly isFolded: (node: ProductNode, range: Range) => boolean
   /** Products keep a multiple of so many output channels. */
   private readonly block: number
 
-  constructor(graph: Graph, ranges: ChannelRanges, isFolded: (node: Product, range: Range) => boolean, block: number) {
+  constructor(
+    graph: Graph,
+    ranges: ChannelRanges,
+    isFolded: (node: ProductNode, range: Range) => boolean,
+    block: number,
+  ) {
     this.ranges = ranges
     this.block = block
     this.isFolded = isFolded
@@ -129,9 +131,8 @@ export class KeptPositions {
   private round(): boolean {
     let changed = false
     for (const node of this.nodes) {
-      const operand = node.op === 'convolution' || node.op === 'dot_general' ? weightsOperand(node) : undefined
-      const output = operand === undefined ? undefined : outputAxisOf(node, operand)
-      const flags = output && this.flags.get(node.results[0]!)![output.resultAxis]
+      const needs = isProduct(node) ? this.needsOf(node) : undefined
+      const flags = needs && this.flags.get(node.results[0]!)![needs.resultAxis]
       if (!flags) continue
       for (let missing = -listOf(flags).length; missing % this.block !== 0; missing--) {
         const dropped = flags.indexOf(0)
@@ -238,7 +239,7 @@ export class KeptPositions {
       }
       return
     }
-    const needs = node.op === 'convolution' || node.op === 'dot_general' ? this.needsOf(node) : undefined
+    const needs = isProduct(node) ? this.needsOf(node) : undefined
     const rows = needs?.byIndex.get(index)
     if (!needs || !rows) return void values.fill(1)
     const kept = this.flags.get(node.results[0]!)![needs.resultAxis]
@@ -249,47 +250,31 @@ export class KeptPositions {
     }
   }
 
-  private needsOf(node: Product): Needs | undefined {
+  private needsOf(node: ProductNode): Needs | undefined {
     if (!this.needs.has(node)) this.needs.set(node, this.findNeeds(node))
     return this.needs.get(node)
   }
 
-  private findNeeds(node: Product): Needs | undefined {
-    const operand = weightsOperand(node)
-    const output = operand === undefined ? undefined : outputAxisOf(node, operand)
-    if (operand === undefined || !output) return undefined
-    const x = node.operands[1 - operand]!
-    const { value: weights } = (node.operands[operand]!.node as NodeOf<'constant'>).attrs
-    const channels = channelTable(node, operand, (axis) => this.ranges.of(x).axes[axis])
-    const { whole } = this.ranges.of(x)
-    const finite = (channels?.ranges ?? [whole]).map((range) => range.interval.finite)
-    const folded = (channels?.ranges ?? [whole]).map((range) => channels !== undefined && this.isFolded(node, range))
-    const outputs = weights.shape[output.axis]!
-    const strides = rowMajorStrides(weights.shape)
-    const at = (i: number, axis: number): number => Math.floor(i / strides[axis]!) % weights.shape[axis]!
-    const contracted = contractedWith(node, operand)
-    const byIndex = new Map(contracted.map(({ index }) => [index, new Uint8Array(index.extent * outputs)]))
-    const read = reader(weights)
-    for (let i = 0; i < weights.data.length; i++) {
-      const position = channels ? channels.at(i) : 0
-      const w = Number(read(i))
+  private findNeeds(node: ProductNode): Needs | undefined {
+    const weights = productWeights(node)
+    if (!weights) return undefined
+    const { data, values, outputs, channels } = weights
+    const found = channelsOf(node, weights, (axis) => this.ranges.of(data).axes[axis])
+    const ranges = found?.known ?? [this.ranges.of(data).whole]
+    const finite = ranges.map((range) => range.interval.finite)
+    const folded = ranges.map((range) => found !== undefined && this.isFolded(node, range))
+    const contracted = contractedWith(node, weights)
+    const rows = contracted.map(({ index }) => new Uint8Array(index.extent * channels))
+    for (let i = 0; i < values.length; i++) {
+      const w = values[i]!
+      const position = found ? found.positions[i]! : 0
       if ((folded[position] && Number.isFinite(w)) || (w === 0 && finite[position])) continue
-      for (const { index, place } of contracted) {
-        const value = valueAt(place, index.extent, at(i, place.axis))
-        byIndex.get(index)![value * outputs + at(i, output.axis)] = 1
-      }
+      contracted.forEach((each, k) => (rows[k]![each.values[i]! * channels + outputs[i]!] = 1))
     }
-    return { outputs, resultAxis: output.resultAxis, byIndex }
+    const byIndex = new Map(contracted.map(({ index }, k) => [index, rows[k]!]))
+    return { outputs: channels, resultAxis: weights.resultAxis, byIndex }
   }
 }
-
-/** The indices over which a product sums, and where they stand in its weights. */
-export const contractedWith = (node: Product, operand: number): Standing[] =>
-  indicesOf(node).flatMap((index) => {
-    const place = index.places.find((p) => p.of === 'operand' && p.at === operand)
-    const isSummed = index.places.every((p) => p.of === 'operand') && index.places.length > 1
-    return place && isSummed ? [{ index, place }] : []
-  })
 
 const listOf = (flags: Uint8Array): number[] => [...flags.keys()].filter((i) => flags[i])
 

@@ -6,6 +6,7 @@ import {
   type ModuleSpec,
   type PortNames,
   type PortSpec,
+  type RemovedChannels,
   type Report,
   type Target,
 } from './core/artefact.ts'
@@ -14,6 +15,7 @@ import type { QuantizationReport } from './core/quantization-report.ts'
 import type { Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
+import { removedChannels } from './passes/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
 import { isIntegerTemplate, macsOf, type Program, type ProgramPort } from './schedule/program.ts'
@@ -46,6 +48,8 @@ export interface Imported {
   readonly names?: PortNames
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
+  /** What went before it was quantized, for the report. */
+  readonly removed?: readonly RemovedChannels[]
 }
 
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
@@ -56,12 +60,16 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
   return compileGraph(graph, { ...options, metadata, names })
 }
 
+/** The layers of a model of which channels go. */
+export const channelsThatGo = (graph: Graph): RemovedChannels[] => removedChannels(graph, runPasses(graph))
+
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
   options: Pick<CompileOptions, 'targets' | 'instrument' | 'onPhase' | 'onModule'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
+    readonly removed?: readonly RemovedChannels[]
     readonly names?: PortNames
   } = {},
 ): Promise<Compiled> {
@@ -105,7 +113,9 @@ export async function compileGraph(
     }),
   )
   const { quantization } = options
-  return { modules, spec, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
+  const removed = [...(options.removed ?? []), ...removedChannels(graph, optimized)]
+  const facts = { ...(removed.length > 0 && { removed }), ...(quantization && { quantization }) }
+  return { modules, spec, report: { ...reportOf(program, plan), ...facts } }
 }
 
 function reportOf(program: Program, plan: MemoryPlan): Report {

@@ -281,8 +281,14 @@ const listOf = (flags: Uint8Array): number[] => [...flags.keys()].filter((i) => 
 /** Whether positions of an axis can go without those that its indices stand at elsewhere. */
 const isTold = (along: readonly Standing[]): boolean => along.length > 0 && along.every(({ place }) => isSingle(place))
 
-const isKept = (along: readonly Standing[], values: ReadonlyMap<Index, Uint8Array>, position: number): boolean =>
-  along.every(({ index, place }) => {
+/** Whether all values that are at a position stay; one at which none is, which a slice leaves out, does not for this node. */
+function isKept(along: readonly Standing[], values: ReadonlyMap<Index, Uint8Array>, position: number): boolean {
+  let kept = false
+  for (const { index, place } of along) {
     const value = valueAt(place, index.extent, position)
-    return value >= 0 && values.get(index)![value] === 1
-  })
+    if (value < 0) continue
+    if (values.get(index)![value] !== 1) return false
+    kept = true
+  }
+  return kept
+}

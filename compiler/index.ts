@@ -3,7 +3,7 @@
  * is cheap; the code generator is loaded by the first `compile`.
  */
 import type { QuantizeOptions } from './compress/index.ts'
-import type { Compiled } from './core/artefact.ts'
+import type { Compiled, RemovedChannels } from './core/artefact.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
@@ -19,6 +19,7 @@ export {
   type KernelReport,
   type ModuleSpec,
   type PortSpec,
+  type RemovedChannels,
   type Report,
   type Target,
 } from './core/artefact.ts'
@@ -84,6 +85,12 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
   return pipeline.compile(model, options)
 }
 
+/** The layers of an imported model that lose channels when it is compiled: what is the same for every input, or not read. */
+export async function removedChannels(graph: Graph): Promise<readonly RemovedChannels[]> {
+  const pipeline = await import('./pipeline.ts')
+  return pipeline.channelsThatGo(graph)
+}
+
 export interface QuantizeModelOptions extends ImportOptions, Omit<QuantizeOptions, 'executor'> {
   /** What runs the model on the samples; compiled modules unless given. */
   readonly executor?: Executor
@@ -101,6 +108,6 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeModel
   const { graph, ...rest } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
   const compress = await import('./compress/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
-  const { graph: quantized, report } = await compress.quantize(graph, { ...options, executor })
-  return { ...rest, graph: quantized, quantization: report }
+  const { graph: quantized, report, removed } = await compress.quantize(graph, { ...options, executor })
+  return { ...rest, graph: quantized, quantization: report, removed }
 }

@@ -6,6 +6,7 @@ import {
   type ModuleSpec,
   type PortNames,
   type PortSpec,
+  type RemovedChannels,
   type Report,
   type Target,
 } from './core/artefact.ts'
@@ -17,6 +18,7 @@ import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import { runPasses } from './passes/index.ts'
+import { removedChannels } from './passes/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/state-ports.ts'
 import { planMemory, type MemoryPlan } from './schedule/plan-memory.ts'
@@ -57,6 +59,8 @@ export interface Imported {
   readonly warnings?: readonly Diagnostic[]
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
+  /** What went before it was quantized, for the report. */
+  readonly removed?: readonly RemovedChannels[]
 }
 
 /** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
@@ -67,12 +71,16 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
   return compileGraph(graph, { ...options, ...imported })
 }
 
+/** The layers of a model of which channels go. */
+export const channelsThatGo = (graph: Graph): RemovedChannels[] => removedChannels(graph, runPasses(graph))
+
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
   options: Pick<CompileOptions, 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
+    readonly removed?: readonly RemovedChannels[]
     readonly names?: PortNames
     readonly warnings?: readonly Diagnostic[]
   } = {},
@@ -95,8 +103,9 @@ export async function compileGraph(
   })
   const counts = countsOf(optimized)
   const byName = new Map(program.outputs.map((output) => [output.name, output]))
-  const outputs = program.outputs.flatMap((output, i): PortSpec[] => {
-    const { extent } = optimized.outputs[i]!
+  const extents = new Map(optimized.outputs.map(({ name, extent }) => [name, extent]))
+  const outputs = program.outputs.flatMap((output): PortSpec[] => {
+    const extent = extents.get(output.name)
     if (counts.has(output.name)) return []
     const named = { ...port(output), ...options.names?.outputs[output.name] }
     if (!extent) return [named]
@@ -124,7 +133,9 @@ export async function compileGraph(
     codes.map(([target, code]) => [target, concatBytes([code, sections])]),
   )
   const { quantization, warnings = [] } = options
-  return { modules, spec, warnings, report: { ...reportOf(program, plan), ...(quantization && { quantization }) } }
+  const removed = [...(options.removed ?? []), ...removedChannels(graph, optimized)]
+  const facts = { ...(removed.length > 0 && { removed }), ...(quantization && { quantization }) }
+  return { modules, spec, warnings, report: { ...reportOf(program, plan), ...facts } }
 }
 
 /** Bytes of the constants in a graph and of what describes its nodes, in round figures. */

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { artefacts, Compiled, KernelReport, Target } from '../index.ts'
+import type { artefacts, Compiled, KernelReport, RemovedChannels, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
@@ -150,11 +150,23 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ],
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
+    ...(report.removed
+      ? [
+          [
+            'channels gone',
+            formatCount(goneFrom(report.removed)),
+            `from ${report.removed.length} layers; report.json has them`,
+          ],
+        ]
+      : []),
   ]
   const { quantization } = report
   const tables = [...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])]
   return [...tables, ...(quantization ? ['', ...describeQuantization(quantization)] : [])]
 }
+
+const goneFrom = (removed: readonly RemovedChannels[]): number =>
+  removed.reduce((sum, { before, after }) => sum + before - after, 0)
 
 /** e.g. `12 nest, 9 f32_igemm_4x8`; both names where the modules of the two targets differ. */
 function kinds(kernels: readonly string[]): string {

@@ -7,12 +7,15 @@ import {
   warningLines,
   formatType,
   importModel,
+  removedChannels,
   workOf,
   type Diagnostic,
+  type Graph,
   type ImportOptions,
   type LazyTensor,
   type Node,
   type NodeProto,
+  type RemovedChannels,
   type TensorType,
   type ValueInfo,
 } from '../index.ts'
@@ -29,6 +32,8 @@ export interface Layer {
   readonly parameters: number
   /** Multiply-accumulates of a run; null where the model can't be imported. */
   readonly macs: number | null
+  /** Its output channels, where some go because they are the same for every input or nothing reads them. */
+  readonly channels?: Pick<RemovedChannels, 'before' | 'after'>
   /** The core operations it became, e.g. `convolution f32[1,8,28,28]`. */
   readonly core: readonly string[]
 }
@@ -52,10 +57,11 @@ export interface ModelDescription {
 }
 
 /** A model's nodes in its own order. Throws the CompileError of a file that can't be decoded. */
-export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescription {
+export async function layersOf(bytes: Uint8Array, options: ImportOptions): Promise<ModelDescription> {
   const model = decodeModel(bytes, options.readExternal)
   const { graph } = model
-  const { core, diagnostics, warnings } = importedNodes(bytes, options)
+  const { core, diagnostics, warnings, imported: source } = importedNodes(bytes, options)
+  const removed = new Map((source ? await removedChannels(source) : []).map((each) => [each.node, each]))
   const types = new Map<string, string>()
   const weights = new Map([...graph.initializers].map(([name, read]) => [name, typeIfReadable(read)] as const))
   for (const [name, type] of weights) types.set(name, type ? formatType(type) : 'unreadable')
@@ -85,6 +91,7 @@ export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescri
       attributes: attributesOf(node),
       parameters: parameters(node.inputs),
       macs: imported ? nodes.reduce((sum, n) => sum + macsOf(n), 0) : null,
+      ...channelsIn(removed, node.name),
       core: nodes.map((n) => `${n.op} ${n.results.map((r) => formatType(r.type)).join(', ')}`),
     }
   })
@@ -104,11 +111,16 @@ export function layersOf(bytes: Uint8Array, options: ImportOptions): ModelDescri
 function importedNodes(
   bytes: Uint8Array,
   options: ImportOptions,
-): { core: Map<string, Node[]>; diagnostics: readonly Diagnostic[]; warnings: readonly Diagnostic[] } {
+): {
+  core: Map<string, Node[]>
+  diagnostics: readonly Diagnostic[]
+  warnings: readonly Diagnostic[]
+  imported?: Graph
+} {
   const core = new Map<string, Node[]>()
   try {
-    const { graph, warnings } = importModel(bytes, options)
-    for (const node of allNodesOf(graph)) {
+    const { graph: imported, warnings } = importModel(bytes, options)
+    for (const node of allNodesOf(imported)) {
       if (!node.origin || node.op === 'constant') continue
       const name = node.origin.node.split('/')
       // Names may have slashes of their own, so all beginnings are candidates.
@@ -119,7 +131,7 @@ function importedNodes(
         else core.set(key, [node])
       }
     }
-    return { core, diagnostics: [], warnings }
+    return { core, diagnostics: [], warnings, imported }
   } catch (error) {
     if (!(error instanceof CompileError)) throw error
     return { core, diagnostics: error.diagnostics, warnings: [] }
@@ -134,6 +146,11 @@ function typeIfReadable(read: LazyTensor): TensorType | undefined {
     if (error instanceof CompileError) return undefined
     throw error
   }
+}
+
+function channelsIn(removed: ReadonlyMap<string, RemovedChannels>, name: string): Pick<Layer, 'channels'> {
+  const found = removed.get(name)
+  return found ? { channels: { before: found.before, after: found.after } } : {}
 }
 
 const macsOf = (node: Node): number => (node.op === 'convolution' || node.op === 'dot_general' ? workOf(node) : 0)
@@ -156,12 +173,15 @@ const formatOperand = ({ name, type }: Operand): string =>
   name === '' ? '(omitted)' : `${name}${type === undefined ? '' : ` ${type}`}`
 
 export function describeLayers(model: ModelDescription): string[] {
-  const rows = model.layers.map(({ node, operator, outputs, parameters, macs }) => {
+  const shows = model.layers.some(({ channels }) => channels)
+  const rows = model.layers.map(({ node, operator, outputs, parameters, macs, channels }) => {
     const result = outputs.map(({ type }) => type ?? '?').join(', ')
-    return [node, operator, result, count(parameters), count(macs)]
+    const row = [node, operator, result, count(parameters), count(macs)]
+    return shows ? [...row, channels ? `${channels.before} → ${channels.after}` : ''] : row
   })
-  const header = ['node', 'operator', 'result', 'parameters', 'MACs']
-  const total = [`${model.layers.length} nodes`, '', '', count(model.parameters), count(model.macs)]
+  const more = (cell: string): string[] => (shows ? [cell] : [])
+  const header = ['node', 'operator', 'result', 'parameters', 'MACs', ...more('channels kept')]
+  const total = [`${model.layers.length} nodes`, '', '', count(model.parameters), count(model.macs), ...more('')]
   const facts = [
     [
       'opset',
@@ -181,13 +201,24 @@ export function describeLayers(model: ModelDescription): string[] {
   ])
 }
 
-export function describeNode({ node, operator, inputs, outputs, attributes, parameters, macs, core }: Layer): string[] {
+export function describeNode({
+  node,
+  operator,
+  inputs,
+  outputs,
+  attributes,
+  parameters,
+  macs,
+  channels,
+  core,
+}: Layer): string[] {
   const facts = [
     ...inputs.map((operand) => ['input', formatOperand(operand)]),
     ...outputs.map((operand) => ['output', formatOperand(operand)]),
     ...Object.entries(attributes).map(([name, value]) => ['attribute', `${name} = ${value}`]),
     ['parameters', count(parameters)],
     ['MACs', count(macs)],
+    ...(channels ? [['channels', `${channels.after} of ${channels.before} kept`]] : []),
     ...core.map((operation) => ['core', operation]),
   ]
   return [`${operator} "${node}"`, ...formatTable(facts, [1])]

@@ -26,7 +26,7 @@ export const addInspect: AddCommand = (program, terminal) => {
         return
       }
       const { describeLayers, describeNode, layersOf } = await import('./inspect-model.ts')
-      const model = layersOf(bytes, await importOptions(path, options))
+      const model = await layersOf(bytes, await importOptions(path, options))
       if (options.node !== undefined) {
         const { fail } = await import('../index.ts')
         const layer = model.layers.find(({ node }) => node === options.node)

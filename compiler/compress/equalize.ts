@@ -11,6 +11,7 @@ import { children, foldExpr, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import { applyPatch, countUses, createNode, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
+import { indicesOf, partnersOf, placeIn } from '../core/relation.ts'
 import { rowMajorStrides } from '../core/shape.ts'
 import { tensor, toNumbers, type Tensor } from '../core/tensor.ts'
 import type { Progress, Sample } from './calibrate.ts'
@@ -43,22 +44,15 @@ const isHomogeneous = (expr: Expr): boolean =>
 
 /** How the second layer's weights read the channels along `axis` of its input. */
 function readsOf({ node, data, weights }: Layer, axis: number): Pick<Pair, 'reads' | 'depthwise'> | undefined {
+  const [input] = data
+  const partners = input === undefined ? undefined : partnersOf(node, weights!.operand, input, axis)
+  if (!partners) return undefined
   const { shape } = weights!.tensor
   const strides = rowMajorStrides(shape)
-  const index = (i: number, a: number): number => Math.floor(i / strides[a]!) % shape[a]!
-  if (node.op === 'convolution') {
-    const { lhs, rhs, groups } = node.attrs
-    if (axis !== lhs.feature) return undefined
-    const inputs = shape[rhs.input]!
-    const perGroup = shape[rhs.output]! / groups
-    const reads = (i: number): number => Math.floor(index(i, rhs.output) / perGroup) * inputs + index(i, rhs.input)
-    return { reads, depthwise: inputs === 1 }
-  }
-  if (node.op !== 'dot_general') return undefined
-  const { lhsContract, rhsContract } = node.attrs
-  const [own, theirs] = data[0] === 0 ? [lhsContract, rhsContract] : [rhsContract, lhsContract]
-  const at = own.indexOf(axis)
-  return at < 0 ? undefined : { reads: (i) => index(i, theirs[at]!), depthwise: false }
+  const reads = (i: number): number =>
+    partners.reduce((sum, along, a) => sum + along[Math.floor(i / strides[a]!) % shape[a]!]!, 0)
+  const channels = indicesOf(node).filter((index) => index.extent > 1 && placeIn(index, 'operand', input!, axis))
+  return { reads, depthwise: channels.every(({ places }) => places.some((p) => p.of === 'result')) }
 }
 
 function pairsOf(graph: Graph): Pair[] {

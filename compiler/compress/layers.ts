@@ -1,6 +1,6 @@
 import { parts, type Expr } from '../core/expr.ts'
 import { countUses, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import { freeAxes } from '../core/ops/dot-general.ts'
+import { followedAxis, outputAxisOf, type OutputAxis } from '../core/relation.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { typeBytes, type Tensor } from '../core/tensor.ts'
 
@@ -40,60 +40,32 @@ const smallestTable = 1 << 12
 const constantOperand = (value: Value): Tensor | undefined =>
   value.node.op === 'constant' && value.type.dtype === 'f32' ? value.node.attrs.value : undefined
 
-function convolutionLayer(node: NodeOf<'convolution'>): Pick<Layer, 'data' | 'weights'> | undefined {
-  const value = node.operands[1]!
-  const tensor = constantOperand(value)
-  if (!tensor) return undefined
-  const axis = node.attrs.rhs.output
-  const weights = {
-    ...{ operand: 1, value, tensor, axis },
-    resultAxis: node.attrs.out.feature,
-    channels: tensor.shape[axis]!,
-  }
-  return { data: [0], weights }
+/** The weights that operand `operand` is, whose output channels are along `output`, if along one axis. */
+function weightsOf(node: Layer['node'], operand: number, tensor: Tensor, output: OutputAxis | undefined): Weights {
+  const resultAxis = output?.resultAxis ?? node.results[0]!.type.shape.length - 1
+  const channels = output ? tensor.shape[output.axis]! : 1
+  return { operand, value: node.operands[operand]!, tensor, axis: output?.axis, resultAxis, channels }
 }
 
-function productLayer(node: NodeOf<'dot_general'>): Pick<Layer, 'data' | 'weights'> | undefined {
-  const { lhsBatch, lhsContract, rhsBatch, rhsContract } = node.attrs
-  const [lhs, rhs] = node.operands as [Value, Value]
-  const sides = [
-    { value: lhs, batch: lhsBatch, contract: lhsContract },
-    { value: rhs, batch: rhsBatch, contract: rhsContract },
-  ] as const
-  const operand = constantOperand(rhs) ? 1 : constantOperand(lhs) ? 0 : undefined
-  if (operand === undefined) return { data: [0, 1], weights: undefined }
-  const tensor = constantOperand(sides[operand].value)!
-  if (constantOperand(sides[1 - operand]!.value)) return undefined
-  const free = freeAxes(tensor.shape.length, sides[operand].batch, sides[operand].contract)
-  const rank = node.results[0]!.type.shape.length
-  const one = free.length === 1
-  const weights = {
-    ...{ operand, value: sides[operand].value, tensor },
-    axis: one ? free[0] : undefined,
-    resultAxis: operand === 1 ? rank - 1 : lhsBatch.length,
-    channels: one ? tensor.shape[free[0]!]! : 1,
-  }
-  return { data: [1 - operand], weights }
+function productLayer(
+  node: NodeOf<'convolution'> | NodeOf<'dot_general'>,
+): Pick<Layer, 'data' | 'weights'> | undefined {
+  const [lhs, rhs] = node.operands.map(constantOperand)
+  const tensor = rhs ?? lhs
+  if (node.op === 'convolution' ? !rhs : lhs && rhs) return undefined
+  if (!tensor) return { data: [0, 1], weights: undefined }
+  const operand = rhs ? 1 : 0
+  return { data: [1 - operand], weights: weightsOf(node, operand, tensor, outputAxisOf(node, operand)) }
 }
 
 /** A lookup in a table whose rows end in an axis that the result ends in, too. */
 function lookupLayer(node: NodeOf<'gather'>): Pick<Layer, 'data' | 'weights'> | undefined {
-  const value = node.operands[0]!
-  const tensor = constantOperand(value)
+  const tensor = constantOperand(node.operands[0]!)
   if (!tensor || typeBytes(tensor) < smallestTable) return undefined
-  const { offsetDims, collapsedSliceDims, operandBatchingDims, sliceSizes } = node.attrs
   const last = tensor.shape.length - 1
   const resultAxis = node.results[0]!.type.shape.length - 1
-  const whole =
-    sliceSizes[last] === tensor.shape[last] &&
-    offsetDims.at(-1) === resultAxis &&
-    !collapsedSliceDims.includes(last) &&
-    !operandBatchingDims.includes(last)
-  const weights = {
-    ...{ operand: 0, value, tensor },
-    ...{ axis: whole ? last : undefined, resultAxis, channels: whole ? tensor.shape[last]! : 1 },
-  }
-  return { data: [], weights }
+  const output = followedAxis(node, 0, last) === resultAxis ? { axis: last, resultAxis } : undefined
+  return { data: [], weights: weightsOf(node, 0, tensor, output) }
 }
 
 /** Whether a tensor that broadcasts to `shape` varies along `axis` alone, over all of its `channels`. */
@@ -141,12 +113,7 @@ export function layersOf(graph: Graph): Layer[] {
     if (node.op !== 'convolution' && node.op !== 'dot_general' && node.op !== 'gather') continue
     const [result] = node.results
     if (result!.type.dtype !== 'f32') continue
-    const found =
-      node.op === 'convolution'
-        ? convolutionLayer(node)
-        : node.op === 'dot_general'
-          ? productLayer(node)
-          : lookupLayer(node)
+    const found = node.op === 'gather' ? lookupLayer(node) : productLayer(node)
     if (!found) continue
     const readers = maps.get(result!) ?? []
     const bias =

@@ -2,7 +2,9 @@ import { fail } from '../core/diagnostic.ts'
 import type { Graph } from '../core/graph.ts'
 import type { QuantizationReport } from '../core/quantization-report.ts'
 import { typeBytes } from '../core/tensor.ts'
+import type { RemovedChannels } from '../core/artefact.ts'
 import { runPasses } from '../passes/index.ts'
+import { removedChannels } from '../passes/removed-channels.ts'
 import { shiftsOf, type LayerErrors } from './correct-bias.ts'
 import { equalize } from './equalize.ts'
 import type { Layer } from './layers.ts'
@@ -14,6 +16,8 @@ import { Study, type Found, type Rungs, type Trial } from './study.ts'
 export interface Quantized {
   readonly graph: Graph
   readonly report: QuantizationReport
+  /** Layers that lost channels before they were quantized. */
+  readonly removed: readonly RemovedChannels[]
 }
 
 /** The trial with less noise in the outputs: counting metrics are too coarse to tell techniques apart. */
@@ -57,7 +61,8 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   const { maxDrop } = options
   const notes: string[] = []
   const techniques: string[] = []
-  let study = new Study(runPasses(source), options)
+  const optimized = runPasses(source)
+  let study = new Study(optimized, options)
   if (study.layers.length === 0) fail('A501', 'the model has no weights that could be quantized')
   await study.observe()
   if (study.fitting().length === 0) fail('A501', 'no layer has finite activations on the samples')
@@ -123,7 +128,7 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   }
   notes.push(...remarks(trial, maxDrop))
   const findings = { sensitivity, errors: allErrors, techniques, notes, withinBudget: fits(trial) }
-  return { graph: trial.graph, report: reportOf(study, trial, findings) }
+  return { graph: trial.graph, removed: removedChannels(source, optimized), report: reportOf(study, trial, findings) }
 }
 
 /** What the figures do not say by themselves. */

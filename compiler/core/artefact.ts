@@ -85,8 +85,17 @@ export interface Report {
   readonly integerMacs: number
   readonly dotMacs: number
   readonly kernels: readonly KernelReport[]
+  /** Layers of which channels went that are the same for every input or that nothing reads, if there are any. */
+  readonly removed?: readonly RemovedChannels[]
   /** Of a model that attar quantized. */
   readonly quantization?: QuantizationReport
+}
+
+/** Output channels of a layer, by its node in the ONNX model. */
+export interface RemovedChannels {
+  readonly node: string
+  readonly before: number
+  readonly after: number
 }
 
 export interface KernelReport {

@@ -68,7 +68,21 @@ export function workOf(node: Node): number {
       return node.attrs.trips * workOfGraph(node.attrs.body)
     case 'if':
       return Math.max(...regionsOf(node).map(workOfGraph))
-    default:
+    case 'input':
+    case 'constant':
+    case 'reduce':
+    case 'argreduce':
+    case 'cumulate':
+    case 'reshape':
+    case 'transpose':
+    case 'broadcast_in_dim':
+    case 'slice':
+    case 'pad':
+    case 'concatenate':
+    case 'iota':
+    case 'gather':
+    case 'scatter':
+    case 'sort':
       return node.operands.reduce((most, o) => Math.max(most, elementCount(o.type.shape)), out)
   }
 }

@@ -1,4 +1,4 @@
-import { OperandError } from './diagnostic.ts'
+import { check } from './check.ts'
 import { bitSize, isBigInt, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType, type Scalar } from './dtype.ts'
 
 /** Functions that no instruction computes. */
@@ -64,10 +64,6 @@ export type Expr =
 
 const isCompare = (op: BinaryOp): op is CompareOp => (compareOps as readonly string[]).includes(op)
 const isBitwise = (op: BinaryOp): boolean => op === 'and' || op === 'or' || op === 'xor'
-
-function check(condition: boolean, what: string): void {
-  if (!condition) throw new OperandError(what)
-}
 
 export const arg = (index: number, dtype: DType): Expr => ({ kind: 'arg', dtype, index })
 

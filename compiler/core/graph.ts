@@ -97,11 +97,21 @@ export const countsOf = ({ outputs }: Graph): ReadonlySet<string> =>
 export const nodesOf = (graph: Graph): Node[] =>
   topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
 
+/** The names of the attributes that are graphs. */
+type RegionNames<A> = { [K in keyof A]-?: A[K] extends Graph ? K : never }[keyof A]
+type WithRegions = { [O in OpName]: [RegionNames<AttrsOf<O>>] extends [never] ? never : O }[OpName]
+
+/** Every graph in an op's attributes; the type checker asks for all of them. */
+const regionNames: { readonly [O in WithRegions]: Readonly<Record<RegionNames<AttrsOf<O>>, true>> } = {
+  while: { body: true },
+  if: { then: true, otherwise: true },
+}
+
 /** The graphs within a node: bodies and branches, which reach nothing outside themselves. */
-export function regionsOf(node: Node): readonly Graph[] {
-  if (node.op === 'while') return [node.attrs.body]
-  if (node.op === 'if') return [node.attrs.then, node.attrs.otherwise]
-  return []
+export function regionsOf({ op, attrs }: Node): readonly Graph[] {
+  if (!(op in regionNames)) return []
+  const names = Object.keys(regionNames[op as WithRegions])
+  return names.map((name) => (attrs as unknown as Readonly<Record<string, Graph>>)[name]!)
 }
 
 /** The graph's nodes and those of the regions in it, however deep. */

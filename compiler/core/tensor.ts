@@ -12,7 +12,7 @@ import {
 import { arg } from './expr.ts'
 import { fromBfloat16, fromHalf, toBfloat16, toHalf } from './half.ts'
 import { compileExpr } from './scalar.ts'
-import { elementCount, type Shape } from './shape.ts'
+import { elementCount, rowMajorStrides, walk, type Shape } from './shape.ts'
 import { narrowed, widened } from './small-float.ts'
 
 export interface TensorType {
@@ -107,3 +107,20 @@ export const sameType = (a: TensorType, b: TensorType): boolean =>
   a.dtype === b.dtype && a.shape.length === b.shape.length && a.shape.every((d, i) => d === b.shape[i])
 
 export const formatType = (t: TensorType): string => `${t.dtype}[${t.shape.join(',')}]`
+
+/** The elements at the positions that stay along each axis; undefined where all do. */
+export function pick(t: Tensor, kept: readonly (readonly number[] | undefined)[]): Tensor {
+  if (kept.every((axis) => axis === undefined)) return t
+  const result = zeros(
+    t.dtype,
+    t.shape.map((d, i) => kept[i]?.length ?? d),
+  )
+  const strides = rowMajorStrides(t.shape)
+  let to = 0
+  walk(result.shape, [], (_, index) => {
+    let from = 0
+    for (let i = 0; i < strides.length; i++) from += (kept[i]?.[index[i]!] ?? index[i]!) * strides[i]!
+    result.data[to++] = t.data[from]!
+  })
+  return result
+}

@@ -1,6 +1,7 @@
 import type { Graph } from '../core/graph.ts'
 import { channelsLast } from './channels-last.ts'
 import { composeViews } from './compose-views.ts'
+import { deadChannels } from './dead-channels.ts'
 import { foldAffine } from './fold-affine.ts'
 import { foldConstants } from './fold-constants.ts'
 import { foldPadding } from './fold-padding.ts'
@@ -32,6 +33,7 @@ export const passes: readonly Pass[] = [
   { name: 'channels-last', run: channelsLast },
   { name: 'sink-transposes', run: sinkTransposes },
   { name: 'fold-constants-again', run: foldConstants },
+  { name: 'dead-channels', run: (graph) => deadChannels(graph) },
   { name: 'compose-views-again', run: composeViews },
   { name: 'fold-padding-again', run: foldPadding },
   { name: 'fuse-maps-again', run: fuseMaps },

@@ -1,6 +1,5 @@
 import type { Node, NodeOf } from '../core/graph.ts'
-import { freeAxes } from '../core/ops/dot-general.ts'
-import { elementCount } from '../core/shape.ts'
+import { followedAxis, outputAxisOf } from '../core/relation.ts'
 
 /** A convolution or matrix product whose weights have one axis of output channels. */
 export interface Product {
@@ -14,18 +13,13 @@ export interface Product {
 }
 
 export function productOf(node: Node): Product | undefined {
-  if (node.op === 'convolution') {
-    const { shape } = node.operands[1]!.type
-    const weightAxis = node.attrs.rhs.output
-    const channels = shape[weightAxis]!
-    const terms = elementCount(shape) / Math.max(1, channels)
-    return { node, weightAxis, resultAxis: node.attrs.out.feature, channels, terms }
-  }
-  if (node.op !== 'dot_general') return undefined
+  if (node.op !== 'convolution' && node.op !== 'dot_general') return undefined
+  const output = outputAxisOf(node, 1)
+  if (!output) return undefined
   const { shape } = node.operands[1]!.type
-  const [weightAxis, ...others] = freeAxes(shape.length, node.attrs.rhsBatch, node.attrs.rhsContract)
-  if (weightAxis === undefined || others.length > 0) return undefined
-  const terms = elementCount(node.attrs.rhsContract.map((axis) => shape[axis]!))
-  const resultAxis = node.results[0]!.type.shape.length - 1
-  return { node, weightAxis, resultAxis, channels: shape[weightAxis]!, terms }
+  const terms = shape.reduce(
+    (product, d, axis) => (followedAxis(node, 1, axis) === undefined ? product * d : product),
+    1,
+  )
+  return { node, weightAxis: output.axis, resultAxis: output.resultAxis, channels: shape[output.axis]!, terms }
 }

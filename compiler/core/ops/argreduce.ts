@@ -1,6 +1,7 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, zeros, type TensorType } from '../tensor.ts'
-import { mixed, require, requireAxis, withoutAxes, type Facets } from './facets.ts'
+import { checkAxis, sameIndex, type Facets } from './facets.ts'
 
 export interface ArgreduceAttrs {
   readonly kind: 'max' | 'min'
@@ -12,9 +13,9 @@ export interface ArgreduceAttrs {
 /** The i32 index of the largest or smallest element along `axis`, which vanishes from the shape. NaN wins over all. */
 export const argreduce: Facets<ArgreduceAttrs> = {
   type: ([x], { axis }) => {
-    require(x !== undefined, 'argreduce wants one operand')
-    requireAxis(axis, x.shape.length)
-    require(x.shape[axis]! > 0, 'argreduce over no elements')
+    check(x !== undefined, 'argreduce wants one operand')
+    checkAxis(axis, x.shape.length)
+    check(x.shape[axis]! > 0, 'argreduce over no elements')
     return [{ dtype: 'i32', shape: x.shape.filter((_, i) => i !== axis) }]
   },
   evaluate: ([x], attrs) => {
@@ -37,5 +38,6 @@ export const argreduce: Facets<ArgreduceAttrs> = {
     })
     return [result]
   },
-  axes: ([x], { axis }) => [withoutAxes(x!.shape.length, [axis], mixed)],
+  indices: ([x], { axis }) => x!.shape.flatMap((_, i) => (i === axis ? [] : [sameIndex(x!, i, i < axis ? i : i - 1)])),
+  keep: (_, attrs, { operands }) => (operands[0]![attrs.axis] ? undefined : attrs),
 }

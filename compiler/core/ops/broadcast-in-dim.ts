@@ -1,6 +1,7 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk, type Shape } from '../shape.ts'
 import { formatType, zeros } from '../tensor.ts'
-import { mixed, require, requireDistinctAxes, toResult, type Facets } from './facets.ts'
+import { checkDistinctAxes, inOperand, inResult, keptShape, type Facets, type Index } from './facets.ts'
 
 export interface BroadcastInDimAttrs {
   readonly shape: Shape
@@ -11,11 +12,11 @@ export interface BroadcastInDimAttrs {
 /** Repeats the operand along new axes and along its axes of length 1 (StableHLO broadcast_in_dim). */
 export const broadcastInDim: Facets<BroadcastInDimAttrs> = {
   type: ([x], { shape, dims }) => {
-    require(x !== undefined, 'broadcast_in_dim wants one operand')
-    require(dims.length === x.shape.length, `${dims.length} dimensions for ${formatType(x)}`)
-    requireDistinctAxes(dims, shape.length)
+    check(x !== undefined, 'broadcast_in_dim wants one operand')
+    check(dims.length === x.shape.length, `${dims.length} dimensions for ${formatType(x)}`)
+    checkDistinctAxes(dims, shape.length)
     const fits = dims.every((d, i) => (i === 0 || d > dims[i - 1]!) && (x.shape[i] === 1 || x.shape[i] === shape[d]))
-    require(fits, `${formatType(x)} does not broadcast to [${shape.join(',')}] along ${dims.join(',')}`)
+    check(fits, `${formatType(x)} does not broadcast to [${shape.join(',')}] along ${dims.join(',')}`)
     return [{ dtype: x.dtype, shape }]
   },
   evaluate: ([x], { shape, dims }) => {
@@ -31,5 +32,11 @@ export const broadcastInDim: Facets<BroadcastInDimAttrs> = {
     })
     return [result]
   },
-  axes: ([x], { shape, dims }) => [x!.shape.map((d, i) => (d === shape[dims[i]!] ? toResult(dims[i]!) : mixed))],
+  indices: ([x], { shape, dims }) =>
+    shape.map((extent, axis): Index => {
+      const own = dims.indexOf(axis)
+      const repeats = own < 0 || x!.shape[own] !== extent
+      return { extent, places: [...(repeats ? [] : [inOperand(0, own, extent)]), inResult(0, axis, extent)] }
+    }),
+  keep: (_, { shape, dims }, { results }) => ({ shape: keptShape(shape, results[0]!), dims }),
 }

@@ -1,6 +1,7 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { formatType, zeros, type TensorType } from '../tensor.ts'
-import { require, requireAxis, toResult, type Facets } from './facets.ts'
+import { checkAxis, inOperand, inResult, sameAttributes, type Facets, type Index } from './facets.ts'
 
 export interface ConcatenateAttrs {
   readonly axis: number
@@ -10,14 +11,14 @@ export interface ConcatenateAttrs {
 export const concatenate: Facets<ConcatenateAttrs> = {
   type: (operands, { axis }) => {
     const [first] = operands
-    require(first !== undefined, 'concatenate wants at least one operand')
-    requireAxis(axis, first.shape.length)
+    check(first !== undefined, 'concatenate wants at least one operand')
+    checkAxis(axis, first.shape.length)
     for (const o of operands) {
       const fits = o.dtype === first.dtype && o.shape.length === first.shape.length
-      require(fits &&
-        o.shape.every(
-          (d, i) => i === axis || d === first.shape[i],
-        ), `${formatType(o)} does not fit ${formatType(first)}`)
+      check(
+        fits && o.shape.every((d, i) => i === axis || d === first.shape[i]),
+        `${formatType(o)} does not fit ${formatType(first)}`,
+      )
     }
     const length = operands.reduce((sum, o) => sum + o.shape[axis]!, 0)
     return [{ dtype: first.dtype, shape: first.shape.map((d, i) => (i === axis ? length : d)) }]
@@ -41,12 +42,21 @@ export const concatenate: Facets<ConcatenateAttrs> = {
     }
     return [result]
   },
-  axes: (operands, { axis }) => {
-    let offset = 0
-    return operands.map((o) => {
-      const before = offset
-      offset += o.shape[axis]!
-      return o.shape.map((_, i) => toResult(i, i === axis ? before : 0))
+  indices: (operands, { axis }) => {
+    const [first] = operands
+    const length = operands.reduce((sum, o) => sum + o.shape[axis]!, 0)
+    const others = first!.shape.flatMap((extent, i): Index[] => {
+      const each = operands.map((_, k) => inOperand(k, i, extent))
+      return i === axis ? [] : [{ extent, places: [...each, inResult(0, i, extent)] }]
     })
+    let offset = 0
+    const parts = operands.map((o, k): Index => {
+      const extent = o.shape[axis]!
+      const target = inResult(0, axis, length, { offset })
+      offset += extent
+      return { extent, places: [inOperand(k, axis, extent), target] }
+    })
+    return [...others, ...parts]
   },
+  keep: sameAttributes,
 }

@@ -1,5 +1,5 @@
-import type { Tensor } from '../tensor.ts'
-import type { Facets } from './facets.ts'
+import { pick, type Tensor } from '../tensor.ts'
+import { inResult, type Facets } from './facets.ts'
 
 export interface ConstantAttrs {
   readonly value: Tensor
@@ -9,5 +9,6 @@ export interface ConstantAttrs {
 export const constant: Facets<ConstantAttrs> = {
   type: (_, { value }) => [{ dtype: value.dtype, shape: value.shape }],
   evaluate: (_, { value }) => [value],
-  axes: () => [],
+  indices: (_, { value: { shape } }) => shape.map((extent, axis) => ({ extent, places: [inResult(0, axis, extent)] })),
+  keep: (_, { value }, { results }) => ({ value: pick(value, results[0]!) }),
 }

@@ -1,10 +1,11 @@
+import { check } from '../check.ts'
 import { isBigInt, isStorageOnly } from '../dtype.ts'
 import { normalize } from '../scalar.ts'
 import { elementCount, rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
 import { accumulatorOf, needsBigInt, productSum } from './dot-general.ts'
-import { mixed, require, requireDistinctAxes, toResult, type AxisUse, type Facets } from './facets.ts'
-import { isTrivialWindow, windowIndex, windowShape, type WindowAxis } from './window.ts'
+import { checkDistinctAxes, inOperand, inResult, type Facets, type Index } from './facets.ts'
+import { isTrivialWindow, windowIndex, windowPlace, windowPositions, windowShape, type WindowAxis } from './window.ts'
 
 /** Which axis of a tensor is what (StableHLO convolution dimension numbers). */
 export interface ActivationAxes {
@@ -36,26 +37,35 @@ const kernelList = (k: KernelAxes): number[] => [k.input, k.output, ...k.spatial
 /** Cross-correlation of operand 0 with the kernel operand 1 (StableHLO convolution). */
 export const convolution: Facets<ConvolutionAttrs> = {
   type: ([x, w], a) => {
-    require(x !== undefined && w !== undefined, 'convolution wants an input and a kernel')
+    check(x !== undefined && w !== undefined, 'convolution wants an input and a kernel')
     const rank = a.window.length + 2
-    require(x.shape.length === rank &&
-      w.shape.length === rank, `${formatType(x)} and ${formatType(w)} are not of rank ${rank}`)
+    check(
+      x.shape.length === rank && w.shape.length === rank,
+      `${formatType(x)} and ${formatType(w)} are not of rank ${rank}`,
+    )
     for (const list of [activationList(a.lhs), kernelList(a.rhs), activationList(a.out)]) {
-      require(list.length === rank, 'dimension numbers of another rank')
-      requireDistinctAxes(list, rank)
+      check(list.length === rank, 'dimension numbers of another rank')
+      checkDistinctAxes(list, rank)
     }
     const channels = x.shape[a.lhs.feature]!
     const inputs = w.shape[a.rhs.input]!
     const outputs = w.shape[a.rhs.output]!
-    require(a.groups >= 1 &&
-      channels === inputs * a.groups, `${channels} channels for a kernel of ${inputs} in ${a.groups} groups`)
-    require(outputs % a.groups === 0, `${outputs} output channels do not divide into ${a.groups} groups`)
-    require(a.window.every((axis, i) => axis.size === w.shape[a.rhs.spatial[i]!]), 'window and kernel differ in size')
-    require((a.padValue ?? 0) === 0 ||
-      a.window.every((axis) => axis.baseDilation === 1), 'padding between spread elements is 0')
+    check(
+      a.groups >= 1 && channels === inputs * a.groups,
+      `${channels} channels for a kernel of ${inputs} in ${a.groups} groups`,
+    )
+    check(outputs % a.groups === 0, `${outputs} output channels do not divide into ${a.groups} groups`)
+    check(
+      a.window.every((axis, i) => axis.size === w.shape[a.rhs.spatial[i]!]),
+      'window and kernel differ in size',
+    )
+    check(
+      (a.padValue ?? 0) === 0 || a.window.every((axis) => axis.baseDilation === 1),
+      'padding between spread elements is 0',
+    )
     const dtype = accumulatorOf(x.dtype)
-    require(dtype === accumulatorOf(w.dtype), `convolution of ${x.dtype} and ${w.dtype}`)
-    require(dtype !== 'bool' && !isStorageOnly(dtype), `convolution does not take ${x.dtype}`)
+    check(dtype === accumulatorOf(w.dtype), `convolution of ${x.dtype} and ${w.dtype}`)
+    check(dtype !== 'bool' && !isStorageOnly(dtype), `convolution does not take ${x.dtype}`)
     const spatial = windowShape(
       a.lhs.spatial.map((i) => x.shape[i]!),
       a.window,
@@ -103,17 +113,40 @@ export const convolution: Facets<ConvolutionAttrs> = {
     })
     return [result]
   },
-  axes: ([x, w], a) => {
-    const summed: AxisUse = a.groups === 1 ? { to: 'contracted', group: 0 } : mixed
-    const ofX = x!.shape.map((_, i) => {
-      if (i === a.lhs.batch) return toResult(a.out.batch)
-      if (i === a.lhs.feature) return summed
-      const s = a.lhs.spatial.indexOf(i)
-      return isTrivialWindow(a.window[s]!) ? toResult(a.out.spatial[s]!) : mixed
+  indices: ([x, w], a) => {
+    const { batch, feature, spatial } = a.lhs
+    const [channels, outputs] = [x!.shape[feature]!, w!.shape[a.rhs.output]!]
+    const [inputs, each] = [w!.shape[a.rhs.input]!, outputs / a.groups]
+    const group = { extent: a.groups, step: { length: a.groups } }
+    const images = x!.shape[batch]!
+    return [
+      { extent: images, places: [inOperand(0, batch, images), inResult(0, a.out.batch, images)] },
+      {
+        extent: group.extent,
+        places: [
+          inOperand(0, feature, channels, { ...group.step, inner: inputs }),
+          inOperand(1, a.rhs.output, outputs, { ...group.step, inner: each }),
+          inResult(0, a.out.feature, outputs, { ...group.step, inner: each }),
+        ],
+      },
+      { extent: each, places: [inOperand(1, a.rhs.output, each), inResult(0, a.out.feature, each)] },
+      { extent: inputs, places: [inOperand(0, feature, inputs), inOperand(1, a.rhs.input, inputs)] },
+      ...spatial.flatMap((axis, i): Index[] => {
+        const extent = windowPositions(x!.shape[axis]!, a.window[i]!)
+        const from = windowPlace(0, axis, x!.shape[axis]!, a.window[i]!)
+        return from ? [{ extent, places: [from, inResult(0, a.out.spatial[i]!, extent)] }] : []
+      }),
+    ]
+  },
+  keep: ([, w], a, { operands, results }) => {
+    const [x, kernel] = operands
+    const isWhole = a.window.every((window, i) => {
+      const moved = [x![a.lhs.spatial[i]!], results[0]![a.out.spatial[i]!]]
+      return !kernel![a.rhs.spatial[i]!] && (isTrivialWindow(window) || moved.every((axis) => axis === undefined))
     })
-    const ofW = w!.shape.map((_, i) =>
-      i === a.rhs.output ? toResult(a.out.feature) : i === a.rhs.input ? summed : mixed,
-    )
-    return [ofX, ofW]
+    if (!isWhole) return undefined
+    const inputs = w!.shape[a.rhs.input]!
+    const channels = x![a.lhs.feature]
+    return { ...a, groups: channels ? new Set(channels.map((c) => Math.floor(c / inputs))).size : a.groups }
   },
 }

@@ -1,7 +1,8 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, writer, zeros } from '../tensor.ts'
-import { combiner, identityOf, requireReducible, type ReduceKind } from './reduce.ts'
-import { mixed, require, requireAxis, toResult, type Facets } from './facets.ts'
+import { combiner, identityOf, checkReducible, type ReduceKind } from './reduce.ts'
+import { checkAxis, sameIndices, type Facets } from './facets.ts'
 
 export interface CumulateAttrs {
   readonly kind: ReduceKind
@@ -14,9 +15,9 @@ export interface CumulateAttrs {
 /** Running combination along `axis` (jax.lax.cumsum and its kin). */
 export const cumulate: Facets<CumulateAttrs> = {
   type: ([x], { kind, axis }) => {
-    require(x !== undefined, 'cumulate wants one operand')
-    requireAxis(axis, x.shape.length)
-    requireReducible(kind, x.dtype)
+    check(x !== undefined, 'cumulate wants one operand')
+    checkAxis(axis, x.shape.length)
+    checkReducible(kind, x.dtype)
     return [{ dtype: x.dtype, shape: x.shape }]
   },
   evaluate: ([x], { kind, axis, exclusive, reverse }) => {
@@ -41,5 +42,6 @@ export const cumulate: Facets<CumulateAttrs> = {
     )
     return [result]
   },
-  axes: ([x], { axis }) => [x!.shape.map((_, i) => (i === axis ? mixed : toResult(i)))],
+  indices: ([x], { axis }) => sameIndices(x!, [axis]),
+  keep: (_, attrs, { operands }) => (operands[0]![attrs.axis] ? undefined : attrs),
 }

@@ -1,8 +1,17 @@
+import { check } from '../check.ts'
 import { isBigInt, isStorageOnly, type DType } from '../dtype.ts'
 import { normalize } from '../scalar.ts'
 import { elementCount, rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
-import { require, requireDistinctAxes, toResult, type AxisUse, type Facets } from './facets.ts'
+import {
+  checkDistinctAxes,
+  inOperand,
+  inResult,
+  sameAttributes,
+  type Facets,
+  type Index,
+  type Place,
+} from './facets.ts'
 
 export interface DotGeneralAttrs {
   readonly lhsBatch: readonly number[]
@@ -39,22 +48,21 @@ export const needsBigInt = (dtype: DType): boolean => isBigInt(dtype) || dtype =
 /** Batched contraction (StableHLO dot_general). Result axes: batch, free of the left, free of the right. */
 export const dotGeneral: Facets<DotGeneralAttrs> = {
   type: ([lhs, rhs], a) => {
-    require(lhs !== undefined && rhs !== undefined, 'dot_general wants two operands')
-    requireDistinctAxes([...a.lhsBatch, ...a.lhsContract], lhs.shape.length)
-    requireDistinctAxes([...a.rhsBatch, ...a.rhsContract], rhs.shape.length)
+    check(lhs !== undefined && rhs !== undefined, 'dot_general wants two operands')
+    checkDistinctAxes([...a.lhsBatch, ...a.lhsContract], lhs.shape.length)
+    checkDistinctAxes([...a.rhsBatch, ...a.rhsContract], rhs.shape.length)
     const pairs = [
       ...a.lhsBatch.map((l, i) => [l, a.rhsBatch[i]]),
       ...a.lhsContract.map((l, i) => [l, a.rhsContract[i]]),
     ]
     const matches = pairs.every(([l, r]) => r !== undefined && lhs.shape[l!] === rhs.shape[r])
-    require(matches &&
-      a.lhsBatch.length === a.rhsBatch.length &&
-      a.lhsContract.length ===
-        a.rhsContract
-          .length, `${formatType(lhs)} and ${formatType(rhs)} do not match along axes ${a.lhsContract.join(',')} and ${a.rhsContract.join(',')}`)
+    check(
+      matches && a.lhsBatch.length === a.rhsBatch.length && a.lhsContract.length === a.rhsContract.length,
+      `${formatType(lhs)} and ${formatType(rhs)} do not match along axes ${a.lhsContract.join(',')} and ${a.rhsContract.join(',')}`,
+    )
     const out = accumulatorOf(lhs.dtype)
-    require(out === accumulatorOf(rhs.dtype), `dot_general of ${lhs.dtype} and ${rhs.dtype}`)
-    require(out !== 'bool' && !isStorageOnly(out), `dot_general does not take ${lhs.dtype}`)
+    check(out === accumulatorOf(rhs.dtype), `dot_general of ${lhs.dtype} and ${rhs.dtype}`)
+    check(out !== 'bool' && !isStorageOnly(out), `dot_general does not take ${lhs.dtype}`)
     const shape = [
       ...a.lhsBatch.map((i) => lhs.shape[i]!),
       ...freeAxes(lhs.shape.length, a.lhsBatch, a.lhsContract).map((i) => lhs.shape[i]!),
@@ -89,26 +97,24 @@ export const dotGeneral: Facets<DotGeneralAttrs> = {
     })
     return [result]
   },
-  axes: ([lhs, rhs], a) => {
-    const side = (
-      rank: number,
-      batch: readonly number[],
-      contract: readonly number[],
-      firstFree: number,
-    ): AxisUse[] => {
-      const free = freeAxes(rank, batch, contract)
-      return Array.from({ length: rank }, (_, i) =>
-        batch.includes(i)
-          ? toResult(batch.indexOf(i))
-          : contract.includes(i)
-            ? { to: 'contracted', group: contract.indexOf(i) }
-            : toResult(firstFree + free.indexOf(i)),
-      )
+  indices: ([lhs, rhs], a) => {
+    const free = (at: number, { shape }: TensorType, batch: readonly number[], contract: readonly number[]) =>
+      freeAxes(shape.length, batch, contract).map((axis) => ({ at, axis, extent: shape[axis]! }))
+    const pair = (l: number, r: number, target: readonly Place[] = []): Index => {
+      const extent = lhs!.shape[l]!
+      return { extent, places: [inOperand(0, l, extent), inOperand(1, r, extent), ...target] }
     }
-    const lRank = lhs!.shape.length
+    const batch = a.lhsBatch.length
     return [
-      side(lRank, a.lhsBatch, a.lhsContract, a.lhsBatch.length),
-      side(rhs!.shape.length, a.rhsBatch, a.rhsContract, lRank - a.lhsContract.length),
+      ...a.lhsBatch.map((l, i) => pair(l, a.rhsBatch[i]!, [inResult(0, i, lhs!.shape[l]!)])),
+      ...[...free(0, lhs!, a.lhsBatch, a.lhsContract), ...free(1, rhs!, a.rhsBatch, a.rhsContract)].map(
+        ({ at, axis, extent }, i) => ({
+          extent,
+          places: [inOperand(at, axis, extent), inResult(0, batch + i, extent)],
+        }),
+      ),
+      ...a.lhsContract.map((l, i) => pair(l, a.rhsContract[i]!)),
     ]
   },
+  keep: sameAttributes,
 }

@@ -1,7 +1,8 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk, type Shape } from '../shape.ts'
 import { reader, zeros, type TensorType } from '../tensor.ts'
 import { isInteger } from '../dtype.ts'
-import { mixed, mixedAxes, require, requireAxis, toResult, type Facets } from './facets.ts'
+import { checkAxis, inOperand, inResult, sameIndex, type Facets, type Index } from './facets.ts'
 
 /** Attribute names and meaning are StableHLO's (specification, section "gather"). */
 export interface GatherAttrs {
@@ -28,41 +29,38 @@ const offsetAxes = (rank: number, a: GatherAttrs): number[] =>
     (i) => !a.collapsedSliceDims.includes(i) && !a.operandBatchingDims.includes(i),
   )
 
-/**
- * For each operand axis the stride of the batching axis in the batch index, or -1.
- * Batch axis b of the indices counts without the vector axis.
- */
+/** The axis of the batch index, which is the indices' without the vector axis, that batching dimension `k` of them is. */
 export function batchingAxis(startIndicesBatchingDims: readonly number[], indexVectorDim: number, k: number): number {
   const axis = startIndicesBatchingDims[k]!
   return axis > indexVectorDim ? axis - 1 : axis
 }
 
 /** Batching axes of operand and indices go in step. */
-export function requireBatching(x: Shape, axes: readonly number[], indices: Shape, indexAxes: readonly number[]): void {
-  require(axes.length === indexAxes.length &&
-    axes.every(
-      (axis, k) => x[axis] === indices[indexAxes[k]!],
-    ), `batches of [${x.join(',')}] and indices [${indices.join(',')}] differ`)
+export function checkBatching(x: Shape, axes: readonly number[], indices: Shape, indexAxes: readonly number[]): void {
+  check(
+    axes.length === indexAxes.length && axes.every((axis, k) => x[axis] === indices[indexAxes[k]!]),
+    `batches of [${x.join(',')}] and indices [${indices.join(',')}] differ`,
+  )
 }
 
 /** Takes slices of operand 0 at the places that operand 1 gives; places are clamped so that the slice is inside. */
 export const gather: Facets<GatherAttrs> = {
   type: ([x, indices], a) => {
-    require(x !== undefined && indices !== undefined, 'gather wants an operand and indices')
-    require(isInteger(indices.dtype), `indices are ${indices.dtype}`)
-    require(a.sliceSizes.length === x.shape.length, 'one slice size for each axis')
+    check(x !== undefined && indices !== undefined, 'gather wants an operand and indices')
+    check(isInteger(indices.dtype), `indices are ${indices.dtype}`)
+    check(a.sliceSizes.length === x.shape.length, 'one slice size for each axis')
     const vector = a.indexVectorDim === indices.shape.length ? 1 : indices.shape[a.indexVectorDim]!
-    require(vector === a.startIndexMap.length, `index vectors of ${vector} for ${a.startIndexMap.length} axes`)
+    check(vector === a.startIndexMap.length, `index vectors of ${vector} for ${a.startIndexMap.length} axes`)
     for (const axis of [...a.collapsedSliceDims, ...a.operandBatchingDims, ...a.startIndexMap])
-      requireAxis(axis, x.shape.length)
+      checkAxis(axis, x.shape.length)
     const single = [...a.collapsedSliceDims, ...a.operandBatchingDims]
-    require(a.sliceSizes.every(
-      (s, i) => s >= 0 && s <= x.shape[i]! && (!single.includes(i) || s === 1),
-    ), `slice [${a.sliceSizes.join(',')}] does not fit [${x.shape.join(',')}]`)
+    check(
+      a.sliceSizes.every((s, i) => s >= 0 && s <= x.shape[i]! && (!single.includes(i) || s === 1)),
+      `slice [${a.sliceSizes.join(',')}] does not fit [${x.shape.join(',')}]`,
+    )
     const offsets = offsetAxes(x.shape.length, a)
-    require(offsets.length ===
-      a.offsetDims.length, `${a.offsetDims.length} offset axes for ${offsets.length} slice axes`)
-    requireBatching(x.shape, a.operandBatchingDims, indices.shape, a.startIndicesBatchingDims)
+    check(offsets.length === a.offsetDims.length, `${a.offsetDims.length} offset axes for ${offsets.length} slice axes`)
+    checkBatching(x.shape, a.operandBatchingDims, indices.shape, a.startIndicesBatchingDims)
     const batch = batchShape(indices.shape, a.indexVectorDim)
     const rank = batch.length + offsets.length
     const shape: number[] = []
@@ -99,12 +97,29 @@ export const gather: Facets<GatherAttrs> = {
     })
     return [result]
   },
-  axes: ([x, indices], a) => {
+  indices: ([x, indices], a) => {
     const offsets = offsetAxes(x!.shape.length, a)
-    const free = x!.shape.map((d, i) => {
-      const whole = offsets.includes(i) && a.sliceSizes[i] === d && !a.startIndexMap.includes(i)
-      return whole ? toResult(a.offsetDims[offsets.indexOf(i)]!) : mixed
+    const rank = a.offsetDims.length + batchShape(indices!.shape, a.indexVectorDim).length
+    const batchAxes = Array.from({ length: rank }, (_, i) => i).filter((i) => !a.offsetDims.includes(i))
+    // A slice as long as the axis begins at 0, wherever its index says.
+    const slices = offsets.flatMap((axis, k): Index[] =>
+      a.sliceSizes[axis] === x!.shape[axis] ? [sameIndex(x!, axis, a.offsetDims[k]!)] : [],
+    )
+    const places = indices!.shape.flatMap((extent, axis): Index[] => {
+      if (axis === a.indexVectorDim) return []
+      const batch = axis > a.indexVectorDim ? axis - 1 : axis
+      const k = a.startIndicesBatchingDims.indexOf(axis)
+      const own = k < 0 ? [] : [inOperand(0, a.operandBatchingDims[k]!, extent)]
+      return [{ extent, places: [...own, inOperand(1, axis, extent), inResult(0, batchAxes[batch]!, extent)] }]
     })
-    return [free, mixedAxes(indices!.shape.length)]
+    return [...slices, ...places]
+  },
+  keep: ([x], a, { operands }) => {
+    const own = operands[0]!
+    const told = (i: number): boolean => a.operandBatchingDims.includes(i) || a.sliceSizes[i] === x!.shape[i]
+    if (own.some((axis, i) => axis && !told(i))) return undefined
+    const cut = (size: number, i: number): number =>
+      a.operandBatchingDims.includes(i) ? size : (own[i]?.length ?? size)
+    return { ...a, sliceSizes: a.sliceSizes.map(cut) }
   },
 }

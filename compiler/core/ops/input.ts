@@ -1,5 +1,5 @@
 import type { TensorType } from '../tensor.ts'
-import type { Facets } from './facets.ts'
+import { keepsAll, type Facets } from './facets.ts'
 
 export interface InputAttrs {
   readonly name: string
@@ -12,5 +12,6 @@ export const input: Facets<InputAttrs> = {
   evaluate: (_, { name }) => {
     throw new TypeError(`input ${name} has no value until the model runs`)
   },
-  axes: () => [],
+  indices: () => [],
+  keep: keepsAll,
 }

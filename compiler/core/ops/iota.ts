@@ -1,7 +1,7 @@
 import { normalize } from '../scalar.ts'
 import { rowMajorStrides } from '../shape.ts'
 import { writer, zeros, type TensorType } from '../tensor.ts'
-import { requireAxis, type Facets } from './facets.ts'
+import { checkAxis, inResult, keptShape, type Facets } from './facets.ts'
 
 export interface IotaAttrs {
   readonly type: TensorType
@@ -11,7 +11,7 @@ export interface IotaAttrs {
 /** Each element is its own index along `axis` (StableHLO iota). */
 export const iota: Facets<IotaAttrs> = {
   type: (_, { type, axis }) => {
-    requireAxis(axis, type.shape.length)
+    checkAxis(axis, type.shape.length)
     return [type]
   },
   evaluate: (_, { type, axis }) => {
@@ -23,5 +23,8 @@ export const iota: Facets<IotaAttrs> = {
     }
     return [result]
   },
-  axes: () => [],
+  indices: (_, { type: { shape }, axis }) =>
+    shape.flatMap((extent, i) => (i === axis ? [] : [{ extent, places: [inResult(0, i, extent)] }])),
+  keep: (_, { type, axis }, { results }) =>
+    results[0]![axis] ? undefined : { type: { ...type, shape: keptShape(type.shape, results[0]!) }, axis },
 }

@@ -1,8 +1,9 @@
+import { check } from '../check.ts'
 import { parts, type Expr } from '../expr.ts'
 import { compileExpr } from '../scalar.ts'
 import { broadcastShapes, broadcastStrides, walk } from '../shape.ts'
 import { scalarReader, scalarWriter, zeros, type TensorType } from '../tensor.ts'
-import { mixed, require, toResult, type Facets } from './facets.ts'
+import { inOperand, inResult, sameAttributes, type Facets, type Index } from './facets.ts'
 
 export interface MapAttrs {
   /** `arg(i)` stands for the element of operand i. */
@@ -12,7 +13,7 @@ export interface MapAttrs {
 /** What the operands broadcast to. */
 export function mapShape(operands: readonly TensorType[]): readonly number[] {
   const shape = broadcastShapes(operands.map((o) => o.shape))
-  require(shape !== undefined, `shapes ${operands.map((o) => `[${o.shape.join(',')}]`).join(' and ')} do not broadcast`)
+  check(shape !== undefined, `shapes ${operands.map((o) => `[${o.shape.join(',')}]`).join(' and ')} do not broadcast`)
   return shape
 }
 
@@ -24,12 +25,14 @@ export const map: Facets<MapAttrs> = {
       if (part.kind !== 'arg') continue
       used.add(part.index)
       const operand = operands[part.index]
-      require(operand !== undefined, `the expression names operand ${part.index} of ${operands.length}`)
-      require(operand.dtype ===
-        part.dtype, `operand ${part.index} is ${operand.dtype}, the expression wants ${part.dtype}`)
+      check(operand !== undefined, `the expression names operand ${part.index} of ${operands.length}`)
+      check(
+        operand.dtype === part.dtype,
+        `operand ${part.index} is ${operand.dtype}, the expression wants ${part.dtype}`,
+      )
     }
     // Rewrites of expressions drop what they do not name, and with it a shape that only it had.
-    require(used.size === operands.length, `the expression names ${used.size} of ${operands.length} operands`)
+    check(used.size === operands.length, `the expression names ${used.size} of ${operands.length} operands`)
     return [{ dtype: expr.dtype, shape: mapShape(operands) }]
   },
   evaluate: (operands, attrs) => {
@@ -50,11 +53,16 @@ export const map: Facets<MapAttrs> = {
     )
     return [result]
   },
-  axes: (operands) => {
+  indices: (operands) => {
     const shape = mapShape(operands)
-    return operands.map((o) => {
-      const lead = shape.length - o.shape.length
-      return o.shape.map((d, i) => (d === shape[i + lead] ? toResult(i + lead) : mixed))
+    return shape.map((extent, axis): Index => {
+      const own = operands.flatMap((o, k) => {
+        const i = axis - (shape.length - o.shape.length)
+        return i >= 0 && o.shape[i] === extent ? [inOperand(k, i, extent)] : []
+      })
+      return { extent, places: [...own, inResult(0, axis, extent)] }
     })
   },
+  // Where all that is left has one element, operands that are broadcast would no longer be told from others: they still fit.
+  keep: sameAttributes,
 }

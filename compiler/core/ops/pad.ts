@@ -1,6 +1,7 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { zeros, type TensorType } from '../tensor.ts'
-import { require, toResult, type Facets } from './facets.ts'
+import { inOperand, inResult, type Facets } from './facets.ts'
 
 export interface PadAttrs {
   /** Elements added before and after each axis; not negative. */
@@ -11,11 +12,16 @@ export interface PadAttrs {
 /** Surrounds operand 0 with the scalar operand 1. */
 export const pad: Facets<PadAttrs> = {
   type: ([x, value], { low, high }) => {
-    require(x !== undefined && value !== undefined, 'pad wants a tensor and a scalar')
-    require(value.shape.length === 0 && value.dtype === x.dtype, `pad value must be a scalar ${x.dtype}`)
-    require(low.length === x.shape.length &&
-      high.length === x.shape.length, `padding of another rank than ${x.shape.length}`)
-    require([...low, ...high].every((n) => Number.isInteger(n) && n >= 0), 'padding may not be negative')
+    check(x !== undefined && value !== undefined, 'pad wants a tensor and a scalar')
+    check(value.shape.length === 0 && value.dtype === x.dtype, `pad value must be a scalar ${x.dtype}`)
+    check(
+      low.length === x.shape.length && high.length === x.shape.length,
+      `padding of another rank than ${x.shape.length}`,
+    )
+    check(
+      [...low, ...high].every((n) => Number.isInteger(n) && n >= 0),
+      'padding may not be negative',
+    )
     return [{ dtype: x.dtype, shape: x.shape.map((d, i) => low[i]! + d + high[i]!) }]
   },
   evaluate: ([x, value], attrs) => {
@@ -36,5 +42,15 @@ export const pad: Facets<PadAttrs> = {
     )
     return [result]
   },
-  axes: ([x], { low }) => [x!.shape.map((_, i) => toResult(i, low[i]!)), []],
+  indices: ([x], { low, high }) =>
+    x!.shape.map((extent, i) => ({
+      extent,
+      places: [inOperand(0, i, extent), inResult(0, i, low[i]! + extent + high[i]!, { offset: low[i]! })],
+    })),
+  keep: ([x], { low, high }, { results }) => {
+    const count = (axis: number, from: number, to: number): number =>
+      results[0]![axis]?.filter((at) => at >= from && at < to).length ?? to - from
+    const end = (axis: number): number => low[axis]! + x!.shape[axis]!
+    return { low: low.map((n, i) => count(i, 0, n)), high: high.map((n, i) => count(i, end(i), end(i) + n)) }
+  },
 }

@@ -1,8 +1,9 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, writer, zeros, type TensorType } from '../tensor.ts'
-import { combiner, identityOf, requireReducible, type ReduceKind } from './reduce.ts'
-import { mixed, require, toResult, type Facets } from './facets.ts'
-import { isTrivialWindow, windowIndex, windowShape, type WindowAxis } from './window.ts'
+import { combiner, identityOf, checkReducible, type ReduceKind } from './reduce.ts'
+import { inResult, type Facets, type Index } from './facets.ts'
+import { isTrivialWindow, windowIndex, windowPlace, windowPositions, windowShape, type WindowAxis } from './window.ts'
 
 export interface ReduceWindowAttrs {
   readonly kind: ReduceKind
@@ -13,9 +14,9 @@ export interface ReduceWindowAttrs {
 /** Combines the elements under a moving window (StableHLO reduce_window); padding counts as the identity of `kind`. */
 export const reduceWindow: Facets<ReduceWindowAttrs> = {
   type: ([x], { kind, window }) => {
-    require(x !== undefined, 'reduce_window wants one operand')
-    require(window.length === x.shape.length, `window of rank ${window.length} on rank ${x.shape.length}`)
-    requireReducible(kind, x.dtype)
+    check(x !== undefined, 'reduce_window wants one operand')
+    check(window.length === x.shape.length, `window of rank ${window.length} on rank ${x.shape.length}`)
+    checkReducible(kind, x.dtype)
     return [{ dtype: x.dtype, shape: windowShape(x.shape, window) }]
   },
   evaluate: ([x], attrs) => {
@@ -42,5 +43,13 @@ export const reduceWindow: Facets<ReduceWindowAttrs> = {
     })
     return [result]
   },
-  axes: ([x], { window }) => [x!.shape.map((_, i) => (isTrivialWindow(window[i]!) ? toResult(i) : mixed))],
+  indices: ([x], { window }) =>
+    window.flatMap((w, i): Index[] => {
+      const extent = windowPositions(x!.shape[i]!, w)
+      const from = windowPlace(0, i, x!.shape[i]!, w)
+      return from ? [{ extent, places: [from, inResult(0, i, extent)] }] : []
+    }),
+  // What a kept axis has of a window is one element.
+  keep: (_, attrs, { operands, results }) =>
+    attrs.window.every((w, i) => isTrivialWindow(w) || (!operands[0]![i] && !results[0]![i])) ? attrs : undefined,
 }

@@ -1,8 +1,9 @@
+import { check } from '../check.ts'
 import { integerRange, isFloat, isStorageOnly, type DType, type Scalar } from '../dtype.ts'
 import { binaryScalar, normalize } from '../scalar.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, writer, zeros, type TensorType } from '../tensor.ts'
-import { mixed, require, requireDistinctAxes, withoutAxes, type Facets } from './facets.ts'
+import { checkDistinctAxes, inOperand, sameAttributes, sameIndex, type Facets } from './facets.ts'
 
 /** Combining functions, by the name of the binary scalar op that combines. */
 export type ReduceKind = 'add' | 'mul' | 'max' | 'min' | 'and' | 'or'
@@ -27,17 +28,17 @@ export function identityOf(kind: ReduceKind, dtype: DType): Scalar {
 export const combiner = (kind: ReduceKind, dtype: DType): ((a: Scalar, b: Scalar) => Scalar) =>
   binaryScalar(kind, dtype === 'f32' ? 'f64' : dtype)
 
-export function requireReducible(kind: ReduceKind, dtype: DType): void {
+export function checkReducible(kind: ReduceKind, dtype: DType): void {
   const legal = kind === 'and' || kind === 'or' ? !isFloat(dtype) : dtype !== 'bool' || kind === 'max' || kind === 'min'
-  require(legal && !isStorageOnly(dtype), `reduce ${kind} does not take ${dtype}`)
+  check(legal && !isStorageOnly(dtype), `reduce ${kind} does not take ${dtype}`)
 }
 
 /** Combines the elements along `axes`, which vanish from the shape (StableHLO reduce). */
 export const reduce: Facets<ReduceAttrs> = {
   type: ([x], { kind, axes }) => {
-    require(x !== undefined, 'reduce wants one operand')
-    requireDistinctAxes(axes, x.shape.length)
-    requireReducible(kind, x.dtype)
+    check(x !== undefined, 'reduce wants one operand')
+    checkDistinctAxes(axes, x.shape.length)
+    checkReducible(kind, x.dtype)
     return [{ dtype: x.dtype, shape: x.shape.filter((_, i) => !axes.includes(i)) }]
   },
   evaluate: ([x], attrs) => {
@@ -57,5 +58,11 @@ export const reduce: Facets<ReduceAttrs> = {
     sums.forEach((value, i) => write(i, value))
     return [result]
   },
-  axes: ([x], { axes }) => [withoutAxes(x!.shape.length, axes, mixed)],
+  indices: ([x], { axes }) => {
+    let next = 0
+    return x!.shape.map((extent, i) =>
+      axes.includes(i) ? { extent, places: [inOperand(0, i, extent)] } : sameIndex(x!, i, next++),
+    )
+  },
+  keep: sameAttributes,
 }

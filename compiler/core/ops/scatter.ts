@@ -1,9 +1,10 @@
+import { check } from '../check.ts'
 import { isInteger } from '../dtype.ts'
 import { binaryScalar } from '../scalar.ts'
 import { rowMajorStrides, sameShape, walk } from '../shape.ts'
 import { bytesOf, reader, writer, zeros } from '../tensor.ts'
-import { mixedAxes, require, requireAxis, type Facets } from './facets.ts'
-import { batchingAxis, batchShape, requireBatching } from './gather.ts'
+import { checkAxis, inOperand, inResult, type Facets, type Index } from './facets.ts'
+import { batchingAxis, batchShape, checkBatching } from './gather.ts'
 import type { ReduceKind } from './reduce.ts'
 
 /** Attribute names and meaning are StableHLO's (specification, section "scatter"). */
@@ -23,32 +24,31 @@ export interface ScatterAttrs {
 /** Operand 0 with the windows of operand 2 put at the places of operand 1, in row-major order; windows outside are left out. */
 export const scatter: Facets<ScatterAttrs> = {
   type: ([x, indices, updates], a) => {
-    require(x !== undefined &&
-      indices !== undefined &&
-      updates !== undefined, 'scatter wants operand, indices, updates')
-    require(isInteger(indices.dtype), `indices are ${indices.dtype}`)
-    require(updates.dtype === x.dtype, `updates are ${updates.dtype}, the operand ${x.dtype}`)
+    check(x !== undefined && indices !== undefined && updates !== undefined, 'scatter wants operand, indices, updates')
+    check(isInteger(indices.dtype), `indices are ${indices.dtype}`)
+    check(updates.dtype === x.dtype, `updates are ${updates.dtype}, the operand ${x.dtype}`)
     for (const axis of [...a.insertedWindowDims, ...a.inputBatchingDims, ...a.scatterDimsToOperandDims]) {
-      requireAxis(axis, x.shape.length)
+      checkAxis(axis, x.shape.length)
     }
     const batch = updates.shape.filter((_, i) => !a.updateWindowDims.includes(i))
-    require(sameShape(
-      batch,
-      batchShape(indices.shape, a.indexVectorDim),
-    ), 'updates do not have the batch shape of the indices')
-    requireBatching(x.shape, a.inputBatchingDims, indices.shape, a.scatterIndicesBatchingDims)
+    check(
+      sameShape(batch, batchShape(indices.shape, a.indexVectorDim)),
+      'updates do not have the batch shape of the indices',
+    )
+    checkBatching(x.shape, a.inputBatchingDims, indices.shape, a.scatterIndicesBatchingDims)
     const vector = a.indexVectorDim === indices.shape.length ? 1 : indices.shape[a.indexVectorDim]!
     const components = a.scatterDimsToOperandDims.length
-    require(vector === components, `index vectors of ${vector} for ${components} axes`)
+    check(vector === components, `index vectors of ${vector} for ${components} axes`)
     const windowAxes = x.shape.flatMap((d, i) =>
       a.insertedWindowDims.includes(i) || a.inputBatchingDims.includes(i) ? [] : [d],
     )
     const window = x.shape.length - a.insertedWindowDims.length - a.inputBatchingDims.length
-    require(window === a.updateWindowDims.length, `${a.updateWindowDims.length} window axes for ${window}`)
+    check(window === a.updateWindowDims.length, `${a.updateWindowDims.length} window axes for ${window}`)
     const sizes = a.updateWindowDims.map((i) => updates.shape[i]!)
-    require(sizes.every(
-      (d, i) => d <= windowAxes[i]!,
-    ), `windows [${sizes.join(',')}] are larger than [${windowAxes.join(',')}]`)
+    check(
+      sizes.every((d, i) => d <= windowAxes[i]!),
+      `windows [${sizes.join(',')}] are larger than [${windowAxes.join(',')}]`,
+    )
     return [{ dtype: x.dtype, shape: x.shape }]
   },
   evaluate: ([x, indices, updates], a) => {
@@ -83,5 +83,36 @@ export const scatter: Facets<ScatterAttrs> = {
     })
     return [result]
   },
-  axes: (operands) => operands.map((o) => mixedAxes(o.shape.length)),
+  indices: ([x, indices, updates], a) => {
+    const windowAxes = x!.shape
+      .map((_, i) => i)
+      .filter((i) => !a.insertedWindowDims.includes(i) && !a.inputBatchingDims.includes(i))
+    const batchAxes = updates!.shape.map((_, i) => i).filter((i) => !a.updateWindowDims.includes(i))
+    return x!.shape.map((extent, axis): Index => {
+      const ends = [inOperand(0, axis, extent), inResult(0, axis, extent)]
+      const window = windowAxes.indexOf(axis)
+      const update = a.updateWindowDims[window]
+      const whole = update !== undefined && updates!.shape[update] === extent
+      if (whole && !a.scatterDimsToOperandDims.includes(axis))
+        return { extent, places: [...ends, inOperand(2, update, extent)] }
+      const k = a.inputBatchingDims.indexOf(axis)
+      if (k < 0) return { extent, places: ends }
+      const own = a.scatterIndicesBatchingDims[k]!
+      const batch = batchAxes[batchingAxis(a.scatterIndicesBatchingDims, a.indexVectorDim, k)]!
+      const both = indices!.shape[own] === extent ? [inOperand(1, own, extent), inOperand(2, batch, extent)] : []
+      return { extent, places: [...ends, ...both] }
+    })
+  },
+  // An index that stands in the operand and the result alone has places that updates go to.
+  keep: ([x, , updates], a, { operands }) => {
+    const windowAxes = x!.shape
+      .map((_, i) => i)
+      .filter((i) => !a.insertedWindowDims.includes(i) && !a.inputBatchingDims.includes(i))
+    const told = (axis: number): boolean => {
+      const update = a.updateWindowDims[windowAxes.indexOf(axis)]
+      if (a.scatterDimsToOperandDims.includes(axis)) return false
+      return a.inputBatchingDims.includes(axis) || (update !== undefined && updates!.shape[update] === x!.shape[axis])
+    }
+    return operands[0]!.every((axis, i) => !axis || told(i)) ? a : undefined
+  },
 }

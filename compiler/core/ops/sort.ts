@@ -1,6 +1,7 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, writer, zeros } from '../tensor.ts'
-import { mixed, require, requireAxis, toResult, type Facets } from './facets.ts'
+import { checkAxis, sameIndices, type Facets } from './facets.ts'
 
 export interface SortAttrs {
   readonly axis: number
@@ -10,8 +11,8 @@ export interface SortAttrs {
 /** Sorts along `axis`, stably; results are the sorted elements and the i32 index each came from. NaN counts as largest. */
 export const sort: Facets<SortAttrs> = {
   type: ([x], { axis }) => {
-    require(x !== undefined, 'sort wants one operand')
-    requireAxis(axis, x.shape.length)
+    check(x !== undefined, 'sort wants one operand')
+    checkAxis(axis, x.shape.length)
     return [
       { dtype: x.dtype, shape: x.shape },
       { dtype: 'i32', shape: x.shape },
@@ -41,5 +42,6 @@ export const sort: Facets<SortAttrs> = {
     )
     return [values, indices]
   },
-  axes: ([x], { axis }) => [x!.shape.map((_, i) => (i === axis ? mixed : toResult(i)))],
+  indices: ([x], { axis }) => sameIndices(x!, [axis], 2),
+  keep: (_, attrs, { operands }) => (operands[0]![attrs.axis] ? undefined : attrs),
 }

@@ -1,6 +1,7 @@
+import { check } from '../check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { zeros, type TensorType } from '../tensor.ts'
-import { require, requireDistinctAxes, toResult, type Facets } from './facets.ts'
+import { checkDistinctAxes, sameAttributes, sameIndex, type Facets } from './facets.ts'
 
 export interface TransposeAttrs {
   /** Axis i of the result is axis perm[i] of the operand. */
@@ -9,9 +10,9 @@ export interface TransposeAttrs {
 
 export const transpose: Facets<TransposeAttrs> = {
   type: ([x], { perm }) => {
-    require(x !== undefined, 'transpose wants one operand')
-    require(perm.length === x.shape.length, `permutation of ${perm.length} axes on rank ${x.shape.length}`)
-    requireDistinctAxes(perm, x.shape.length)
+    check(x !== undefined, 'transpose wants one operand')
+    check(perm.length === x.shape.length, `permutation of ${perm.length} axes on rank ${x.shape.length}`)
+    checkDistinctAxes(perm, x.shape.length)
     return [{ dtype: x.dtype, shape: perm.map((p) => x.shape[p]!) }]
   },
   evaluate: ([x], attrs) => {
@@ -24,5 +25,6 @@ export const transpose: Facets<TransposeAttrs> = {
     })
     return [result]
   },
-  axes: ([x], { perm }) => [x!.shape.map((_, i) => toResult(perm.indexOf(i)))],
+  indices: ([x], { perm }) => perm.map((axis, i) => sameIndex(x!, axis, i)),
+  keep: sameAttributes,
 }

@@ -1,7 +1,8 @@
+import { check } from '../check.ts'
 import type { Graph } from '../graph.ts'
 import { rowMajorStrides, walk, type Shape } from '../shape.ts'
 import { formatType, sameType, zeros, type Tensor, type TensorType } from '../tensor.ts'
-import { mixedAxes, require, requireAxis, type Facets } from './facets.ts'
+import { checkAxis, keepsAll, type Facets } from './facets.ts'
 
 /** How a tensor is cut into one slice for each iteration: along `axis`, which the slices lack. */
 export interface ScanAxis {
@@ -55,9 +56,11 @@ export function splitOutputs<T>(outputs: readonly T[], a: Omit<WhileAttrs, 'body
   }
 }
 
-function requireType(actual: TensorType | undefined, wanted: TensorType, what: string): void {
-  require(actual !== undefined &&
-    sameType(actual, wanted), `${what} is ${actual ? formatType(actual) : 'missing'}, not ${formatType(wanted)}`)
+function checkType(actual: TensorType | undefined, wanted: TensorType, what: string): void {
+  check(
+    actual !== undefined && sameType(actual, wanted),
+    `${what} is ${actual ? formatType(actual) : 'missing'}, not ${formatType(wanted)}`,
+  )
 }
 
 /** Copies slice `i` of `whole` to `slice`, or the other way. */
@@ -82,30 +85,32 @@ function copySlice(whole: Tensor, slice: Tensor, { axis }: ScanAxis, i: number, 
 export const whileLoop: Facets<WhileAttrs> = {
   type: (operands, attrs) => {
     const { body, trips, conditional, carried, scanInputs, scanOutputs } = attrs
-    require(Number.isInteger(trips) && trips >= 0 && trips <= unboundedTrips, `${trips} iterations`)
-    require(conditional || trips < unboundedTrips, 'a loop that nothing ends')
+    check(Number.isInteger(trips) && trips >= 0 && trips <= unboundedTrips, `${trips} iterations`)
+    check(conditional || trips < unboundedTrips, 'a loop that nothing ends')
     const given = splitOperands(operands, attrs)
     const flag: TensorType = { dtype: 'bool', shape: [] }
-    if (conditional) requireType(given.condition, flag, 'the condition')
+    if (conditional) checkType(given.condition, flag, 'the condition')
     const slices = given.scanInputs.map((x, i) => {
       const scan = scanInputs[i]!
-      requireAxis(scan.axis, x.shape.length)
-      require(x.shape[scan.axis] === trips, `${formatType(x)} has not ${trips} slices along axis ${scan.axis}`)
+      checkAxis(scan.axis, x.shape.length)
+      check(x.shape[scan.axis] === trips, `${formatType(x)} has not ${trips} slices along axis ${scan.axis}`)
       return { dtype: x.dtype, shape: sliceShape(x.shape, scan) }
     })
     const parameters = [{ dtype: 'i32', shape: [] } as const, ...given.carried, ...slices, ...given.invariants]
-    require(body.inputs.length === parameters.length, `the body has ${body.inputs.length} inputs`)
-    parameters.forEach((p, i) => requireType(body.inputs[i]!.value.type, p, `input ${i} of the body`))
+    check(body.inputs.length === parameters.length, `the body has ${body.inputs.length} inputs`)
+    parameters.forEach((p, i) => checkType(body.inputs[i]!.value.type, p, `input ${i} of the body`))
     const outputs = splitOutputs(
       body.outputs.map((port) => port.value.type),
       attrs,
     )
-    if (conditional) requireType(outputs.condition, flag, "the body's condition")
-    given.carried.forEach((type, i) => requireType(outputs.carried[i], type, `the next carried value ${i}`))
-    require(given.carried.length === carried &&
-      outputs.slices.length === scanOutputs.length, `the body has ${body.outputs.length} outputs`)
+    if (conditional) checkType(outputs.condition, flag, "the body's condition")
+    given.carried.forEach((type, i) => checkType(outputs.carried[i], type, `the next carried value ${i}`))
+    check(
+      given.carried.length === carried && outputs.slices.length === scanOutputs.length,
+      `the body has ${body.outputs.length} outputs`,
+    )
     const stacked = outputs.slices.map(({ dtype, shape }, i) => {
-      requireAxis(scanOutputs[i]!.axis, shape.length + 1)
+      checkAxis(scanOutputs[i]!.axis, shape.length + 1)
       return { dtype, shape: stackedShape(shape, scanOutputs[i]!, trips) }
     })
     return [...given.carried, ...stacked, { dtype: 'i32', shape: [] }]
@@ -138,5 +143,6 @@ export const whileLoop: Facets<WhileAttrs> = {
     }
     return [...carried, ...stacked, number(i)]
   },
-  axes: (operands) => operands.map((o) => mixedAxes(o.shape.length)),
+  indices: () => [],
+  keep: keepsAll,
 }

@@ -1,5 +1,6 @@
+import { check } from '../check.ts'
 import type { Shape } from '../shape.ts'
-import { require } from './facets.ts'
+import { inOperand, type Place } from './facets.ts'
 
 /** How a window moves along one axis; all counts in elements. */
 export interface WindowAxis {
@@ -18,10 +19,7 @@ export const trivialWindow: WindowAxis = { size: 1, stride: 1, dilation: 1, low:
 
 /** Number of positions of the window along an axis of `length` elements (StableHLO convolution, reduce_window). */
 export function windowPositions(length: number, w: WindowAxis): number {
-  require(w.size >= 1 &&
-    w.stride >= 1 &&
-    w.dilation >= 1 &&
-    w.baseDilation >= 1, 'window of no size, stride or dilation')
+  check(w.size >= 1 && w.stride >= 1 && w.dilation >= 1 && w.baseDilation >= 1, 'window of no size, stride or dilation')
   const base = length === 0 ? 0 : (length - 1) * w.baseDilation + 1
   const padded = base + w.low + w.high
   const extent = (w.size - 1) * w.dilation + 1
@@ -41,3 +39,12 @@ export function windowIndex(p: number, k: number, length: number, w: WindowAxis)
 
 export const isTrivialWindow = (w: WindowAxis): boolean =>
   w.size === 1 && w.stride === 1 && w.low === 0 && w.high === 0 && w.baseDilation === 1
+
+/** Where the positions of a window stand in the axis that it moves along; undefined where the axis is spread first. */
+export const windowPlace = (at: number, axis: number, length: number, w: WindowAxis): Place | undefined =>
+  w.baseDilation > 1
+    ? undefined
+    : inOperand(at, axis, length, {
+        ...{ offset: -w.low, stride: w.stride },
+        ...(w.size > 1 && { size: w.size, dilation: w.dilation }),
+      })

@@ -1,0 +1,131 @@
+/**
+ * Removes channels that are the same for every input, and those that nobody reads, along any axis of any value.
+ * Before: maps are fused, and constant scales are in the weights (`fold-affine`). After: no convolution or matrix product by
+ * constants reads a channel that only it needs and that is one known number, nor one that it multiplies by zeros;
+ * what such a channel adds to the sums is in a bias. Neither stands where it was computed, nor on the way, as far
+ * as the ops in between can do without it (`core/ops/facets.ts`, `keep`).
+ *
+ * A channel is one number if its interval is (`core/interval.ts`): its weights are zeros, or too small to move the bias by half
+ * a unit; a clamp cuts all of it off; it is multiplied by zero. In floats this takes it that inputs are finite, that sums and
+ * products of finite numbers do not overflow, and that no input is larger than 2^31 (`assumedInput`); where ±∞ or NaN may come from
+ * elsewhere (quotients, logarithms, constants), a weight of 0 keeps its channel. Sums are what they were where the number is 0, and
+ * off by their rounding else. Integers are exact. Where padding differs from the number, the channel stays.
+ */
+import { Builder } from '../core/builder.ts'
+import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { singleValue } from '../core/interval.ts'
+import type { KeptAxes } from '../core/ops/facets.ts'
+import { facetsOf, type OpName } from '../core/ops/index.ts'
+import { pick, tensorOf, type Tensor } from '../core/tensor.ts'
+import { ChannelRanges } from './channel-ranges.ts'
+import { KeptPositions } from './kept-positions.ts'
+import {
+  channelsOf,
+  contractedWith,
+  isProduct,
+  paddingOf,
+  productWeights,
+  type ProductNode,
+} from './product-weights.ts'
+
+/** Kernels go over so many channels at a time: fewer would not save them work. */
+const channelBlock = 8
+
+export function deadChannels(graph: Graph, block = channelBlock): Graph {
+  if (!nodesOf(graph).some(isProduct)) return graph
+  const ranges = new ChannelRanges(graph)
+  const kept = new KeptPositions(
+    graph,
+    ranges,
+    (node, { interval }) => {
+      const value = singleValue(interval)
+      const padding = paddingOf(node)
+      return value !== undefined && (padding === undefined || padding === value)
+    },
+    block,
+  )
+  if (!nodesOf(graph).some((node) => node.results.some((r) => kept.shortens(r)))) return graph
+  return new Removal(graph, ranges, kept).graph()
+}
+
+/** Rebuilds a graph with what is kept of it. */
+class Removal {
+  private readonly source: Graph
+  private readonly ranges: ChannelRanges
+  private readonly kept: KeptPositions
+  private readonly rebuilt = new Map<Value, Value>()
+  private readonly picked = new Map<string, Value>()
+  private readonly ids = new Map<Value, number>()
+
+  constructor(source: Graph, ranges: ChannelRanges, kept: KeptPositions) {
+    this.source = source
+    this.ranges = ranges
+    this.kept = kept
+  }
+
+  graph(): Graph {
+    for (const node of nodesOf(this.source)) {
+      if (node.op === 'constant') continue
+      this.resultsOf(node).forEach((value, i) => this.rebuilt.set(node.results[i]!, value))
+    }
+    const outputs = this.source.outputs.map((port) => ({ ...port, value: this.now(port.value) }))
+    return { inputs: this.source.inputs, outputs }
+  }
+
+  private now(value: Value): Value {
+    return this.rebuilt.get(value) ?? value
+  }
+
+  private resultsOf(node: Node): readonly Value[] {
+    const kept = this.kept.keptAt(node)
+    const types = node.operands.map((o) => o.type)
+    const operands = node.operands.map((o, i) =>
+      o.node.op === 'constant' ? this.pick(o, kept.operands[i]!) : this.now(o),
+    )
+    const attrs = facetsOf(node.op).keep(types, node.attrs, kept) as Node['attrs']
+    const shortened = [...kept.operands, ...kept.results].flat().some((axis) => axis !== undefined)
+    if (!shortened && operands.every((o, i) => o === node.operands[i])) return node.results
+    const { results } = createNode<OpName>(node.op, operands, attrs, node.origin)
+    const removed = isProduct(node) ? this.removedSums(node) : undefined
+    if (!removed) return results
+    const channels = kept.results[0]!.map((axis, i) => (removed.shape[i] === 1 ? undefined : axis))
+    const b = new Builder(node.origin)
+    return [b.binary('add', results[0]!, b.constant(pick(removed, channels)))]
+  }
+
+  private pick(constant: Value, kept: KeptAxes): Value {
+    if (kept.every((axis) => axis === undefined)) return constant
+    const id = this.ids.get(constant) ?? this.ids.size
+    this.ids.set(constant, id)
+    const key = `${id} ${kept.map((axis) => axis?.join() ?? '').join(';')}`
+    const { attrs, origin } = constant.node as NodeOf<'constant'>
+    const known = this.picked.get(key) ?? new Builder(origin).constant(pick(attrs.value, kept))
+    this.picked.set(key, known)
+    return known
+  }
+
+  /** What the channels of its data that go add to each output channel of a product, if that is anything. */
+  private removedSums(node: ProductNode): Tensor | undefined {
+    const weights = productWeights(node)
+    if (!weights) return undefined
+    const { values, outputs, channels } = weights
+    const found = channelsOf(node, weights, (axis) => this.ranges.of(weights.data).axes[axis])
+    const stays = this.kept.valuesOf(node)
+    const contracted = contractedWith(node, weights).map((each) => ({ ...each, stays: stays.get(each.index)! }))
+    if (!found || contracted.every((each) => !each.stays.includes(0))) return undefined
+    // A channel that is no one number was needed by outputs only that go as well.
+    const numbers = found.known.map(({ interval }) => singleValue(interval) ?? 0)
+    const sums = new Float64Array(channels)
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] === 0 || contracted.every((each) => each.stays[each.values[i]!])) continue
+      sums[outputs[i]!]! += values[i]! * numbers[found.positions[i]!]!
+    }
+    if (sums.every((s) => s === 0)) return undefined
+    const { type } = node.results[0]!
+    return tensorOf(
+      type.dtype,
+      type.shape.map((_, i) => (i === weights.resultAxis ? channels : 1)),
+      sums,
+    )
+  }
+}

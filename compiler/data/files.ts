@@ -42,10 +42,10 @@ export function readerBeside(path: string): (name: string) => Uint8Array {
   }
 }
 
-/** What stands at a path, links not followed. */
-function entryAt(path: string): Stats | undefined {
+/** What stands at a path, links followed or not. */
+function entryAt(path: string, stat: typeof lstatSync = lstatSync): Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })
+    return stat(path, { throwIfNoEntry: false })
   } catch (error) {
     // Below a file there is nothing.
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
@@ -61,7 +61,7 @@ export function checkWritable(folder: string, names: readonly string[] = []): vo
   const refuse = (why: string): never => fail('A502', `cannot write into "${folder}": ${why}`)
   try {
     let existing = resolve(folder)
-    while (!statSync(existing, { throwIfNoEntry: false })) {
+    while (!entryAt(existing, statSync)) {
       // A link that leads nowhere is no place for a folder either.
       if (entryAt(existing)) refuse(`"${existing}" is a link to nothing`)
       existing = dirname(existing)

@@ -104,7 +104,9 @@ it('removes what an earlier compilation left and nothing else', async () => {
   expect(await compile('-o', out, '--quantize', 'weights')).toBe(0)
   expect(existsSync(join(out, 'quantization.html'))).toBe(true)
   expect(await compile('-o', out, '--target', 'simd')).toBe(0)
-  expect(readdirSync(out).sort()).toEqual(['model.d.ts', 'model.js', 'model.wasm', 'report.json'])
+  expect(readdirSync(out).sort()).toEqual([
+    ...['model.d.ts', 'model.js', 'model.wasm', 'model.wasm.d.ts', 'package.json', 'report.json'],
+  ])
   const own = { 'quantization.html': '<!doctype html><p>mine', 'model.relaxed.wasm': '\0asm\x01\0\0\0' }
   for (const [name, content] of Object.entries(own)) writeFileSync(join(out, name), content)
   expect(await compile('-o', out, '--target', 'simd')).toBe(0)

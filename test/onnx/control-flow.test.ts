@@ -10,7 +10,8 @@ const f32 = (shape: number[], values: number[]): Tensor => tensorOf('f32', shape
 
 /** Shape and elements of every output. */
 function run(text: GraphText, inputs: Record<string, Tensor>, opset = 17): [number[], number[]][] {
-  const { graph } = importModel(model(text, { opsetImport: [{ domain: '', version: opset }] }))
+  const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]))
+  const { graph } = importModel(model(text, { opsetImport: [{ domain: '', version: opset }] }), { shapes })
   verify(graph)
   const results = evaluate(graph, inputs)
   return graph.outputs.map(({ name }) => [[...results[name]!.shape], toNumbers(results[name]!)])

@@ -54,7 +54,9 @@ export const feeds = ({ inputs, constant = [] }: OneNode): Record<string, Tensor
 
 /** The outputs of a model of one node under the reference evaluator. */
 export function runNode(node: OneNode): Tensor[] {
-  const { graph } = importModel(modelOf(node))
+  // A shape of the model's own with a 0 would stand for a dimension that is not known.
+  const shapes = Object.fromEntries(Object.entries(feeds(node)).map(([name, t]) => [name, t.shape]))
+  const { graph } = importModel(modelOf(node), { shapes })
   verify(graph)
   const results = evaluate(graph, feeds(node))
   return graph.outputs.map(({ name }) => results[name]!)

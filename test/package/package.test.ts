@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
+import { build } from 'esbuild'
 import { strToU8 } from 'fflate'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -97,6 +98,19 @@ describe('NAME.js', () => {
     const { simd } = compiled().modules
     expect((await script.load(simd as Uint8Array<ArrayBuffer>)).run(inputs())).toEqual(outputs('simd'))
     expect(() => artefacts(compiled(), 'alone', { inline: true })).toThrow('one module')
+  })
+
+  it('runs from bundles of esbuild, which takes no .wasm along: carrying its module, or given bytes', async () => {
+    const alone = artefacts(compiled(['simd']), 'alone', { inline: true })
+    writeFileSync(join(folder, 'alone.js'), alone['alone.js']!)
+    const given = `import { instantiate } from './${name}.js'\nimport bytes from './${name}.wasm'`
+    for (const [i, source] of ["import { instantiate } from './alone.js'\nlet bytes", given].entries()) {
+      const bundle = join(folder, `bundle${i}.mjs`)
+      const stdin = { contents: `${source}\nexport const model = instantiate(bytes)`, resolveDir: folder }
+      await build({ stdin, bundle: true, format: 'esm', minify: true, loader: { '.wasm': 'binary' }, outfile: bundle })
+      const { model } = (await import(pathToFileURL(bundle).href)) as { model: Runtime.Model }
+      expect(model.run(inputs())).toEqual(outputs('simd'))
+    }
   })
 
   it('carries a module of any length and all bytes', () => {

@@ -212,7 +212,7 @@ function mergedWithin(trees: Trees, borders: Int32Array, limit: number): Trees |
   const firstKept = [0]
   for (let group = 0; group + 1 < borders.length; group++) {
     const [from, end] = [borders[group]!, borders[group + 1]!]
-    const slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * Math.min(end - from, limit) + 2))).fill(-1)
+    const slots = new Int32Array(2 ** (33 - Math.clz32(Math.min(end - from, limit)))).fill(-1)
     for (let leaf = from; leaf < end; leaf++) {
       let at = hashOf(leaf) & (slots.length - 1)
       let tried = 0

@@ -12,14 +12,31 @@ function flatten(value: unknown, into: number[], depth: number): boolean {
   return Array.isArray(value) && depth < maxDepth && value.every((v) => flatten(v, into, depth + 1))
 }
 
+/** Bytes of one line: what is read from it takes some twenty times as much. */
+const longestLine = 2 ** 26
+
+/** The lines that are not empty, and their numbers. */
+function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; number: number }> {
+  const decoder = new TextDecoder()
+  let number = 0
+  for (let from = 0; from < bytes.length;) {
+    const newline = bytes.indexOf(10, from)
+    const end = newline < 0 ? bytes.length : newline
+    number++
+    if (end - from > longestLine) fail('A301', `${what}, line ${number}, has more than ${longestLine} bytes`)
+    const text = decoder.decode(bytes.subarray(from, end)).trim()
+    if (text !== '') yield { text, number }
+    from = end + 1
+  }
+}
+
 /** An object in each line: `{"x": [[1, 2], [3, 4]], "y": 0}`, with nested or flat lists in row-major order. */
 export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string): Dataset {
   const samples: Record<string, Tensor>[] = []
   const labels: number[][] = []
   const hasLabels = !inputs.some(({ name }) => name === labelName)
-  for (const [i, text] of new TextDecoder().decode(bytes).split('\n').entries()) {
-    if (text.trim() === '') continue
-    const bad = (message: string): never => fail('A502', `${what}, line ${i + 1}: ${message}`)
+  for (const { text, number } of linesOf(bytes, what)) {
+    const bad = (message: string): never => fail('A502', `${what}, line ${number}: ${message}`)
     const line = parseLine(text, bad)
     const numbers = (name: string): number[] | undefined => {
       if (!Object.hasOwn(line, name)) return undefined

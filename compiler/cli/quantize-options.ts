@@ -23,6 +23,7 @@ export interface QuantizeCliOptions extends PictureOptions {
   bits?: number
   calib?: string
   val?: string
+  label?: string
   samples: number
   metric?: Metric
   maxDrop?: number
@@ -45,6 +46,9 @@ export function share(text: string): number {
 
 export const metricOption = (): Option =>
   new Option('--metric <metric>', 'what accuracy is: of top1, auc, mse, agreement').choices(metricNames)
+
+export const labelOption = (): Option =>
+  new Option('--label <name>', 'the array, column or member of the data that holds the labels (default: y)')
 
 export const addPictureOptions = (command: Command): Command =>
   command
@@ -70,6 +74,7 @@ export const addQuantizeOptions = (command: Command): Command =>
       .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures')
       .option('--samples <number>', 'of these, so many', wholeNumber, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
+      .addOption(labelOption())
       .addOption(metricOption())
       .option(
         '--max-drop <share>',
@@ -106,12 +111,16 @@ interface Data {
 /** More samples than this do not make a figure much surer. */
 const heldOut = 1000
 
-async function readData(inputs: readonly InputType[], options: QuantizeCliOptions): Promise<Data> {
+async function readData(inputs: readonly InputType[], options: QuantizeCliOptions, terminal: Terminal): Promise<Data> {
   const { randomInputs, readDataset } = await import('../data/index.ts')
   const { fail } = await import('../index.ts')
-  const { calib, val, samples: limit, seed, force, quantize } = options
+  const { calib, val, label, samples: limit, seed, force, quantize } = options
   const how = { preprocess: await pictureOptions(options), seed }
-  const given = val === undefined ? undefined : await readDataset(val, inputs, how)
+  const isData = calib !== undefined && calib !== 'random'
+  if (label !== undefined && val === undefined && !isData)
+    fail('A501', '--label needs data to measure accuracy on: --val, or what --calib leaves over')
+  const given = val === undefined ? undefined : await readDataset(val, inputs, { ...how, label })
+  given?.notes?.forEach((note) => terminal.err(note))
   if (calib === undefined && quantize === 'int8')
     fail('A501', '--quantize int8 needs --calib: inputs that show the ranges of the model’s values')
   if (calib === 'random') {
@@ -124,7 +133,10 @@ async function readData(inputs: readonly InputType[], options: QuantizeCliOption
   }
   if (calib === undefined) return { calibration: [], validation: given, preprocess: given?.preprocess }
   // Without validation data, what calibration does not take is measured on, at least a third.
-  const all = await readDataset(calib, inputs, { ...how, limit: given ? limit : limit + heldOut })
+  const own = given ? { limit } : { limit: limit + heldOut, label }
+  const all = await readDataset(calib, inputs, { ...how, ...own })
+  // Labels of data that calibrates alone are nobody's business.
+  all.notes?.filter((note) => !given?.notes?.includes(note)).forEach((note) => terminal.err(note))
   if (given) return { calibration: all.samples, validation: given, preprocess: all.preprocess ?? given.preprocess }
   const { calibration, validation } = split(all, limit, seed)
   return { calibration, validation, preprocess: all.preprocess }
@@ -152,7 +164,7 @@ export async function quantized(
   const { graph, metadata, names } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')
-  const { calibration, validation, preprocess } = await readData(inputs, options)
+  const { calibration, validation, preprocess } = await readData(inputs, options, terminal)
   const settings: QuantizeModelOptions = {
     ...{ mode: options.quantize, calibration, validation, samples: options.samples, seed: options.seed },
     ...(options.bits !== undefined && { bits: options.bits as 4 | 8 }),
@@ -161,5 +173,5 @@ export async function quantized(
   }
   const result = await quantize(graph, settings)
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  return { ...result, names, metadata: { ...metadata, ...kept } }
+  return { ...result, names, metadata: { ...metadata, ...result.metadata, ...kept } }
 }

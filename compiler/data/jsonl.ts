@@ -2,7 +2,7 @@ import { fail } from '../core/diagnostic.ts'
 import { isBigInt } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
-import { labelName, type Dataset, type InputType } from './samples.ts'
+import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
 
 /** Lists within one another are no deeper than a tensor's dimensions could be. */
 const maxDepth = 32
@@ -31,13 +31,16 @@ function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; nu
 }
 
 /** An object in each line: `{"x": [[1, 2], [3, 4]], "y": 0}`, with nested or flat lists in row-major order. */
-export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string): Dataset {
+export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string, label?: string): Dataset {
   const samples: Record<string, Tensor>[] = []
   const labels: number[][] = []
+  const labelName = label ?? defaultLabel
+  const members = new Set<string>()
   const hasLabels = !inputs.some(({ name }) => name === labelName)
   for (const { text, number } of linesOf(bytes, what)) {
     const bad = (message: string): never => fail('A502', `${what}, line ${number}: ${message}`)
     const line = parseLine(text, bad)
+    for (const name of Object.keys(line)) members.add(name)
     const numbers = (name: string): number[] | undefined => {
       if (!Object.hasOwn(line, name)) return undefined
       const values: number[] = []
@@ -52,13 +55,16 @@ export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], w
       return [name, tensorOf(dtype, shape, typed)] as const
     })
     samples.push(Object.fromEntries(entries))
-    const label = hasLabels ? numbers(labelName) : undefined
-    if (label) labels.push(label)
+    const own = hasLabels ? numbers(labelName) : undefined
+    if (own) labels.push(own)
   }
   if (samples.length === 0) fail('A502', `${what} has no lines`)
   if (labels.length !== 0 && labels.length !== samples.length)
     fail('A502', `${what}: ${labels.length} of ${samples.length} lines have "${labelName}"`)
-  return { samples, ...(labels.length > 0 && { labels }) }
+  const used = new Set(inputs.map(({ name }) => name))
+  if (labels.length > 0) used.add(labelName)
+  const notes = unusedNotes('member', [...members], used, label, what)
+  return { samples, notes, ...(labels.length > 0 && { labels }) }
 }
 
 function parseLine(text: string, bad: (message: string) => never): Record<string, unknown> {

@@ -180,7 +180,7 @@ describe('compiled forests', () => {
     await expectWalks(random, moved, 'f32', 4, 2)
   })
 
-  it('weigh less than half of the model, and a tenth where leaves are alike', async () => {
+  it('take ten bytes for each branch, and nothing for leaves that are alike', async () => {
     const random = new Random(5)
     const sizes = async (weights?: readonly number[]): Promise<number> => {
       const shape = { trees: 60, features: 20, depth: 9, modes: ['BRANCH_LEQ'], ragged: false }
@@ -190,7 +190,7 @@ describe('compiled forests', () => {
       const { modules } = await compile(bytes, { targets: ['simd'] })
       return modules.simd!.length / nodes.length
     }
-    // Ten bytes for each branch and four for each leaf; there is as many of one as of the other.
+    // Of nodes one half are branches, and one half leaves of four bytes.
     expect(await sizes()).toBeLessThan(7.2)
     expect(await sizes([0, 1])).toBeLessThan(5.2)
   })

@@ -16,6 +16,7 @@ const pure = [
   'compiler/wasm/**',
   'compiler/train/**',
   'compiler/compress/**',
+  'compiler/package/**',
 ]
 
 export default defineConfig(

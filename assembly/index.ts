@@ -1,3 +1,4 @@
+export * from './decision-trees'
 export * from './f32/dwconv'
 export * from './f32/dwconv-3x3'
 export * from './f32/dwconv-3x3s2'

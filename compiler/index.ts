@@ -3,7 +3,7 @@
  * is cheap; the code generator is loaded by the first `compile`.
  */
 import type { QuantizeOptions } from './compress/index.ts'
-import type { Compiled, RemovedChannels } from './core/artefact.ts'
+import { quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
@@ -14,6 +14,7 @@ export {
   abiVersion,
   kernelName,
   preprocessKey,
+  quantizationKey,
   targets,
   type Compiled,
   type KernelReport,
@@ -49,6 +50,8 @@ export {
 } from './core/quantization-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
+export { doubts } from './compress/doubt.ts'
+export { prepareLabels } from './compress/labels.ts'
 export { accuracyOf, defaultMetric, outputWidth, type Validation } from './compress/metric.ts'
 export {
   bytesOf,
@@ -109,5 +112,6 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeModel
   const compress = await import('./compress/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
   const { graph: quantized, report, removed } = await compress.quantize(graph, { ...options, executor })
-  return { ...rest, graph: quantized, quantization: report, removed }
+  const metadata = { ...rest.metadata, [quantizationKey]: options.mode }
+  return { ...rest, metadata, graph: quantized, quantization: report, removed }
 }

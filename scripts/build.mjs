@@ -9,7 +9,12 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const steps = [
   {
     name: 'kernel templates',
-    inputs: ['assembly', 'asconfig.json', 'scripts/build-assembly.mjs', ...versions('assemblyscript', 'binaryen', 'typescript')],
+    inputs: [
+      'assembly',
+      'asconfig.json',
+      'scripts/build-assembly.mjs',
+      ...versions('assemblyscript', 'binaryen', 'typescript'),
+    ],
     outputs: ['compiler/schedule/templates.generated.ts', 'compiler/wasm/templates.generated.ts'],
     command: ['scripts/build-assembly.mjs'],
   },

@@ -162,6 +162,8 @@ function attributesOf(node: NodeProto): Record<string, string> {
   const entries = [...node.attributes].map(([name, { kind, value }]) => {
     if (kind === 'tensor') return [name, formatType(value())] as const
     if (kind === 'graph') return [name, `graph of ${value.nodes.length} nodes`] as const
+    if (kind === 'ints') return [name, `[${value.bigints().join(', ')}]`] as const
+    if (kind === 'floats') return [name, `[${value.join(', ')}]`] as const
     return [name, Array.isArray(value) ? `[${value.join(', ')}]` : String(value)] as const
   })
   return Object.fromEntries(entries)

@@ -108,6 +108,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     calib: quantizing,
     samples: [quantizing, withOption('calib')],
     val: quantizing,
+    label: withData,
     ...all(['metric', 'max-drop'], measured),
     ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
     force: [quantizing, withOption('calib', 'random')],
@@ -123,6 +124,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['cases', 'json'], always),
     ...all(['filter', 'engine'], cases),
     ...all(['val', 'bind', 'metric', 'check-ids'], oneModel),
+    label: [oneModel, withOption('metric'), withOption('val')],
     'max-drop': [oneModel, withOption('metric')],
     samples: [oneModel, withoutOption('val')],
     // The interval of a metric is drawn at random too.

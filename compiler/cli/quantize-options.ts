@@ -24,6 +24,7 @@ export interface QuantizeCliOptions extends PictureOptions {
   calib?: string
   val?: string
   checkIds?: boolean
+  label?: string
   samples: number
   metric?: Metric
   maxDrop?: number
@@ -56,6 +57,9 @@ export function share(text: string): number {
 export const metricOption = (): Option =>
   new Option('--metric <metric>', 'what accuracy is: of top1, auc, mse, agreement').choices(metricNames)
 
+export const labelOption = (): Option =>
+  new Option('--label <name>', 'the array, column or member of the data that holds the labels (default: y)')
+
 export const addPictureOptions = (command: Command): Command =>
   command
     .option(
@@ -84,6 +88,7 @@ export const addQuantizeOptions = (command: Command): Command =>
       .option('--samples <number>', 'of the --calib data, so many', sampleCount, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
       .addOption(checkIdsOption())
+      .addOption(labelOption())
       .addOption(metricOption())
       .option(
         '--max-drop <share>',
@@ -120,12 +125,16 @@ interface Data {
 /** More samples than this do not make a figure much surer. */
 const heldOut = 1000
 
-async function readData(inputs: readonly InputType[], options: QuantizeCliOptions): Promise<Data> {
+async function readData(inputs: readonly InputType[], options: QuantizeCliOptions, terminal: Terminal): Promise<Data> {
   const { randomSamples, readDataset } = await import('../data/index.ts')
   const { fail } = await import('../index.ts')
-  const { calib, val, samples: limit, seed, force, quantize } = options
+  const { calib, val, label, samples: limit, seed, force, quantize } = options
   const how = { preprocess: await pictureOptions(options), seed }
-  const given = val === undefined ? undefined : await readDataset(val, inputs, how)
+  const isData = calib !== undefined && calib !== 'random'
+  if (label !== undefined && val === undefined && !isData)
+    fail('A501', '--label needs data to measure accuracy on: --val, or what --calib leaves over')
+  const given = val === undefined ? undefined : await readDataset(val, inputs, { ...how, label })
+  given?.notes?.forEach((note) => terminal.err(note))
   if (calib === undefined && quantize === 'int8')
     fail('A501', '--quantize int8 needs --calib: inputs that show the ranges of the model’s values')
   if (calib === 'random') {
@@ -138,7 +147,10 @@ async function readData(inputs: readonly InputType[], options: QuantizeCliOption
   }
   if (calib === undefined) return { calibration: [], validation: given, preprocess: given?.preprocess }
   // Without validation data, what calibration does not take is measured on, at least a third.
-  const all = await readDataset(calib, inputs, { ...how, limit: given ? limit : limit + heldOut })
+  const own = given ? { limit } : { limit: limit + heldOut, label }
+  const all = await readDataset(calib, inputs, { ...how, ...own })
+  // Labels of data that calibrates alone are nobody's business.
+  all.notes?.filter((note) => !given?.notes?.includes(note)).forEach((note) => terminal.err(note))
   if (given) return { calibration: all.samples, validation: given, preprocess: all.preprocess ?? given.preprocess }
   const { calibration, validation } = split(all, limit, seed)
   return { calibration, validation, preprocess: all.preprocess }
@@ -166,7 +178,7 @@ export async function quantized(
   const { graph, metadata, names, warnings } = importModel(model, importing)
   const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
   terminal.status('reading data')
-  const { calibration, validation, preprocess } = await readData(inputs, options)
+  const { calibration, validation, preprocess } = await readData(inputs, options, terminal)
   if (options.checkIds) {
     const { checkIds } = await import('../data/index.ts')
     const ports = inputs.map(({ name }) => ({ name, range: names.inputs[name]?.range }))
@@ -183,5 +195,5 @@ export async function quantized(
   }
   const result = await quantize(graph, settings)
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  return { ...result, names, warnings, metadata: { ...metadata, ...kept } }
+  return { ...result, names, warnings, metadata: { ...metadata, ...result.metadata, ...kept } }
 }

@@ -6,6 +6,7 @@ import { formatError, formatTable, toJson } from './format.ts'
 import { describeAccuracy } from './quantization.ts'
 import {
   addPictureOptions,
+  labelOption,
   metricOption,
   pictureOptions,
   sampleCount,
@@ -18,6 +19,7 @@ import type { Terminal } from './terminal.ts'
 
 interface ModelOptions extends PictureOptions {
   val?: string
+  label?: string
   samples: number
   seed: number
   bind?: Readonly<Record<string, string>>
@@ -50,6 +52,7 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
     .option('--val <data>', 'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures (default: random inputs)')
     .addOption(checkIdsOption())
+    .addOption(labelOption())
     .addOption(metricOption())
     .option('--max-drop <share>', 'of the metric, e.g. 1%: more is a failure', share)
     .option('--samples <number>', 'runs on random inputs', sampleCount, 8)
@@ -119,19 +122,26 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
   const { checkIds, randomSamples, readDataset, readerBeside, readFile } = await import('../data/index.ts')
-  const { defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
+  const { allowedSteps, defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
-  const { fail } = await import('../index.ts')
+  const { fail, quantizationKey } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
   const { modules, spec } = readModules(out)
   const tolerance: Tolerance = {
     atol: options.atol ?? defaultTolerance.atol,
     rtol: options.rtol ?? defaultTolerance.rtol,
   }
-  const { samples, labels }: Dataset =
-    options.val === undefined
-      ? { samples: randomSamples(spec.inputs, options.samples, options.seed) }
-      : await readDataset(options.val, spec.inputs, { preprocess: await pictureOptions(options, spec) })
+  const {
+    samples,
+    labels,
+    notes = [],
+  }: Dataset = options.val === undefined
+    ? { samples: randomSamples(spec.inputs, options.samples, options.seed) }
+    : await readDataset(options.val, spec.inputs, {
+        preprocess: await pictureOptions(options, spec),
+        label: options.label,
+      })
+  notes.forEach((note) => terminal.err(note))
   if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
   const bound = await boundTensors(options.bind ?? {}, path)
@@ -148,20 +158,30 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     if (options.metric !== undefined) {
       const { metric, maxDrop, seed } = options
       const runners = places.runners(modules, spec)
-      const found = await verifyMetric(reference, runners, { samples, labels }, bound, metric, seed)
+      const { found, notes } = await verifyMetric(reference, runners, { samples, labels }, bound, metric, seed)
+      notes.forEach((note) => terminal.err(note))
       const kept = maxDrop === undefined || found.every(({ accuracy }) => accuracy.drop <= maxDrop)
       const status = kept ? 'pass' : 'fail'
       const { float: source, quantized: module, drop, interval } = found[0]!.accuracy
       const all = found.map(({ variant, accuracy }) => ({ variant, ...accuracy }))
-      const summary = { status, metric, samples: samples.length, source, module, drop, interval, variants: all }
+      const summary = { status, metric, notes, samples: samples.length, source, module, drop, interval, variants: all }
       if (options.json) terminal.out(toJson(summary))
       else for (const { variant, accuracy } of found) terminal.out(`${variant}: ${describeAccuracy(accuracy)}`)
       return kept ? 0 : 1
     }
-    const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, tolerance)
+    const mode = spec.metadata[quantizationKey]
+    const given = options.atol !== undefined || options.rtol !== undefined
+    const judge = mode !== undefined && !given ? 'steps' : tolerance
+    if (judge === 'steps') {
+      const rule = `an output passes within ${allowedSteps} steps of 1/255 of its range (root mean square), not by a tolerance of floats`
+      const hint =
+        options.val === undefined ? '; random inputs may be unlike those it was calibrated on: give --val' : ''
+      terminal.err(`the module is quantized (${mode}): ${rule}${hint}; --metric judges by accuracy`)
+    }
+    const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, judge)
     const status = variants.every(({ outputs }) => outputs.every((o) => o.status === 'pass')) ? 'pass' : 'fail'
     const skipped = modules['relaxed-simd'] && !places.relaxed ? ['relaxed-simd'] : []
-    if (options.json) terminal.out(toJson({ status, samples: samples.length, tolerance, variants, skipped }))
+    if (options.json) terminal.out(toJson({ status, samples: samples.length, tolerance: judge, variants, skipped }))
     else terminal.out(describe(variants, samples.length, skipped))
     return status === 'pass' ? 0 : 1
   } finally {

@@ -50,7 +50,7 @@ function largest(row: readonly number[], from: number, width: number): number {
 }
 
 /** The places of the largest elements, one for each row. */
-function places(values: readonly number[], width: number): number[] {
+export function places(values: readonly number[], width: number): number[] {
   return Array.from({ length: values.length / width }, (_, row) => largest(values, row * width, width))
 }
 

@@ -9,6 +9,7 @@ import { shiftsOf, type LayerErrors } from './correct-bias.ts'
 import { equalize } from './equalize.ts'
 import type { Layer } from './layers.ts'
 import { check, type QuantizeOptions } from './options.ts'
+import { prepare } from './prepare.ts'
 import { reportOf } from './report.ts'
 import { bisect, perByte, stepsOf, type Attempt } from './search.ts'
 import { Study, type Found, type Rungs, type Trial } from './study.ts'
@@ -56,10 +57,10 @@ function describeGiven(study: Study, { rungs }: Trial): string[] {
  * mode `int8` to weights of 8 bits with arithmetic in f32 and then to f32, as far as it takes. A501 where the samples do
  * not suffice or nothing can be quantized.
  */
-export async function quantize(source: Graph, options: QuantizeOptions): Promise<Quantized> {
-  check(source, options)
+export async function quantize(source: Graph, given: QuantizeOptions): Promise<Quantized> {
+  check(source, given)
+  const { options, notes } = prepare(source, given)
   const { maxDrop } = options
-  const notes: string[] = []
   const techniques: string[] = []
   const optimized = runPasses(source)
   let study = new Study(optimized, options)
@@ -67,6 +68,7 @@ export async function quantize(source: Graph, options: QuantizeOptions): Promise
   await study.observe()
   if (study.fitting().length === 0) fail('A501', 'no layer has finite activations on the samples')
   let trial = await study.try(study.all(0), [])
+  if (trial.accuracy) notes.push(...study.doubts(trial.accuracy))
   const consider = (technique: string, candidate: Trial): boolean => {
     const helps = isBetter(candidate, trial)
     if (helps) techniques.push(technique)

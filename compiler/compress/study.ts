@@ -4,6 +4,7 @@ import { choose } from '../core/random.ts'
 import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
 import { compensated } from './compensate.ts'
 import { layerErrors, type LayerErrors } from './correct-bias.ts'
+import { doubts } from './doubt.ts'
 import { formsOf, type Form } from './forms.ts'
 import { layersOf, type Layer } from './layers.ts'
 import {
@@ -187,6 +188,12 @@ export class Study {
     const { graph, calibration, options, progress } = this
     const { plan, decisions } = this.plannedFor(rungs, found)
     return layerErrors(graph, plan, decisions, calibration, options.executor, progress)
+  }
+
+  /** What makes the accuracy meaningless; A501 where it surely is. */
+  doubts(accuracy: Accuracy): string[] {
+    const width = outputWidth(this.output.value.type.shape)
+    return doubts(this.metric, this.float, width, this.options.validation?.labels, accuracy)
   }
 
   /** What each of the layers alone does to the outputs. */

@@ -13,6 +13,9 @@ export type Target = (typeof targets)[number]
 /** The key of a model's metadata under which stands, as JSON, how pictures become its input. */
 export const preprocessKey = 'preprocess'
 
+/** The key under which stands how attar quantized the model: `int8` or `weights`. */
+export const quantizationKey = 'quantization'
+
 /** A tensor at the module's boundary: row-major, contiguous, at a fixed address of the module's memory. */
 export interface PortSpec {
   readonly name: string

@@ -201,6 +201,12 @@ export class Builder {
     return [results[0]!, results[1]!]
   }
 
+  /** Tables are as `decision_trees` in ops/ says. */
+  decisionTrees(x: Value, tables: Record<'thresholds' | 'features' | 'next' | 'missing' | 'roots', Value>): Value {
+    const { thresholds, features, next, missing, roots } = tables
+    return this.one('decision_trees', [x, thresholds, features, next, missing, roots], {})
+  }
+
   /** A loop: its carried values, scan outputs and the number of its iterations. What does not depend on a parameter is computed before it. */
   while(loop: LoopParts): { carried: Value[]; stacked: Value[]; count: Value } {
     const { trips, iteration, condition, carried, scanInputs, scanOutputs } = loop

@@ -83,6 +83,7 @@ export function workOf(node: Node): number {
     case 'gather':
     case 'scatter':
     case 'sort':
+    case 'decision_trees':
       return node.operands.reduce((most, o) => Math.max(most, elementCount(o.type.shape)), out)
   }
 }

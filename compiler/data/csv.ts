@@ -1,21 +1,24 @@
 import { parse } from 'csv-parse/sync'
-import { fail } from '../core/diagnostic.ts'
+import { CompileError, fail } from '../core/diagnostic.ts'
 import { isBigInt } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensorOf, type Tensor } from '../core/tensor.ts'
-import { labelName, type Dataset, type InputType } from './samples.ts'
+import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
 
 interface Row {
   readonly record: readonly string[]
-  readonly info: { readonly lines: number }
+  readonly line: number
 }
+
+/** A row or a cell takes a hundred times the memory of the two bytes that it may be in the file. */
+const limits = { rows: 2 ** 21, cells: 2 ** 26, rowBytes: 2 ** 26 }
 
 /**
  * A sample for each row below the header. Columns of an input `x` are called `x`, or `x.0`, `x.1` … in row-major order; a
- * model of one input takes all columns but the labels, whatever they are called. Labels are in column `y` or columns `y.0`,
- * `y.1` …
+ * model of one input takes all columns but the labels, whatever they are called. Labels are in column `y`, or what `label`
+ * says, or in columns `y.0`, `y.1` …
  */
-export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: string): Dataset {
+export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: string, label?: string): Dataset {
   const [head, ...rows] = rowsOf(bytes, what)
   if (!head || rows.length === 0) fail('A502', `${what} has no rows below its header`)
   const header = head.record
@@ -24,8 +27,9 @@ export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: s
     const place = (i: number): number => Number(header[i]!.slice(name.length + 1) || 0)
     return at.sort((a, b) => place(a) - place(b))
   }
-  const isInput = inputs.some(({ name }) => name === labelName)
-  const labelColumns = isInput ? [] : named(labelName)
+  const labels = label ?? defaultLabel
+  const isInput = inputs.some(({ name }) => name === labels)
+  const labelColumns = isInput ? [] : named(labels)
   const columns = inputs.map((input) => {
     const own = named(input.name)
     const all = header.map((_, i) => i).filter((i) => !labelColumns.includes(i))
@@ -35,11 +39,11 @@ export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: s
       fail('A501', `${what} has ${found.length} columns for input "${input.name}", which has ${count} elements`)
     return found
   })
-  const number = ({ record, info }: Row, column: number): number => {
+  const number = ({ record, line }: Row, column: number): number => {
     const text = record[column]!.trim()
     const value = Number(text)
     if (text === '' || !Number.isFinite(value))
-      fail('A502', `${what}, line ${info.lines}, column "${header[column]}": "${text.slice(0, 40)}" is not a number`)
+      fail('A502', `${what}, line ${line}, column "${header[column]}": "${text.slice(0, 40)}" is not a number`)
     return value
   }
   const samples = rows.map((row): Record<string, Tensor> => {
@@ -52,15 +56,28 @@ export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: s
     })
     return Object.fromEntries(entries)
   })
-  if (labelColumns.length === 0) return { samples }
-  return { samples, labels: rows.map((row) => labelColumns.map((column) => number(row, column))) }
+  const used = new Set([...columns.flat(), ...labelColumns].map((i) => header[i]!))
+  if (labelColumns.length > 0) used.add(labels)
+  const notes = unusedNotes('column', header, used, label, what)
+  if (labelColumns.length === 0) return { samples, notes }
+  return { samples, notes, labels: rows.map((row) => labelColumns.map((column) => number(row, column))) }
 }
 
 function rowsOf(bytes: Uint8Array, what: string): Row[] {
+  let cells = 0
+  let rows = 0
+  const row = (record: readonly string[], { lines }: { lines: number }): Row => {
+    rows++
+    cells += record.length
+    if (rows > limits.rows) fail('A301', `${what} has more than ${limits.rows} rows`)
+    if (cells > limits.cells) fail('A301', `${what} has more than ${limits.cells} cells`)
+    return { record, line: lines }
+  }
   try {
-    const options = { bom: true, info: true, skip_empty_lines: true, max_record_size: 1 << 26 } as const
-    return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), options) as unknown as Row[]
+    const options = { bom: true, skip_empty_lines: true, max_record_size: limits.rowBytes, on_record: row } as const
+    return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), options as object) as unknown as Row[]
   } catch (error) {
+    if (error instanceof CompileError) throw error
     return fail('A502', `${what}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -12,13 +12,15 @@ import { readJsonLines } from './jsonl.ts'
 import { readNpy } from './npy.ts'
 import { readNpz } from './npz.ts'
 import { completePreprocess, imageTensor, type Preprocess, type PreprocessOptions } from './preprocess.ts'
-import { checkSize, labelName, splitSamples, type Dataset, type InputType } from './samples.ts'
+import { checkSize, defaultLabel, splitSamples, unusedNotes, type Dataset, type InputType } from './samples.ts'
 
 export interface DatasetOptions {
   readonly preprocess?: PreprocessOptions | undefined
   /** Take so many samples, by a seeded choice. */
   readonly limit?: number | undefined
   readonly seed?: number | undefined
+  /** The array, column or member that holds the labels; `y` unless given. */
+  readonly label?: string | undefined
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
@@ -28,26 +30,33 @@ export const holdsPictures = (path: string): boolean => isFolder(path) || isIdx(
 
 /**
  * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures (a folder inside for each
- * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. Labels are named
- * `y`. A501 where the data does not go with the inputs, A502 where it cannot be read, A301 for more than 2 GiB.
+ * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. A501 where the data does not go with the inputs, A502 where it cannot be read, A301 for more than 2 GiB.
  */
 export async function readDataset(
   path: string,
   inputs: readonly InputType[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  if (isFolder(path)) return fromFolder(path, inputs, options)
   const what = `"${path}"`
+  const { label } = options
+  const folder = isFolder(path)
+  if (label !== undefined && (folder || isIdx(path)))
+    fail('A501', `${what} has no array of labels called "${label}"`, {
+      hint: 'labels of pictures are the names of their folders, or the IDX file beside theirs',
+    })
+  if (label !== undefined && inputs.some(({ name }) => name === label))
+    fail('A501', `"${label}" is an input of the model, so it cannot be the labels`)
+  if (folder) return fromFolder(path, inputs, options)
   if (isIdx(path)) return fromIdx(path, inputs, options)
   switch (extname(path)) {
     case '.npz':
-      return limited(fromArrays(readNpz(readFile(path), what), inputs), options)
+      return limited(fromArrays(readNpz(readFile(path), what), inputs, label, what), options)
     case '.npy':
-      return limited(fromArrays({ data: readNpy(readFile(path), what) }, inputs), options)
+      return limited(fromArrays({ data: readNpy(readFile(path), what) }, inputs, label, what), options)
     case '.csv':
-      return limited(readCsv(readFile(path), inputs, what), options)
+      return limited(readCsv(readFile(path), inputs, what, label), options)
     case '.jsonl':
-      return limited(readJsonLines(readFile(path), inputs, what), options)
+      return limited(readJsonLines(readFile(path), inputs, what, label), options)
     default:
       fail('A501', `${what} is no data set`, {
         hint: 'attar reads .npz, .npy, .csv, .jsonl, IDX files and folders of JPEG and PNG pictures',
@@ -64,17 +73,26 @@ function limited({ samples, labels, ...rest }: Dataset, options: DatasetOptions)
   return { ...rest, samples: kept.map((i) => samples[i]!), ...(labels && { labels: kept.map((i) => labels[i]!) }) }
 }
 
-function fromArrays(arrays: Readonly<Record<string, Tensor>>, inputs: readonly InputType[]): Dataset {
-  const names = inputs.map(({ name }) => name)
-  const isLabels = Object.hasOwn(arrays, labelName) && !names.includes(labelName)
-  const { [labelName]: y, ...others } = arrays
-  const samples = splitSamples(isLabels ? others : arrays, inputs)
-  if (!isLabels || !y) return { samples }
+function fromArrays(
+  arrays: Readonly<Record<string, Tensor>>,
+  inputs: readonly InputType[],
+  label: string | undefined,
+  what: string,
+): Dataset {
+  const name = label ?? defaultLabel
+  const isInput = inputs.some((input) => input.name === name)
+  const y = isInput || !Object.hasOwn(arrays, name) ? undefined : arrays[name]!
+  const others = Object.fromEntries(Object.entries(arrays).filter(([other]) => isInput || other !== name))
+  const notes: string[] = []
+  const { samples, used } = splitSamples(others, inputs, notes)
+  const taken = new Set(y ? [...used, name] : used)
+  notes.push(...unusedNotes('array', Object.keys(arrays), taken, label, what))
+  if (!y) return { samples, notes }
   const values = toNumbers(y)
   const each = values.length / samples.length
   if (!Number.isInteger(each) || each === 0)
-    fail('A501', `array "${labelName}" has ${values.length} elements for ${samples.length} runs`)
-  return { samples, labels: samples.map((_, i) => values.slice(i * each, (i + 1) * each)) }
+    fail('A501', `array "${name}" has ${values.length} elements for ${samples.length} runs`)
+  return { samples, labels: samples.map((_, i) => values.slice(i * each, (i + 1) * each)), notes }
 }
 
 /** The input that takes pictures, and how. */

@@ -1,7 +1,7 @@
-import { gunzipSync } from 'fflate'
 import { fail } from '../core/diagnostic.ts'
 import { elementCount } from '../core/shape.ts'
 import type { Image } from './image.ts'
+import { canHold, unpack } from './unpack.ts'
 
 /** An array of bytes in the format of the MNIST database: two zeros, type, rank, dimensions (big-endian), data. */
 export interface Idx {
@@ -13,12 +13,10 @@ export interface Idx {
 export const isIdx = (path: string): boolean => /idx[123][-.]ubyte(\.gz)?$/.test(path)
 
 const maxBytes = 2 ** 31
-/** Deflate cannot shrink data further than that. */
-const bestRatio = 1032
 
 /** A502 where the bytes are no IDX file of bytes, packed by gzip or not. */
 export function readIdx(packed: Uint8Array, what: string): Idx {
-  const bytes = packed[0] === 0x1f && packed[1] === 0x8b ? unpack(packed, what) : packed
+  const bytes = packed[0] === 0x1f && packed[1] === 0x8b ? unpackGzip(packed, what) : packed
   const rank = bytes[3] ?? 0
   const start = 4 + 4 * rank
   if (bytes[0] !== 0 || bytes[1] !== 0 || bytes[2] !== 8 || rank === 0 || rank > 4 || bytes.length < start)
@@ -31,12 +29,17 @@ export function readIdx(packed: Uint8Array, what: string): Idx {
   return { shape, data }
 }
 
-function unpack(packed: Uint8Array, what: string): Uint8Array {
+/** A header and a trailer, whose last four bytes say how much was packed. */
+const smallestGzip = 18
+
+function unpackGzip(packed: Uint8Array, what: string): Uint8Array {
+  if (packed.length < smallestGzip) fail('A502', `${what} cannot be unpacked: it ends early`)
   const size = new DataView(packed.buffer, packed.byteOffset, packed.byteLength).getUint32(packed.length - 4, true)
-  if (packed.length < 18 || size > packed.length * bestRatio) fail('A502', `${what} is not what was packed`)
+  if (!canHold(packed.length, size))
+    fail('A502', `${what} cannot be unpacked: it is too short for what it says it holds`)
   if (size > maxBytes) fail('A301', `${what} unpacks to more than ${maxBytes} bytes`)
   try {
-    return gunzipSync(packed, { out: new Uint8Array(size) })
+    return unpack('gzip', [packed], size)
   } catch (error) {
     return fail('A502', `${what} cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)
   }

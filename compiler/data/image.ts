@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { fail } from '../core/diagnostic.ts'
 import { readFile } from './files.ts'
+import { plainPng, pngHeader } from './png.ts'
 
 /** Pixels row by row, `channels` bytes each: gray or red, green, blue. */
 export interface Image {
@@ -22,7 +23,7 @@ const starts = (bytes: Uint8Array, magic: readonly number[]): boolean => magic.e
  * such picture, A301 for one of more than 2^26 pixels; `what` names the file.
  */
 export async function readImage(bytes: Uint8Array, what: string): Promise<Image> {
-  const size = starts(bytes, pngMagic) ? pngSize(bytes) : starts(bytes, [0xff, 0xd8]) ? jpegSize(bytes) : undefined
+  const size = starts(bytes, pngMagic) ? pngHeader(bytes) : starts(bytes, [0xff, 0xd8]) ? jpegSize(bytes) : undefined
   if (!size) fail('A502', `${what} is neither a JPEG nor a PNG picture`)
   if (!(size.width > 0 && size.height > 0)) fail('A502', `${what} has no pixels`)
   if (size.width * size.height > maxPixels) {
@@ -41,13 +42,6 @@ interface Size {
   readonly height: number
 }
 
-/** From the header chunk, which comes first. */
-function pngSize(bytes: Uint8Array): Size | undefined {
-  if (bytes.length < 24) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  return { width: view.getUint32(16), height: view.getUint32(20) }
-}
-
 /** From the first frame header (ITU T.81, table B.2). */
 function jpegSize(bytes: Uint8Array): Size | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -55,8 +49,9 @@ function jpegSize(bytes: Uint8Array): Size | undefined {
   while (at + 9 <= bytes.length) {
     if (bytes[at] !== 0xff) return undefined
     const marker = bytes[at + 1]!
-    if (marker === 0xff) {
-      at++
+    // Fill bytes, and markers without a segment.
+    if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
+      at += marker === 0xff ? 1 : 2
       continue
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
@@ -109,11 +104,10 @@ function colours(
 
 async function readPng(bytes: Uint8Array): Promise<Image> {
   const { convertIndexedToRgb, decode } = await import('fast-png')
-  const png = decode(bytes)
+  const png = decode(plainPng(bytes, pngHeader(bytes)!))
   const { width, height, depth, channels } = png
   const pixels = width * height
-  if (png.palette)
-    return { width, height, ...colours(convertIndexedToRgb(png), png.palette[0]!.length, pixels, (x) => x) }
+  if (png.palette) return { width, height, ...colours(convertIndexedToRgb(png), 3, pixels, (x) => x) }
   if (depth >= 8)
     return { width, height, ...colours(png.data, channels, pixels, depth === 16 ? (x) => x >> 8 : (x) => x) }
   // Gray samples of less than a byte are packed, each row from a byte of its own.

@@ -2,7 +2,7 @@ import { fail } from '../core/diagnostic.ts'
 import { isBigInt } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
-import { labelName, type Dataset, type InputType } from './samples.ts'
+import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
 
 /** Lists within one another are no deeper than a tensor's dimensions could be. */
 const maxDepth = 32
@@ -12,15 +12,35 @@ function flatten(value: unknown, into: number[], depth: number): boolean {
   return Array.isArray(value) && depth < maxDepth && value.every((v) => flatten(v, into, depth + 1))
 }
 
+/** Bytes of one line: what is read from it takes some twenty times as much. */
+const longestLine = 2 ** 26
+
+/** The lines that are not empty, and their numbers. */
+function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; number: number }> {
+  const decoder = new TextDecoder()
+  let number = 0
+  for (let from = 0; from < bytes.length;) {
+    const newline = bytes.indexOf(10, from)
+    const end = newline < 0 ? bytes.length : newline
+    number++
+    if (end - from > longestLine) fail('A301', `${what}, line ${number}, has more than ${longestLine} bytes`)
+    const text = decoder.decode(bytes.subarray(from, end)).trim()
+    if (text !== '') yield { text, number }
+    from = end + 1
+  }
+}
+
 /** An object in each line: `{"x": [[1, 2], [3, 4]], "y": 0}`, with nested or flat lists in row-major order. */
-export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string): Dataset {
+export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string, label?: string): Dataset {
   const samples: Record<string, Tensor>[] = []
   const labels: number[][] = []
+  const labelName = label ?? defaultLabel
+  const members = new Set<string>()
   const hasLabels = !inputs.some(({ name }) => name === labelName)
-  for (const [i, text] of new TextDecoder().decode(bytes).split('\n').entries()) {
-    if (text.trim() === '') continue
-    const bad = (message: string): never => fail('A502', `${what}, line ${i + 1}: ${message}`)
+  for (const { text, number } of linesOf(bytes, what)) {
+    const bad = (message: string): never => fail('A502', `${what}, line ${number}: ${message}`)
     const line = parseLine(text, bad)
+    for (const name of Object.keys(line)) members.add(name)
     const numbers = (name: string): number[] | undefined => {
       if (!Object.hasOwn(line, name)) return undefined
       const values: number[] = []
@@ -35,13 +55,16 @@ export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], w
       return [name, tensorOf(dtype, shape, typed)] as const
     })
     samples.push(Object.fromEntries(entries))
-    const label = hasLabels ? numbers(labelName) : undefined
-    if (label) labels.push(label)
+    const own = hasLabels ? numbers(labelName) : undefined
+    if (own) labels.push(own)
   }
   if (samples.length === 0) fail('A502', `${what} has no lines`)
   if (labels.length !== 0 && labels.length !== samples.length)
     fail('A502', `${what}: ${labels.length} of ${samples.length} lines have "${labelName}"`)
-  return { samples, ...(labels.length > 0 && { labels }) }
+  const used = new Set(inputs.map(({ name }) => name))
+  if (labels.length > 0) used.add(labelName)
+  const notes = unusedNotes('member', [...members], used, label, what)
+  return { samples, notes, ...(labels.length > 0 && { labels }) }
 }
 
 function parseLine(text: string, bad: (message: string) => never): Record<string, unknown> {

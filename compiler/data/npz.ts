@@ -2,11 +2,10 @@ import { unzipSync, zipSync, type UnzipFileInfo } from 'fflate'
 import { CompileError, fail } from '../core/diagnostic.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { readNpy, writeNpy } from './npy.ts'
+import { canHold } from './unpack.ts'
 
 /** What an archive may hold, unpacked, whatever it says of itself. */
 const limits = { arrays: 2 ** 16, bytes: 2 ** 31 - 1 }
-/** Deflate cannot shrink data further than that; a little room for the ends of blocks. */
-const bestRatio = 1032
 
 /**
  * The arrays in an `.npz` archive by name. A502 where the bytes are no such archive or an array cannot be read, A301 where
@@ -15,11 +14,13 @@ const bestRatio = 1032
 export function readNpz(bytes: Uint8Array, what = 'the archive'): Record<string, Tensor> {
   let arrays = 0
   let total = 0
+  let packed = 0
   const admit = ({ name, size, originalSize }: UnzipFileInfo): boolean => {
     if (++arrays > limits.arrays) fail('A301', `${what} has more than ${limits.arrays} entries`)
     if (!name.endsWith('.npy')) return false
-    if (!(originalSize <= size * bestRatio + 1024))
-      fail('A502', `${what}: the size of "${name}" is not what was packed`)
+    packed += size
+    if (packed > bytes.length) fail('A502', `${what}: its entries overlap`)
+    if (!canHold(size, originalSize)) fail('A502', `${what}: the size of "${name}" is not what was packed`)
     total += originalSize
     if (total > limits.bytes) fail('A301', `${what} unpacks to more than ${limits.bytes} bytes`)
     return true

@@ -19,10 +19,33 @@ export interface Dataset {
   readonly classes?: readonly string[]
   /** How pictures became inputs. */
   readonly preprocess?: Preprocess
+  /** What a user should know of how the file was read, such as arrays in it that nothing uses. */
+  readonly notes?: readonly string[]
 }
 
-/** Names of arrays, columns and members that are labels. */
-export const labelName = 'y'
+/** What arrays, columns and members that are labels are called, unless told otherwise. */
+export const defaultLabel = 'y'
+
+/**
+ * What a file has that is neither input nor label, as notes. A501 where it has no `label` although one was asked for; `kind` is
+ * what there is several of.
+ */
+export function unusedNotes(
+  kind: string,
+  names: readonly string[],
+  used: ReadonlySet<string>,
+  label: string | undefined,
+  what: string,
+): string[] {
+  if (label !== undefined && !used.has(label))
+    fail('A501', `${what} has no ${kind} "${label}" for labels; it has ${names.join(', ') || 'none'}`)
+  const unused = names.filter((name) => !used.has(name))
+  if (unused.length === 0) return []
+  const shown = unused.slice(0, 8).map((name) => `"${name}"`)
+  const list = `${shown.join(', ')}${unused.length > shown.length ? ' …' : ''}`
+  const hint = used.has(label ?? defaultLabel) ? '' : '; --label NAME names the one that is labels'
+  return [`${what}: not used: ${kind} ${list}${hint}`]
+}
 
 /** All samples together. */
 const maxBytes = 2 ** 31
@@ -36,13 +59,18 @@ export function checkSize(count: number, inputs: readonly InputType[]): void {
 
 /**
  * `t` as `dtype`: floats to floats (rounded), integers and booleans to integers that hold their values, so that NumPy's
- * 64-bit defaults will do. A501 for anything else; `what` names the tensor.
+ * 64-bit defaults will do, and where `notes` are taken, integers to floats of the same values. A501 for anything else; `what`
+ * names the tensor.
  */
-export function convert(t: Tensor, dtype: DType, what: string): Tensor {
+export function convert(t: Tensor, dtype: DType, what: string, notes?: string[]): Tensor {
   if (t.dtype === dtype) return t
   const read = reader(t)
   const values = Array.from({ length: t.data.length }, (_, i) => read(i))
   if (isFloat(t.dtype) && isFloat(dtype)) return tensorOf(dtype, t.shape, values)
+  if (isFloat(dtype) && notes) {
+    notes.push(`${what} is ${t.dtype}, the model takes ${dtype}: its numbers are taken as they are, without a scale`)
+    return tensorOf(dtype, t.shape, values.map(Number))
+  }
   if (isFloat(t.dtype) || isFloat(dtype)) fail('A501', `${what} is ${t.dtype}, the model takes ${dtype}`)
   const { min, max } = integerRange(dtype)
   const misfit = values.find((v) => v < min || v > max)
@@ -59,35 +87,53 @@ function runsIn(t: Tensor, shape: Shape): number | undefined {
 }
 
 /**
- * Arrays of a data set, cut into the inputs of single runs. An array has the input's own shape, for one run, or holds the
+ * The array that each input is read from. The only input of a model may go by another name if one array alone fits it. A501
+ * where one is missing.
+ */
+function arraysFor(
+  arrays: Readonly<Record<string, Tensor>>,
+  inputs: readonly InputType[],
+): { name: string; array: Tensor }[] {
+  return inputs.map(({ name, shape }) => {
+    if (Object.hasOwn(arrays, name)) return { name, array: arrays[name]! }
+    const fitting = Object.entries(arrays).filter(([, t]) => runsIn(t, shape) !== undefined)
+    const [only] = fitting
+    if (inputs.length > 1 || fitting.length !== 1 || !only)
+      fail('A501', `the data has no array "${name}"; it has ${Object.keys(arrays).join(', ') || 'none'}`)
+    return { name: only[0], array: only[1] }
+  })
+}
+
+/**
+ * Arrays of a data set, cut into the inputs of single runs, and the names of those arrays. An array has the input's own shape, for one run, or holds the
  * runs one after another: n × shape, or rows in multiples of the input's first dimension. Arrays that are no inputs
- * (labels) are left alone. The only input of a model may go by another name if one array alone fits it. A501 where an input
- * is missing or an array doesn't fit.
+ * (labels) are left alone. The only input of a model may go by another name if one array alone fits it. What is converted is
+ * added to `notes`. A501 where an input is missing or an array doesn't fit.
  */
 export function splitSamples(
   arrays: Readonly<Record<string, Tensor>>,
   inputs: readonly InputType[],
-): Record<string, Tensor>[] {
-  const columns = inputs.map((input) => {
+  notes: string[] = [],
+): { samples: Record<string, Tensor>[]; used: string[] } {
+  const found = arraysFor(arrays, inputs)
+  const columns = inputs.map((input, i) => {
     const { name, dtype, shape } = input
-    const fitting = Object.values(arrays).filter((t) => runsIn(t, shape) !== undefined)
-    const only = inputs.length === 1 && fitting.length === 1 ? fitting[0] : undefined
-    const t = Object.hasOwn(arrays, name) ? arrays[name] : only
-    if (!t) fail('A501', `the data has no array "${name}"; it has ${Object.keys(arrays).join(', ') || 'none'}`)
+    const t = found[i]!.array
     const runs = runsIn(t, shape)
     if (runs === undefined) fail('A501', `array "${name}" is ${formatType(t)}, the model takes ${formatType(input)}`)
-    return { name, shape, runs, data: convert(t, dtype, `array "${name}"`).data, dtype }
+    return { name, shape, runs, data: convert(t, dtype, `array "${found[i]!.name}"`, notes).data, dtype }
   })
   const [first] = columns
   const other = columns.find((c) => c.runs !== first!.runs)
   if (other) fail('A501', `array "${first!.name}" has data for ${first!.runs} runs, "${other.name}" for ${other.runs}`)
-  return Array.from({ length: first?.runs ?? 1 }, (_, run) => {
+  const samples = Array.from({ length: first?.runs ?? 1 }, (_, run) => {
     const cut = columns.map(({ name, dtype, shape, data }) => {
       const size = elementCount(shape)
       return [name, { dtype, shape, data: data.subarray(run * size, (run + 1) * size) }] as const
     })
     return Object.fromEntries(cut)
   })
+  return { samples, used: found.map(({ name }) => name) }
 }
 
 /**

@@ -36,7 +36,9 @@ export interface OpContext {
   string(name: string, fallback?: string): string
   ints(name: string, fallback?: readonly number[]): number[]
   floats(name: string, fallback?: readonly number[]): number[]
-  strings(name: string, fallback?: readonly string[]): string[]
+  /** A long list of integers or floats; empty where it is missing. Integers beyond 2^53 lose precision. */
+  column(name: string): Float64Array | Float32Array
+  strings(name: string, fallback?: readonly string[]): readonly string[]
   tensor(name: string): Tensor
   /** undefined where the attribute is no tensor of strings. */
   stringTensor(name: string): StringTensor | undefined

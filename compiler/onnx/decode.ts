@@ -1,23 +1,19 @@
-import onnxProto from 'onnx-proto'
-import protobuf from 'protobufjs/minimal.js'
-import { CompileError, fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostic.ts'
 import type { DType } from '../core/dtype.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { foreignFormat } from './foreign-format.ts'
+import { Message, reading, type Integers } from './protobuf.ts'
 import {
   dataTypeName,
   dtypeOf,
   holdsStrings,
+  nameOf,
   readSparse,
   readStored,
   readStrings,
-  toBigInt,
-  type RawTensor,
   type ReadExternal,
   type StringTensor,
 } from './stored-tensor.ts'
-
-const { onnx } = onnxProto
 
 /** Opset versions by domain; ai.onnx is ''. */
 export type Opsets = ReadonlyMap<string, number>
@@ -81,107 +77,64 @@ export type Attribute =
   | { readonly kind: 'tensor'; readonly value: LazyTensor }
   | { readonly kind: 'string tensor'; readonly value: StringTensor }
   | { readonly kind: 'graph'; readonly value: GraphProto }
-  | { readonly kind: 'floats'; readonly value: readonly number[] }
-  | { readonly kind: 'ints'; readonly value: readonly bigint[] }
+  | { readonly kind: 'floats'; readonly value: Float32Array }
+  | { readonly kind: 'ints'; readonly value: Integers }
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   /** In a function: the attribute of the calling node that is named so. */
   | { readonly kind: 'reference'; readonly value: string }
   | { readonly kind: 'other'; readonly value: string }
 
-/**
- * Bounds what decoding may allocate: a message of two bytes becomes an object of hundreds, an integer of one byte an object
- * of forty. The budget admits half a million messages or thirty million numbers outside of raw data, and in large models more.
- */
-class BoundedReader extends protobuf.Reader {
-  private budget = Math.min(2 ** 25 + 8 * this.len, 2 ** 28)
-
-  private spend(units: number): void {
-    this.budget -= units
-    if (this.budget < 0) {
-      fail('A301', 'the model has too many parts', {
-        hint: 'large tensors belong into raw_data, not into typed fields',
-      })
-    }
-  }
-
-  /** Tags, and lengths of messages. */
-  override uint32(): number {
-    this.spend(32)
-    return super.uint32()
-  }
-
-  /** Like `int32`, reads by way of `uint32`, but costs less than a message. */
-  override bytes(): Uint8Array {
-    this.spend(-32)
-    return super.bytes()
-  }
-
-  override int32(): number {
-    this.spend(1 - 32)
-    return super.int32()
-  }
-
-  override int64(): ReturnType<protobuf.Reader['int64']> {
-    this.spend(8)
-    return super.int64()
-  }
-
-  override uint64(): ReturnType<protobuf.Reader['uint64']> {
-    this.spend(8)
-    return super.uint64()
-  }
-
-  override float(): number {
-    this.spend(1)
-    return super.float()
-  }
-
-  override double(): number {
-    this.spend(1)
-    return super.double()
-  }
-}
-
-/** The length-delimited fields of that number in a message, for those that the schema of onnx-proto does not know. */
-function fieldsOf(message: Uint8Array, field: number): Uint8Array[] {
-  const reader = new BoundedReader(message)
-  const found: Uint8Array[] = []
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32()
-    if (tag === ((field << 3) | 2)) found.push(reader.bytes())
-    else reader.skipType(tag & 7)
-  }
-  return found
-}
-
-/** Of each function in a model, the attributes with default values: ModelProto.functions, FunctionProto.attribute_proto. */
-const functionDefaults = (model: Uint8Array): onnxProto.onnx.AttributeProto[][] =>
-  fieldsOf(model, 25).map((f) => fieldsOf(f, 11).map((a) => onnx.AttributeProto.decode(new BoundedReader(a))))
-
-function parse<T>(what: string, bytes: Uint8Array, decode: (plain: Uint8Array) => T): T {
-  const other = foreignFormat(bytes)
-  if (other) fail('A101', `not ${what}, but ${other.name}`, { hint: other.hint })
-  if (bytes.length === 0) fail('A101', `not ${what}: the file is empty`)
-  try {
-    return decode(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-  } catch (error) {
-    if (error instanceof CompileError) throw error
-    fail('A101', `not ${what}, or a damaged one`, { hint: `it has ${bytes.length} bytes; is it complete?` })
-  }
-}
-
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-
-const normalDomain = (domain: string | null | undefined): string => (domain === 'ai.onnx' ? '' : (domain ?? ''))
+const normalDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : domain)
 
 const maxDepth = 64
 
+/** AttributeProto.AttributeType, from 1 on. */
+const attributeTypes = [
+  'FLOAT',
+  'INT',
+  'STRING',
+  'TENSOR',
+  'GRAPH',
+  'FLOATS',
+  'INTS',
+  'STRINGS',
+  'TENSORS',
+  'GRAPHS',
+  'SPARSE_TENSOR',
+  'SPARSE_TENSORS',
+  'TYPE_PROTO',
+  'TYPE_PROTOS',
+] as const
+
+/** The fields of an AttributeProto by which one that does not say its type, as in IR version 1, is told. */
+const typedFields: readonly (readonly [field: number, type: (typeof attributeTypes)[number]])[] = [
+  [5, 'TENSOR'],
+  [6, 'GRAPH'],
+  [8, 'INTS'],
+  [7, 'FLOATS'],
+  [9, 'STRINGS'],
+  [4, 'STRING'],
+  [2, 'FLOAT'],
+]
+
+/** The kinds of TypeProto by field. */
+const valueKinds: Readonly<Record<number, string>> = {
+  1: 'tensor',
+  4: 'sequence',
+  5: 'map',
+  8: 'sparseTensor',
+  9: 'optional',
+}
+
+/** Numbers of fields are those of onnx.proto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. */
 class Converter {
   private readonly files = new Map<string, Uint8Array>()
   private readonly readExternal: ReadExternal | undefined
+  private readonly once: Once
   private depth = 0
 
-  constructor(readExternal: ReadExternal | undefined) {
+  constructor(readExternal: ReadExternal | undefined, once: Once) {
+    this.once = once
     this.readExternal =
       readExternal &&
       ((name) => {
@@ -191,135 +144,154 @@ class Converter {
       })
   }
 
-  model(bytes: Uint8Array): ModelProto {
-    const model = onnx.ModelProto.decode(new BoundedReader(bytes))
-    if (!model.graph)
+  model(model: Message): ModelProto {
+    const graph =
+      model.message(7) ??
       fail('A101', 'not an ONNX model: it has no graph', {
         hint: 'a .pb of TensorFlow becomes one by tf2onnx: python -m tf2onnx.convert --saved-model folder --output model.onnx',
       })
-    const defaults = functionDefaults(bytes)
     return {
-      opsets: this.opsets(model.opsetImport),
-      graph: this.graph(model.graph),
-      functions: model.functions.map((f, index) => ({
-        name: f.name ?? '',
-        domain: normalDomain(f.domain),
-        inputs: f.input ?? [],
-        outputs: f.output ?? [],
-        defaults: new Map((defaults[index] ?? []).map((a) => [a.name, this.attribute(a)])),
-        nodes: (f.node ?? []).map((node, i) => this.node(node, i)),
-        opsets: this.opsets(f.opsetImport ?? []),
-      })),
-      metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key ?? '', value ?? ''])),
+      opsets: this.opsets(model.messages(8)),
+      graph: this.graph(graph),
+      functions: Array.from(model.messages(25), (f) => this.function(f)),
+      metadata: Object.fromEntries(Array.from(model.messages(14), (entry) => [entry.string(1), entry.string(2)])),
     }
   }
 
-  private opsets(list: readonly onnxProto.onnx.IOperatorSetIdProto[]): Opsets {
-    return new Map(list.map(({ domain, version }) => [normalDomain(domain), Number(toBigInt(version ?? 0))]))
+  private function(f: Message): FunctionProto {
+    return {
+      name: f.string(1),
+      domain: normalDomain(f.string(10)),
+      inputs: f.strings(4),
+      outputs: f.strings(5),
+      defaults: new Map(Array.from(f.messages(11), (a) => [a.string(1), this.attribute(a)])),
+      nodes: Array.from(f.messages(7), (node, i) => this.node(node, i)),
+      opsets: this.opsets(f.messages(9)),
+    }
   }
 
-  private graph(graph: onnxProto.onnx.IGraphProto): GraphProto {
+  private opsets(list: Iterable<Message>): Opsets {
+    return new Map(Array.from(list, (opset) => [normalDomain(opset.string(1)), Number(opset.int64(2))]))
+  }
+
+  private graph(graph: Message): GraphProto {
     if (++this.depth > maxDepth) fail('A301', `graphs are nested more than ${maxDepth} deep`)
     const initializers = new Map<string, LazyTensor>()
     const strings = new Map<string, StringTensor>()
-    for (const raw of graph.initializer ?? []) {
-      const what = `tensor "${raw.name}"`
-      if (holdsStrings(raw)) strings.set(raw.name ?? '', readStrings(raw, what))
-      else initializers.set(raw.name ?? '', this.tensor(raw, what))
+    for (const raw of graph.messages(5)) {
+      const name = nameOf(raw)
+      const what = `tensor "${name}"`
+      if (holdsStrings(raw)) strings.set(name, readStrings(raw, what))
+      else initializers.set(name, this.tensor(raw, what))
     }
-    for (const raw of graph.sparseInitializer ?? []) {
-      const name = raw.values?.name ?? ''
-      initializers.set(
-        name,
-        once(() => readSparse(raw, `sparse tensor "${name}"`, this.readExternal)),
-      )
+    for (const raw of graph.messages(15)) {
+      const values = raw.message(1)
+      const name = values ? nameOf(values) : ''
+      initializers.set(name, this.sparse(raw, `sparse tensor "${name}"`))
     }
-    const nodes = (graph.node ?? []).map((node, i) => this.node(node, i))
+    const nodes = Array.from(graph.messages(1), (node, i) => this.node(node, i))
     this.depth--
     return {
-      name: graph.name ?? '',
+      name: graph.string(2),
       nodes,
-      inputs: (graph.input ?? []).map(valueInfo),
-      outputs: (graph.output ?? []).map(valueInfo),
+      inputs: Array.from(graph.messages(11), valueInfo),
+      outputs: Array.from(graph.messages(12), valueInfo),
       initializers,
       strings,
     }
   }
 
-  private tensor(raw: RawTensor, what: string): LazyTensor {
-    return once(() => readStored(raw, what, this.readExternal))
+  private tensor(raw: Message, what: string): LazyTensor {
+    return this.once(() => readStored(raw, what, this.readExternal))
   }
 
-  private node(node: onnxProto.onnx.INodeProto, index: number): NodeProto {
+  private sparse(raw: Message, what: string): LazyTensor {
+    return this.once(() => readSparse(raw, what, this.readExternal))
+  }
+
+  private node(node: Message, index: number): NodeProto {
     return {
-      name: node.name || `#${index}`,
-      operator: node.opType ?? '',
-      domain: normalDomain(node.domain),
-      inputs: node.input ?? [],
-      outputs: node.output ?? [],
-      attributes: new Map((node.attribute ?? []).map((a) => [a.name ?? '', this.attribute(a)])),
+      name: node.string(3) || `#${index}`,
+      operator: node.string(4),
+      domain: normalDomain(node.string(7)),
+      inputs: node.strings(1),
+      outputs: node.strings(2),
+      attributes: new Map(Array.from(node.messages(5), (a) => [a.string(1), this.attribute(a)])),
     }
   }
 
-  private attribute(a: onnxProto.onnx.IAttributeProto): Attribute {
-    if (a.refAttrName) return { kind: 'reference', value: a.refAttrName }
-    const types = onnx.AttributeProto.AttributeType
-    const what = `attribute "${a.name}"`
-    switch (a.type || inferredType(a)) {
-      case types.FLOAT:
-        return { kind: 'float', value: a.f ?? 0 }
-      case types.INT:
-        return { kind: 'int', value: toBigInt(a.i ?? 0) }
-      case types.STRING:
-        return { kind: 'string', value: text(a.s ?? new Uint8Array()) }
-      case types.TENSOR:
-        if (a.t && holdsStrings(a.t)) return { kind: 'string tensor', value: readStrings(a.t, what) }
-        return { kind: 'tensor', value: this.tensor(a.t ?? {}, what) }
-      case types.SPARSE_TENSOR:
-        return { kind: 'tensor', value: once(() => readSparse(a.sparseTensor ?? {}, what, this.readExternal)) }
-      case types.GRAPH:
-        return { kind: 'graph', value: this.graph(a.g ?? {}) }
-      case types.FLOATS:
-        return { kind: 'floats', value: a.floats ?? [] }
-      case types.INTS:
-        return { kind: 'ints', value: (a.ints ?? []).map(toBigInt) }
-      case types.STRINGS:
-        return { kind: 'strings', value: (a.strings ?? []).map(text) }
+  private attribute(a: Message): Attribute {
+    const reference = a.string(21)
+    if (reference) return { kind: 'reference', value: reference }
+    const what = `attribute "${a.string(1)}"`
+    const number = a.int32(20)
+    const type = number ? attributeTypes[number - 1] : (typedFields.find(([field]) => a.has(field))?.[1] ?? 'INT')
+    switch (type) {
+      case 'FLOAT':
+        return { kind: 'float', value: a.float(2) }
+      case 'INT':
+        return { kind: 'int', value: a.int64(3) }
+      case 'STRING':
+        return { kind: 'string', value: a.string(4) }
+      case 'TENSOR': {
+        const raw = a.message(5) ?? fail('A102', `${what} has no tensor`)
+        if (holdsStrings(raw)) return { kind: 'string tensor', value: readStrings(raw, what) }
+        return { kind: 'tensor', value: this.tensor(raw, what) }
+      }
+      case 'SPARSE_TENSOR':
+        return { kind: 'tensor', value: this.sparse(a.message(22) ?? fail('A102', `${what} has no tensor`), what) }
+      case 'GRAPH':
+        return { kind: 'graph', value: this.graph(a.message(6) ?? fail('A102', `${what} has no graph`)) }
+      case 'FLOATS':
+        return { kind: 'floats', value: a.floats(7) }
+      case 'INTS':
+        return { kind: 'ints', value: a.integers(8) }
+      case 'STRINGS':
+        return { kind: 'strings', value: a.strings(9) }
       default:
-        return { kind: 'other', value: types[a.type ?? 0] ?? `type ${a.type}` }
+        return { kind: 'other', value: type ?? `type ${number}` }
     }
   }
 }
 
-/** Models of IR version 1 do not say an attribute's type. */
-function inferredType(a: onnxProto.onnx.IAttributeProto): number {
-  const types = onnx.AttributeProto.AttributeType
-  if (a.t) return types.TENSOR
-  if (a.g) return types.GRAPH
-  if (a.ints?.length) return types.INTS
-  if (a.floats?.length) return types.FLOATS
-  if (a.strings?.length) return types.STRINGS
-  if (a.s?.length) return types.STRING
-  return a.f ? types.FLOAT : types.INT
+function valueInfo(info: Message): ValueInfo {
+  const type = info.message(2)
+  const tensor = type?.message(1)
+  const kind = Object.keys(valueKinds).find((field) => type?.has(Number(field)))
+  const dims = tensor?.message(2)?.messages(1)
+  const shape =
+    dims &&
+    Array.from(dims, (d) => {
+      const symbol = d.string(2)
+      if (symbol) return symbol
+      // Exporters write -1 for a dimension they don't know.
+      const known = d.has(1) ? Number(d.int64(1)) : -1
+      return known < 0 ? undefined : known
+    })
+  const dataType = tensor?.int32(1) ?? 0
+  return {
+    name: info.string(1),
+    dtype: tensor ? dtypeOf(dataType) : undefined,
+    typeName: tensor ? dataTypeName(dataType) : kind ? valueKinds[Number(kind)]! : 'unknown',
+    shape,
+  }
 }
 
-function once(read: LazyTensor): LazyTensor {
-  let value: Tensor | undefined
-  return () => (value ??= read())
-}
+/** A tensor that is read when it is first asked for, and only then. */
+type Once = (read: LazyTensor) => LazyTensor
 
-function valueInfo(info: onnxProto.onnx.IValueInfoProto): ValueInfo {
-  const tensor = info.type?.tensorType
-  // Absent fields read as null through the prototype.
-  const kind = Object.keys(info.type ?? {}).find((key) => key.endsWith('Type'))
-  const typeName = tensor ? dataTypeName(tensor.elemType ?? 0) : (kind?.slice(0, -'Type'.length) ?? 'unknown')
-  const shape = tensor?.shape?.dim?.map((d) => {
-    if (d.dimParam) return d.dimParam
-    // Exporters write -1 for a dimension they don't know. An absent dimValue reads as 0, so presence must be asked for.
-    const known = Object.hasOwn(d, 'dimValue') ? Number(toBigInt(d.dimValue ?? 0)) : -1
-    return known < 0 ? undefined : known
-  })
-  return { name: info.name ?? '', dtype: tensor ? dtypeOf(tensor.elemType ?? 0) : undefined, typeName, shape }
+/** What `decode` makes of a file; A101 where it is damaged, also where that shows later. */
+function parse<T>(what: string, bytes: Uint8Array, decode: (message: Message, once: Once) => T): T {
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const other = foreignFormat(bytes)
+  if (other) fail('A101', `not ${what}, but ${other.name}`, { hint: other.hint })
+  if (bytes.length === 0) fail('A101', `not ${what}: the file is empty`)
+  const hint = `it has ${bytes.length} bytes; is it complete?`
+  const once: Once = (read) => {
+    let value: Tensor | undefined
+    return () => (value ??= reading(what, hint, read))
+  }
+  return reading(what, hint, () => decode(new Message(plain), once))
 }
 
 /**
@@ -327,21 +299,20 @@ function valueInfo(info: onnxProto.onnx.IValueInfoProto): ValueInfo {
  * A101 where the bytes are no model, A102 where it contradicts itself, A301 where it is beyond all bounds.
  */
 export function decodeModel(bytes: Uint8Array, readExternal?: ReadExternal): ModelProto {
-  return parse('an ONNX model', bytes, (plain) => new Converter(readExternal).model(plain))
+  return parse('an ONNX model', bytes, (message, once) => new Converter(readExternal, once).model(message))
 }
 
 /** The strings in a TensorProto file; undefined where it holds numbers. */
 export function decodeStrings(bytes: Uint8Array): StringTensor | undefined {
-  return parse('an ONNX tensor', bytes, (plain) => {
-    const raw = onnx.TensorProto.decode(new BoundedReader(plain))
-    return holdsStrings(raw) ? readStrings(raw, `tensor "${raw.name}"`) : undefined
-  })
+  return parse('an ONNX tensor', bytes, (raw) =>
+    holdsStrings(raw) ? readStrings(raw, `tensor "${nameOf(raw)}"`) : undefined,
+  )
 }
 
 /** The tensor in a TensorProto file, such as ONNX test data has. A202 where it holds a sequence, map or optional. */
 export function decodeTensor(bytes: Uint8Array): { name: string; tensor: Tensor } {
-  return parse('an ONNX tensor', bytes, (plain) => {
-    const raw = onnx.TensorProto.decode(new BoundedReader(plain))
-    return { name: raw.name, tensor: readStored(raw, `tensor "${raw.name}"`, undefined) }
+  return parse('an ONNX tensor', bytes, (raw) => {
+    const name = nameOf(raw)
+    return { name, tensor: readStored(raw, `tensor "${name}"`, undefined) }
   })
 }

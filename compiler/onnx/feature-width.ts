@@ -6,9 +6,11 @@ export interface FeatureWidth {
   readonly reason: string
 }
 
-const listOf = (node: NodeProto, name: string): readonly (number | bigint)[] => {
+/** Numbers of an attribute. */
+function listOf(node: NodeProto, name: string): ArrayLike<number> {
   const attribute = node.attributes.get(name)
-  return attribute?.kind === 'ints' || attribute?.kind === 'floats' ? attribute.value : []
+  if (attribute?.kind === 'floats') return attribute.value
+  return attribute?.kind === 'ints' ? attribute.value.numbers() : []
 }
 
 const intOf = (node: NodeProto, name: string, fallback: number): number => {
@@ -24,10 +26,9 @@ function ownWidth(node: NodeProto): FeatureWidth | undefined {
   if (operator.startsWith('TreeEnsemble')) {
     const modes = node.attributes.get('nodes_modes')
     const isLeaf = (i: number): boolean => modes?.kind === 'strings' && modes.value[i] === 'LEAF'
-    const last = listOf(node, 'nodes_featureids').reduce<number>(
-      (m, f, i) => (isLeaf(i) ? m : Math.max(m, Number(f))),
-      -1,
-    )
+    const features = listOf(node, 'nodes_featureids')
+    let last = -1
+    for (let i = 0; i < features.length; i++) if (!isLeaf(i)) last = Math.max(last, features[i]!)
     return last < 0 ? undefined : { width: last + 1, reason: `the trees read features up to ${last}` }
   }
   const divided = (list: string, by: number): FeatureWidth | undefined => {
@@ -42,7 +43,7 @@ function ownWidth(node: NodeProto): FeatureWidth | undefined {
   if (operator === 'SVMClassifier')
     return divided(
       'support_vectors',
-      listOf(node, 'vectors_per_class').reduce<number>((sum, n) => sum + Number(n), 0),
+      Array.from(listOf(node, 'vectors_per_class')).reduce((sum, n) => sum + n, 0),
     )
   return undefined
 }

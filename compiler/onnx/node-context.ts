@@ -148,7 +148,7 @@ export class NodeContext implements OpContext {
 
   bigints(name: string): readonly bigint[] {
     const attribute = this.node.attributes.get(name)
-    return attribute?.kind === 'int' ? [attribute.value] : this.attribute(name, 'ints')
+    return attribute?.kind === 'int' ? [attribute.value] : [...this.attribute(name, 'ints').bigints()]
   }
 
   float(name: string, fallback?: number): number {
@@ -160,15 +160,21 @@ export class NodeContext implements OpContext {
   }
 
   ints(name: string, fallback?: readonly number[]): number[] {
-    return this.attribute(name, 'ints', fallback?.map(BigInt)).map(Number)
+    return fallback && !this.has(name) ? [...fallback] : [...this.attribute(name, 'ints').numbers()]
   }
 
   floats(name: string, fallback?: readonly number[]): number[] {
-    return [...this.attribute(name, 'floats', fallback)]
+    return fallback && !this.has(name) ? [...fallback] : [...this.attribute(name, 'floats')]
   }
 
-  strings(name: string, fallback?: readonly string[]): string[] {
-    return [...this.attribute(name, 'strings', fallback)]
+  column(name: string): Float64Array | Float32Array {
+    const attribute = this.node.attributes.get(name)
+    if (!attribute) return new Float64Array(0)
+    return attribute.kind === 'floats' ? attribute.value : this.attribute(name, 'ints').numbers()
+  }
+
+  strings(name: string, fallback?: readonly string[]): readonly string[] {
+    return this.attribute(name, 'strings', fallback)
   }
 
   tensor(name: string): Tensor {

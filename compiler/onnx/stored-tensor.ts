@@ -3,7 +3,6 @@ import {
   allocate,
   bitSize,
   fromBytes,
-  isBigInt,
   isInteger,
   isSigned,
   type DType,
@@ -13,32 +12,26 @@ import {
 import { elementCount, rowMajorStrides } from '../core/shape.ts'
 import { tensor, zeros, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
+import type { Integers, Message } from './protobuf.ts'
 
-/** A 64-bit integer as protobufjs gives it: two halves, or a number where it has no Long. */
-export type Wide = number | { readonly low: number; readonly high: number }
+/** Numbers of the fields of a TensorProto. */
+const fields = {
+  dims: 1,
+  dataType: 2,
+  segment: 3,
+  floatData: 4,
+  int32Data: 5,
+  stringData: 6,
+  int64Data: 7,
+  name: 8,
+  rawData: 9,
+  doubleData: 10,
+  uint64Data: 11,
+  externalData: 13,
+  dataLocation: 14,
+} as const
 
-/** The parts of an ONNX TensorProto that count. */
-export interface RawTensor {
-  readonly name?: string | null
-  readonly dims?: readonly Wide[] | null
-  readonly dataType?: number | null
-  readonly segment?: object | null
-  readonly floatData?: readonly number[] | null
-  readonly int32Data?: readonly number[] | null
-  readonly int64Data?: readonly Wide[] | null
-  readonly uint64Data?: readonly Wide[] | null
-  readonly doubleData?: readonly number[] | null
-  readonly stringData?: readonly Uint8Array[] | null
-  readonly rawData?: Uint8Array | null
-  readonly externalData?: readonly { readonly key?: string | null; readonly value?: string | null }[] | null
-  readonly dataLocation?: number | null
-}
-
-export interface RawSparseTensor {
-  readonly values?: RawTensor | null
-  readonly indices?: RawTensor | null
-  readonly dims?: readonly Wide[] | null
-}
+export const nameOf = (raw: Message): string => raw.string(fields.name)
 
 /** Bytes of a file beside the model; its name has been checked to stay in the model's folder. */
 export type ReadExternal = (name: string) => Uint8Array
@@ -90,17 +83,12 @@ export function requireDType(dataType: number, what: string): DType {
   return dtypeOf(dataType) ?? fail('A202', `${what} is of type ${dataTypeName(dataType)}, which attar does not have`)
 }
 
-export const toBigInt = (value: Wide): bigint =>
-  typeof value === 'number'
-    ? BigInt(Math.trunc(value))
-    : BigInt.asIntN(64, (BigInt(value.high) << 32n) | BigInt(value.low >>> 0))
-
 /** ONNX ranks are small; evaluation takes time in proportion to them. */
 const maxRank = 32
 
-function shapeOf(dims: readonly Wide[], what: string): number[] {
+function shapeOf(dims: Integers, what: string): number[] {
   if (dims.length > maxRank) fail('A301', `${what} has rank ${dims.length}; the limit is ${maxRank}`)
-  const shape = dims.map((d) => Number(toBigInt(d)))
+  const shape = [...dims.numbers()]
   if (shape.some((d) => d < 0)) fail('A102', `${what} has shape [${shape.join(',')}]`)
   if (elementCount(shape) > maxElements)
     fail('A301', `${what} has shape [${shape.join(',')}]; the limit is 2^31 elements`)
@@ -113,8 +101,8 @@ function isInside(name: string): boolean {
   return /^[^\\:\0]+$/.test(name) && parts.every((part) => part !== '' && part !== '..')
 }
 
-function externalBytes(raw: RawTensor, what: string, length: number, read: ReadExternal | undefined): Uint8Array {
-  const entries = new Map((raw.externalData ?? []).map(({ key, value }) => [key ?? '', value ?? '']))
+function externalBytes(raw: Message, what: string, length: number, read: ReadExternal | undefined): Uint8Array {
+  const entries = new Map(Array.from(raw.messages(fields.externalData), (entry) => [entry.string(1), entry.string(2)]))
   const location = entries.get('location') ?? ''
   if (!isInside(location)) fail('A103', `${what} is stored in "${location}", which is not a file in the model's folder`)
   if (!read) fail('A103', `${what} is stored in the file "${location}", and there is no way to read it`)
@@ -138,31 +126,26 @@ function externalBytes(raw: RawTensor, what: string, length: number, read: ReadE
   return file.subarray(offset, offset + length)
 }
 
-/** The typed field that holds elements of `dtype` when there is no raw data. */
-function typedField(raw: RawTensor, dtype: DType): readonly Wide[] {
+/** The elements of `dtype` in the typed field that holds them when there is no raw data. */
+function fromTyped(raw: Message, dtype: DType): TypedArray {
   switch (dtype) {
     case 'f32':
-      return raw.floatData ?? []
+      return raw.floats(fields.floatData)
     case 'f64':
-      return raw.doubleData ?? []
+      return raw.doubles(fields.doubleData)
     case 'i64':
-      return raw.int64Data ?? []
-    case 'u32':
+      return raw.integers(fields.int64Data).bigints()
     case 'u64':
-      return raw.uint64Data ?? []
-    default:
-      return raw.int32Data ?? []
+      return new BigUint64Array(raw.integers(fields.uint64Data).bigints().buffer)
+    case 'u32':
+      return new Uint32Array(raw.integers(fields.uint64Data).int32s().buffer)
+    default: {
+      const given = raw.integers(fields.int32Data).int32s()
+      const data = allocate(dtype, given.length) as Uint8Array
+      data.set(given)
+      return data
+    }
   }
-}
-
-function fromTyped(dtype: DType, field: readonly Wide[]): TypedArray {
-  const data = allocate(dtype, field.length)
-  const target = data as { [i: number]: Scalar }
-  field.forEach((value, i) => {
-    if (isBigInt(dtype)) target[i] = toBigInt(value)
-    else target[i] = typeof value === 'number' ? value : Number(BigInt.asUintN(32, toBigInt(value)))
-  })
-  return data
 }
 
 /** One byte for each of `count` elements that are stored several to a byte, the first in the lowest bits. */
@@ -178,33 +161,32 @@ function unpack(dtype: DType, packed: Uint8Array, count: number): TypedArray {
 }
 
 /** dtype and shape alone, so that a declaration can be checked before anything is allocated. */
-export function storedType(raw: RawTensor, what: string): TensorType {
-  if (raw.segment) fail('A202', `${what} is no tensor: it is stored in segments, or is a sequence, map or optional`)
-  const dtype = requireDType(raw.dataType ?? 0, what)
-  return { dtype, shape: shapeOf(raw.dims ?? [], what) }
+export function storedType(raw: Message, what: string): TensorType {
+  if (raw.has(fields.segment))
+    fail('A202', `${what} is no tensor: it is stored in segments, or is a sequence, map or optional`)
+  const dtype = requireDType(raw.int32(fields.dataType), what)
+  return { dtype, shape: shapeOf(raw.integers(fields.dims), what) }
 }
 
 /**
  * The tensor of a TensorProto. A102 where its data does not fill its shape, A103 where external data cannot be had, A202
  * for a dtype attar does not have, A301 for a shape beyond all bounds.
  */
-export function readStored(raw: RawTensor, what: string, readExternal: ReadExternal | undefined): Tensor {
+export function readStored(raw: Message, what: string, readExternal: ReadExternal | undefined): Tensor {
   const { dtype, shape } = storedType(raw, what)
   const count = elementCount(shape)
   const bytes = Math.ceil((count * bitSize(dtype)) / 8)
   const packed = bitSize(dtype) < 8
-  const external = raw.dataLocation === 1
-  const stored = external ? externalBytes(raw, what, bytes, readExternal) : (raw.rawData ?? new Uint8Array())
-  const field = typedField(raw, dtype)
-  if (external || stored.length > 0) {
-    if (stored.length !== bytes)
-      fail('A102', `${what}: ${stored.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
-  } else if (field.length !== (packed ? bytes : count)) {
+  const external = raw.int32(fields.dataLocation) === 1
+  const stored = external ? externalBytes(raw, what, bytes, readExternal) : raw.content(fields.rawData)
+  const given = external || (stored && stored.length > 0) ? new Uint8Array(stored!) : undefined
+  const field = given ? undefined : fromTyped(raw, packed ? 'u8' : dtype)
+  if (given && given.length !== bytes)
+    fail('A102', `${what}: ${given.length} bytes do not fill ${dtype}[${shape.join(',')}]`)
+  if (field && field.length !== (packed ? bytes : count))
     fail('A102', `${what}: ${field.length} elements do not fill ${dtype}[${shape.join(',')}]`)
-  }
-  const given = external || stored.length > 0 ? new Uint8Array(stored) : undefined
-  if (packed) return tensor(dtype, shape, unpack(dtype, given ?? (fromTyped('u8', field) as Uint8Array), count))
-  const data = given ? fromBytes(dtype, given, count) : fromTyped(dtype, field)
+  if (packed) return tensor(dtype, shape, unpack(dtype, given ?? (field as Uint8Array), count))
+  const data = given ? fromBytes(dtype, given, count) : field!
   if (dtype === 'bool') (data as Uint8Array).forEach((value, i) => (data[i] = value === 0 ? 0 : 1))
   return tensor(dtype, shape, data)
 }
@@ -215,24 +197,24 @@ export interface StringTensor {
   readonly strings: readonly string[]
 }
 
-export const holdsStrings = (raw: RawTensor): boolean => raw.dataType === 8
+export const holdsStrings = (raw: Message): boolean => raw.int32(fields.dataType) === 8
 
 /** A102 where the strings do not fill the shape. */
-export function readStrings(raw: RawTensor, what: string): StringTensor {
-  const shape = shapeOf(raw.dims ?? [], what)
-  const decoder = new TextDecoder()
-  const strings = (raw.stringData ?? []).map((bytes) => decoder.decode(bytes))
+export function readStrings(raw: Message, what: string): StringTensor {
+  const shape = shapeOf(raw.integers(fields.dims), what)
+  const strings = raw.strings(fields.stringData)
   if (strings.length !== elementCount(shape))
     fail('A102', `${what}: ${strings.length} elements do not fill string[${shape.join(',')}]`)
   return { shape, strings }
 }
 
 /** The dense tensor of a SparseTensorProto, whose indices are flat positions or coordinates. */
-export function readSparse(raw: RawSparseTensor, what: string, readExternal: ReadExternal | undefined): Tensor {
-  if (!raw.values || !raw.indices) fail('A102', `${what} has no values or no indices`)
-  const shape = shapeOf(raw.dims ?? [], what)
-  const values = readStored(raw.values, what, readExternal)
-  const indices = readStored(raw.indices, what, readExternal)
+export function readSparse(raw: Message, what: string, readExternal: ReadExternal | undefined): Tensor {
+  const [storedValues, storedIndices] = [raw.message(1), raw.message(2)]
+  if (!storedValues || !storedIndices) fail('A102', `${what} has no values or no indices`)
+  const shape = shapeOf(raw.integers(3), what)
+  const values = readStored(storedValues, what, readExternal)
+  const indices = readStored(storedIndices, what, readExternal)
   const count = elementCount(shape)
   if (count > sparseLimit)
     fail('A301', `${what} has ${count} elements; the limit for a sparse tensor is ${sparseLimit}`)

@@ -1,3 +1,4 @@
+import { log, pow } from '../core/math.ts'
 import { printable } from '../core/printable.ts'
 import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
 import { generator } from './names.ts'
@@ -29,11 +30,11 @@ ol { padding-left: 1.3rem } ol li { margin: .5rem 0 }`
 /** Counts as bars, on a logarithmic scale so that rare values show, with what lies outside the stored range in another colour. */
 function histogram({ histogram: { from, to, counts }, low, high }: RangeReport): string {
   const [width, height] = [220, 36]
-  const largest = Math.log(1 + Math.max(...counts, 1))
+  const largest = log(1 + Math.max(...counts, 1))
   const step = width / counts.length
   const bars = counts.flatMap((n, i) => {
     if (n === 0) return []
-    const tall = Math.max(1, (height * Math.log(1 + n)) / largest)
+    const tall = Math.max(1, (height * log(1 + n)) / largest)
     const middle = from + ((i + 0.5) / counts.length) * (to - from)
     const inside = middle >= Math.min(0, low) && middle <= Math.max(0, high)
     const [x, y] = [(i * step).toFixed(1), (height - tall).toFixed(1)]
@@ -84,7 +85,7 @@ function reason(layer: LayerReport): string {
 /** Noise that layers add, the largest first: of the model's outputs where that was measured, else of their own results. */
 function harm(layer: LayerReport): number {
   if (layer.sensitivity !== null) return layer.sensitivity
-  return layer.resultSqnrDb === null ? 0 : Math.pow(10, -layer.resultSqnrDb / 10)
+  return layer.resultSqnrDb === null ? 0 : pow(10, -layer.resultSqnrDb / 10)
 }
 
 function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): string {

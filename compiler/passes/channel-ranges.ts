@@ -121,6 +121,7 @@ export class ChannelRanges {
       case 'cumulate':
       case 'scatter':
       case 'sort':
+      case 'decision_trees':
       case 'while':
       case 'if':
         return []

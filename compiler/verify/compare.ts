@@ -17,6 +17,10 @@ export interface Comparison {
   /** Σ b² and Σ (a − b)² over finite elements. */
   readonly signal: number
   readonly noise: number
+  /** How many these are, and the least and the greatest b. */
+  readonly count: number
+  readonly low: number
+  readonly high: number
   /** Rows along the last dimension, and those whose first largest element stands at the same place in both. */
   readonly rows: number
   readonly agreeing: number
@@ -29,6 +33,9 @@ export const noDifference: Comparison = {
   maxRel: 0,
   signal: 0,
   noise: 0,
+  count: 0,
+  low: Infinity,
+  high: -Infinity,
   rows: 0,
   agreeing: 0,
   wrong: undefined,
@@ -42,7 +49,7 @@ export function compare(actual: Tensor, expected: Tensor, tolerance: Tolerance):
   }
   const { atol, rtol } = isFloat(expected.dtype) ? tolerance : { atol: 0, rtol: 0 }
   const [readActual, readExpected] = [reader(actual), reader(expected)]
-  let [maxAbs, maxRel, signal, noise] = [0, 0, 0, 0]
+  let [maxAbs, maxRel, signal, noise, count, low, high] = [0, 0, 0, 0, 0, Infinity, -Infinity]
   let wrong: string | undefined
   for (let i = 0; i < expected.data.length; i++) {
     const [x, y] = [readActual(i), readExpected(i)]
@@ -56,13 +63,16 @@ export function compare(actual: Tensor, expected: Tensor, tolerance: Tolerance):
     if (Number.isFinite(b) && Number.isFinite(abs)) {
       signal += b * b
       noise += abs * abs
+      count++
+      low = Math.min(low, b)
+      high = Math.max(high, b)
     }
     // An infinite b would make the tolerance infinite.
     if (!same && !(Number.isFinite(b) && abs <= atol + rtol * Math.abs(b))) {
       wrong ??= `${x} at [${position(i, expected.shape)}], expected ${y}`
     }
   }
-  return { maxAbs, maxRel, signal, noise, ...agreement(actual, expected), wrong }
+  return { maxAbs, maxRel, signal, noise, count, low, high, ...agreement(actual, expected), wrong }
 }
 
 function position(offset: number, shape: readonly number[]): string {
@@ -101,6 +111,9 @@ export const merge = (a: Comparison, b: Comparison): Comparison => ({
   maxRel: Math.max(a.maxRel, b.maxRel),
   signal: a.signal + b.signal,
   noise: a.noise + b.noise,
+  count: a.count + b.count,
+  low: Math.min(a.low, b.low),
+  high: Math.max(a.high, b.high),
   rows: a.rows + b.rows,
   agreeing: a.agreeing + b.agreeing,
   wrong: a.wrong ?? b.wrong,
@@ -109,3 +122,10 @@ export const merge = (a: Comparison, b: Comparison): Comparison => ({
 /** Signal to quantization noise in decibels; infinite where nothing differs. */
 export const sqnrDb = ({ signal, noise }: Comparison): number =>
   noise === 0 ? Infinity : 10 * Math.log10(signal / noise)
+
+/** What is stored in 8 bits is in as many steps over its range. */
+const steps = 255
+
+/** The error (root mean square) of values in steps of 1/255 of the range of the expected ones, which takes in 0. */
+export const errorInSteps = ({ noise, count, low, high }: Comparison): number =>
+  noise === 0 ? 0 : (Math.sqrt(noise / count) / (Math.max(0, high) - Math.min(0, low))) * steps

@@ -1,8 +1,10 @@
 import {
   accuracyOf,
+  doubts,
   fail,
   isFloat,
   outputWidth,
+  prepareLabels,
   reader,
   type Accuracy,
   type Metric,
@@ -18,7 +20,10 @@ export interface MetricAccuracy {
   readonly accuracy: Accuracy
 }
 
-/** The accuracy of a module's variants beside the source model's, by its first output of floats. A501 where labels are missing. */
+/**
+ * The accuracy of a module's variants beside the source model's, by its first output of floats, and what makes the figures
+ * doubtful. A501 where labels are missing or do not go with the model.
+ */
 export async function verifyMetric(
   reference: Reference,
   runners: readonly Runner[],
@@ -26,7 +31,7 @@ export async function verifyMetric(
   bound: Readonly<Record<string, Tensor>>,
   metric: Metric,
   seed: number,
-): Promise<MetricAccuracy[]> {
+): Promise<{ found: MetricAccuracy[]; notes: string[] }> {
   if (!labels && (metric === 'top1' || metric === 'auc')) fail('A501', `metric ${metric} needs labels`)
   if (runners.length === 0) fail('A501', 'this engine runs none of the modules')
   const numbers = (t: Tensor): number[] => Array.from({ length: t.data.length }, (_, i) => Number(reader(t)(i)))
@@ -45,8 +50,11 @@ export async function verifyMetric(
     width = outputWidth(output.shape)
     expected.push(numbers(output))
   }
-  return runners.map(({ variant }, i) => ({
+  const prepared = labels && prepareLabels(labels, metric, expected[0]!.length / width, width)
+  const accuracies = runners.map(({ variant }, i) => ({
     variant,
-    accuracy: accuracyOf(metric, expected, found[i]!, width, labels, seed),
+    accuracy: accuracyOf(metric, expected, found[i]!, width, prepared?.labels, seed),
   }))
+  const notes = doubts(metric, expected, width, prepared?.labels, accuracies[0]!.accuracy)
+  return { found: accuracies, notes: [...(prepared?.notes ?? []), ...notes] }
 }

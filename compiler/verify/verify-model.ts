@@ -1,5 +1,5 @@
 import type { Tensor } from '../index.ts'
-import { compare, merge, sqnrDb, type Comparison, type Tolerance } from './compare.ts'
+import { compare, errorInSteps, merge, sqnrDb, type Comparison, type Tolerance } from './compare.ts'
 import type { Runner } from './engine.ts'
 import type { Reference } from './onnxruntime.ts'
 
@@ -16,6 +16,13 @@ export interface OutputAccuracy {
   readonly message?: string
 }
 
+/**
+ * Quantized models are not within a tolerance of floats: of each output the error (root mean square) is at most so many steps of
+ * 1/255 of the range that the source model gives on the samples. Errors of layers add up, so that more than one is usual;
+ * a model that is wrong is off by a quarter of the range.
+ */
+export const allowedSteps = 16
+
 export interface VariantAccuracy {
   readonly variant: string
   readonly outputs: readonly OutputAccuracy[]
@@ -23,31 +30,46 @@ export interface VariantAccuracy {
 
 /**
  * Compares a module's variants with the reference on `samples`, the inputs of single runs. `bound` are further inputs of the
- * model, which are constants in the module.
+ * model, which are constants in the module. Floats are judged by `tolerance`, or of quantized models by `steps`.
  */
 export async function verifyModel(
   reference: Reference,
   runners: readonly Runner[],
   samples: readonly Readonly<Record<string, Tensor>>[],
   bound: Readonly<Record<string, Tensor>>,
-  tolerance: Tolerance,
+  tolerance: Tolerance | 'steps',
 ): Promise<VariantAccuracy[]> {
   const found = runners.map(() => new Map<string, Comparison>())
   for (const sample of samples) {
     const expected = await reference.run({ ...bound, ...sample })
     for (const [i, { run }] of runners.entries()) {
       for (const [name, value] of Object.entries(await run(sample))) {
-        const difference = compare(value, expected[name]!, tolerance)
+        const difference = compare(value, expected[name]!, tolerance === 'steps' ? noTolerance : tolerance)
         const before = found[i]!.get(name)
         found[i]!.set(name, before ? merge(before, difference) : difference)
       }
     }
   }
-  return runners.map(({ variant }, i) => ({ variant, outputs: [...found[i]!].map(accuracy) }))
+  return runners.map(({ variant }, i) => ({
+    variant,
+    outputs: [...found[i]!].map((each) => accuracy(each, tolerance === 'steps')),
+  }))
 }
 
-function accuracy([output, found]: readonly [string, Comparison]): OutputAccuracy {
-  const { maxAbs, maxRel, rows, agreeing, wrong } = found
+const noTolerance: Tolerance = { atol: 0, rtol: 0 }
+
+function accuracy([output, found]: readonly [string, Comparison], inSteps: boolean): OutputAccuracy {
+  const { maxAbs, maxRel, rows, agreeing } = found
+  const wrong = inSteps ? beyondSteps(found) : found.wrong
   const measures = { output, maxAbs, maxRel, sqnrDb: sqnrDb(found), top1: rows > 0 ? agreeing / rows : null }
   return wrong ? { ...measures, status: 'fail', message: wrong } : { ...measures, status: 'pass' }
+}
+
+function beyondSteps(found: Comparison): string | undefined {
+  // NaN where there is none in the other, or another type.
+  if (found.maxAbs === Infinity) return found.wrong
+  const error = errorInSteps(found)
+  return error <= allowedSteps
+    ? undefined
+    : `${error.toFixed(1)} steps of 1/255 of its range off, expected ${allowedSteps} at most`
 }

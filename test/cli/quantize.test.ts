@@ -86,6 +86,63 @@ it('quantizes, reports, and verifies a metric of both models', async () => {
   expect(Math.abs(found.source - found.module)).toBeLessThanOrEqual(0.1)
 })
 
+it('judges a quantized module by steps of its range, and says so', async () => {
+  const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--samples', '20', '--no-sensitivity']
+  expect(await attar('compile', at('model.onnx'), '-o', at('out'), ...args)).toBe(0)
+  const verify = ['verify', at('model.onnx'), at('out'), '--val', at('data.npz')]
+  expect(await attar(...verify)).toBe(0)
+  expect(err.join('\n')).toMatch(/quantized \(int8\)[^]*16 steps of 1\/255[^]*not by a tolerance of floats/)
+  // The tolerance of floats holds where it is asked for.
+  expect(await attar(...verify, '--atol', '1e-4')).toBe(1)
+  // Another model's weights are no matter of steps.
+  const rewired = model({
+    inputs: ['image f32[1,3,8,8]'],
+    outputs: ['scores f32[1,2]'],
+    nodes: ['d = Flatten(image)', 'scores = MatMul(d, v)'],
+    initializers: [stored('v', floats([192, 2]))],
+  })
+  writeFileSync(at('other.onnx'), rewired)
+  out = []
+  expect(await attar('verify', at('other.onnx'), at('out'), '--val', at('data.npz'))).toBe(1)
+  expect(out.join('\n')).toMatch(/steps of 1\/255 of its range off/)
+})
+
+it('takes labels by name, and refuses those that do not go with the model', async () => {
+  const count = 150
+  const data = { image: floats([count, 3, 8, 8]) }
+  const write = (name: string, labels: readonly number[]): string => {
+    const target = tensorOf('i64', [count], labels.map(BigInt))
+    writeFileSync(at(name), writeNpz({ ...data, target }))
+    return at(name)
+  }
+  const compile = (path: string, ...more: string[]): Promise<number> => {
+    const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--val', path, '--no-sensitivity', ...more]
+    return attar('compile', at('model.onnx'), '-o', at('out'), ...args)
+  }
+  const random = write(
+    'random.npz',
+    [...Array(count).keys()].map((i) => (i >> 1) % 2),
+  )
+  expect(await compile(random)).toBe(0)
+  expect(err.join('\n')).toMatch(/random\.npz": not used: array "target"; --label NAME/)
+  expect(report().compilation.quantization!.accuracy!.metric).toBe('agreement')
+  err = []
+  expect(await compile(random, '--label', 'target')).toBe(2)
+  expect(err.join('\n')).toMatch(/A501[^]*in another order[^]*scale of pixels/)
+  err = []
+  const shifted = write(
+    'shifted.npz',
+    [...Array(count).keys()].map((i) => 1 + (i % 2)),
+  )
+  expect(await compile(shifted, '--label', 'target')).toBe(2)
+  expect(err.join('\n')).toMatch(/A501[^]*sample 1 is 2[^]*subtract 1/)
+  err = []
+  const verify = ['verify', at('model.onnx'), at('out'), '--val', shifted, '--label', 'target']
+  expect(await attar(...verify, '--metric', 'top1')).toBe(2)
+  expect(await attar(...verify)).toBe(2)
+  expect(err.join('\n')).toMatch(/subtract 1[^]*--label goes with --metric/)
+})
+
 it('quantizes weights without data', async () => {
   expect(await attar('compile', at('model.onnx'), '-o', at('out'), '--quantize', 'weights')).toBe(0)
   expect(report().compilation.quantization).toMatchObject({ mode: 'weights', samples: 0, accuracy: null })

@@ -350,6 +350,23 @@ describe('what cannot be done', () => {
     expect(await code(quantize(graphOf([x], [x]), options))).toMatch(/A501[^]*no weights/)
   })
 
+  it('leaves out samples that are not finite, and names them', async () => {
+    const good = options.calibration
+    const bad = { x: tensorOf('f32', [1, 2, 4, 4], [NaN, ...new Array<number>(31).fill(1)]) }
+    const validation = { samples: [bad, ...good] }
+    const { graph: quantized, report } = await quantize(graph, {
+      ...options,
+      calibration: [good[0]!, bad, good[1]!],
+      validation,
+    })
+    expect(report.notes.join('; ')).toMatch(
+      /1 of 3 calibration samples[^]*: 1 \(input "x"\); 1 of 3 validation[^]*: 0 \(/,
+    )
+    expect(report).toMatchObject({ samples: 2, accuracy: { samples: 2 } })
+    const clean = await quantize(graph, { ...options, validation: { samples: good } })
+    expect(printGraph(quantized)).toBe(printGraph(clean.graph))
+  })
+
   it('leaves a layer in floats whose input is not finite', async () => {
     const sample = { x: tensorOf('f32', [1, 2, 4, 4], new Array<number>(32).fill(Infinity)) }
     expect(await code(quantize(graph, { ...options, calibration: [sample] }))).toMatch(/A501[^]*finite/)

@@ -92,6 +92,40 @@ describe('arrays', () => {
   })
 })
 
+describe('labels', () => {
+  const numbers = tensorOf('f32', [2, 1, 2], [0, 0, 1, 1])
+  const classes = tensorOf('i64', [2], [3n, 4n])
+
+  it('may go by another name', async () => {
+    const npz = put('n.npz', writeNpz({ x: numbers, target: classes }))
+    expect((await readDataset(npz, [x], { label: 'target' })).labels).toEqual([[3], [4]])
+    const csv = put('n.csv', 'x.0,x.1,target\n0,0,3\n1,1,4\n')
+    expect((await readDataset(csv, [x], { label: 'target' })).labels).toEqual([[3], [4]])
+    const jsonl = put('n.jsonl', '{"x": [0, 0], "target": 3}\n{"x": [1, 1], "target": 4}\n')
+    expect((await readDataset(jsonl, [x], { label: 'target' })).labels).toEqual([[3], [4]])
+  })
+
+  it('that are not used are named, and so is how to name them', async () => {
+    const noteOf = async (path: string, label?: string) => (await readDataset(path, [x], { label })).notes!.join()
+    const npz = put('u.npz', writeNpz({ x: numbers, y_train: classes, y: classes }))
+    expect(await noteOf(npz)).toMatch(/u\.npz": not used: array "y_train"$/)
+    expect(await noteOf(npz, 'y_train')).toMatch(/not used: array "y"$/)
+    expect(await noteOf(put('v.npz', writeNpz({ x: numbers, labels: classes })))).toMatch(/"labels"; --label NAME/)
+    expect(await noteOf(put('u.csv', 'x.0,x.1,target\n0,0,3\n'))).toMatch(/column "target"; --label NAME/)
+    expect(await noteOf(put('u.jsonl', '{"x": [0, 0], "target": 3}\n'))).toMatch(/member "target"; --label NAME/)
+    expect((await readDataset(put('w.npz', writeNpz({ x: numbers, y: classes })), [x])).notes).toEqual([])
+  })
+
+  it('that were asked for must be there', async () => {
+    const wrong = (path: string, label: string) => readDataset(path, [x], { label })
+    const npz = put('m.npz', writeNpz({ x: numbers, y: classes }))
+    await expect(wrong(npz, 'z')).rejects.toThrow(/A501[^]*no array "z" for labels; it has x, y/)
+    await expect(wrong(npz, 'x')).rejects.toThrow(/A501[^]*input of the model/)
+    await expect(wrong(put('m.csv', 'x.0,x.1\n0,0\n'), 'z')).rejects.toThrow(/A501[^]*no column "z"/)
+    await expect(wrong(put('m.jsonl', '{"x": [0, 0]}\n'), 'z')).rejects.toThrow(/A501[^]*no member "z"/)
+  })
+})
+
 describe('pictures', () => {
   const input: InputType = { name: 'image', dtype: 'f32', shape: [1, 3, 1, 2] }
 

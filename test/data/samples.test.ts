@@ -15,7 +15,7 @@ describe('splitSamples', () => {
       [[6, 3], 3],
     ] as const) {
       const t = tensorOf('f32', shape, range(6 * runs))
-      const samples = splitSamples({ x: t, labels: tensorOf('i32', [1], [7]) }, [x])
+      const { samples } = splitSamples({ x: t, labels: tensorOf('i32', [1], [7]) }, [x])
       expect(samples.map((s) => s.x!.shape)).toEqual(Array.from({ length: runs }, () => [2, 3]))
       expect(samples.flatMap((s) => toNumbers(s.x!))).toEqual(range(6 * runs))
     }
@@ -24,12 +24,12 @@ describe('splitSamples', () => {
   it('lets the only input go by another name, if that is clear', () => {
     const features = tensorOf('f32', [2, 2, 3], range(12))
     const labels = tensorOf('i64', [2], [0n, 1n])
-    expect(splitSamples({ features, labels }, [x])).toHaveLength(2)
+    expect(splitSamples({ features, labels }, [x])).toMatchObject({ samples: { length: 2 }, used: ['features'] })
     expect(() => splitSamples({ features, others: features }, [x])).toThrow(/no array "x"/)
   })
 
   it('gives one run to a model without inputs', () => {
-    expect(splitSamples({}, [])).toEqual([{}])
+    expect(splitSamples({}, []).samples).toEqual([{}])
   })
 
   it('refuses what does not fit', () => {
@@ -40,6 +40,14 @@ describe('splitSamples', () => {
       /1 runs, "z" for 4/,
     )
   })
+})
+
+it('takes integers as floats, and says so', () => {
+  const notes: string[] = []
+  const pixels = tensorOf('u8', [2, 1], [7, 255])
+  const { samples } = splitSamples({ image: pixels }, [{ name: 'x', dtype: 'f32', shape: [1] }], notes)
+  expect(samples.map(({ x }) => x)).toEqual([tensorOf('f32', [1], [7]), tensorOf('f32', [1], [255])])
+  expect(notes).toEqual([expect.stringMatching(/"image" is u8, the model takes f32/)])
 })
 
 describe('convert', () => {

@@ -5,7 +5,7 @@ import { evaluate } from '../../compiler/core/evaluate.ts'
 import { nodesOf } from '../../compiler/core/graph.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { model, node } from './build.ts'
-import { modelOf, runNode, type OneNode } from './one-node.ts'
+import { modelOf, runNode, shapesOf, type OneNode } from './one-node.ts'
 
 const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
 const i64 = (...values: number[]): Tensor => tensorOf('i64', [values.length], values)
@@ -13,7 +13,7 @@ const iota = (...shape: number[]): Tensor => f32(shape, [...Array(shape.reduce((
 
 const codesOf = (one: OneNode): string[] => {
   try {
-    importModel(modelOf(one))
+    importModel(modelOf(one), { shapes: shapesOf(one) })
   } catch (error) {
     if (error instanceof CompileError) return error.diagnostics.map((d) => d.code)
     throw error

@@ -133,22 +133,6 @@ describe('tree ensembles', () => {
     expect(codeOf(() => regress({ ...base, n_targets: 0 }))).toBe('A205')
   })
 
-  it('refuses trees that are too deep', () => {
-    const depth = 300
-    const ids = Array.from({ length: depth + 1 }, (_, i) => i)
-    const attributes = {
-      nodes_treeids: ids.map(() => 0),
-      nodes_nodeids: ids,
-      nodes_featureids: ids.map(() => 0),
-      nodes_values: { floats: ids },
-      nodes_modes: { strings: ids.map((i) => (i === depth ? 'LEAF' : 'BRANCH_LEQ')) },
-      nodes_truenodeids: ids.map((i) => Math.min(i + 1, depth)),
-      nodes_falsenodeids: ids.map(() => depth),
-      n_targets: 1,
-    }
-    expect(codeOf(() => regress(attributes))).toBe('A301')
-  })
-
   const classify = (given: Case['attributes'] = {}): [Tensor, Tensor] => {
     const attributes = { ...nodes('BRANCH_LEQ'), ...given }
     return run('TreeEnsembleClassifier', [x], { attributes, outputs: 2 }) as [Tensor, Tensor]

@@ -52,11 +52,13 @@ export function modelOf({
 export const feeds = ({ inputs, constant = [] }: OneNode): Record<string, Tensor> =>
   Object.fromEntries(inputs.flatMap((t, i) => (t && !constant.includes(i) ? [[`i${i}`, t] as const] : [])))
 
+/** The shapes of the inputs by name. In a model itself a 0 would stand for a dimension that is not known. */
+export const shapesOf = (node: OneNode): Record<string, readonly number[]> =>
+  Object.fromEntries(Object.entries(feeds(node)).map(([name, t]) => [name, t.shape]))
+
 /** The outputs of a model of one node under the reference evaluator. */
 export function runNode(node: OneNode): Tensor[] {
-  // A shape of the model's own with a 0 would stand for a dimension that is not known.
-  const shapes = Object.fromEntries(Object.entries(feeds(node)).map(([name, t]) => [name, t.shape]))
-  const { graph } = importModel(modelOf(node), { shapes })
+  const { graph } = importModel(modelOf(node), { shapes: shapesOf(node) })
   verify(graph)
   const results = evaluate(graph, feeds(node))
   return graph.outputs.map(({ name }) => results[name]!)

@@ -4,6 +4,7 @@ import { concatenate } from './concatenate.ts'
 import { constant } from './constant.ts'
 import { convolution } from './convolution.ts'
 import { cumulate } from './cumulate.ts'
+import { decisionTrees } from './decision-trees.ts'
 import { dotGeneral } from './dot-general.ts'
 import type { Facets } from './facets.ts'
 import { gather } from './gather.ts'
@@ -42,6 +43,7 @@ export const ops = {
   dot_general: dotGeneral,
   convolution,
   sort,
+  decision_trees: decisionTrees,
   while: whileLoop,
   if: ifElse,
 }

@@ -9,6 +9,7 @@ import { fuseRows } from '../rows.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './convolution.ts'
+import { decisionTrees } from './decision-trees.ts'
 import { dotGeneral } from './dot-general.ts'
 import { gather } from './gather.ts'
 import { scheduleWith } from './graph.ts'
@@ -43,6 +44,7 @@ const rules: Rules = {
   dot_general: dotGeneral,
   convolution,
   sort,
+  decision_trees: decisionTrees,
   while: whileLoop,
   if: ifElse,
 }

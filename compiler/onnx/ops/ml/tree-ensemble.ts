@@ -6,7 +6,7 @@ import type { Item } from '../../item.ts'
 import { classLabels, type Labels } from './labels.ts'
 import { bothScores, postTransform, transformScores, transformTargets } from './post-transform.ts'
 import { computeDType, rows } from './rows.ts'
-import { floatsOf, forestByIds, forestByIndices, type Vote } from './trees.ts'
+import { floatsOf, forestByIds, forestByIndices, type Votes } from './trees.ts'
 import { aggregateVotes, type Aggregate, type Aggregated, type Voted } from './walk.ts'
 
 /** Input 0 as rows in the dtype in which thresholds are compared. */
@@ -85,7 +85,7 @@ function decide(
   labels: Labels,
   votes: Aggregated,
   base: readonly number[],
-  weights: readonly Vote[],
+  { targets, weights }: Votes,
 ): [Item, Value] {
   const { b } = c
   const transform = postTransform(c)
@@ -123,8 +123,8 @@ function decide(
         () => b.full(0, dtype, [shape[0]!, 1]),
       ),
   )
-  const oneClass = new Set(weights.map(({ target }) => target)).size === 1
-  const isProbability = oneClass && weights.every(({ weight }) => weight >= 0)
+  const oneClass = new Set(targets).size === 1
+  const isProbability = oneClass && weights.every((weight) => weight >= 0)
   // A margin decides at 0, where LOGISTIC gives both classes the same. onnxruntime (1.30) has 0.5 there too, against its own scores.
   const threshold = isProbability && transform !== 'LOGISTIC' ? 0.5 : 0
   const positive = b.reshape(b.binary('gt', deciding, b.scalar(threshold, dtype)), [shape[0]!])
@@ -148,7 +148,7 @@ export const treeEnsembleClassifier: Operator = {
     const forest = forestByIds(c, 'class')
     const votes = aggregateVotes(c, inputRows(c), forest, labels.count, 'SUM')
     if (labels.count === 2) {
-      const [label, scores] = decide(c, labels, votes, base, forest.leaves.flat())
+      const [label, scores] = decide(c, labels, votes, base, forest.votes)
       return [label, b.convert(scores, 'f32')]
     }
     const scores = addBase(c, votes.scores, base)

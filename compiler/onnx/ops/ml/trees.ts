@@ -1,127 +1,185 @@
 import { fail } from '../../../core/diagnostic.ts'
-import { reader, type Tensor } from '../../../core/tensor.ts'
+import { toNumbers } from '../../../core/tensor.ts'
 import type { OpContext } from '../../context.ts'
 
 export const branchModes = ['LEQ', 'LT', 'GTE', 'GT', 'EQ', 'NEQ'] as const
 export type BranchMode = (typeof branchModes)[number]
 
-/** `feature` compared with `threshold` by `mode`; NaN goes to `yes` where `missing` says so. */
-export interface Branch {
-  readonly feature: number
-  readonly threshold: number
-  readonly mode: BranchMode
-  readonly missing: boolean
-  /** What comes next: a branch by its index, or leaf i as -1 - i. */
-  yes: number
-  no: number
+/**
+ * Branches as a model has them: of each the feature, the threshold, how they are compared, whether NaN goes to the first of
+ * the two in `next`, and what those are: a branch by its index, or leaf i as -1 - i.
+ */
+export interface Branches {
+  readonly features: Int32Array
+  readonly thresholds: Float64Array
+  readonly modes: readonly BranchMode[]
+  readonly missing: Uint8Array
+  readonly next: Int32Array
 }
 
-export interface Vote {
-  readonly target: number
-  readonly weight: number
+/** The votes of leaves: those of leaf i stand from `starts[i]` up to `starts[i + 1]`. */
+export interface Votes {
+  readonly starts: Int32Array
+  readonly targets: Int32Array
+  readonly weights: Float64Array
 }
 
 /** Decision trees over shared lists of branches and leaves. */
 export interface Forest {
-  readonly branches: readonly Branch[]
-  /** The votes of each leaf. */
-  readonly leaves: readonly (readonly Vote[])[]
-  /** Where each tree starts, as in `Branch.yes`. */
-  readonly roots: readonly number[]
+  readonly branches: Branches
+  readonly votes: Votes
+  /** Where each tree starts, as in `Branches.next`. */
+  readonly roots: Int32Array
 }
 
-const maxNodes = 1 << 20
-/** Branches from a root to a leaf: each is a step that every tree takes. */
-const maxDepth = 256
+/** Nodes, and members of the sets that they test for. */
+export const maxNodes = 1 << 24
 
-const values = (t: Tensor): number[] => {
-  const read = reader(t)
-  return Array.from({ length: t.data.length }, (_, i) => Number(read(i)))
+/** A list of numbers, or its double precision form `name_as_tensor`. */
+function column(c: OpContext, name: string): Float64Array {
+  const tensor = `${name}_as_tensor`
+  return Float64Array.from(c.has(tensor) ? toNumbers(c.tensor(tensor)) : c.column(name))
 }
 
 /** Attribute `name`, or its double precision form `name_as_tensor`. */
-export const floatsOf = (c: OpContext, name: string): number[] =>
-  c.has(`${name}_as_tensor`) ? values(c.tensor(`${name}_as_tensor`)) : c.floats(name, [])
+export const floatsOf = (c: OpContext, name: string): number[] => [...column(c, name)]
 
-function checkSize(nodes: number): void {
+export function checkSize(nodes: number): void {
   if (nodes > maxNodes) fail('A301', `the trees have ${nodes} nodes; the limit is ${maxNodes}`)
 }
 
 /**
- * The forest of a TreeEnsembleClassifier or TreeEnsembleRegressor. `votes` is the prefix of the attributes that tell the
+ * Finds nodes by their tree and their number in it. Exporters write a tree's nodes one behind the other in the order of their
+ * numbers; nodes that stand elsewhere are found by bisection.
+ */
+class NodeIndex {
+  private readonly first = new Map<number, number>()
+  /** Nodes that do not stand where their number says, in order. */
+  private readonly others: Int32Array
+  private readonly trees: ArrayLike<number>
+  private readonly ids: ArrayLike<number>
+
+  constructor(trees: ArrayLike<number>, ids: ArrayLike<number>) {
+    this.trees = trees
+    this.ids = ids
+    const others: number[] = []
+    for (let i = 0; i < ids.length; i++) {
+      if (!this.first.has(trees[i]!)) this.first.set(trees[i]!, i)
+      if (this.first.get(trees[i]!)! + ids[i]! !== i) others.push(i)
+    }
+    this.others = Int32Array.from(others).sort((i, j) => trees[i]! - trees[j]! || ids[i]! - ids[j]! || i - j)
+  }
+
+  /** The first node of each tree. */
+  get roots(): number[] {
+    return [...this.first.values()]
+  }
+
+  /** A node with the number of one before it, if there is any. */
+  get repeated(): number | undefined {
+    return this.others.find((i) => this.find(this.trees[i]!, this.ids[i]!) !== i)
+  }
+
+  /** Negative where there is none. */
+  find(tree: number, id: number): number {
+    const { trees, ids, others } = this
+    const first = this.first.get(tree)
+    if (first === undefined) return -1
+    if (ids[first + id] === id && trees[first + id] === tree) return first + id
+    let [low, high] = [0, others.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const i = others[middle]!
+      if (trees[i]! < tree || (trees[i] === tree && ids[i]! < id)) low = middle + 1
+      else high = middle
+    }
+    const found = others[low]
+    return found !== undefined && trees[found] === tree && ids[found] === id ? found : -1
+  }
+}
+
+/** Votes in the order of their leaves; those of leaf -1 are left out. */
+function votesOf(leaves: number, owners: Int32Array, targets: ArrayLike<number>, weights: Float64Array): Votes {
+  const starts = new Int32Array(leaves + 1)
+  for (const leaf of owners) if (leaf >= 0) starts[leaf + 1]!++
+  for (let i = 0; i < leaves; i++) starts[i + 1]! += starts[i]!
+  const at = starts.slice()
+  const votes = { starts, targets: new Int32Array(starts[leaves]!), weights: new Float64Array(starts[leaves]!) }
+  owners.forEach((leaf, i) => {
+    if (leaf < 0) return
+    const to = at[leaf]!++
+    votes.targets[to] = targets[i]!
+    votes.weights[to] = weights[i]!
+  })
+  return votes
+}
+
+/**
+ * The forest of a TreeEnsembleClassifier or TreeEnsembleRegressor. `prefix` is that of the attributes that tell the
  * leaves' weights. A tree's first node is its root.
  */
-export function forestByIds(c: OpContext, votes: 'class' | 'target'): Forest {
-  const nodeIds = c.ints('nodes_nodeids', [])
-  const size = nodeIds.length
+export function forestByIds(c: OpContext, prefix: 'class' | 'target'): Forest {
+  const ids = c.column('nodes_nodeids')
+  const size = ids.length
   checkSize(size)
   c.check(size > 0, 'there are no nodes')
-  const column = <T>(name: string, list: readonly T[]): readonly T[] => {
+  const sized = <T extends ArrayLike<unknown>>(name: string, list: T): T => {
     c.check(list.length === size, `${name} has ${list.length} values for ${size} nodes`)
     return list
   }
-  const ints = (name: string): readonly number[] => column(name, c.ints(name, []))
-  const [treeIds, features, yes, no] = [
-    ints('nodes_treeids'),
-    ints('nodes_featureids'),
-    ints('nodes_truenodeids'),
-    ints('nodes_falsenodeids'),
-  ]
-  const thresholds = column('nodes_values', floatsOf(c, 'nodes_values'))
-  const modes = column('nodes_modes', c.strings('nodes_modes', []))
-  const missing = c.ints('nodes_missing_value_tracks_true', [])
+  const numbers = (name: string): Float64Array | Float32Array => sized(name, c.column(name))
+  const [treeIds, features] = [numbers('nodes_treeids'), numbers('nodes_featureids')]
+  const [yes, no] = [numbers('nodes_truenodeids'), numbers('nodes_falsenodeids')]
+  const thresholds = sized('nodes_values', column(c, 'nodes_values'))
+  const modes = sized('nodes_modes', c.strings('nodes_modes', []))
+  const missing = c.column('nodes_missing_value_tracks_true')
 
-  const branches: Branch[] = []
-  const leaves: Vote[][] = []
-  const places = new Map<string, number>()
-  const firsts = new Map<number, number>()
-  const key = (tree: number, node: number): string => `${tree}:${node}`
+  const index = new NodeIndex(treeIds, ids)
+  const { repeated } = index
+  if (repeated !== undefined) c.check(false, `tree ${treeIds[repeated]} has two nodes ${ids[repeated]}`)
+  const places = new Int32Array(size)
+  // The node of each branch.
   const owners: number[] = []
-  nodeIds.forEach((id, i) => {
-    const tree = treeIds[i]!
-    const place = modes[i] === 'LEAF' ? -leaves.length - 1 : branches.length
-    c.check(!places.has(key(tree, id)), `tree ${tree} has two nodes ${id}`)
-    places.set(key(tree, id), place)
-    if (!firsts.has(tree)) firsts.set(tree, place)
-    if (modes[i] === 'LEAF') {
-      leaves.push([])
-      return
-    }
-    const mode = branchModes.find((m) => modes[i] === `BRANCH_${m}`)
-    c.check(mode !== undefined, `node mode ${modes[i]}`)
-    owners.push(i)
-    branches.push({ feature: features[i]!, threshold: thresholds[i]!, mode, missing: missing[i] === 1, yes: 0, no: 0 })
-  })
+  let leaves = 0
+  for (let i = 0; i < size; i++) places[i] = modes[i] === 'LEAF' ? -1 - leaves++ : owners.push(i) - 1
   const find = (tree: number, node: number): number => {
-    const place = places.get(key(tree, node))
-    c.check(place !== undefined, `tree ${tree} has no node ${node}`)
-    return place
+    const i = index.find(tree, node)
+    if (i < 0) c.check(false, `tree ${tree} has no node ${node}`)
+    return places[i]!
   }
-  branches.forEach((branch, k) => {
-    const i = owners[k]!
-    branch.yes = find(treeIds[i]!, yes[i]!)
-    branch.no = find(treeIds[i]!, no[i]!)
+  const modeNames = new Map<string, BranchMode>(branchModes.map((mode) => [`BRANCH_${mode}`, mode]))
+  const branches: Branches = {
+    features: new Int32Array(owners.length),
+    thresholds: new Float64Array(owners.length),
+    modes: owners.map((i) => modeNames.get(modes[i]!) ?? fail('A205', `node mode ${modes[i]}`)),
+    missing: new Uint8Array(owners.length),
+    next: new Int32Array(2 * owners.length),
+  }
+  owners.forEach((i, k) => {
+    branches.features[k] = features[i]!
+    branches.thresholds[k] = thresholds[i]!
+    branches.missing[k] = missing[i] === 1 ? 1 : 0
+    branches.next[2 * k] = find(treeIds[i]!, yes[i]!)
+    branches.next[2 * k + 1] = find(treeIds[i]!, no[i]!)
   })
 
-  const weights = floatsOf(c, `${votes}_weights`)
-  const [voteNodes, voteTrees, targets] = ['nodeids', 'treeids', 'ids'].map((name) => c.ints(`${votes}_${name}`, []))
-  for (const list of [voteNodes, voteTrees, targets]) {
-    c.check(list!.length === weights.length, `${list!.length} ids for ${weights.length} ${votes}_weights`)
-  }
-  weights.forEach((weight, i) => {
-    const place = find(voteTrees![i]!, voteNodes![i]!)
-    // A branch may have weights; nothing ever reads them.
-    if (place < 0) leaves[-1 - place]!.push({ target: targets![i]!, weight })
-  })
-  return { branches, leaves, roots: [...firsts.values()] }
+  const weights = column(c, `${prefix}_weights`)
+  const [voteNodes, voteTrees, targets] = ['nodeids', 'treeids', 'ids'].map((name) => c.column(`${prefix}_${name}`))
+  for (const list of [voteNodes, voteTrees, targets])
+    c.check(list!.length === weights.length, `${list!.length} ids for ${weights.length} ${prefix}_weights`)
+  const leafOf = new Int32Array(weights.length)
+  // A branch may have weights; nothing ever reads them.
+  for (let i = 0; i < weights.length; i++) leafOf[i] = -1 - Math.min(0, find(voteTrees![i]!, voteNodes![i]!))
+  const roots = Int32Array.from(index.roots, (i) => places[i]!)
+  return { branches, votes: votesOf(leaves, leafOf, targets!, weights), roots }
 }
 
 /** The forest of a TreeEnsemble. A set's test becomes a chain of equalities. */
 export function forestByIndices(c: OpContext): Forest {
-  const modes = values(c.tensor('nodes_modes'))
-  const size = modes.length
-  const ints = (name: string): number[] => {
-    const list = c.ints(name)
+  const kinds = toNumbers(c.tensor('nodes_modes'))
+  const size = kinds.length
+  const ints = (name: string): Float64Array | Float32Array => {
+    const list = c.column(name)
     c.check(list.length === size, `${name} has ${list.length} values for ${size} nodes`)
     return list
   }
@@ -132,85 +190,58 @@ export function forestByIndices(c: OpContext): Forest {
     'nodes_trueleafs',
     'nodes_falseleafs',
   ].map(ints)
-  const splits = values(c.tensor('nodes_splits'))
+  const splits = toNumbers(c.tensor('nodes_splits'))
   c.check(splits.length === size, `nodes_splits has ${splits.length} values for ${size} nodes`)
-  const missing = c.ints('nodes_missing_value_tracks_true', [])
-  const members = c.has('membership_values') ? values(c.tensor('membership_values')) : []
-  const weights = values(c.tensor('leaf_weights'))
-  const targets = c.ints('leaf_targetids')
+  const missing = c.column('nodes_missing_value_tracks_true')
+  const members = c.has('membership_values') ? toNumbers(c.tensor('membership_values')) : []
+  const weights = Float64Array.from(toNumbers(c.tensor('leaf_weights')))
+  const targets = c.column('leaf_targetids')
   c.check(targets.length === weights.length, `${targets.length} leaf_targetids for ${weights.length} leaf_weights`)
   checkSize(size + members.length + weights.length)
 
-  const branches: Branch[] = []
-  // Where the chain of each node begins and ends.
+  // The node of each branch.
+  const owners: number[] = []
+  const modes: BranchMode[] = []
+  const thresholds: number[] = []
+  // Where the chain of each node begins.
   const starts: number[] = []
-  const ends: number[] = []
   let member = 0
-  modes.forEach((number, i) => {
-    starts.push(branches.length)
+  kinds.forEach((kind, i) => {
+    starts.push(owners.length)
     const add = (mode: BranchMode, threshold: number): void => {
-      branches.push({ feature: features![i]!, threshold, mode, missing: missing[i] === 1, yes: 0, no: 0 })
+      owners.push(i)
+      modes.push(mode)
+      thresholds.push(threshold)
     }
-    if (number === branchModes.length) {
-      // NaN separates the sets.
-      while (member < members.length && !Number.isNaN(members[member]!)) add('EQ', members[member++]!)
-      member++
-      c.check(branches.length > starts[i]!, `node ${i} tests for membership of an empty set`)
-    } else {
-      const mode = branchModes[number]
-      c.check(mode !== undefined, `node mode ${number}`)
+    if (kind !== branchModes.length) {
+      const mode = branchModes[kind]
+      c.check(mode !== undefined, `node mode ${kind}`)
       add(mode, splits[i]!)
+      return
     }
-    ends.push(branches.length)
+    // NaN separates the sets.
+    while (member < members.length && !Number.isNaN(members[member]!)) add('EQ', members[member++]!)
+    member++
+    c.check(owners.length > starts[i]!, `node ${i} tests for membership of an empty set`)
   })
   const place = (index: number, isLeaf: number): number => {
-    c.check(index >= 0 && index < (isLeaf ? weights.length : size), `there is no ${isLeaf ? 'leaf' : 'node'} ${index}`)
+    if (!(index >= 0 && index < (isLeaf ? weights.length : size)))
+      c.check(false, `there is no ${isLeaf ? 'leaf' : 'node'} ${index}`)
     return isLeaf ? -1 - index : starts[index]!
   }
-  modes.forEach((_, i) => {
-    for (let k = starts[i]!; k < ends[i]!; k++) {
-      branches[k]!.yes = place(yes![i]!, yesLeaf![i]!)
-      branches[k]!.no = k + 1 < ends[i]! ? k + 1 : place(no![i]!, noLeaf![i]!)
-    }
+  const next = new Int32Array(2 * owners.length)
+  owners.forEach((i, k) => {
+    next[2 * k] = place(yes![i]!, yesLeaf![i]!)
+    next[2 * k + 1] = owners[k + 1] === i ? k + 1 : place(no![i]!, noLeaf![i]!)
   })
-  // A tree that is a leaf alone is a node whose two ways lead to it.
-  const roots = c.ints('tree_roots').map((root) => place(root, 0))
-  return { branches, leaves: weights.map((weight, i) => [{ target: targets[i]!, weight }]), roots }
-}
-
-/** The leaves that each tree can reach. */
-export function leavesByTree({ branches, roots }: Forest): number[][] {
-  let visits = 0
-  return roots.map((root) => {
-    const leaves: number[] = []
-    const seen = new Set([root])
-    for (const next of seen) {
-      if (next < 0) leaves.push(-1 - next)
-      else seen.add(branches[next]!.yes).add(branches[next]!.no)
-    }
-    visits += seen.size
-    checkSize(visits)
-    return leaves
-  })
-}
-
-/** Steps after which every tree is at a leaf. A205 for a cycle, A301 for trees that are too deep. */
-export function depthOf(c: OpContext, { branches, roots }: Forest): number {
-  const parents = new Array<number>(branches.length).fill(0)
-  for (const { yes, no } of branches) for (const next of [yes, no]) if (next >= 0) parents[next]!++
-  const depths = new Array<number>(branches.length).fill(1)
-  const ready = branches.map((_, i) => i).filter((i) => parents[i] === 0)
-  for (let at = 0; at < ready.length; at++) {
-    const { yes, no } = branches[ready[at]!]!
-    for (const next of [yes, no]) {
-      if (next < 0) continue
-      depths[next] = Math.max(depths[next]!, depths[ready[at]!]! + 1)
-      if (--parents[next]! === 0) ready.push(next)
-    }
+  const branches: Branches = {
+    features: Int32Array.from(owners, (i) => features![i]!),
+    thresholds: Float64Array.from(thresholds),
+    modes,
+    missing: Uint8Array.from(owners, (i) => (missing[i] === 1 ? 1 : 0)),
+    next,
   }
-  c.check(ready.length === branches.length, 'the nodes of a tree form a cycle')
-  c.check(roots.length > 0, 'there are no trees')
-  const depth = depths.reduce((a, b) => Math.max(a, b), 0)
-  if (depth > maxDepth) fail('A301', `a tree is ${depth} nodes deep; the limit is ${maxDepth}`)
-  return depth
+  // A tree that is a leaf alone is a node whose two ways lead to it.
+  const roots = Int32Array.from(c.column('tree_roots'), (root) => place(root, 0))
+  return { branches, votes: votesOf(weights.length, Int32Array.from(weights.keys()), targets, weights), roots }
 }

@@ -1,97 +1,29 @@
-import type { DType } from '../../../core/dtype.ts'
 import { fail } from '../../../core/diagnostic.ts'
+import type { DType, TypedArray } from '../../../core/dtype.ts'
 import type { Expr } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
-import { tensorOf } from '../../../core/tensor.ts'
+import { tensor } from '../../../core/tensor.ts'
 import type { OpContext } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
 import * as f from '../../../core/formula.ts'
-import { branchModes, depthOf, leavesByTree, type BranchMode, type Forest } from './trees.ts'
+import { mergeLeaves, separate, type Trees } from './forest.ts'
+import type { Forest, Votes } from './trees.ts'
 
 /** Leaves times targets, of which every one has a weight. */
-const maxWeights = 1 << 24
+const maxWeights = 1 << 26
 
-/** The narrowest unsigned dtype for indices below `count`. */
-const indexDType = (count: number): DType => (count <= 1 << 8 ? 'u8' : count <= 1 << 16 ? 'u16' : 'i32')
-
-const compare: Readonly<Record<BranchMode, (x: Expr, threshold: Expr) => Expr>> = {
-  LEQ: f.le,
-  LT: f.lt,
-  GTE: f.ge,
-  GT: f.gt,
-  EQ: f.eq,
-  NEQ: f.ne,
-}
-
-/**
- * The leaf that each row of `x` [rows, features] reaches in each tree: i32 [rows, trees]. Every tree takes as many steps as
- * the deepest one: a row that has reached leaf i stays at place branches + i.
- */
-function walk(c: OpContext, x: Value, forest: Forest, roots: readonly number[]): Value {
+/** The leaf that each row of `x` [rows, features] reaches in each tree: i32 [rows, trees]. */
+function walk(c: OpContext, x: Value, { branches, roots }: Trees): Value {
   const { b } = c
-  const { branches, leaves } = forest
-  const [count, features] = x.type.shape as [number, number]
-  const depth = depthOf(c, forest)
-  const wrong = branches.find(({ feature }) => feature < 0 || feature >= features)
-  c.check(wrong === undefined, `feature ${wrong?.feature} is none of ${features}`)
-
-  const place = (next: number): number => (next >= 0 ? next : branches.length - 1 - next)
-  const table = (values: readonly number[], dtype: DType): Value => b.vector(values, dtype)
-  const at = (values: Value, indices: Value): Value => b.take(values, indices, 0)
-  const nextTable = table(
-    branches.flatMap(({ yes, no }) => [place(no), place(yes)]),
-    indexDType(branches.length + leaves.length),
-  )
-  const thresholdTable = table(
-    branches.map(({ threshold }) => threshold),
-    x.type.dtype,
-  )
-  const featureTable = table(
-    branches.map(({ feature }) => feature),
-    indexDType(features),
-  )
-  const modes = branchModes.filter((mode) => branches.some((branch) => branch.mode === mode))
-  const modeTable = table(
-    branches.map(({ mode }) => modes.indexOf(mode)),
-    'u8',
-  )
-  const tracks = branches.filter(({ missing }) => missing).length
-  const missingTable = table(
-    branches.map(({ missing }) => (missing ? 1 : 0)),
-    'u8',
-  )
-
-  const start = roots.map(place)
-  let node = b.broadcastInDim(b.constant(tensorOf('i32', [roots.length], start)), [count, roots.length], [1])
-  for (let step = 0; step < depth; step++) {
-    // At a leaf the tables' last entries are read, gathers being clamped, and ignored.
-    const feature = at(featureTable, node)
-    const value = b.gather(x, feature, {
-      offsetDims: [],
-      collapsedSliceDims: [1],
-      operandBatchingDims: [0],
-      startIndicesBatchingDims: [0],
-      startIndexMap: [1],
-      indexVectorDim: 2,
-      sliceSizes: [1, 1],
-    })
-    const operands = [value, at(thresholdTable, node)]
-    if (modes.length > 1) operands.push(at(modeTable, node))
-    if (tracks > 0 && tracks < branches.length) operands.push(at(missingTable, node))
-    const answer = b.map(operands, (v, threshold, ...rest) => {
-      const mode = modes.length > 1 ? rest.shift() : undefined
-      const test = modes
-        .map((m) => compare[m](v!, threshold!))
-        .reduceRight((others, own, i) => f.select(f.eq(mode!, i), own, others))
-      if (tracks === 0) return test
-      const isMissing = f.ne(v!, v!)
-      return f.or(test, rest.length > 0 ? f.and(isMissing, f.ne(rest[0]!, 0)) : isMissing)
-    })
-    const index = b.map([node, b.convert(answer, 'i32')], (n, a) => f.add(f.mul(n!, 2), a!))
-    const next = b.convert(at(nextTable, index), 'i32')
-    node = b.map([node, next], (n, m) => f.select(f.lt(n!, branches.length), m!, n!))
-  }
-  return b.map([node], (n) => f.sub(n!, branches.length))
+  const list = (dtype: DType, values: TypedArray): Value => b.constant(tensor(dtype, [values.length], values))
+  const { thresholds, features, missing, next } = branches
+  return b.decisionTrees(x, {
+    thresholds: list(x.type.dtype, x.type.dtype === 'f64' ? thresholds : Float32Array.from(thresholds)),
+    features: list('i32', features),
+    next: b.reshape(list('i32', next), [features.length, 2]),
+    missing: list('u8', missing),
+    roots: list('i32', roots),
+  })
 }
 
 export type Aggregate = 'SUM' | 'AVERAGE' | 'MIN' | 'MAX'
@@ -105,67 +37,115 @@ export interface Aggregated {
   voted(target: number): Voted
 }
 
+const combine: Readonly<Record<Aggregate, (a: number, w: number) => number>> = {
+  SUM: (a, w) => a + w,
+  AVERAGE: (a, w) => a + w,
+  MIN: Math.min,
+  MAX: Math.max,
+}
+
+/** The target that each tree votes for, -1 for none; undefined where a tree votes for several. */
+function targetsOfTrees({ votes, firstLeaf, roots }: Trees): Int32Array | undefined {
+  const found = new Int32Array(roots.length).fill(-1)
+  for (let tree = 0; tree < roots.length; tree++) {
+    const end = votes.starts[firstLeaf[tree + 1]!]!
+    for (let i = votes.starts[firstLeaf[tree]!]!; i < end; i++) {
+      if (found[tree]! >= 0 && found[tree] !== votes.targets[i]) return undefined
+      found[tree] = votes.targets[i]!
+    }
+  }
+  return found
+}
+
+/** Of each target, how often it gets a vote: from no leaf at all, from some, or from all leaves of some tree. */
+function frequencies({ votes, firstLeaf, roots }: Trees, targets: number): Uint8Array {
+  const { starts } = votes
+  const found = new Uint8Array(targets)
+  for (let tree = 0; tree < roots.length; tree++) {
+    const leaves = new Map<number, number>()
+    for (let leaf = firstLeaf[tree]!; leaf < firstLeaf[tree + 1]!; leaf++) {
+      for (const target of new Set(votes.targets.subarray(starts[leaf], starts[leaf + 1])))
+        leaves.set(target, (leaves.get(target) ?? 0) + 1)
+    }
+    const all = firstLeaf[tree + 1]! - firstLeaf[tree]!
+    for (const [target, count] of leaves) found[target] = Math.max(found[target]!, count === all ? 2 : 1)
+  }
+  return found
+}
+
+/** Whether each leaf votes for `target`. */
+function votesFor({ starts, targets }: Votes, target: number): Int32Array {
+  const found = new Int32Array(starts.length - 1)
+  for (let leaf = 0; leaf < found.length; leaf++)
+    for (let i = starts[leaf]!; i < starts[leaf + 1]!; i++) if (targets[i] === target) found[leaf] = 1
+  return found
+}
+
 /** The votes of the trees for each row of `x` [rows, features], aggregated by target. */
 export function aggregateVotes(c: OpContext, x: Value, forest: Forest, targets: number, kind: Aggregate): Aggregated {
   const { b } = c
-  const { leaves, roots } = forest
-  const { dtype } = x.type
-  for (const { target } of leaves.flat()) {
-    c.check(target >= 0 && target < targets, `target ${target} is none of ${targets}`)
-  }
+  const dtype = x.type.dtype === 'f64' ? 'f64' : 'f32'
+  const features = x.type.shape[1]!
+  const outside = (list: Int32Array, end: number): number | undefined => list.find((i) => i < 0 || i >= end)
+  const target = outside(forest.votes.targets, targets)
+  c.check(target === undefined, `target ${target} is none of ${targets}`)
+  const feature = outside(forest.branches.features, features)
+  c.check(feature === undefined, `feature ${feature} is none of ${features}`)
+  c.check(forest.roots.length > 0, 'there are no trees')
   const reduceKind = kind === 'MIN' ? 'min' : kind === 'MAX' ? 'max' : 'add'
   const none = kind === 'MIN' ? Infinity : kind === 'MAX' ? -Infinity : 0
-  const combine = (a: number, w: number): number =>
-    kind === 'MIN' ? Math.min(a, w) : kind === 'MAX' ? Math.max(a, w) : a + w
-  const weightsOf = (target?: number): number[] =>
-    leaves.map((votes) =>
-      votes.reduce((sum, v) => (v.target === (target ?? v.target) ? combine(sum, v.weight) : sum), none),
-    )
 
-  const byTree = leavesByTree(forest)
-  const votedBy = byTree.map((list) => [...new Set(list.flatMap((i) => leaves[i]!.map((vote) => vote.target)))])
+  const apart = separate(c, forest, dtype)
+  const known = targetsOfTrees(apart)
   // Boosted classifiers: each tree is for one class. Trees are put in the order of their targets.
-  const single = votedBy.every((list) => list.length <= 1)
-  const order = roots.map((_, i) => i)
-  if (single) order.sort((i, j) => (votedBy[i]![0] ?? 0) - (votedBy[j]![0] ?? 0))
-  const leaf = walk(
-    c,
-    x,
-    forest,
-    order.map((i) => roots[i]!),
-  )
+  const order = known && Array.from(known.keys()).sort((i, j) => Math.max(0, known[i]!) - Math.max(0, known[j]!))
+  const merged = mergeLeaves(apart)
+  const { votes } = merged
+  const leaves = votes.starts.length - 1
+  const leaf = walk(c, x, order ? { ...merged, roots: Int32Array.from(order, (i) => merged.roots[i]!) } : merged)
 
+  /** Of each leaf a row of `columns` weights; `column` says where a target's stands. */
+  const weights = (columns: number, column: (target: number) => number): TypedArray => {
+    const table = new Float64Array(leaves * columns).fill(none)
+    for (let i = 0; i < leaves; i++) {
+      for (let k = votes.starts[i]!; k < votes.starts[i + 1]!; k++) {
+        const at = i * columns + column(votes.targets[k]!)
+        table[at] = combine[kind](table[at]!, votes.weights[k]!)
+      }
+    }
+    return dtype === 'f64' ? table : Float32Array.from(table)
+  }
   let total: Value
-  if (single) {
-    const chosen = b.take(b.constant(tensorOf(dtype, [leaves.length], weightsOf())), leaf, 0)
+  if (known && order) {
+    const table = weights(1, () => 0)
+    const chosen = b.take(b.constant(tensor(dtype, [leaves], table)), leaf, 0)
+    let first = 0
     const columns = range(0, targets).map((target) => {
-      const mine = order.map((i) => (votedBy[i]![0] ?? 0) === target)
-      const trees = mine.filter((m) => m).length
-      const part = b.sliceAxis(chosen, 1, Math.max(0, mine.indexOf(true)), trees)
+      const trees = known.reduce((sum, t) => sum + Number(Math.max(0, t) === target), 0)
+      const part = b.sliceAxis(chosen, 1, first, trees)
+      first += trees
       return b.reduce(reduceKind, part, [1], true)
     })
     total = b.concatenate(columns, 1)
   } else {
-    if (leaves.length * targets > maxWeights) {
-      fail('A301', `${leaves.length} leaves vote for ${targets} targets; the limit is ${maxWeights} weights`)
-    }
-    const columns = range(0, targets).map(weightsOf)
-    const table = leaves.flatMap((_, i) => columns.map((column) => column[i]!))
-    total = b.reduce(reduceKind, b.take(b.constant(tensorOf(dtype, [leaves.length, targets], table)), leaf, 0), [1])
+    if (leaves * targets > maxWeights)
+      fail('A301', `${leaves} leaves vote for ${targets} targets; the limit is ${maxWeights} weights`)
+    const table = weights(targets, (t) => t)
+    total = b.reduce(reduceKind, b.take(b.constant(tensor(dtype, [leaves, targets], table)), leaf, 0), [1])
   }
   const finish: Record<Aggregate, (t: Expr) => Expr> = {
     SUM: (t) => t,
-    AVERAGE: (t) => f.div(t, roots.length),
+    AVERAGE: (t) => f.div(t, forest.roots.length),
     MIN: (t) => f.select(f.eq(t, none), 0, t),
     MAX: (t) => f.select(f.eq(t, none), 0, t),
   }
+  let frequency: Uint8Array | undefined
   return {
     scores: b.map([total], (t) => finish[kind](t!)),
     voted: (target) => {
-      const votes = leaves.map((list) => list.some((vote) => vote.target === target))
-      if (byTree.some((list) => list.every((i) => votes[i]))) return true
-      if (!votes.some((v) => v)) return false
-      const table = b.vector(votes.map(Number), 'i32')
+      frequency ??= frequencies(apart, targets)
+      if (frequency[target] !== 1) return frequency[target] === 2
+      const table = b.constant(tensor('i32', [leaves], votesFor(votes, target)))
       return b.map([b.reduce('max', b.take(table, leaf, 0), [1])], (v) => f.ne(v!, 0))
     },
   }

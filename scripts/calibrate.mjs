@@ -1,4 +1,4 @@
-// Measures what the f32 kernels between which schedule/ chooses cost here, and writes compiler/schedule/kernel-costs.ts.
+// Measures what the f32 kernels between which schedule/ chooses cost here, and writes compiler/schedule/kernels/costs.ts.
 // Run it on a quiet machine after a change to one of these kernels: node scripts/calibrate.mjs
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -151,7 +151,7 @@ if (only) {
       ),
     )
   const costs = { simd: under(process.execPath, 'simd'), 'relaxed-simd': under(node, 'relaxed-simd') }
-  const file = 'compiler/schedule/kernel-costs.ts'
+  const file = 'compiler/schedule/kernels/costs.ts'
   writeFileSync(
     file,
     `/** Nanoseconds on one machine, of which only ratios count. Written by scripts/calibrate.mjs. */\nexport const kernelCosts = ${JSON.stringify(costs, null, 2)} as const\n`,

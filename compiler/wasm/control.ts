@@ -8,7 +8,7 @@ import type {
   LoopKernel,
   TemplateArgument,
   TemplateFlip,
-} from '../schedule/program.ts'
+} from '../schedule/program/program.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
 
 /** Where kernels are called from. */

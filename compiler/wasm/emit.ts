@@ -1,6 +1,6 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
-import type { MemoryPlan } from '../schedule/plan-memory.ts'
+import type { MemoryPlan } from '../schedule/memory/plan.ts'
 import {
   constantBytes,
   dotKernels,
@@ -8,7 +8,7 @@ import {
   type LeafKernel,
   type Program,
   type TemplateKernel,
-} from '../schedule/program.ts'
+} from '../schedule/program/program.ts'
 import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { addressCode, dotGlobal, emitKernel, type Site } from './control.ts'
 import type { StraightBody } from './inline.ts'

@@ -1,8 +1,8 @@
 import { constant, formatExpr, parts, type Expr } from '../core/expr.ts'
 import type { Target } from '../core/artefact.ts'
-import { epilogueArguments } from '../schedule/epilogue.ts'
-import { requantizeArguments } from '../schedule/integer-epilogue.ts'
-import { innerKernels, isIntegerTemplate, type Kernel } from '../schedule/program.ts'
+import { epilogueArguments } from '../schedule/kernels/epilogue.ts'
+import { requantizeArguments } from '../schedule/kernels/integer-epilogue.ts'
+import { innerKernels, isIntegerTemplate, type Kernel } from '../schedule/program/program.ts'
 import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { isStraight, type StraightBody } from './inline.ts'
 import {

@@ -1,7 +1,7 @@
 import { byteSize } from '../core/dtype.ts'
-import { accessesOf } from '../schedule/normalize-nest.ts'
-import type { Access, RowsKernel } from '../schedule/program.ts'
-import { oneRow } from '../schedule/split-rows.ts'
+import { accessesOf } from '../schedule/program/normalize-nest.ts'
+import type { Access, RowsKernel } from '../schedule/program/program.ts'
+import { oneRow } from '../schedule/rows/split.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
 import { requestNest, type FunctionRequest, type Straight } from './nest.ts'
 

@@ -1,6 +1,6 @@
 import { byteSize, isFloat, type DType } from '../core/dtype.ts'
 import { identityOf } from '../core/ops/reduce.ts'
-import type { Access, ScanKernel } from '../schedule/program.ts'
+import type { Access, ScanKernel } from '../schedule/program/program.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 import type { FunctionRequest } from './nest.ts'
 import { binaryCode, constantCode } from './scalar.ts'

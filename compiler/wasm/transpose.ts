@@ -1,5 +1,5 @@
 import { byteSize } from '../core/dtype.ts'
-import type { Access, NestKernel } from '../schedule/program.ts'
+import type { Access, NestKernel } from '../schedule/program/program.ts'
 import { memoryName, type Code, type FunctionBuilder } from './machine.ts'
 import type { FunctionRequest } from './nest.ts'
 

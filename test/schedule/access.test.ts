@@ -6,8 +6,8 @@ import {
   mapStrides,
   reshapeAccess,
   reshapeStrides,
-} from '../../compiler/schedule/access.ts'
-import type { Access, Buffer } from '../../compiler/schedule/program.ts'
+} from '../../compiler/schedule/program/access.ts'
+import type { Access, Buffer } from '../../compiler/schedule/program/program.ts'
 import { elementCount, rowMajorStrides, walk, type Shape } from '../../compiler/core/shape.ts'
 import { Random } from '../support/random.ts'
 

@@ -4,7 +4,7 @@ import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
 import { schedule } from '../../compiler/schedule/lower/index.ts'
-import { innerKernels, type Kernel } from '../../compiler/schedule/program.ts'
+import { innerKernels, type Kernel } from '../../compiler/schedule/program/program.ts'
 import { Random } from '../support/random.ts'
 import { expectCompiledEqualsEvaluated, graphOf, inputOf } from '../support/run-graph.ts'
 

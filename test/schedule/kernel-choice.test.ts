@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { prefersGemv, prefersWinograd } from '../../compiler/schedule/kernel-choice.ts'
+import { prefersGemv, prefersWinograd } from '../../compiler/schedule/kernels/choice.ts'
 
 describe('prefersGemv', () => {
   it('is for few rows and many columns', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { arg, binary } from '../../compiler/core/expr.ts'
 import { rowMajorStrides, walk, type Shape } from '../../compiler/core/shape.ts'
-import { accessesOf, moveInnermost, normalizeNest } from '../../compiler/schedule/normalize-nest.ts'
-import type { Access, Buffer, NestKernel } from '../../compiler/schedule/program.ts'
+import { accessesOf, moveInnermost, normalizeNest } from '../../compiler/schedule/program/normalize-nest.ts'
+import type { Access, Buffer, NestKernel } from '../../compiler/schedule/program/program.ts'
 import { Random } from '../support/random.ts'
 
 const buffer = (name: string): Buffer => ({ name, dtype: 'f32', length: 10_000, home: { kind: 'arena' } })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { arg } from '../../compiler/core/expr.ts'
-import { bufferBytes, planMemory, readableTail, type MemoryPlan } from '../../compiler/schedule/plan-memory.ts'
+import { bufferBytes, planMemory, readableTail, type MemoryPlan } from '../../compiler/schedule/memory/plan.ts'
 import {
   constantBytes,
   inArena,
@@ -10,7 +10,7 @@ import {
   type Kernel,
   type Program,
   type ProgramPort,
-} from '../../compiler/schedule/program.ts'
+} from '../../compiler/schedule/program/program.ts'
 import { Random } from '../support/random.ts'
 
 const buffer = (name: string, length: number, data?: Uint8Array): Buffer => ({

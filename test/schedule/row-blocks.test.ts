@@ -8,11 +8,17 @@ import { attentionScores, weightedValues } from '../../compiler/onnx/shared/atte
 import { softmax } from '../../compiler/onnx/shared/softmax.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
 import { schedule, scheduleApart } from '../../compiler/schedule/lower/index.ts'
-import { planMemory } from '../../compiler/schedule/plan-memory.ts'
-import { innerKernels, macsOf, type Kernel, type LoopKernel, type Program } from '../../compiler/schedule/program.ts'
-import { blockRows } from '../../compiler/schedule/row-blocks.ts'
-import type { BlockLimits } from '../../compiler/schedule/row-chain.ts'
-import { fuseRows } from '../../compiler/schedule/rows.ts'
+import { planMemory } from '../../compiler/schedule/memory/plan.ts'
+import {
+  innerKernels,
+  macsOf,
+  type Kernel,
+  type LoopKernel,
+  type Program,
+} from '../../compiler/schedule/program/program.ts'
+import { blockRows } from '../../compiler/schedule/rows/blocks.ts'
+import type { BlockLimits } from '../../compiler/schedule/rows/chain.ts'
+import { fuseRows } from '../../compiler/schedule/rows/fuse.ts'
 
 import { moduleOf } from '../support/program.ts'
 import { Random } from '../support/random.ts'

@@ -8,8 +8,8 @@ import { inverseDeviation, moments, scaleAndShift } from '../../compiler/onnx/sh
 import { logSoftmax, softmax } from '../../compiler/onnx/shared/softmax.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
 import { schedule } from '../../compiler/schedule/lower/index.ts'
-import type { Kernel, Program, RowsKernel } from '../../compiler/schedule/program.ts'
-import { fuseRows, type RowLimits } from '../../compiler/schedule/rows.ts'
+import type { Kernel, Program, RowsKernel } from '../../compiler/schedule/program/program.ts'
+import { fuseRows, type RowLimits } from '../../compiler/schedule/rows/fuse.ts'
 
 import { moduleOf } from '../support/program.ts'
 import { Random } from '../support/random.ts'

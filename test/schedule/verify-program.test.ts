@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { arg } from '../../compiler/core/expr.ts'
-import { call } from '../../compiler/schedule/call.ts'
+import { call } from '../../compiler/schedule/program/call.ts'
 import { schedule } from '../../compiler/schedule/lower/index.ts'
-import { planMemory } from '../../compiler/schedule/plan-memory.ts'
-import { windowOf, type Buffer, type Home, type Kernel, type Program } from '../../compiler/schedule/program.ts'
-import { verifyPlan, verifyProgram } from '../../compiler/schedule/verify-program.ts'
+import { planMemory } from '../../compiler/schedule/memory/plan.ts'
+import { windowOf, type Buffer, type Home, type Kernel, type Program } from '../../compiler/schedule/program/program.ts'
+import { verifyPlan, verifyProgram } from '../../compiler/schedule/program/verify.ts'
 import { poisoned } from '../support/poisoned.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
 
@@ -167,7 +167,7 @@ describe('memory', () => {
     expect([...(await poisoned(right)).run(zeros)['y0']!.data]).toEqual([-0, -0, -0, -0])
     const nest = right.kernels[0] as Extract<Kernel, { kind: 'nest' }>
     const unset = { ...nest, reads: [{ ...nest.reads[0]!, buffer: buffer('unset', 4) }], body: nest.body }
-    const { observePrograms } = await import('../../compiler/schedule/observe.ts')
+    const { observePrograms } = await import('../../compiler/schedule/program/observe.ts')
     observePrograms(undefined)
     const wrong = await poisoned({ ...right, kernels: [unset] })
     expect([...wrong.run(zeros)['y0']!.data]).toEqual([NaN, NaN, NaN, NaN])

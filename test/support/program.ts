@@ -1,6 +1,6 @@
 import { abiVersion, type ModuleSpec, type PortSpec } from '../../compiler/core/artefact.ts'
-import { planMemory, type MemoryPlan } from '../../compiler/schedule/plan-memory.ts'
-import type { Program, ProgramPort } from '../../compiler/schedule/program.ts'
+import { planMemory, type MemoryPlan } from '../../compiler/schedule/memory/plan.ts'
+import type { Program, ProgramPort } from '../../compiler/schedule/program/program.ts'
 import { emitCode, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'
 import { concatBytes } from '../../compiler/wasm/sections.ts'
 

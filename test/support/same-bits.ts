@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Graph } from '../../compiler/core/graph.ts'
 import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
-import type { Program } from '../../compiler/schedule/program.ts'
+import type { Program } from '../../compiler/schedule/program/program.ts'
 import { randomGraph } from '../fuzz/random-graph.ts'
 import { smallTensor } from '../fuzz/value-pool.ts'
 import { moduleOf } from './program.ts'

@@ -2,13 +2,13 @@ import { countUses, type Node, type NodeOf, type Value } from '../../core/graph.
 import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import { contiguous } from '../access.ts'
-import { fillKernel } from '../border.ts'
-import { copyStates, nextStates } from '../states.ts'
-import { withoutCopies, type Copy } from '../carry.ts'
-import { lazyAccess } from '../lazy.ts'
-import { windowOf, type Access, type Counter, type Kernel } from '../program.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { contiguous } from '../program/access.ts'
+import { fillKernel } from '../memory/border.ts'
+import { copyStates, nextStates } from './states.ts'
+import { withoutCopies, type Copy } from '../memory/carry.ts'
+import { lazyAccess } from './lazy.ts'
+import { windowOf, type Access, type Counter, type Kernel } from '../program/program.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 const nodesWithin = (node: Node, kernels: readonly Kernel[]): string[] => [
   ...new Set([...originOf(node), ...kernels.flatMap((k) => k.nodes)]),

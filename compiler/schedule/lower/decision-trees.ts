@@ -1,11 +1,11 @@
 import { byteSize } from '../../core/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
-import { contiguous } from '../access.ts'
-import { call } from '../call.ts'
-import { lazyAccess } from '../lazy.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
-import { flag, start } from './template.ts'
+import { contiguous } from '../program/access.ts'
+import { call } from '../program/call.ts'
+import { lazyAccess } from './lazy.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
+import { flag, start } from './products/template.ts'
 
 /** The tables of `decision_trees`, as its operands have them. */
 interface Trees {

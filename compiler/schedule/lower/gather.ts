@@ -1,9 +1,9 @@
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { batchingAxis } from '../../core/ops/gather.ts'
 import { sameShape } from '../../core/shape.ts'
-import { lazyAccess } from '../lazy.ts'
-import type { Access } from '../program.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { lazyAccess } from './lazy.ts'
+import type { Access } from '../program/program.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 /** The value whose bits `value` reads as another type, or `value` itself. */
 function bitsOf(value: Value): Value {

@@ -1,9 +1,9 @@
 import { nodesOf, type Graph } from '../../core/graph.ts'
-import { contiguous } from '../access.ts'
-import { withoutCopies, type Copy } from '../carry.ts'
-import type { Program, State } from '../program.ts'
-import { Scheduler, type Lower } from '../scheduler.ts'
-import { copyStates, nextStates } from '../states.ts'
+import { contiguous } from '../program/access.ts'
+import { withoutCopies, type Copy } from '../memory/carry.ts'
+import type { Program, State } from '../program/program.ts'
+import { Scheduler, type Lower } from './scheduler.ts'
+import { copyStates, nextStates } from './states.ts'
 
 /** Schedules `graph` by `lower`, which holds a rule for every op. What is in `states` is neither input nor output. */
 export function scheduleWith(graph: Graph, lower: Lower, states: readonly State[]): Program {

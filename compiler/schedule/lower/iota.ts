@@ -3,10 +3,10 @@ import { arg, convert } from '../../core/expr.ts'
 import type { NodeOf } from '../../core/graph.ts'
 import { ops } from '../../core/ops/index.ts'
 import { scalarTensor, typeBytes } from '../../core/tensor.ts'
-import { contiguous } from '../access.ts'
-import { lazyAccess } from '../lazy.ts'
-import type { Access } from '../program.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { contiguous } from '../program/access.ts'
+import { lazyAccess } from './lazy.ts'
+import type { Access } from '../program/program.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 /** Longer ones are counted when the model runs: they would be most of the module. */
 const largestConstant = 1 << 16

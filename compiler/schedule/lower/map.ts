@@ -3,8 +3,8 @@ import { arg, constant as constantExpr, mostParts, parts, substitute } from '../
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
 import { reader } from '../../core/tensor.ts'
-import { combineLazy, pendingOf, type Lazy } from '../lazy.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { combineLazy, pendingOf, type Lazy } from './lazy.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 /** More operands than this in one loop make too many pointers. */
 const mostReads = 12

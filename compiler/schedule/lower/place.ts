@@ -1,10 +1,10 @@
 import { arg } from '../../core/expr.ts'
 import type { NodeOf } from '../../core/graph.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
-import { contiguous, mapStrides } from '../access.ts'
-import { lazyAccess } from '../lazy.ts'
-import type { Access } from '../program.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { contiguous, mapStrides } from '../program/access.ts'
+import { lazyAccess } from './lazy.ts'
+import type { Access } from '../program/program.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 /** Operands are computed right into their places in the result. */
 export function concatenate(s: Scheduler, node: NodeOf<'concatenate'>): void {

@@ -7,11 +7,11 @@ import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { isTrivialWindow, type WindowAxis } from '../../core/ops/window.ts'
 import { identityOf } from '../../core/ops/reduce.ts'
-import { mapStrides } from '../access.ts'
-import { fillKernel } from '../border.ts'
-import { lazyAccess, lazyPending, type Lazy, type Pending } from '../lazy.ts'
-import type { Access } from '../program.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { mapStrides } from '../program/access.ts'
+import { fillKernel } from '../memory/border.ts'
+import { lazyAccess, lazyPending, type Lazy, type Pending } from './lazy.ts'
+import type { Access } from '../program/program.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 /** A nest over the axes of `type` that combines over `reduced` more loops; accesses of `lazy` go over all of them. */
 export function pendingReduction(

@@ -1,8 +1,8 @@
 import type { NodeOf } from '../../core/graph.ts'
-import { mapStrides } from '../access.ts'
-import { lazyAccess } from '../lazy.ts'
-import type { Access } from '../program.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { mapStrides } from '../program/access.ts'
+import { lazyAccess } from './lazy.ts'
+import type { Access } from '../program/program.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 const axisLast = (rank: number, axis: number): number[] => [
   ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis),

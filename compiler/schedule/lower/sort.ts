@@ -1,9 +1,9 @@
 import type { NodeOf } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
-import { contiguous } from '../access.ts'
-import { call } from '../call.ts'
-import { lazyAccess } from '../lazy.ts'
-import { originOf, type Scheduler } from '../scheduler.ts'
+import { contiguous } from '../program/access.ts'
+import { call } from '../program/call.ts'
+import { lazyAccess } from './lazy.ts'
+import { originOf, type Scheduler } from './scheduler.ts'
 
 const templates = {
   f32: 'f32_sort',

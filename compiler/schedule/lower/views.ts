@@ -1,8 +1,8 @@
 import type { NodeOf } from '../../core/graph.ts'
-import { mapStrides, sliceAccess } from '../access.ts'
-import { isPending, lazyAccess, pendingOf, reshapeLazy, transposeLazy, type Lazy } from '../lazy.ts'
-import type { Access } from '../program.ts'
-import type { Scheduler } from '../scheduler.ts'
+import { mapStrides, sliceAccess } from '../program/access.ts'
+import { isPending, lazyAccess, pendingOf, reshapeLazy, transposeLazy, type Lazy } from './lazy.ts'
+import type { Access } from '../program/program.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** Views cost nothing where the accesses of their operand can be turned round; else the operand goes to memory first. */
 export function reshape(s: Scheduler, node: NodeOf<'reshape'>): void {

@@ -1,0 +1,105 @@
+import type { NodeOf } from '../../../core/graph.ts'
+import { call } from '../../program/call.ts'
+import type { ConvolutionForm } from '../../kernels/convolution-form.ts'
+import { prefersWinograd } from '../../kernels/choice.ts'
+import type { Access, Buffer } from '../../program/program.ts'
+import type { Scheduler } from '../scheduler.ts'
+import { forEachImage } from './images.ts'
+import { address, auxAddress, replacing, start, type Placement } from './template.ts'
+
+/** The template's distance between planes beyond their contents, in floats. */
+const gap = 16
+
+/** Floats of transformed input that a band of tiles may take: as fast as twice as many. */
+const bandFloats = 1 << 13
+
+/** The same for all tiles at once, which need but one block's transformed weights at a time. */
+const wholeFloats = 1 << 14
+
+/** Floats of transformed weights that are worth their memory. */
+const mostWeights = 1 << 14
+
+/** Whether a convolution can be computed as whole tiles of two by two pixels: 3 × 3 taps, stride 1. */
+export const hasTiles = (node: NodeOf<'convolution'>, { groups, outHeight, outWidth }: ConvolutionForm): boolean =>
+  groups === 1 &&
+  node.attrs.window.length === 2 &&
+  node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
+  outHeight % 2 === 0 &&
+  outWidth % 2 === 0
+
+/** Whether a convolution is one for `f32_winograd_3x3`, and faster by it. */
+export function suitsWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
+  const { channels, outputs, outHeight, outWidth } = form
+  return (
+    hasTiles(node, form) &&
+    channels % 4 === 0 &&
+    outputs % 8 === 0 &&
+    channels * outputs <= mostWeights &&
+    prefersWinograd((outHeight * outWidth) / 4, channels, outputs)
+  )
+}
+
+interface Strides {
+  readonly image: number
+  readonly row: number
+  readonly pixel: number
+}
+
+/** Emits the kernels of a convolution that `suitsWinograd`; `weights` are packed as for igemm, strides in bytes. */
+export function winograd(
+  s: Scheduler,
+  node: NodeOf<'convolution'>,
+  form: ConvolutionForm,
+  operands: { readonly x: Access; readonly weights: Buffer },
+  strides: { readonly x: Strides; readonly y: Strides; readonly aux: Strides },
+  placement: Placement,
+  nodes: readonly string[],
+): void {
+  const { write, aux, bias, biasOffset, holes, parameters } = placement
+  const { channels, outputs } = form
+  const rows = form.outHeight / 2
+  const columns = form.outWidth / 2
+  const row = 16 * columns * channels
+  const band = rows * row <= wholeFloats ? rows : Math.max(1, Math.floor(bandFloats / row))
+  const tiles = Math.ceil((band * columns) / 4) * 4
+  const planes = (floats: number): number => 16 * (floats + gap)
+  const block = planes(channels * 8)
+  const blockStride = band < rows ? block : 0
+  const u = s.newBuffer('f32', blockStride ? (block * outputs) / 8 : block)
+  const v = s.newBuffer('f32', planes(tiles * channels))
+  const m = s.newBuffer('f32', 16 * 4 * 8)
+  forEachImage(s, form.batch, nodes, (at) =>
+    call(
+      'f32_winograd_3x3',
+      {
+        x: address(at(operands.x)),
+        w: start(operands.weights),
+        b: { buffer: bias, offset: biasOffset },
+        y: address(at(write)),
+        aux: auxAddress(at(aux)),
+        u: start(u),
+        v: start(v),
+        m: start(m),
+        TH: rows,
+        TW: columns,
+        band,
+        C: channels,
+        CO: outputs,
+        ublock: blockStride * 4,
+        xrow: strides.x.row,
+        xpix: strides.x.pixel,
+        yrow: strides.y.row,
+        ypix: strides.y.pixel,
+        auxrow: strides.aux.row,
+        auxpix: strides.aux.pixel,
+        ...parameters,
+      },
+      {
+        holes,
+        ...replacing(placement, node.results[0]!.type),
+        macs: form.outHeight * form.outWidth * channels * outputs * 9,
+        nodes,
+      },
+    ),
+  )
+}

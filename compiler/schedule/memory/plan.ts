@@ -1,0 +1,228 @@
+import { byteSize } from '../../core/dtype.ts'
+import { observedPlan } from '../program/observe.ts'
+import {
+  buffersOf,
+  constantBytes,
+  inArena,
+  memoryOf,
+  readsOf,
+  writesOf,
+  type Buffer,
+  type Kernel,
+  type Program,
+} from '../program/program.ts'
+import { placeArena, type Arena } from './place-arena.ts'
+
+/** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
+const alignment = 16
+
+/** What stands between buffers of a guarded plan, so that a stray write is seen. */
+export const guardBytes = 256
+
+/** Kernels may read this far beyond a buffer's end. */
+export const readableTail = 32
+
+export interface MemoryPlan {
+  /** Byte address of each buffer. */
+  readonly addresses: ReadonlyMap<Buffer, number>
+  /** What memory is loaded with from address 0 on: constants, then what pinned buffers start as. */
+  readonly image: Uint8Array
+  readonly constantBytes: number
+  /** Bytes of pinned buffers, behind the constants. */
+  readonly pinnedBytes: number
+  /** Bytes shared by activations, behind them. */
+  readonly arenaBytes: number
+  /** Largest sum of bytes alive at one time: no arena is smaller. */
+  readonly lowerBound: number
+  /** Everything, the readable tail included. */
+  readonly totalBytes: number
+}
+
+export const align = (n: number): number => Math.ceil(n / alignment) * alignment
+export const bufferBytes = (b: Buffer): number => b.length * byteSize(b.dtype)
+
+/** An arena buffer between the positions of the first and the last kernel that know it. */
+export interface Life {
+  readonly buffer: Buffer
+  readonly bytes: number
+  first: number
+  last: number
+}
+
+/**
+ * When each arena buffer is first written and last read, in positions of the kernels as they stand in the tree; inputs
+ * live from the start, outputs to the end. The branches of one kernel stand one after the other, so they share memory.
+ */
+function liveness(program: Program): { lives: Life[]; positions: number } {
+  const lives = new Map<Buffer, Life>()
+  const touch = (named: Buffer, at: number): void => {
+    const buffer = memoryOf(named)
+    if (!inArena(buffer)) return
+    const life = lives.get(buffer)
+    if (life) life.last = Math.max(life.last, at)
+    else lives.set(buffer, { buffer, bytes: align(bufferBytes(buffer)), first: at, last: at })
+  }
+  program.inputs.forEach((port) => touch(port.buffer, -1))
+  let next = 0
+  /** Inner loops first. */
+  const loops: { kernel: Kernel; first: number; last: number }[] = []
+  const visit = (kernel: Kernel): void => {
+    const first = next++
+    if (kernel.kind === 'loop') {
+      kernel.body.forEach(visit)
+      const last = next++
+      for (const buffer of [kernel.condition, kernel.index, kernel.count]) {
+        if (buffer) [first, last].forEach((at) => touch(buffer, at))
+      }
+      loops.push({ kernel, first, last })
+    } else if (kernel.kind === 'branch') {
+      touch(kernel.condition.buffer, first)
+      kernel.then.forEach(visit)
+      kernel.otherwise.forEach(visit)
+    } else for (const buffer of [...writesOf(kernel), ...readsOf(kernel)]) touch(buffer, first)
+  }
+  program.kernels.forEach(visit)
+  program.outputs.forEach((port) => touch(port.buffer, next))
+  // What comes into a loop or goes out of it is needed in all its iterations.
+  for (const { kernel, first, last } of loops) {
+    for (const buffer of buffersOf(kernel)) {
+      const life = lives.get(memoryOf(buffer))
+      if (!life || (life.first >= first && life.last <= last)) continue
+      life.first = Math.min(life.first, first)
+      life.last = Math.max(life.last, last)
+    }
+  }
+  return { lives: [...lives.values()], positions: next }
+}
+
+/** Says of positions in `values` which of them from `first` to `last` is the greatest: a table of runs of each power of two. */
+function greatestIn(values: readonly number[]): (first: number, last: number) => number {
+  const runs: number[][] = [[...values]]
+  for (let width = 1; 2 * width <= values.length; width *= 2) {
+    const half = runs.at(-1)!
+    runs.push(Array.from({ length: values.length - 2 * width + 1 }, (_, i) => Math.max(half[i]!, half[i + width]!)))
+  }
+  return (first, last) => {
+    const level = 31 - Math.clz32(last - first + 1)
+    const run = runs[level]!
+    return Math.max(run[first]!, run[last + 1 - 2 ** level]!)
+  }
+}
+
+/** Bytes alive with `life` at the fullest moment of its life: buffers at the peak are placed first. */
+function pressures(lives: readonly Life[], kernels: number): Map<Life, number> {
+  const greatest = greatestIn(liveBytes(lives, kernels))
+  return new Map(lives.map((l) => [l, greatest(l.first + 1, l.last + 1)]))
+}
+
+/** Buffers that are alive at a moment when memory is fullest. */
+export function aliveAtPeak(program: Program): Set<Buffer> {
+  const { lives, positions } = liveness(program)
+  const pressure = pressures(lives, positions)
+  const peak = [...pressure.values()].reduce((a, b) => Math.max(a, b), 0)
+  return new Set(lives.filter((l) => pressure.get(l) === peak).map((l) => l.buffer))
+}
+
+/** Largest sum of bytes alive at one time, whatever the plan. */
+export function peakBytes(program: Program): number {
+  const { lives, positions } = liveness(program)
+  return liveBytes(lives, positions).reduce((a, b) => Math.max(a, b), 0)
+}
+
+/** Bytes alive before the first kernel, during each, and after the last. */
+function liveBytes(lives: readonly Life[], kernels: number): number[] {
+  const change = new Array<number>(kernels + 3).fill(0)
+  for (const { first, last, bytes } of lives) {
+    change[first + 1]! += bytes
+    change[last + 2]! -= bytes
+  }
+  let live = 0
+  return change.map((delta) => (live += delta))
+}
+
+/** Text that is equal for equal bytes; a hash would do, but constants are compared once and exactly. */
+function contentKey(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return `${bytes.length}:${hash}`
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Bytes that a module is loaded with, and where. */
+interface Loaded {
+  readonly address: number
+  readonly data: Uint8Array
+}
+
+/** Puts constants one after the other from address 0, equal ones once. */
+function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): { end: number; loaded: Loaded[] } {
+  const loaded: Loaded[] = []
+  const byContent = new Map<string, Loaded[]>()
+  let end = 0
+  for (const buffer of buffers) {
+    const data = constantBytes(buffer)
+    if (!data || addresses.has(buffer)) continue
+    const key = contentKey(data)
+    const twins = byContent.get(key) ?? []
+    let constant = twins.find((t) => sameBytes(t.data, data))
+    if (!constant) {
+      constant = { address: end, data }
+      byContent.set(key, [...twins, constant])
+      loaded.push(constant)
+      end += align(data.length)
+    }
+    addresses.set(buffer, constant.address)
+  }
+  return { end, loaded }
+}
+
+/** Each buffer apart from all others, with guards around it, whatever its life. */
+function placeApart(lives: readonly Life[]): Arena {
+  const offsets = new Map<Buffer, number>()
+  let bytes = guardBytes
+  for (const life of lives) {
+    offsets.set(life.buffer, bytes)
+    bytes += life.bytes + guardBytes
+  }
+  return { offsets, bytes }
+}
+
+/**
+ * Addresses for the buffers of `program`: constants from 0, equal ones once, then each pinned buffer, then one arena for all
+ * else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers.
+ */
+export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
+  const addresses = new Map<Buffer, number>()
+  const ports = [...program.inputs, ...program.outputs, ...program.states].map((port) => port.buffer)
+  const used = new Set([...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
+  const { end: ofConstants, loaded } = placeConstants(used, addresses)
+  let end = ofConstants
+  for (const buffer of used) {
+    const { home } = buffer
+    if (home.kind !== 'pinned') continue
+    addresses.set(buffer, end)
+    if (home.data) loaded.push({ address: end, data: home.data })
+    end += align(bufferBytes(buffer))
+  }
+  const { lives, positions: kernels } = liveness(program)
+  const lowerBound = liveBytes(lives, kernels).reduce((a, b) => Math.max(a, b), 0)
+  const arena = guarded ? placeApart(lives) : placeArena(lives, pressures(lives, kernels), lowerBound)
+  arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
+  const image = new Uint8Array(end)
+  for (const { address, data } of loaded) image.set(data, address)
+  return observedPlan(program, {
+    addresses,
+    image,
+    constantBytes: ofConstants,
+    pinnedBytes: end - ofConstants,
+    arenaBytes: arena.bytes,
+    lowerBound,
+    totalBytes: end + arena.bytes + readableTail,
+  })
+}

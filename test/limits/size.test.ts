@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compile } from '../../compiler/pipeline.ts'
+import { observePrograms } from '../../compiler/schedule/program/observe.ts'
 import { planMemory } from '../../compiler/schedule/memory/plan.ts'
 import type { Buffer, NestKernel, Program } from '../../compiler/schedule/program/program.ts'
 import { arg } from '../../compiler/core/expr.ts'
 import { model, node, stored, type GraphText } from '../onnx/build.ts'
 import { runModule } from '../support/run-graph.ts'
+
+// Verifying five times what was compiled once would take longer than all else here.
+observePrograms(undefined)
 
 /** Nodes of each model: as many calls within one another, or this many squared steps, do not end. */
 const many = 100_000

@@ -221,11 +221,15 @@ describe('compiled equals evaluated', () => {
     { c: 6, o: 6, k: 5, stride: 3, pad: 0, groups: 6 },
     { c: 3, o: 5, k: 2, stride: 2, pad: 0, groups: 1 },
     { c: 3, o: 4, k: 2, stride: 3, pad: 1, groups: 1 },
-  ])('transposed convolution %j', async ({ c, o, k, stride, pad, groups }) => {
+    { c: 4, o: 6, k: 3, stride: 2, pad: 1, groups: 2, dilation: 2 },
+    { c: 3, o: 4, k: 3, stride: 2, pad: 0, groups: 1, dilation: 3 },
+    { c: 3, o: 4, k: 4, stride: 1, pad: 2, groups: 1, dilation: 2 },
+  ])('transposed convolution %j', async ({ c, o, k, stride, pad, groups, dilation = 1 }) => {
     const x = inputOf('x', 'f32', [2, 4, 5, c])
     const random = new Random(k)
     const kernel = b.constant(randomTensor(random, 'f32', [o, c / groups, k, k]))
-    const axis = { ...trivialWindow, size: k, low: k - 1 - pad, high: k - pad, baseDilation: stride }
+    const low = (k - 1) * dilation - pad
+    const axis = { ...trivialWindow, size: k, dilation, low, high: low + 1, baseDilation: stride }
     const axes = { batch: 0, feature: 3, spatial: [1, 2] }
     const rhs = { output: 0, input: 1, spatial: [2, 3] }
     const y = b.convolution(x, kernel, { lhs: axes, rhs, out: axes, window: [axis, { ...axis, high: 0 }], groups })

@@ -1,17 +1,28 @@
+import { constantOf } from '../../core/evaluate.ts'
 import type { Value } from '../../core/graph.ts'
 import type { WindowAxis } from '../../core/ops/window.ts'
+import { elementCount } from '../../core/shape.ts'
+import { reader } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
 import { addBias, channelsFirst } from '../shared/convolution.ts'
+import { overlapAdd, type BlockAxis } from '../shared/overlap-add.ts'
 import { autoPadOf, perAxis, spatialLengths } from '../shared/window.ts'
 
-/**
- * The window that, moved by 1 over the input spread by the stride, gives the transposed convolution. The length of the
- * result and the part of it cut off at its start follow Operators.md, ConvTranspose.
- */
-function transposedWindows(c: OpContext, lengths: readonly number[], sizes: readonly number[]): WindowAxis[] {
+/** One spatial axis: where the kernel, moved by the stride for each element of the input, lies in the result. */
+interface Spread extends BlockAxis {
+  /** Length of the result. */
+  readonly out: number
+}
+
+/** The length of the result and the part of it cut off at its start (`low`) follow Operators.md, ConvTranspose. */
+function spreadsOf(c: OpContext, lengths: readonly number[], sizes: readonly number[]): Spread[] {
   const count = lengths.length
   c.check(sizes.length === count, `the kernel has ${sizes.length} spatial axes, the input ${count}`)
+  c.check(
+    sizes.every((size) => size >= 1),
+    `the kernel has spatial axes of [${sizes.join(',')}]`,
+  )
   const strides = perAxis(c, 'strides', count, 1, 1)
   const dilations = perAxis(c, 'dilations', count, 1, 1)
   const pads = perAxis(c, 'pads', 2 * count, 0, 0)
@@ -26,28 +37,26 @@ function transposedWindows(c: OpContext, lengths: readonly number[], sizes: read
     `output_shape has ${declared.length} entries for ${count} spatial axes`,
   )
   return lengths.map((length, i) => {
-    const stride = strides[i]!
-    const reach = (sizes[i]! - 1) * dilations[i]!
-    const spread = (length - 1) * stride + 1
-    const full = spread + reach + extra[i]!
+    const [size, stride, dilation] = [sizes[i]!, strides[i]!, dilations[i]!]
+    const full = (length - 1) * stride + 1 + (size - 1) * dilation + extra[i]!
     const padded = auto === 'NOTSET' ? pads[i]! + pads[i + count]! : 0
     const out = wanted[i] ?? (same ? length * stride : full - padded)
     c.check(out >= 0, `spatial axis ${i} of the result would have ${out} elements`)
-    let cut = auto === 'NOTSET' ? pads[i]! : 0
+    let low = auto === 'NOTSET' ? pads[i]! : 0
     if (same || wanted.length > 0) {
       const total = Math.max(0, full - out)
-      cut = auto === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2)
+      low = auto === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2)
     }
-    const low = reach - cut
-    return {
-      size: sizes[i]!,
-      stride: 1,
-      dilation: dilations[i]!,
-      low,
-      high: out + reach - spread - low,
-      baseDilation: stride,
-    }
+    return { size, stride, dilation, low, out }
   })
+}
+
+/** The window that, moved by 1 over an input of this length spread by the stride, gives the transposed convolution. */
+function windowOf({ size, stride, dilation, low: cut, out }: Spread, length: number): WindowAxis {
+  const reach = (size - 1) * dilation
+  const low = reach - cut
+  const high = out + reach - ((length - 1) * stride + 1) - low
+  return { size, stride: 1, dilation, low, high, baseDilation: stride }
 }
 
 /** Reversed along its spatial axes, with the output channels of all groups on axis 1 and the inputs of one group on axis 0. */
@@ -67,6 +76,32 @@ function flipped(c: OpContext, w: Value, groups: number): Value {
   return c.b.reshape(swapped, [inputs, groups * shape[1]!, ...spatial])
 }
 
+/** Every element of the input times the kernel, added up where it lies: nothing but the input meets the kernel. */
+function productsAdded(c: OpContext, x: Value, w: Value, groups: number, spreads: readonly Spread[]): Value {
+  const [batch = 0, inputs = 0, ...positions] = x.type.shape
+  const [, outputs = 0, ...sizes] = w.type.shape
+  const each = inputs / groups
+  const [taps, places] = [outputs * elementCount(sizes), elementCount(positions)]
+  const products = c.b.dotGeneral(c.b.reshape(w, [groups, each, taps]), c.b.reshape(x, [batch, groups, each, places]), {
+    lhsBatch: [0],
+    rhsBatch: [1],
+    lhsContract: [1],
+    rhsContract: [2],
+  })
+  const columns = c.b.transpose(products, [2, 0, 1, 3])
+  const image = spreads.map(({ out }) => out)
+  return overlapAdd(c.b, columns, { batch, channels: groups * outputs, positions, image }, spreads)
+}
+
+/** A convolution may be computed with zeros beside the input, and 0 · ∞ and 0 · NaN are NaN. */
+const isKnownFinite = (w: Value): boolean => {
+  const known = constantOf(w)
+  if (!known) return false
+  const read = reader(known)
+  for (let i = 0; i < known.data.length; i++) if (!Number.isFinite(Number(read(i)))) return false
+  return true
+}
+
 /** Kernel axes are input channel, output channel of the group, spatial axes. */
 export const convTranspose: Operator = {
   lower: (c: OpContext) => {
@@ -76,10 +111,16 @@ export const convTranspose: Operator = {
     const lengths = spatialLengths(c, x)
     const [inputs = 0, , ...sizes] = w.type.shape
     c.check(groups >= 1 && inputs % groups === 0, `${inputs} input channels do not divide into ${groups} groups`)
-    const result = c.b.convolution(x, flipped(c, w, groups), {
-      ...channelsFirst(transposedWindows(c, lengths, sizes), groups),
-      rhs: { input: 0, output: 1, spatial: range(2, w.type.shape.length) },
-    })
+    const spreads = spreadsOf(c, lengths, sizes)
+    const result = isKnownFinite(w)
+      ? c.b.convolution(x, flipped(c, w, groups), {
+          ...channelsFirst(
+            spreads.map((spread, i) => windowOf(spread, lengths[i]!)),
+            groups,
+          ),
+          rhs: { input: 0, output: 1, spatial: range(2, w.type.shape.length) },
+        })
+      : productsAdded(c, x, w, groups, spreads)
     return [addBias(c, result, c.inputs[2])]
   },
 }

@@ -54,6 +54,8 @@ export function scatter(s: Scheduler, node: NodeOf<'scatter'>): void {
   const shape = x!.type.shape
   const whole = s.allocate(result!.type)
   s.materialize(s.lazy(x!), whole)
+  // No window lies in an empty operand.
+  if (elementCount(shape) === 0) return s.define(result!, lazyAccess(whole, result!.type))
   const index = s.force(indices!)
   const lazy = s.readable(updates!)
   const extents = updates!.type.shape

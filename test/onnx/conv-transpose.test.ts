@@ -152,3 +152,13 @@ it('of run-time weights takes no table as long as its products', async () => {
   // 32 · 32 places of 4 · 4 taps.
   expect(modules.simd!.length).toBeLessThan(32 * 32 * 4 * 4)
 })
+
+it.each([[[1]], [[]]])('of an empty input is the bias, constant operands: %j', async (constant) => {
+  const given = { lengths: [0], sizes: [4], strides: [2], output_padding: [1] }
+  const inputs = operands(given, [], [])
+  const node = nodeOf(given, inputs, constant)
+  const expected = direct(given, inputs)
+  expect(expected.length).toBeGreaterThan(0)
+  expect(plain(runNode(node)[0]!)).toEqual(expected)
+  expect(await compiled(node)).toEqual(expected)
+})

@@ -17,11 +17,13 @@ export interface WindowAxis {
 
 export const trivialWindow: WindowAxis = { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 }
 
+/** The length of an axis whose elements are spread `every` apart. */
+export const spreadLength = (length: number, every: number): number => (length === 0 ? 0 : (length - 1) * every + 1)
+
 /** Number of positions of the window along an axis of `length` elements (StableHLO convolution, reduce_window). */
 export function windowPositions(length: number, w: WindowAxis): number {
   check(w.size >= 1 && w.stride >= 1 && w.dilation >= 1 && w.baseDilation >= 1, 'window of no size, stride or dilation')
-  const base = length === 0 ? 0 : (length - 1) * w.baseDilation + 1
-  const padded = base + w.low + w.high
+  const padded = spreadLength(length, w.baseDilation) + w.low + w.high
   const extent = (w.size - 1) * w.dilation + 1
   return padded < extent ? 0 : Math.floor((padded - extent) / w.stride) + 1
 }

@@ -1,6 +1,6 @@
 import { constantOf } from '../../core/evaluate.ts'
 import type { Value } from '../../core/graph.ts'
-import type { WindowAxis } from '../../core/ops/window.ts'
+import { spreadLength, type WindowAxis } from '../../core/ops/window.ts'
 import { elementCount } from '../../core/shape.ts'
 import { reader } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
@@ -55,7 +55,7 @@ function spreadsOf(c: OpContext, lengths: readonly number[], sizes: readonly num
 function windowOf({ size, stride, dilation, low: cut, out }: Spread, length: number): WindowAxis {
   const reach = (size - 1) * dilation
   const low = reach - cut
-  const high = out + reach - ((length - 1) * stride + 1) - low
+  const high = out + reach - spreadLength(length, stride) - low
   return { size, stride: 1, dilation, low, high, baseDilation: stride }
 }
 

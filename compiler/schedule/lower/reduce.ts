@@ -5,7 +5,7 @@ import type { ReduceKind } from '../../core/ops/reduce.ts'
 import type { Shape } from '../../core/shape.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import { isTrivialWindow, type WindowAxis } from '../../core/ops/window.ts'
+import { isTrivialWindow, spreadLength, type WindowAxis } from '../../core/ops/window.ts'
 import { identityOf } from '../../core/ops/reduce.ts'
 import { mapStrides } from '../program/access.ts'
 import { fillKernel } from '../memory/border.ts'
@@ -67,7 +67,7 @@ export function paddedCopy(s: Scheduler, lazy: Lazy, window: readonly WindowAxis
   const low = window.map((w) => Math.max(0, w.low))
   const full = shape.map((d, i) => {
     const w = window[i]!
-    return low[i]! + (d - 1) * w.baseDilation + 1 + Math.max(0, w.high)
+    return low[i]! + spreadLength(d, w.baseDilation) + Math.max(0, w.high)
   })
   const buffer = s.newBuffer(dtype, elementCount(full))
   const strides = rowMajorStrides(full)

@@ -22,7 +22,7 @@ import { removedChannels } from './passes/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 import { planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
-import { isIntegerTemplate, macsOf, type Program, type ProgramPort } from './schedule/program/program.ts'
+import { isIntegerTemplate, macsOf, type Kernel, type Program, type ProgramPort } from './schedule/program/program.ts'
 import { version } from './version.ts'
 import { emitCode, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
 import { concatBytes } from './wasm/sections.ts'
@@ -142,10 +142,16 @@ export async function compileGraph(
 const sizeOf = (graph: Graph): number =>
   allNodesOf(graph).reduce((sum, node) => sum + 64 + (node.op === 'constant' ? bytesOf(node.attrs.value).length : 0), 0)
 
+/** What a kernel is; of a loop that makes one call, such as that over the images of a batch, what it calls. */
+function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
+  if (kernel.kind === 'loop' && kernel.body.length === 1) return nameOf(kernel.body[0]!)
+  if (kernel.kind !== 'template') return { kernel: kernel.kind }
+  return { kernel: kernel.template, ...(kernel.dot && { relaxed: kernel.dot }) }
+}
+
 function reportOf(program: Program, plan: MemoryPlan): Report {
   const kernels = program.kernels.map((kernel): KernelReport => ({
-    kernel: kernel.kind === 'template' ? kernel.template : kernel.kind,
-    ...(kernel.kind === 'template' && kernel.dot && { relaxed: kernel.dot }),
+    ...nameOf(kernel),
     nodes: kernel.nodes,
     macs: macsOf(kernel),
     integerMacs: macsOf(kernel, ({ template }) => isIntegerTemplate(template)),

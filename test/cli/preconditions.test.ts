@@ -74,14 +74,14 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const compile = [at('m.onnx'), '-o', at('no')]
   const random = ['--calib', 'random', '--force']
   const [model, folder] = [at('m.onnx'), at('out')]
-  const ofData = ['samples', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
+  const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
     ['compile', compile, ['bits', 'calib', 'val', ...ofData]],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...pictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
     ['run', [at('out/model.wasm'), '--input', 'x=0,0,0,0,0,0,0,0'], ['seed', ...pictures]],
-    ['verify', [model, folder], ['filter', 'engine', 'max-drop', ...pictures]],
+    ['verify', [model, folder], ['filter', 'engine', 'label', 'max-drop', ...pictures]],
     ['verify', [model, folder, '--val', at('data.npz')], ['samples', 'seed', ...pictures]],
     ['verify', [model, folder, '--metric', 'mse'], ['atol', 'rtol']],
     [

@@ -140,7 +140,7 @@ it('takes labels by name, and refuses those that do not go with the model', asyn
   const verify = ['verify', at('model.onnx'), at('out'), '--val', shifted, '--label', 'target']
   expect(await attar(...verify, '--metric', 'top1')).toBe(2)
   expect(await attar(...verify)).toBe(2)
-  expect(err.join('\n')).toMatch(/subtract 1[^]*--label goes with --metric/)
+  expect(err.join('\n')).toMatch(/subtract 1[^]*--label has no effect without --metric/)
 })
 
 it('quantizes weights without data', async () => {

@@ -241,8 +241,37 @@ describe('index relations', () => {
   })
 
   it('are tried for every op that has one', () => {
-    const without = ['input', 'while', 'if']
+    // Tables of decision_trees must fit one another: a changed one would be none.
+    const without = ['input', 'while', 'if', 'decision_trees']
     expect(Object.keys(ops).filter((op) => !without.includes(op) && !cases.some((c) => c.op === op))).toEqual([])
+  })
+
+  it('decision_trees: rows and trees stand for themselves', () => {
+    const { evaluate, indices, keep } = facetsOf('decision_trees')
+    const ints = (values: number[], shape = [values.length]) => tensorOf('i32', shape, values)
+    // Two stumps: feature 0 against 1, feature 1 against 2.
+    const tables = [
+      tensorOf('f32', [2], [1, 2]),
+      ints([0, 1]),
+      ints([-1, -2, -3, -4], [2, 2]),
+      tensorOf('u8', [2], [0, 0]),
+    ]
+    const x = tensorOf('f32', [3, 2], [0, 0, 5, 5, 0, 5])
+    const operands = [x, ...tables, ints([0, 1])]
+    expect(toNumbers(evaluate(operands, {})[0]!)).toEqual([0, 2, 1, 3, 0, 3])
+    const kept = (row: readonly number[] | undefined, tree: readonly number[] | undefined): Kept => ({
+      operands: [[row, undefined], [], [], [], [], [tree]],
+      results: [[row, tree]],
+    })
+    expect(
+      indices(operands, {}).map(({ extent, places }) => [extent, ...places.map((p) => [p.of, p.at, p.axis])]),
+    ).toEqual([
+      [3, ['operand', 0, 0], ['result', 0, 0]],
+      [2, ['operand', 5, 0], ['result', 0, 1]],
+    ])
+    expect(keep(operands, {}, kept([0, 2], undefined))).toBeDefined()
+    const rows = tensorOf('f32', [2, 2], [0, 0, 0, 5])
+    expect(toNumbers(evaluate([rows, ...tables, ints([1])], {})[0]!)).toEqual([2, 3])
   })
 
   it('slices and pads keep what they like of what lies outside', () => {

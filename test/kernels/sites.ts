@@ -228,6 +228,40 @@ const sorted: Family = (random, draw) => {
   )
 }
 
+/** The leaves that rows of this many features reach in random trees, as floats of both widths. */
+const forest =
+  (width: number): Family =>
+  (random) => {
+    const trees = 5 + random.int(9)
+    const [features, next, thresholds, missing, roots]: number[][] = [[], [], [], [], []]
+    let leaves = 0
+    const grow = (depth: number): number => {
+      if (depth === 0 || random.int(5) === 0) return -1 - leaves++
+      const at = features!.push(random.int(width)) - 1
+      thresholds!.push(random.int(5) - 2)
+      missing!.push(random.int(2))
+      next!.push(0, 0)
+      next![2 * at] = grow(depth - 1)
+      next![2 * at + 1] = grow(depth - 1)
+      return at
+    }
+    for (let tree = 0; tree < trees; tree++) roots!.push(grow(3 + random.int(5)))
+    const list = (dtype: DType, values: readonly number[], shape = [values.length]): Value =>
+      b.constant(tensorOf(dtype, shape, values))
+    const rows = whole(random, [1 + random.int(9), width], 3)
+    return inputSite(rows, (x) =>
+      [x, b.convert(x, 'f64')].map((v) =>
+        b.decisionTrees(v, {
+          thresholds: list(v.type.dtype, thresholds!),
+          features: list('i32', features!),
+          next: list('i32', next!, [features!.length, 2]),
+          missing: list('u8', missing!),
+          roots: list('i32', roots!),
+        }),
+      ),
+    )
+  }
+
 const exactFloats: Readonly<Record<string, Family>> = {
   'pixels in bands': floatConvolution(beyondBand(1, 4)),
   'taps in bands': floatConvolution(beyondBand(3, 4, { pad: 0 }, [61, 130])),
@@ -247,6 +281,8 @@ const exactFloats: Readonly<Record<string, Family>> = {
   batches,
   transposed,
   sorts: sorted,
+  forests: forest(7),
+  'forests of many features': forest(2 ** 15 + 9),
   transposes: (random) =>
     inputSite(whole(random, [3 + random.int(40), 5 + random.int(70), 1 + random.int(9)], 9), (x) => [
       b.transpose(x, [1, 0, 2]),

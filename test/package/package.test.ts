@@ -107,7 +107,15 @@ describe('NAME.js', () => {
     for (const [i, source] of ["import { instantiate } from './alone.js'\nlet bytes", given].entries()) {
       const bundle = join(folder, `bundle${i}.mjs`)
       const stdin = { contents: `${source}\nexport const model = instantiate(bytes)`, resolveDir: folder }
-      await build({ stdin, bundle: true, format: 'esm', minify: true, loader: { '.wasm': 'binary' }, outfile: bundle })
+      await build({
+        stdin,
+        bundle: true,
+        format: 'esm',
+        target: 'es2022',
+        minify: true,
+        loader: { '.wasm': 'binary' },
+        outfile: bundle,
+      })
       const { model } = (await import(pathToFileURL(bundle).href)) as { model: Runtime.Model }
       expect(model.run(inputs())).toEqual(outputs('simd'))
     }

@@ -226,12 +226,32 @@ export const innerKernels = (kernel: Kernel): readonly Kernel[] =>
 export const dotKernels = (kernels: readonly Kernel[]): TemplateKernel[] =>
   kernels.flatMap((k) => (k.kind !== 'template' ? dotKernels(innerKernels(k)) : k.dot ? [k] : []))
 
-/** Buffers that a template knows by parameters of these roles. */
-function buffersAs({ template, args }: TemplateKernel, roles: readonly string[]): Buffer[] {
-  const parameters: Readonly<Record<string, string>> = templates[template].params
-  return Object.entries(args).flatMap(([name, a]) =>
-    typeof a === 'object' && 'buffer' in a && roles.includes(parameters[name]!) ? [a.buffer] : [],
-  )
+/** Buffers that a template reads, or writes. */
+function buffersAs({ template, args }: TemplateKernel, kind: 'reads' | 'writes'): Buffer[] {
+  const buffers: Buffer[] = []
+  for (const name of parametersOf(template)[kind]) {
+    const a = args[name]
+    if (typeof a === 'object' && 'buffer' in a) buffers.push(a.buffer)
+  }
+  return buffers
+}
+
+interface ByRole {
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+}
+
+const byRole = new Map<TemplateName, ByRole>()
+
+/** Names of the parameters by which a template reads, and by which it writes, results first. */
+function parametersOf(template: TemplateName): ByRole {
+  const known = byRole.get(template)
+  if (known) return known
+  const all = Object.entries<string>(templates[template].params)
+  const as = (...roles: readonly string[]): string[] => all.flatMap(([n, role]) => (roles.includes(role) ? [n] : []))
+  const names = { reads: as('in', 'inout', 'aux'), writes: [...as('out', 'inout'), ...as('scratch')] }
+  byRole.set(template, names)
+  return names
 }
 
 /** Buffers that a kernel reads; a write that combines reads as well. */
@@ -239,7 +259,7 @@ export function readsOf(kernel: Kernel): Buffer[] {
   if (kernel.kind === 'loop') return [...(kernel.condition ? [kernel.condition] : []), ...kernel.body.flatMap(readsOf)]
   if (kernel.kind === 'branch') return [kernel.condition.buffer, ...innerKernels(kernel).flatMap(readsOf)]
   if (kernel.kind === 'rows') return kernel.nests.flatMap(readsOf)
-  if (kernel.kind === 'template') return buffersAs(kernel, ['in', 'inout', 'aux'])
+  if (kernel.kind === 'template') return buffersAs(kernel, 'reads')
   if (kernel.kind === 'scan') return accessBuffers(kernel.read)
   const { reads, post, write, accumulate } = kernel
   const indices = (write.indirect ?? []).map((i) => i.index.buffer)
@@ -250,7 +270,7 @@ export function readsOf(kernel: Kernel): Buffer[] {
 /** What a kernel writes, its result first. */
 export function writesOf(kernel: Kernel): readonly Buffer[] {
   if (kernel.kind === 'rows') return kernel.nests.flatMap(writesOf)
-  if (kernel.kind === 'template') return [...buffersAs(kernel, ['out', 'inout']), ...buffersAs(kernel, ['scratch'])]
+  if (kernel.kind === 'template') return buffersAs(kernel, 'writes')
   if (kernel.kind === 'nest' || kernel.kind === 'scan') return [kernel.write.buffer]
   const own = kernel.kind === 'loop' ? [kernel.index, kernel.count].filter((b) => b !== undefined) : []
   return [...own, ...innerKernels(kernel).flatMap(writesOf)]

@@ -77,7 +77,7 @@ function chainFrom(
       passed.push(kernel)
       continue
     }
-    if (!chain.join(kernel)) break
+    if (!chain.join(kernel) || chain.readsTooMuch) break
     own.push(touched)
     potential.add(kernel)
     const isWorth = (worth: number): boolean => worth > 0 && worth >= (best?.worth ?? 0) + leastMore

@@ -1,6 +1,6 @@
 import { byteSize } from '../../core/dtype.ts'
 import { bufferBytes } from '../memory/plan.ts'
-import { inArena, readsOf, writesOf, type Buffer, type Kernel } from '../program/program.ts'
+import { constantBytes, inArena, readsOf, writesOf, type Buffer, type Kernel } from '../program/program.ts'
 import {
   arrange,
   keepsVectors,
@@ -72,16 +72,27 @@ const operandBytes = ({ arrangement: { kernels, depth }, shrunk }: Part): number
       return sum + (high - low + 1) * byteSize(access.buffer.dtype)
     }, 0)
 
+/** Bytes of constants that one iteration of the template's rows reads. */
+const constantsOf = (kernel: RowsTemplate): number =>
+  kernel.rows.walks.reduce((sum, { argument, length }) => {
+    const a = kernel.args[argument]
+    const known = typeof a === 'object' && 'buffer' in a && constantBytes(a.buffer) !== undefined
+    return known ? sum + length * byteSize(a.buffer.dtype) : sum
+  }, 0)
+
 /** A template and what follows it by the same rows, up to another template. */
 export class Chain {
   readonly kernels: ByRows[]
   private members: readonly ByRows[]
   private rows: readonly number[]
   private readonly limits: BlockLimits
+  /** Bytes of constants that every block reads, however many rows it has. */
+  private constants: number
 
   constructor(first: RowsTemplate, limits: BlockLimits) {
     this.kernels = [first]
     this.members = [first]
+    this.constants = constantsOf(first)
     this.rows = rowExtents(first).filter((extent) => extent > 1)
     this.limits = limits
   }
@@ -99,9 +110,15 @@ export class Chain {
       this.kernels.push(kernel as ByRows)
       this.members = members
       this.rows = rows
+      if (templateByRows(member)) this.constants += constantsOf(member)
       return true
     }
     return false
+  }
+
+  /** Whether each block, of this chain or a longer one, would read more than is worth reading again. */
+  get readsTooMuch(): boolean {
+    return this.constants > this.limits.mostOperands
   }
 
   /**

@@ -7,7 +7,7 @@ interface Options extends ShapeOptions {
   json?: boolean
 }
 
-export const addInspect: AddCommand = (program, terminal) => {
+export const addInspect: AddCommand = (program, terminal, done) => {
   const command = program
     .command('inspect')
     .description('Show what is inside: of a model layer by layer, of a compiled module byte by byte.')
@@ -36,5 +36,6 @@ export const addInspect: AddCommand = (program, terminal) => {
           })
         terminal.out(options.json ? toJson(layer) : describeNode(layer))
       } else terminal.out(options.json ? toJson(model) : describeLayers(model))
+      if (model.diagnostics.length > 0) done(2)
     })
 }

@@ -35,6 +35,11 @@ const formats: readonly (ForeignFormat & { readonly is: (bytes: Uint8Array, star
     is: (_, start) => /^\s*(<!doctype html|<html)/i.test(start),
   },
   {
+    name: 'a picture',
+    hint: 'give the model; pictures go to attar run --input NAME=picture.png',
+    is: (_, start) => /^(\x89PNG|\xff\xd8\xff|GIF8|RIFF[^]{4}WEBP)/.test(start),
+  },
+  {
     name: 'a model in the format of onnxruntime (.ort)',
     hint: 'give the .onnx that it was made of; .ort cannot be converted back',
     is: (bytes) => isFlatbuffer(bytes, 'ORTM'),

@@ -278,7 +278,7 @@ describe('inspect', () => {
   })
 
   it('shows what it can of a model that cannot be imported', async () => {
-    expect(await attar('inspect', at('dense.onnx'))).toBe(0)
+    expect(await attar('inspect', at('dense.onnx'))).toBe(2)
     expect(out.join('\n')).toMatch(/input +x f32\[batch,2\][^]*MatMul[^]*error A105/)
   })
 

@@ -29,6 +29,8 @@ describe('files that are no ONNX models', () => {
     ['version https://git-lfs.github.com/spec/v1\noid sha256:00', 'Git LFS', 'git lfs pull'],
     ['\n<!DOCTYPE html><html><body>404</body></html>', 'HTML', 'raw file'],
     ['<html lang="en">', 'HTML', 'raw file'],
+    ['\x89PNG\r\n\x1a\n', 'picture', 'attar run'],
+    ['\xff\xd8\xff\xe0\0\x10JFIF', 'picture', 'attar run'],
     ['\x18\0\0\0ORTM\0\0\0\0', '.ort', '.onnx'],
     ['\x1c\0\0\0TFL3\x14\0\x20\0', '.tflite', 'tf2onnx'],
     [zip('archive/data.pkl'), 'PyTorch', 'torch.onnx.export'],

@@ -1,6 +1,6 @@
 import { byteSize } from '../../core/dtype.ts'
 import { bufferBytes } from '../memory/plan.ts'
-import { constantBytes, inArena, readsOf, writesOf, type Buffer, type Kernel } from '../program/program.ts'
+import { inArena, readsOf, writesOf, type Buffer, type Kernel } from '../program/program.ts'
 import {
   arrange,
   keepsVectors,
@@ -72,12 +72,12 @@ const operandBytes = ({ arrangement: { kernels, depth }, shrunk }: Part): number
       return sum + (high - low + 1) * byteSize(access.buffer.dtype)
     }, 0)
 
-/** Bytes of constants that one iteration of the template's rows reads. */
-const constantsOf = (kernel: RowsTemplate): number =>
+/** Bytes that one iteration of the template's rows reads of what the chain has not `written`, which stays as long as it is. */
+const foreignBytes = (kernel: RowsTemplate, written: ReadonlySet<Buffer>): number =>
   kernel.rows.walks.reduce((sum, { argument, length }) => {
     const a = kernel.args[argument]
-    const known = typeof a === 'object' && 'buffer' in a && constantBytes(a.buffer) !== undefined
-    return known ? sum + length * byteSize(a.buffer.dtype) : sum
+    if (typeof a !== 'object' || !('buffer' in a) || written.has(a.buffer)) return sum
+    return writesOf(kernel).includes(a.buffer) ? sum : sum + length * byteSize(a.buffer.dtype)
   }, 0)
 
 /** A template and what follows it by the same rows, up to another template. */
@@ -86,13 +86,13 @@ export class Chain {
   private members: readonly ByRows[]
   private rows: readonly number[]
   private readonly limits: BlockLimits
-  /** Bytes of constants that every block reads, however many rows it has. */
-  private constants: number
+  /** Bytes that every block reads of what the chain does not write, however few rows it has. */
+  private foreign: number
 
   constructor(first: RowsTemplate, limits: BlockLimits) {
     this.kernels = [first]
     this.members = [first]
-    this.constants = constantsOf(first)
+    this.foreign = foreignBytes(first, new Set())
     this.rows = rowExtents(first).filter((extent) => extent > 1)
     this.limits = limits
   }
@@ -110,7 +110,7 @@ export class Chain {
       this.kernels.push(kernel as ByRows)
       this.members = members
       this.rows = rows
-      if (templateByRows(member)) this.constants += constantsOf(member)
+      if (templateByRows(member)) this.foreign += foreignBytes(member, written)
       return true
     }
     return false
@@ -118,7 +118,7 @@ export class Chain {
 
   /** Whether each block, of this chain or a longer one, would read more than is worth reading again. */
   get readsTooMuch(): boolean {
-    return this.constants > this.limits.mostOperands
+    return this.foreign > this.limits.mostOperands
   }
 
   /**

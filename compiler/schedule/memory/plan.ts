@@ -17,7 +17,7 @@ import { placeArena, type Arena } from './place-arena.ts'
 const alignment = 16
 
 /** What stands between buffers of a guarded plan, so that a stray write is seen. */
-export const guardBytes = 256
+const guardBytes = 256
 
 /** Kernels may read this far beyond a buffer's end. */
 export const readableTail = 32

@@ -17,11 +17,10 @@ import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from '../reduce.ts'
 import { dequantizePacked, expandWeights, floatWeights, packQuantized, quantizedWeights } from './quantized-weights.ts'
 import {
-  address,
-  auxAddress,
   bandOf,
   largestWeights,
   pendingTemplate,
+  placed,
   replacing,
   start,
   wideBandBytes,
@@ -116,7 +115,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
   const groupBytes = quantized?.groupBytes ?? Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]! * 4
   const emit = (placement: Placement, nodes: readonly string[]): void => {
-    const { write, aux, bias, biasOffset, holes, parameters } = placement
+    const { write, aux, holes } = placement
     const ys = strides(write)
     const us = strides(aux)
     const replaces = replacing(placement, node.results[0]!.type)
@@ -130,18 +129,13 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]
       forEachImage(s, form.batch, nodes, (at) => {
         const args = {
-          x: address(at(x)),
-          w: start(weights),
-          b: { buffer: bias, offset: biasOffset },
-          y: address(at(write)),
-          aux: auxAddress(at(aux)),
+          ...placed(placement, x, start(weights), at),
           M: form.outHeight * form.outWidth,
           K: form.kernelWidth * perGroup,
           N: outputs,
           xrow,
           yrow,
           auxrow,
-          ...parameters,
         }
         return gemvCall(args, quantized, { holes, ...replaces, macs: args.M * args.K * args.N, nodes })
       })
@@ -152,11 +146,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     const grouped = form.groups > 1
     forEachImage(s, images, nodes, (at) => {
       const args = {
-        x: address(at(x)),
-        w: start(weights),
-        b: { buffer: bias, offset: biasOffset },
-        y: address(at(write)),
-        aux: auxAddress(at(aux)),
+        ...placed(placement, x, start(weights), at),
         groups: repeats,
         OH: form.outHeight,
         OW: form.outWidth,
@@ -180,7 +170,6 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         auxg: grouped ? (aux ? outputs * 4 : 0) : us.image,
         auxrow: us.row,
         auxpix: us.pixel,
-        ...parameters,
       }
       const macs = (form.batch / images) * form.outHeight * form.outWidth * form.outputs * elementCount(kernel)
       return igemmCall(s, args, quantized, { holes, ...replaces, macs, nodes })
@@ -224,16 +213,13 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   const weights = stored ? dequantizePacked(s, stored, source, originOf(node)) : pack(s, source, originOf(node))
   const xs = strides(x)
   const tap = taps(node, xs)
-  const emit = ({ write, aux, bias, biasOffset, holes, parameters }: Placement, nodes: readonly string[]): void => {
+  const emit = (placement: Placement, nodes: readonly string[]): void => {
+    const { write, aux, holes } = placement
     const ys = strides(write)
     const us = strides(aux)
     forEachImage(s, form.batch, nodes, (at) => {
       const args = {
-        x: address(at(x)),
-        w: start(weights),
-        b: { buffer: bias, offset: biasOffset },
-        y: address(at(write)),
-        aux: auxAddress(at(aux)),
+        ...placed(placement, x, start(weights), at),
         OH: form.outHeight,
         OW: form.outWidth,
         C: form.channels,
@@ -244,7 +230,6 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
         ypix: ys.pixel,
         auxrow: us.row,
         auxpix: us.pixel,
-        ...parameters,
       }
       const macs = form.outHeight * form.outWidth * form.channels * form.kernelHeight * form.kernelWidth
       return depthwiseCall(form, tap, args, { holes, macs, nodes })

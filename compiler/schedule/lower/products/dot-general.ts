@@ -14,10 +14,10 @@ import { factor, pendingProductSum } from '../reduce.ts'
 import { floatWeights, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
 import {
   address,
-  auxAddress,
   bandOf,
   largestWeights,
   pendingTemplate,
+  placed,
   replacing,
   start,
   wideBandBytes,
@@ -156,17 +156,13 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const emit = (placement: Placement, nodes: readonly string[]): void => {
-    const { write, aux, bias, biasOffset, holes, parameters } = placement
+    const { write, aux, holes } = placement
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = (aux?.strides ?? [0, 0]) as [number, number]
     const options = { holes, ...replacing(placement, matrix), nodes }
     if (!isGemv) {
       const args = {
-        x: address(g.lhs.access),
-        w: start(weights),
-        b: { buffer: bias, offset: biasOffset },
-        y: address(write),
-        aux: auxAddress(aux),
+        ...placed(placement, g.lhs.access, start(weights)),
         groups: g.batches,
         OH: 1,
         OW: g.M,
@@ -190,26 +186,21 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         auxg: uBatch * 4,
         auxrow: 0,
         auxpix: uRow * 4,
-        ...parameters,
       }
       const reach = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
       s.emit(igemmCall(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, reach))
       return
     }
+    const matrices = { buffer: weights, offset: 0, strides: [batchWeights] }
     forEachImage(s, g.batches, nodes, (at) => {
       const args = {
-        x: address(at({ ...g.lhs.access, strides: [g.lhs.batch] })),
-        w: address(at({ buffer: weights, offset: 0, strides: [batchWeights] })),
-        b: { buffer: bias, offset: biasOffset },
-        y: address(at(write)),
-        aux: auxAddress(at(aux)),
+        ...placed(placement, { ...g.lhs.access, strides: [g.lhs.batch] }, address(at(matrices)), at),
         M: g.M,
         K: g.K,
         N: g.N,
         xrow: g.lhs.row * 4,
         yrow: yRow * 4,
         auxrow: uRow * 4,
-        ...parameters,
       }
       return gemvCall(args, quantized, { ...options, macs: g.M * g.N * g.K })
     })

@@ -55,6 +55,21 @@ export const auxAddress = (aux: Access | undefined, offset = 0): TemplateAddress
 /** Where a buffer begins. */
 export const start = (buffer: Buffer): TemplateAddress => ({ buffer, offset: 0 })
 
+/** What templates of floats are given of where they read and write; `at` gives the place of one image. */
+export const placed = (
+  { write, aux, bias, biasOffset, parameters }: Placement,
+  x: Access,
+  weights: TemplateAddress,
+  at: <A extends Access | undefined>(access: A) => A = (access) => access,
+) => ({
+  x: address(at(x)),
+  w: weights,
+  b: { buffer: bias, offset: biasOffset },
+  y: address(at(write)),
+  aux: auxAddress(at(aux)),
+  ...parameters,
+})
+
 /** Says of a template that loads `aux` right before it stores an element, once for each, whether that may stand in its place. */
 export const replacing = (
   { write, aux }: Pick<Placement, 'write' | 'aux'>,

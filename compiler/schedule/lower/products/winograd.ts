@@ -5,7 +5,7 @@ import { prefersWinograd } from '../../kernels/choice.ts'
 import type { Access, Buffer } from '../../program/program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { forEachImage } from './images.ts'
-import { address, auxAddress, replacing, start, type Placement } from './template.ts'
+import { placed, replacing, start, type Placement } from './template.ts'
 
 /** The template's distance between planes beyond their contents, in floats. */
 const gap = 16
@@ -55,7 +55,6 @@ export function winograd(
   placement: Placement,
   nodes: readonly string[],
 ): void {
-  const { write, aux, bias, biasOffset, holes, parameters } = placement
   const { channels, outputs } = form
   const rows = form.outHeight / 2
   const columns = form.outWidth / 2
@@ -72,11 +71,7 @@ export function winograd(
     call(
       'f32_winograd_3x3',
       {
-        x: address(at(operands.x)),
-        w: start(operands.weights),
-        b: { buffer: bias, offset: biasOffset },
-        y: address(at(write)),
-        aux: auxAddress(at(aux)),
+        ...placed(placement, operands.x, start(operands.weights), at),
         u: start(u),
         v: start(v),
         m: start(m),
@@ -92,10 +87,9 @@ export function winograd(
         ypix: strides.y.pixel,
         auxrow: strides.aux.row,
         auxpix: strides.aux.pixel,
-        ...parameters,
       },
       {
-        holes,
+        holes: placement.holes,
         ...replacing(placement, node.results[0]!.type),
         macs: form.outHeight * form.outWidth * channels * outputs * 9,
         nodes,

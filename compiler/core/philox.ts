@@ -31,3 +31,29 @@ function product(x: Expr, m: number): [Expr, Expr] {
 /** The upper 24 of random bits as f32 in [0, 1). */
 export const unitInterval = (bits: Expr): Expr =>
   f.mul(convert(binary('shr', bits, constant(8, 'u32')), 'f32'), 2 ** -24)
+
+/** The same as numbers: four u32 of random bits from four u32 and a key of two. */
+export function randomBits(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
+  let [a, b, c, d] = counter
+  let [k, l] = key
+  for (let round = 0; round < rounds; round++) {
+    const [high, low] = wideProduct(a, multipliers[0])
+    const [high2, low2] = wideProduct(c, multipliers[1])
+    ;[a, b, c, d] = [(high2 ^ b ^ k) >>> 0, low2, (high ^ d ^ l) >>> 0, low]
+    k = (k + increments[0]) >>> 0
+    l = (l + increments[1]) >>> 0
+  }
+  return [a >>> 0, b >>> 0, c >>> 0, d >>> 0]
+}
+
+/** The upper and lower 32 bits of x × m, by halves of 16 bits, of which doubles hold all sums. */
+function wideProduct(x: number, m: number): [number, number] {
+  const [high, low] = [m >>> 16, m & 0xffff]
+  const upper = x * high
+  const lower = x * low
+  const sum = (upper % 65536) * 65536 + lower
+  return [Math.floor(upper / 65536) + Math.floor(sum / 2 ** 32), sum >>> 0]
+}

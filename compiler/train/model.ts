@@ -1,0 +1,52 @@
+import type { Graph, Value } from '../core/graph.ts'
+import type { Tensor } from '../core/tensor.ts'
+
+/** A tensor that training changes: an input of the model's graph until it is trained, then a constant. */
+export interface Parameter {
+  readonly name: string
+  readonly value: Value
+  readonly start: Tensor
+  /** Whether weight decay shrinks it: weights of products and convolutions, not biases and scales. */
+  readonly decays: boolean
+}
+
+/** Batch normalization: `mean` and `variance` are inputs of the graph that hold the running statistics of `x`. */
+export interface Normalization {
+  readonly name: string
+  readonly x: Value
+  /** The axis of `x` that has a mean and a variance for each position. */
+  readonly axis: number
+  readonly mean: Statistic
+  readonly variance: Statistic
+  /** The share of the old statistics that stays at each step: PyTorch's 1 − momentum, ONNX's momentum. */
+  readonly momentum: number
+}
+
+export interface Statistic {
+  readonly name: string
+  readonly value: Value
+  readonly start: Tensor
+}
+
+/** A value of which training sets a share of `ratio` to zero. */
+export interface Dropout {
+  readonly value: Value
+  readonly ratio: number
+}
+
+/**
+ * A model that can be trained: its inference graph for one sample, whose inputs are data, parameters and running statistics.
+ * The graph has one output, the prediction.
+ */
+export interface TrainableModel {
+  readonly graph: Graph
+  /** Names of the inputs that are data. */
+  readonly data: readonly string[]
+  readonly parameters: readonly Parameter[]
+  readonly normalizations: readonly Normalization[]
+  readonly dropouts: readonly Dropout[]
+  /** What the loss takes: scores before a softmax or sigmoid at the end, else the output. */
+  readonly scores: Value
+  /** The function at the end that turns scores into the output. */
+  readonly activation: 'softmax' | 'sigmoid' | undefined
+}

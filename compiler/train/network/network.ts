@@ -1,0 +1,48 @@
+import * as f from '../../core/formula.ts'
+import { createNode, type Value } from '../../core/graph.ts'
+import type { TensorType } from '../../core/tensor.ts'
+import type { TrainableModel } from '../model.ts'
+import { NetworkContext, type Layer } from './context.ts'
+import { chain } from './layers/chain.ts'
+
+/** A network to be trained from nothing. */
+export interface Network {
+  readonly layers: readonly Layer[]
+}
+
+export const sequential = (layers: readonly Layer[]): Network => ({ layers })
+
+export interface NetworkOptions {
+  /** The type of one sample without a batch axis, such as f32[28, 28, 1] or i32[128] of token ids. */
+  readonly input: TensorType
+  readonly inputName?: string | undefined
+  readonly outputName?: string | undefined
+  /** What turns the last layer's result into the model's output. */
+  readonly activation: 'softmax' | 'sigmoid' | undefined
+  readonly seed: number
+}
+
+/** The network as a graph with new parameters. */
+export function trainableNetwork({ layers }: Network, options: NetworkOptions): TrainableModel {
+  const { input, inputName = 'input', outputName = 'output', activation, seed } = options
+  const network = new NetworkContext(seed)
+  const type = { dtype: input.dtype, shape: [1, ...input.shape] }
+  const x = createNode('input', [], { name: inputName, type }, undefined).results[0]!
+  const scores = chain(network, layers, x)
+  const { parameters, normalizations, dropouts } = network
+  const statistics = normalizations.flatMap(({ mean, variance }) => [mean, variance])
+  const inputs = [
+    { name: inputName, value: x },
+    ...[...parameters, ...statistics].map(({ name, value }) => ({ name, value })),
+  ]
+  const graph = { inputs, outputs: [{ name: outputName, value: activated(network, scores, activation) }] }
+  return { graph, data: [inputName], parameters, normalizations, dropouts, scores, activation }
+}
+
+function activated({ b }: NetworkContext, scores: Value, activation: NetworkOptions['activation']): Value {
+  if (activation === 'sigmoid') return b.map([scores], (s) => f.sigmoid(s))
+  if (activation === undefined) return scores
+  const axis = scores.type.shape.length - 1
+  const powers = b.map([scores, b.reduce('max', scores, [axis], true)], (s, m) => f.exp(f.sub(s, m)))
+  return b.binary('div', powers, b.reduce('add', powers, [axis], true))
+}

@@ -1,0 +1,33 @@
+import * as f from '../../core/formula.ts'
+import { pow } from '../../core/math.ts'
+import type { Optimizer } from './optimizer.ts'
+
+export interface AdamWOptions {
+  /** Decay of the first and the second moment's running mean. */
+  readonly beta1?: number | undefined
+  readonly beta2?: number | undefined
+  readonly epsilon?: number | undefined
+  readonly weightDecay?: number | undefined
+}
+
+/** Adam with decoupled weight decay (Loshchilov & Hutter, 2019), in PyTorch's order of operations. */
+export function adamw(options: AdamWOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options
+  return {
+    slots: ['m', 'v'],
+    scalars: ({ step, learningRate }) => ({
+      keep: 1 - learningRate * weightDecay,
+      stepSize: learningRate / (1 - pow(beta1, step)),
+      rootCorrection: 1 / Math.sqrt(1 - pow(beta2, step)),
+    }),
+    update: (b, { value, gradient, slots, scalars, decays }) => {
+      const m = b.map([slots[0]!, gradient], (m, g) => f.add(f.mul(m, beta1), f.mul(g, 1 - beta1)))
+      const v = b.map([slots[1]!, gradient], (v, g) => f.add(f.mul(v, beta2), f.mul(f.square(g), 1 - beta2)))
+      const { keep, stepSize, rootCorrection } = scalars
+      const next = b.map([value, m, v, keep, stepSize!, rootCorrection!], (p, m, v, keep, size, root) =>
+        f.sub(decays ? f.mul(p, keep) : p, f.div(f.mul(m, size), f.add(f.mul(f.sqrt(v), root), epsilon))),
+      )
+      return { value: next, slots: [m, v] }
+    },
+  }
+}

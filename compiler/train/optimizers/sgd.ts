@@ -1,0 +1,28 @@
+import * as f from '../../core/formula.ts'
+import type { Optimizer } from './optimizer.ts'
+
+export interface SgdOptions {
+  readonly momentum?: number | undefined
+  readonly nesterov?: boolean | undefined
+  /** Added to the gradient as `weightDecay` × the parameter. */
+  readonly weightDecay?: number | undefined
+}
+
+/** Stochastic gradient descent with momentum (Sutskever et al., 2013), in PyTorch's form: the rate multiplies the velocity. */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  const { momentum = 0, nesterov = false, weightDecay = 0 } = options
+  return {
+    slots: momentum === 0 ? [] : ['velocity'],
+    scalars: ({ learningRate }) => ({ learningRate }),
+    update: (b, { value, gradient, slots, scalars, decays }) => {
+      const g =
+        decays && weightDecay !== 0 ? b.map([gradient, value], (g, p) => f.add(g, f.mul(p, weightDecay))) : gradient
+      const [velocity] = slots
+      const rate = scalars['learningRate']!
+      if (!velocity) return { value: b.map([value, g, rate], (p, g, lr) => f.sub(p, f.mul(lr, g))), slots: [] }
+      const next = b.map([velocity, g], (v, g) => f.add(f.mul(v, momentum), g))
+      const direction = nesterov ? b.map([g, next], (g, v) => f.add(g, f.mul(v, momentum))) : next
+      return { value: b.map([value, direction, rate], (p, d, lr) => f.sub(p, f.mul(lr, d))), slots: [next] }
+    },
+  }
+}

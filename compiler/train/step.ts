@@ -1,0 +1,222 @@
+import { Builder } from '../core/builder.ts'
+import { convert } from '../core/expr.ts'
+import * as f from '../core/formula.ts'
+import { applyPatch, createNode, type Graph, type Port, type Value } from '../core/graph.ts'
+import type { DType } from '../core/dtype.ts'
+import { elementCount, type Shape } from '../core/shape.ts'
+import { zeros, type Tensor } from '../core/tensor.ts'
+import { batch } from '../transform/batch.ts'
+import { vjp } from '../transform/gradients.ts'
+import { dropped } from './dropout.ts'
+import type { Loss, LossOptions } from './losses/index.ts'
+import type { Normalization, Parameter, TrainableModel } from './model.ts'
+import { batchStatistics } from './normalization.ts'
+import type { Optimizer } from './optimizers/index.ts'
+
+/** Names of the step's inputs and outputs beside the model's own. */
+const own = (name: string): string => `attar:${name}`
+export const ports = {
+  target: own('target'),
+  weight: own('weight'),
+  counter: own('counter'),
+  scalar: (name: string) => own(`scalar ${name}`),
+  loss: own('loss'),
+  correct: own('correct'),
+  slot: (parameter: string, slot: string) => own(`${slot} ${parameter}`),
+  average: (parameter: string) => own(`average ${parameter}`),
+  next: (state: string) => own(`next ${state}`),
+}
+
+export interface StepOptions extends LossOptions {
+  readonly batch: number
+  readonly loss: Loss
+  readonly optimizer: Optimizer
+  /** Parameters that stay as they are. */
+  readonly frozen?: ReadonlySet<string> | undefined
+  /** Scales gradients so that their norm over all parameters is at most this. */
+  readonly clipNorm?: number | undefined
+  /** Keeps a running average of each parameter: the share of the old one is the scalar `decay`. */
+  readonly average?: boolean | undefined
+  /** Batch normalization by running statistics, which stay as they are. */
+  readonly frozenStatistics?: boolean | undefined
+  readonly seed: number
+}
+
+/** A program with memory: `state` names inputs that stay between runs, and the output that each becomes. */
+export interface StepProgram {
+  readonly graph: Graph
+  readonly state: Readonly<Record<string, string>>
+  readonly start: Readonly<Record<string, Tensor>>
+  /** Names of the scalars that are inputs. */
+  readonly scalars: readonly string[]
+}
+
+/**
+ * One step of training as a graph: prediction, loss, gradients and updates of a batch. Inputs are the model's data with a
+ * leading batch axis, `target`, `weight` f32[N] for each sample (0 for those that fill up the last batch), `counter` u32[] for
+ * random numbers, and the optimizer's scalars. Outputs are `loss` f32[], Σ weight · loss / Σ weight, and `correct` f32[], the
+ * weight of samples that are right. Where the loss is not finite, everything stays as it was.
+ */
+export function trainingStep(model: TrainableModel, options: StepOptions): StepProgram {
+  const b = new Builder(undefined)
+  const trained = model.parameters.filter(({ name }) => !options.frozen?.has(name))
+  const { forward, statistics, counter } = trainingForward(b, model, options)
+  const scores = flattened(b, forward.scores)
+  const { loss } = options
+  const type = loss.target(scores.type.shape.slice(1))
+  const target = input(ports.target, type.dtype, [options.batch, ...type.shape])
+  const weight = input(ports.weight, 'f32', [options.batch])
+
+  const total = b.reduce('add', weight.value, [0])
+  const each = loss.perSample(b, scores, target.value, options)
+  const sum = b.reduce('add', b.binary('mul', each, weight.value), [0])
+  const mean = b.map([sum, total], (s, n) => f.div(s, f.max(n, 1e-20)))
+  const share = b.map([weight.value, total], (w, n) => f.div(w, f.max(n, 1e-20)))
+  const correct =
+    loss.correct &&
+    b.reduce(
+      'add',
+      b.map([loss.correct(b, scores, target.value), weight.value], (right, w) => f.mul(convert(right, 'f32'), w)),
+      [0],
+    )
+
+  const cotangent = b.map(
+    [loss.derivative(b, scores, target.value, options), b.broadcastInDim(share, scores.type.shape, [0])],
+    (d, w) => f.mul(d, w),
+  )
+  const gradients = clipped(
+    b,
+    vjp(
+      [scores],
+      [cotangent],
+      trained.map(({ value }) => value),
+    ),
+    options.clipNorm,
+  )
+
+  const scalarNames = [
+    ...Object.keys(options.optimizer.scalars({ step: 1, learningRate: 1 })),
+    ...(options.average ? ['decay'] : []),
+  ]
+  const scalars = scalarNames.map((name) => input(ports.scalar(name), 'f32', []))
+  const byName = Object.fromEntries(scalarNames.map((name, i) => [name, scalars[i]!.value]))
+  const finite = b.map([mean], (l) => f.lt(f.abs(l), Infinity))
+  const states: { readonly port: Port; readonly next: Value; readonly start: Tensor }[] = []
+  const keep = (port: Port, next: Value, start: Tensor): void => {
+    states.push({ port, next: b.map([finite, next, port.value], (ok, n, o) => f.select(ok, n, o)), start })
+  }
+  // The last layer's first: what its update has read is free before gradients of earlier layers are computed.
+  for (const [i, parameter] of [...trained.entries()].reverse()) {
+    const updated = updateOf(b, parameter, gradients[i]!, options, byName)
+    for (const { name, value, next, start } of updated) keep({ name, value }, next, start)
+  }
+  for (const { name, value, next, start } of statistics) keep({ name, value }, next, start)
+  const changing = new Set(states.map(({ port }) => port.name))
+  for (const { name, value, start } of [...model.parameters, ...statisticsOf(model.normalizations)]) {
+    if (!changing.has(name)) states.push({ port: { name, value }, next: value, start })
+  }
+
+  const data = model.data.map((name) => forward.graph.inputs.find((port) => port.name === name)!)
+  return {
+    graph: {
+      inputs: [...data, target, weight, ...(counter ? [counter] : []), ...scalars, ...states.map(({ port }) => port)],
+      outputs: [
+        { name: ports.loss, value: mean },
+        ...(correct ? [{ name: ports.correct, value: correct }] : []),
+        ...states.map(({ port, next }) => ({ name: ports.next(port.name), value: next })),
+      ],
+    },
+    state: Object.fromEntries(states.map(({ port }) => [port.name, ports.next(port.name)])),
+    start: Object.fromEntries(states.map(({ port, start }) => [port.name, start])),
+    scalars: scalarNames,
+  }
+}
+
+export const statisticsOf = (normalizations: readonly Normalization[]) =>
+  normalizations.flatMap(({ mean, variance }) => [mean, variance])
+
+/** Scores of a batch as [N, …] without the axis of one sample that exported models have. */
+export function flattened(b: Builder, scores: Value): Value {
+  const [count, ...rest] = scores.type.shape
+  return b.reshape(scores, [count!, ...(rest[0] === 1 && rest.length > 1 ? rest.slice(1) : rest)])
+}
+
+export const input = (name: string, dtype: DType, shape: Shape): Port => ({
+  name,
+  value: createNode('input', [], { name, type: { dtype, shape } }, undefined).results[0]!,
+})
+
+interface Changed {
+  readonly name: string
+  readonly value: Value
+  readonly next: Value
+  readonly start: Tensor
+}
+
+/** The model's prediction in training mode: statistics of the batch, dropout. */
+function trainingForward(b: Builder, model: TrainableModel, options: StepOptions) {
+  const batched = batch(
+    { inputs: model.graph.inputs, outputs: [...model.graph.outputs, { name: 'scores', value: model.scores }] },
+    options.batch,
+    new Set(model.data),
+  )
+  const patch = new Map<Value, Value>()
+  const outputs: Port[] = [{ name: 'scores', value: batched.value(model.scores).value }]
+  const running: { readonly mean: Normalization; readonly current: Value; readonly of: 'mean' | 'variance' }[] = []
+  if (!options.frozenStatistics) {
+    for (const normalization of model.normalizations) {
+      const { value, batched: has } = batched.value(normalization.x)
+      const statistics = batchStatistics(b, value, normalization, has)
+      for (const of of ['mean', 'variance'] as const) {
+        patch.set(batched.value(normalization[of].value).value, statistics[of])
+        running.push({ mean: normalization, current: statistics.running[of], of })
+        outputs.push({ name: `${of} ${normalization.name}`, value: statistics.running[of] })
+      }
+    }
+  }
+  const counter = model.dropouts.length > 0 ? input(ports.counter, 'u32', []) : undefined
+  model.dropouts.forEach(({ value, ratio }, place) => {
+    const { value: x } = batched.value(value)
+    if (counter) patch.set(x, dropped(b, x, ratio, counter.value, options.seed, place))
+  })
+  const graph = applyPatch({ inputs: batched.graph.inputs, outputs }, patch)
+  const [scores, ...current] = graph.outputs.map(({ value }) => value)
+  const statistics = running.map(({ mean, of }, i): Changed => {
+    const { name, value, start } = mean[of]
+    const next = b.map([value, current[i]!], (o, n) => f.add(f.mul(o, mean.momentum), f.mul(n, 1 - mean.momentum)))
+    return { name, value, next, start }
+  })
+  return { forward: { graph, scores: scores! }, statistics, counter }
+}
+
+/** Gradients scaled together to a norm of at most `most` (Pascanu et al., 2013). */
+function clipped(b: Builder, gradients: readonly Value[], most: number | undefined): readonly Value[] {
+  if (most === undefined || gradients.length === 0) return gradients
+  const squares = gradients.map((g) => {
+    const square = b.map([b.reshape(g, [elementCount(g.type.shape)])], (x) => f.square(x))
+    return b.reshape(b.reduce('add', square, [0]), [1])
+  })
+  const sum = b.reduce('add', b.concatenate(squares, 0), [0])
+  const scale = b.map([sum], (s) => f.min(f.div(most, f.add(f.sqrt(s), 1e-6)), 1))
+  return gradients.map((g) => b.binary('mul', g, b.broadcast(scale, g.type.shape)))
+}
+
+/** A parameter, its slots and its average, and what becomes of them. */
+function updateOf(
+  b: Builder,
+  { name, value, start, decays }: Parameter,
+  gradient: Value,
+  { optimizer, average }: StepOptions,
+  scalars: Readonly<Record<string, Value>>,
+): Changed[] {
+  const slots = optimizer.slots.map((slot) => {
+    const port = ports.slot(name, slot)
+    return { name: port, value: input(port, 'f32', value.type.shape).value, start: zeros(start.dtype, start.shape) }
+  })
+  const after = optimizer.update(b, { value, gradient, slots: slots.map((s) => s.value), scalars, decays })
+  const changed = [{ name, value, start, next: after.value }, ...slots.map((s, i) => ({ ...s, next: after.slots[i]! }))]
+  if (!average) return changed
+  const averaged = input(ports.average(name), 'f32', value.type.shape).value
+  const next = b.map([averaged, after.value, scalars['decay']!], (a, p, d) => f.add(f.mul(a, d), f.mul(p, f.sub(1, d))))
+  return [...changed, { name: ports.average(name), value: averaged, start, next }]
+}

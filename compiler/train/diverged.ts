@@ -21,7 +21,8 @@ export async function diverged(
 ): Promise<never> {
   const refuse = (where: string, origin?: Origin): never =>
     fail('A701', `the loss is ${loss} at step ${step}: ${where}`, { hint, ...(origin && { origin }) })
-  for (const name of model.data) if (!isFinite(instance.inputs[name]!)) refuse(`the data of input "${name}" is not finite`)
+  for (const name of model.data)
+    if (!isFinite(instance.inputs[name]!)) refuse(`the data of input "${name}" is not finite`)
   const kept = [...model.parameters, ...statisticsOf(model.normalizations)]
   for (const { name } of kept) if (!isFinite(instance.state[name]!)) refuse(`"${name}" is not finite`)
 

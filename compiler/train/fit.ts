@@ -123,7 +123,8 @@ export async function fit(
   let best = checkpoint?.best
   let sums = checkpoint?.sums ?? none
   const history = [...(checkpoint?.history ?? [])]
-  if (checkpoint) for (const [name, values] of Object.entries(checkpoint.state)) instance.state[name]!.set(values as never)
+  if (checkpoint)
+    for (const [name, values] of Object.entries(checkpoint.state)) instance.state[name]!.set(values as never)
   const saved = (): Checkpoint => ({ step, state: copies(instance.state), best, history: [...history], sums })
 
   let order: Uint32Array | undefined
@@ -143,7 +144,7 @@ export async function fit(
     if (options.average !== undefined) writeScalar(instance, ports.scalar('decay'), averageDecay(options.average, step))
     writeScalar(instance, ports.counter, step)
     // The program's memory is shared with what a run computes.
-    const weight = instance.inputs[ports.weight]!.reduce((a: number, w) => a + Number(w), 0)
+    const weight = sumOf(instance.inputs[ports.weight]!)
     const outputs = instance.run()
     const lost = Number(outputs[ports.loss]![0])
     step++
@@ -185,6 +186,12 @@ export async function fit(
 
 /** A running average forgets its start sooner than `decay` says: (1 + n) / (10 + n) while that is less. */
 const averageDecay = (decay: number, step: number): number => Math.min(decay, (1 + step) / (10 + step))
+
+function sumOf(values: TypedArray): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += Number(values[i])
+  return sum
+}
 
 const copies = (state: Instance['state']): Record<string, TypedArray> =>
   Object.fromEntries(Object.entries(state).map(([name, view]) => [name, view.slice()]))

@@ -1,4 +1,6 @@
+import { fail } from '../core/diagnostic.ts'
 import type { TypedArray } from '../core/dtype.ts'
+import type { Loss } from './losses/index.ts'
 
 /** One sample: the data of each input, and what the loss compares with. */
 export interface Sample {
@@ -15,3 +17,17 @@ export interface Samples {
 }
 
 export const samplesOf = (all: readonly Sample[]): Samples => ({ count: all.length, at: (index) => all[index]! })
+
+/** A704 unless `target` is what `loss` takes for `outputs` scores. */
+export function checkTarget(target: ArrayLike<number>, what: string, { classes }: Loss, outputs: number): void {
+  const wanted = classes ? 1 : outputs
+  if (target.length !== wanted)
+    fail('A704', `${what} has ${target.length} labels, the loss takes ${wanted}`, {
+      hint: classes ? 'a sample has the number of one class' : 'a sample has a value for each output',
+    })
+  const [label] = Array.from(target)
+  if (classes && !(Number.isInteger(label) && label! >= 0 && label! < outputs))
+    fail('A704', `${what} has the label ${label}; the model has ${outputs} classes, numbered from 0`, {
+      hint: 'give the network as many outputs as there are classes; --classes N gives a trained model a new last layer',
+    })
+}

@@ -1,0 +1,85 @@
+import { dirname, resolve } from 'node:path'
+import type { Settings } from '../../config/schema.ts'
+
+/** What the command line says of a training. */
+export interface TrainFlags {
+  readonly output?: string
+  readonly train?: string
+  readonly val?: string
+  readonly test?: string
+  readonly label?: string
+  readonly classes?: number
+  readonly freeze?: readonly string[]
+  readonly epochs?: number
+  readonly batch?: number
+  readonly optimizer?: 'adamw' | 'sgd'
+  readonly learningRate?: number
+  readonly weightDecay?: number
+  readonly schedule?: NonNullable<Settings['train']>['schedule']
+  readonly loss?: NonNullable<Settings['train']>['loss']
+  readonly labelSmoothing?: number
+  readonly clipNorm?: number
+  readonly average?: number
+  readonly patience?: number
+  readonly seed?: number
+}
+
+/** The settings in a configuration file, with paths that start from its folder. A702 where something is wrong in it. */
+export async function readConfig(path: string): Promise<Settings> {
+  const { CompileError } = await import('../../index.ts')
+  const { checkConfig } = await import('../../config/schema.ts')
+  const { createJiti } = await import('jiti')
+  const { existsSync } = await import('node:fs')
+  const { fail } = await import('../../index.ts')
+  const file = resolve(path)
+  if (!existsSync(file)) fail('A502', `"${path}" cannot be read: there is no such file`)
+  // So that a configuration outside of any package finds attar's layers.
+  const alias = { 'attar/config': new URL('../../config/index.js', import.meta.url).pathname }
+  let value: unknown
+  try {
+    value = await createJiti(import.meta.url, { alias, fsCache: false }).import(file, { default: true })
+  } catch (error) {
+    fail('A702', `"${path}" cannot be run: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const checked = checkConfig(value)
+  if ('problems' in checked)
+    throw new CompileError(checked.problems.map((message) => ({ code: 'A702', message: `"${path}": ${message}` })))
+  const { settings } = checked
+  const from = (name: string): string => resolve(dirname(file), name)
+  const { data, model, output } = settings
+  const paths = Object.fromEntries(
+    (['train', 'val', 'test'] as const).flatMap((key) => {
+      const value = data?.[key]
+      return value === undefined ? [] : [[key, typeof value === 'string' ? from(value) : value]]
+    }),
+  )
+  return {
+    ...settings,
+    ...(model !== undefined && { model: from(model) }),
+    ...(output !== undefined && { output: from(output) }),
+    ...(data && { data: { ...data, ...paths } }),
+  }
+}
+
+const given = <T extends object>(values: T): T =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T
+
+/** `settings` with what the command line says instead. */
+export function overridden(settings: Settings, flags: TrainFlags): Settings {
+  const { optimizer, weightDecay } = flags
+  const before = settings.train?.optimizer
+  const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
+  const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
+  const { epochs, batch, learningRate, schedule, loss, labelSmoothing, clipNorm, average, patience, freeze } = flags
+  const { train, val, test, label, classes, seed, output } = flags
+  return {
+    ...settings,
+    ...given({ classes, seed, output }),
+    data: { ...settings.data, ...given({ train, val, test, label }) },
+    train: {
+      ...settings.train,
+      ...given({ epochs, batch, learningRate, schedule, loss, labelSmoothing, clipNorm, average, patience }),
+      ...given({ freeze: freeze && [...freeze], optimizer: decaying }),
+    },
+  }
+}

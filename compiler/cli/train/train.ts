@@ -1,0 +1,92 @@
+import { join } from 'node:path'
+import { Option } from 'commander'
+import type { Settings } from '../../config/schema.ts'
+import { toJson } from '../format.ts'
+import { addShapeOptions, nonNegative, notEmpty, seedNumber, wholeNumber, type ShapeOptions } from '../options.ts'
+import type { AddCommand } from '../program.ts'
+import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
+import { overridden, readConfig, type TrainFlags } from './settings.ts'
+import { trainRun } from './run.ts'
+
+interface Options extends TrainFlags, ShapeOptions, PictureOptions {
+  readonly resume?: boolean
+  readonly json?: boolean
+}
+
+const usage = `
+attar train attar.config.ts               what the file says: a network from nothing, or a model
+attar train model.onnx --train DATA --test DATA -o out/
+                          trains a model further, and writes out/model.onnx
+attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
+                          keeps the body, gives it a new last layer for two classes
+
+The data is .npz, .npy, .csv, .jsonl, IDX, or a folder with a folder of pictures for each class.
+The training data changes the parameters. The validation data chooses the epoch that is kept. The
+test data is looked at once, at the end.`
+
+export const addTrain: AddCommand = (program, terminal, done) => {
+  const command = program
+    .command('train')
+    .description('Train a network, or a model further: out/model.onnx, report.json, checkpoint.npz.')
+    .argument('<config-or-model>', 'attar.config.ts (or .js, .mjs, .json), or an ONNX model')
+    .option(
+      '-o, --output <folder>',
+      'folder for what is written (default: out, or what the configuration says)',
+      notEmpty,
+    )
+    .option('--train <data>', 'data to train on', notEmpty)
+    .option('--val <data>', 'data to validate with: a path, or a share of the training data (default: 10%)', notEmpty)
+    .option('--test <data>', 'data that is scored once, at the end', notEmpty)
+    .addOption(labelOption())
+    .option('--classes <number>', 'give the model a new last layer for this many classes', wholeNumber(2, 1_000_000))
+    .option('--freeze <pattern>', 'parameters that stay as they are, such as "conv*" (repeatable)', collect)
+    .option('--epochs <number>', 'times to go through the training data (default: 10)', wholeNumber(1, 1_000_000))
+    .option('--batch <number>', 'samples in a step (default: 32)', wholeNumber(1, 65536))
+    .addOption(new Option('--optimizer <name>', 'adamw (default) or sgd').choices(['adamw', 'sgd']))
+    .option('--learning-rate <number>', 'highest learning rate (default: 0.001 for adamw, 0.01 for sgd)', nonNegative)
+    .option('--weight-decay <number>', 'weight decay (default: 0.01 for adamw, 0 for sgd)', nonNegative)
+    .addOption(
+      new Option(
+        '--schedule <name>',
+        'how the learning rate changes: one-cycle (default), cosine, step or constant',
+      ).choices(['one-cycle', 'cosine', 'step', 'constant']),
+    )
+    .addOption(
+      new Option('--loss <name>', 'cross-entropy (default), binary-cross-entropy or mean-squared-error').choices([
+        'cross-entropy',
+        'binary-cross-entropy',
+        'mean-squared-error',
+      ]),
+    )
+    .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
+    .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
+    .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
+    .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
+    .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
+    .option('--resume', 'go on from the checkpoint in the output folder')
+    .option('--json', 'print the report as JSON')
+  addPictureOptions(addShapeOptions(command))
+    .addHelpText('after', usage)
+    .action(async (path: string, options: Options) => {
+      const { checkWritable } = await import('../../data/index.ts')
+      const base: Settings = path.endsWith('.onnx') ? { model: path } : await readConfig(path)
+      const settings = overridden(base, flagsOf(options))
+      const output = settings.output ?? 'out'
+      checkWritable(output)
+      const run = await trainRun(settings, options, output, terminal)
+      if (options.json) terminal.out(toJson(run.report))
+      else terminal.out(run.lines)
+      if (run.interrupted) {
+        terminal.err(
+          `interrupted: ${join(output, 'checkpoint.npz')} holds all that was done; the same command with --resume goes on`,
+        )
+        done(1)
+      }
+    })
+}
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
+
+function flagsOf(options: Options): TrainFlags {
+  return options
+}

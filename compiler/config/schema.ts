@@ -1,0 +1,110 @@
+import * as v from 'valibot'
+import { losses, type LossName } from '../train/losses/index.ts'
+import type { Network } from '../train/network/index.ts'
+import { schedules, type ScheduleName } from '../train/schedules/index.ts'
+
+const names = <N extends string>(table: Readonly<Record<N, unknown>>) => Object.keys(table) as N[]
+
+/** `0.1`, or `'10%'`. */
+const share = v.union([
+  v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  v.pipe(
+    v.string(),
+    v.regex(/^\d+(\.\d+)?\s*%$/, 'a share such as "10%"'),
+    v.transform((text) => Number.parseFloat(text) / 100),
+    v.maxValue(1),
+  ),
+])
+const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(2 ** 31 - 1))
+const above0 = v.pipe(v.number(), v.gtValue(0), v.finite())
+const fraction = v.pipe(v.number(), v.minValue(0), v.ltValue(1))
+const path = v.pipe(v.string(), v.minLength(1))
+const dims = v.pipe(v.array(whole(1)), v.minLength(1))
+
+const optimizer = v.variant('name', [
+  v.strictObject({
+    name: v.literal('adamw'),
+    beta1: v.optional(fraction),
+    beta2: v.optional(fraction),
+    epsilon: v.optional(above0),
+    weightDecay: v.optional(v.pipe(v.number(), v.minValue(0))),
+  }),
+  v.strictObject({
+    name: v.literal('sgd'),
+    momentum: v.optional(fraction),
+    nesterov: v.optional(v.boolean()),
+    weightDecay: v.optional(v.pipe(v.number(), v.minValue(0))),
+  }),
+])
+
+const train = v.strictObject({
+  epochs: v.optional(whole(1)),
+  batch: v.optional(whole(1)),
+  optimizer: v.optional(
+    v.union([
+      v.pipe(
+        v.picklist(['adamw', 'sgd']),
+        v.transform((name) => ({ name })),
+      ),
+      optimizer,
+    ]),
+  ),
+  learningRate: v.optional(above0),
+  schedule: v.optional(v.picklist(names<ScheduleName>(schedules))),
+  warmup: v.optional(share),
+  loss: v.optional(v.picklist(names<LossName>(losses))),
+  labelSmoothing: v.optional(fraction),
+  clipNorm: v.optional(above0),
+  average: v.optional(fraction),
+  patience: v.optional(whole(1)),
+  freeze: v.optional(v.array(v.string())),
+  freezeStatistics: v.optional(v.boolean()),
+  classWeights: v.optional(v.union([v.literal('balanced'), v.array(above0)])),
+})
+
+/** What a configuration may hold. */
+export const configSchema = v.pipe(
+  v.strictObject({
+    model: v.optional(path),
+    network: v.optional(
+      v.custom<Network>(
+        (value) => typeof value === 'object' && value !== null && Array.isArray((value as Network).layers),
+        'a network, such as sequential([dense(10)])',
+      ),
+    ),
+    input: v.optional(
+      v.union([dims, v.strictObject({ shape: dims, dtype: v.optional(v.picklist(['f32', 'i32', 'i64'])) })]),
+    ),
+    classes: v.optional(v.union([whole(1), v.pipe(v.array(v.string()), v.minLength(2))])),
+    data: v.optional(
+      v.strictObject({
+        train: v.optional(path),
+        val: v.optional(v.union([share, path])),
+        test: v.optional(path),
+        label: v.optional(v.string()),
+      }),
+    ),
+    preprocess: v.optional(v.record(v.string(), v.unknown())),
+    train: v.optional(train),
+    output: v.optional(path),
+    seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
+  }),
+  v.check(({ model, network }) => !(model && network), 'model and network: give one of the two'),
+)
+
+/** A configuration as it is written. */
+export type Config = v.InferInput<typeof configSchema>
+/** The same with shares as numbers. */
+export type Settings = v.InferOutput<typeof configSchema>
+
+/** Everything wrong with a configuration, a line each that names the field; the settings where nothing is. */
+export function checkConfig(value: unknown): { settings: Settings } | { problems: string[] } {
+  const result = v.safeParse(configSchema, value)
+  if (result.success) return { settings: result.output }
+  return {
+    problems: result.issues.map((issue) => {
+      const field = v.getDotPath(issue)
+      return field === null ? issue.message : `${field}: ${issue.message}`
+    }),
+  }
+}

@@ -1,0 +1,21 @@
+export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
+export {
+  fit,
+  type Best,
+  type Checkpoint,
+  type Epoch,
+  type Fit,
+  type FitHooks,
+  type FitOptions,
+  type StepEvent,
+} from './fit.ts'
+export { shareInterval } from './interval.ts'
+export { losses, type Loss, type LossName } from './losses/index.ts'
+export type { Parameter, TrainableModel } from './model.ts'
+export { trainableNetwork, type Network } from './network/index.ts'
+export { adamw, sgd, type Optimizer } from './optimizers/index.ts'
+export { shuffled } from './order.ts'
+export { checkTarget, samplesOf, type Sample, type Samples } from './samples.ts'
+export { schedules, type ScheduleName } from './schedules/index.ts'
+export { scorer, type Score } from './score.ts'
+export { tensorsOf, trainedGraph } from './trained.ts'

@@ -65,7 +65,7 @@ const onModel: Condition = {
   met: ({ args: [path] }) => path?.endsWith('.onnx') === true,
 }
 
-const toPictures = (pictures: Condition): Record<string, Conditions> =>
+const toPictures = (pictures: Conditions): Record<string, Conditions> =>
   Object.fromEntries(
     ['preprocess', 'resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]),
   )
@@ -131,6 +131,13 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     seed: [oneModel, either('with --val and no --metric', withoutOption('val'), withOption('metric'))],
     ...all(['atol', 'rtol'], withoutOption('metric')),
     ...toPictures(ofPictures('val')),
+  },
+  // What depends on the configuration is told when that has been read.
+  train: {
+    ...all(['output', 'train', 'val', 'test', 'label', 'classes', 'freeze', 'epochs', 'batch', 'optimizer'], always),
+    ...all(['learning-rate', 'weight-decay', 'schedule', 'loss', 'label-smoothing', 'clip-norm', 'average'], always),
+    ...all(['patience', 'seed', 'resume', 'json', 'shape', 'dim', 'bind'], always),
+    ...toPictures([]),
   },
   inspect: {
     json: always,

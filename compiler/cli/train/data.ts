@@ -38,7 +38,9 @@ export async function readSplits(
   }
   const source = data.train
   if (source === undefined)
-    return fail('A702', 'there is no data to train on', { hint: 'name it with --train, or data.train in the configuration' })
+    return fail('A702', 'there is no data to train on', {
+      hint: 'name it with --train, or data.train in the configuration',
+    })
   const training = await read(source, 'training')
   const names = training.classes
   const samples = (set: Dataset, path: string): Sample[] => {

@@ -26,7 +26,7 @@ export async function trainRun(
 ): Promise<TrainRun> {
   const { compiledExecutor } = await import('../../execute.ts')
   const { readFile, readNpz, writeFiles, writeNpz } = await import('../../data/index.ts')
-  const { preprocessKey } = await import('../../index.ts')
+  const { fail, preprocessKey } = await import('../../index.ts')
   const api = await import('../../train/index.ts')
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
   const { train = {}, seed = 1 } = settings
@@ -39,8 +39,11 @@ export async function trainRun(
   const inputs = model.graph.inputs
     .filter(({ name }) => model.data.includes(name))
     .map(({ name, value }) => ({ name, ...value.type }))
-  const pictures = { ...settings.preprocess, ...(await pictureOptions(options)) }
+  const flags = await pictureOptions(options)
+  const pictures = { ...settings.preprocess, ...flags }
   const data = await readSplits(inputs, settings, pictures, loss, scores, terminal)
+  if (!data.preprocess && Object.keys(pictures).length > 0)
+    fail('A702', `${Object.keys(pictures).join(', ')}: has no effect on data that is not pictures`)
   const fitting = fitOptions(settings, lossName, data.counts, api.adamw, api.sgd, frozenOf(model, train.freeze ?? []))
   const fingerprint = api.fingerprintOf(model, data.train, { ...fitting, optimizer: train.optimizer ?? 'adamw' })
   const path = join(output, checkpointFile)
@@ -143,6 +146,8 @@ async function prepare(
       seed,
     })
   }
+  if (options.shape || options.dim || options.bind)
+    fail('A702', '--shape, --dim and --bind are for a model; this is a network, whose shapes follow from input')
   if (!network) return fail('A702', 'there is nothing to train: give model or network in the configuration')
   if (input === undefined) fail('A702', 'input: the network needs the shape of one sample, such as [28, 28, 1]')
   const type = Array.isArray(input) ? { shape: input } : (input as { shape: number[]; dtype?: 'f32' | 'i32' | 'i64' })

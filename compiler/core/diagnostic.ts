@@ -11,7 +11,7 @@ export interface Origin {
 
 /**
  * Stable codes. The first digit tells the phase: A1 decoding, A2 importing operators, A3 budgets, A4 code generation,
- * A5 command line and files, A6 internal, A7 training.
+ * A5 command line and files, A6 internal, A7 training, A8 derivatives and batches.
  */
 export const codes = {
   A101: 'not-onnx',
@@ -38,6 +38,8 @@ export const codes = {
   A702: 'bad-training',
   A703: 'interrupted',
   A704: 'bad-labels',
+  A801: 'not-differentiable',
+  A802: 'unbounded-loop',
 } as const
 
 export type Code = keyof typeof codes

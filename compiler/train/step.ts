@@ -162,15 +162,15 @@ function trainingForward(b: Builder, model: TrainableModel, options: StepOptions
   )
   const patch = new Map<Value, Value>()
   const outputs: Port[] = [{ name: 'scores', value: batched.value(model.scores).value }]
-  const running: { readonly mean: Normalization; readonly current: Value; readonly of: 'mean' | 'variance' }[] = []
+  const running: { readonly mean: Normalization; readonly current: Value; readonly which: 'mean' | 'variance' }[] = []
   if (!options.frozenStatistics) {
     for (const normalization of model.normalizations) {
       const { value, batched: has } = batched.value(normalization.x)
       const statistics = batchStatistics(b, value, normalization, has)
-      for (const of of ['mean', 'variance'] as const) {
-        patch.set(batched.value(normalization[of].value).value, statistics[of])
-        running.push({ mean: normalization, current: statistics.running[of], of })
-        outputs.push({ name: `${of} ${normalization.name}`, value: statistics.running[of] })
+      for (const which of ['mean', 'variance'] as const) {
+        patch.set(batched.value(normalization[which].value).value, statistics[which])
+        running.push({ mean: normalization, current: statistics.running[which], which })
+        outputs.push({ name: `${which} ${normalization.name}`, value: statistics.running[which] })
       }
     }
   }
@@ -181,8 +181,8 @@ function trainingForward(b: Builder, model: TrainableModel, options: StepOptions
   })
   const graph = applyPatch({ inputs: batched.graph.inputs, outputs }, patch)
   const [scores, ...current] = graph.outputs.map(({ value }) => value)
-  const statistics = running.map(({ mean, of }, i): Changed => {
-    const { name, value, start } = mean[of]
+  const statistics = running.map(({ mean, which }, i): Changed => {
+    const { name, value, start } = mean[which]
     const next = b.map([value, current[i]!], (o, n) => f.add(f.mul(o, mean.momentum), f.mul(n, 1 - mean.momentum)))
     return { name, value, next, start }
   })

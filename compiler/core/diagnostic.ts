@@ -11,7 +11,7 @@ export interface Origin {
 
 /**
  * Stable codes. The first digit tells the phase: A1 decoding, A2 importing operators, A3 budgets, A4 code generation,
- * A5 command line and files, A6 internal, A7 training, A8 derivatives and batches.
+ * A5 command line and files, A6 internal, A7 training, A8 transformations of graphs.
  */
 export const codes = {
   A101: 'not-onnx',
@@ -40,6 +40,7 @@ export const codes = {
   A704: 'bad-labels',
   A801: 'not-differentiable',
   A802: 'unbounded-loop',
+  A850: 'not-batchable',
 } as const
 
 export type Code = keyof typeof codes

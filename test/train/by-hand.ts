@@ -58,34 +58,47 @@ export function product(x: readonly number[][], w: readonly number[], bias?: rea
   })
 }
 
-/** A 3 × 3 convolution of one image [h][w][c], padded by one: w is [3][3][c][o]. */
-export function convolve(x: readonly number[][][], w: readonly number[], outputs: number, stride = 1): number[][][] {
+/** A 3 × 3 convolution of one image [h][w][c]: `low` pixels of zeros before it and enough behind; w is [3][3][c][o]. */
+export function convolve(
+  x: readonly number[][][],
+  w: readonly number[],
+  outputs: number,
+  stride = 1,
+  low = 1,
+): number[][][] {
   const [height, width, channels] = [x.length, x[0]!.length, x[0]![0]!.length]
-  return range(Math.ceil(height / stride)).map((i) =>
-    range(Math.ceil(width / stride)).map((j) =>
-      range(outputs).map((o) => {
-        let total = 0
-        for (const a of range(3))
-          for (const b of range(3))
-            for (const c of range(channels)) {
-              const value = x[i * stride + a - 1]?.[j * stride + b - 1]?.[c] ?? 0
-              total += value * w[((a * 3 + b) * channels + c) * outputs + o]!
-            }
-        return total
-      }),
-    ),
-  )
+  const pixel = (i: number, j: number): number[] => {
+    const totals = new Array<number>(outputs).fill(0)
+    for (let a = 0; a < 3; a++) {
+      for (let b = 0; b < 3; b++) {
+        const from = x[i * stride + a - low]?.[j * stride + b - low]
+        if (!from) continue
+        for (let c = 0; c < channels; c++)
+          for (let o = 0; o < outputs; o++) totals[o]! += from[c]! * w[((a * 3 + b) * channels + c) * outputs + o]!
+      }
+    }
+    return totals
+  }
+  return range(Math.ceil(height / stride)).map((i) => range(Math.ceil(width / stride)).map((j) => pixel(i, j)))
 }
 
 /** Mean over samples of −log softmax at the target. */
-export function crossEntropy(scores: readonly number[][], targets: readonly number[], weights?: readonly number[]): number {
+export function crossEntropy(
+  scores: readonly number[][],
+  targets: readonly number[],
+  weights?: readonly number[],
+): number {
   const each = scores.map((row, i) => Math.log(sum(row.map(Math.exp))) - row[targets[i]!]!)
   const w = weights ?? each.map(() => 1)
   return sum(each.map((l, i) => l * w[i]!)) / sum(w)
 }
 
 /** Rows normalized to mean 0 and variance 1, scaled and shifted by place. */
-export function layerNormalized(rows: readonly number[][], scale: readonly number[], bias: readonly number[]): number[][] {
+export function layerNormalized(
+  rows: readonly number[][],
+  scale: readonly number[],
+  bias: readonly number[],
+): number[][] {
   return rows.map((row) => {
     const mean = sum(row) / row.length
     const variance = sum(row.map((v) => (v - mean) ** 2)) / row.length
@@ -94,7 +107,11 @@ export function layerNormalized(rows: readonly number[][], scale: readonly numbe
 }
 
 /** Statistics of each channel over all pixels of all images. */
-export function channelStatistics(images: readonly number[][][][]): { mean: number[]; variance: number[]; count: number } {
+export function channelStatistics(images: readonly number[][][][]): {
+  mean: number[]
+  variance: number[]
+  count: number
+} {
   const pixels = images.flat(2)
   const mean = range(pixels[0]!.length).map((c) => sum(pixels.map((p) => p[c]!)) / pixels.length)
   const variance = mean.map((m, c) => sum(pixels.map((p) => (p[c]! - m) ** 2)) / pixels.length)

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Augmentation } from '../train/augment/index.ts'
 import { losses, type LossName } from '../train/losses/index.ts'
 import type { Network } from '../train/network/index.ts'
 import { schedules, type ScheduleName } from '../train/schedules/index.ts'
@@ -85,6 +86,14 @@ export const configSchema = v.pipe(
       }),
     ),
     preprocess: v.optional(v.record(v.string(), v.unknown())),
+    augment: v.optional(
+      v.array(
+        v.custom<Augmentation>(
+          (value) => typeof (value as Augmentation | undefined)?.apply === 'function',
+          "an augmentation, such as flip('horizontal')",
+        ),
+      ),
+    ),
     train: v.optional(train),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),

@@ -28,6 +28,13 @@ const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: fal
 /** Whether the data at `path` is pictures, which a `Preprocess` makes inputs of. */
 export const holdsPictures = (path: string): boolean => isFolder(path) || isIdx(path)
 
+/** A data set whose samples are read when they are asked for. */
+export interface Source extends Omit<Dataset, 'samples'> {
+  readonly count: number
+  /** The same tensors each time. */
+  sample(index: number): Dataset['samples'][number] | Promise<Dataset['samples'][number]>
+}
+
 /**
  * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures (a folder inside for each
  * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. A501 where the data does not go with the inputs, A502 where it cannot be read, A301 for more than 2 GiB.
@@ -37,6 +44,20 @@ export async function readDataset(
   inputs: readonly InputType[],
   options: DatasetOptions = {},
 ): Promise<Dataset> {
+  const { count, sample, labels, ...rest } = await openDataset(path, inputs, options)
+  const kept = choose(options.limit ?? count, count, options.seed ?? 1)
+  checkSize(kept.length, inputs)
+  const samples: Dataset['samples'][number][] = []
+  for (const i of kept) samples.push(await sample(i))
+  return { ...rest, samples, ...(labels && { labels: kept.map((i) => labels[i]!) }) }
+}
+
+/** The same, read by need: pictures are decoded one at a time. A file of arrays is read whole. */
+export async function openDataset(
+  path: string,
+  inputs: readonly InputType[],
+  options: Omit<DatasetOptions, 'limit' | 'seed'> = {},
+): Promise<Source> {
   const what = `"${path}"`
   const { label } = options
   const folder = isFolder(path)
@@ -50,13 +71,13 @@ export async function readDataset(
   if (isIdx(path)) return fromIdx(path, inputs, options)
   switch (extname(path)) {
     case '.npz':
-      return limited(fromArrays(readNpz(readFile(path), what), inputs, label, what), options)
+      return held(fromArrays(readNpz(readFile(path), what), inputs, label, what))
     case '.npy':
-      return limited(fromArrays({ data: readNpy(readFile(path), what) }, inputs, label, what), options)
+      return held(fromArrays({ data: readNpy(readFile(path), what) }, inputs, label, what))
     case '.csv':
-      return limited(readCsv(readFile(path), inputs, what, label), options)
+      return held(readCsv(readFile(path), inputs, what, label))
     case '.jsonl':
-      return limited(readJsonLines(readFile(path), inputs, what, label), options)
+      return held(readJsonLines(readFile(path), inputs, what, label))
     default:
       fail('A501', `${what} is no data set`, {
         hint: 'attar reads .npz, .npy, .csv, .jsonl, IDX files and folders of JPEG and PNG pictures',
@@ -64,14 +85,11 @@ export async function readDataset(
   }
 }
 
-function chosen(count: number, { limit, seed }: DatasetOptions): number[] {
-  return choose(limit ?? count, count, seed ?? 1)
-}
-
-function limited({ samples, labels, ...rest }: Dataset, options: DatasetOptions): Dataset {
-  const kept = chosen(samples.length, options)
-  return { ...rest, samples: kept.map((i) => samples[i]!), ...(labels && { labels: kept.map((i) => labels[i]!) }) }
-}
+const held = ({ samples, ...rest }: Dataset): Source => ({
+  ...rest,
+  count: samples.length,
+  sample: (i) => samples[i]!,
+})
 
 function fromArrays(
   arrays: Readonly<Record<string, Tensor>>,
@@ -102,30 +120,32 @@ function pictureInput(inputs: readonly InputType[], options: DatasetOptions): { 
   return { input, how: completePreprocess(options.preprocess ?? {}, input) }
 }
 
-async function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Promise<Dataset> {
+function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Source {
   const { input, how } = pictureInput(inputs, options)
   const { files, classes } = listImages(folder)
-  const kept = chosen(files.length, options).map((i) => files[i]!)
-  checkSize(kept.length, [input])
-  const samples: Record<string, Tensor>[] = []
-  for (const { path } of kept) {
-    const image = await readImage(readFile(path), `"${path}"`)
-    samples.push({ [input.name]: imageTensor(image, how, input) })
+  return {
+    count: files.length,
+    sample: async (i) => {
+      const { path } = files[i]!
+      return { [input.name]: imageTensor(await readImage(readFile(path), `"${path}"`), how, input) }
+    },
+    preprocess: how,
+    ...(classes.length > 0 && { labels: files.map(({ label }) => [label]), classes }),
   }
-  if (classes.length === 0) return { samples, preprocess: how }
-  return { samples, labels: kept.map(({ label }) => [label]), classes, preprocess: how }
 }
 
-function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOptions): Dataset {
+function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOptions): Source {
   const { input, how } = pictureInput(inputs, options)
   const images = imagesOf(readIdx(readFile(path), `"${path}"`), `"${path}"`)
-  const kept = chosen(images.count, options)
-  checkSize(kept.length, [input])
-  const samples = kept.map((i) => ({ [input.name]: imageTensor(images.at(i) as Image, how, input) }))
+  const source = {
+    count: images.count,
+    sample: (i: number) => ({ [input.name]: imageTensor(images.at(i) as Image, how, input) }),
+    preprocess: how,
+  }
   const beside = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'))
-  if (beside === path || !existsSync(beside)) return { samples, preprocess: how }
+  if (beside === path || !existsSync(beside)) return source
   const labels = readIdx(readFile(beside), `"${beside}"`)
   if (labels.shape.length !== 1 || labels.shape[0] !== images.count)
     fail('A502', `"${beside}" does not hold ${images.count} labels`)
-  return { samples, labels: kept.map((i) => [labels.data[i]!]), preprocess: how }
+  return { ...source, labels: Array.from(labels.data, (label) => [Number(label)]) }
 }

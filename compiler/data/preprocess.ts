@@ -1,6 +1,6 @@
 import { fail } from '../core/diagnostic.ts'
 import { integerRange, isBigInt, isFloat } from '../core/dtype.ts'
-import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
+import { formatType, writer, zeros, type Tensor } from '../core/tensor.ts'
 import type { Image } from './image.ts'
 import { filters, fits, resize, type Filter, type Fit } from './resize.ts'
 import type { InputType } from './samples.ts'
@@ -113,9 +113,16 @@ export function imageTensor(image: Image, p: Preprocess, input: InputType): Tens
   const store = isFloat(input.dtype)
     ? (x: number) => x
     : (x: number) => Math.min(Number(max), Math.max(Number(min), Math.round(x)))
-  const values = Array.from({ length: size * channels }, (_, i) => {
-    const [pixel, c] = p.layout === 'NCHW' ? [i % size, Math.floor(i / size)] : [Math.floor(i / channels), i % channels]
-    return store((byteAt(pixel, c) * p.scale - p.mean[c]!) / p.std[c]!)
-  })
-  return tensorOf(input.dtype, input.shape, isBigInt(input.dtype) ? values.map(BigInt) : values)
+  const result = zeros(input.dtype, input.shape)
+  const write = writer(result)
+  const big = isBigInt(input.dtype)
+  const at = p.layout === 'NCHW' ? { pixel: 1, channel: size } : { pixel: channels, channel: 1 }
+  for (let c = 0; c < channels; c++) {
+    const [mean, std] = [p.mean[c]!, p.std[c]!]
+    for (let pixel = 0; pixel < size; pixel++) {
+      const value = store((byteAt(pixel, c) * p.scale - mean) / std)
+      write(pixel * at.pixel + c * at.channel, big ? BigInt(value) : value)
+    }
+  }
+  return result
 }

@@ -43,6 +43,8 @@ function tapsFor(filter: Filter, from: number, start: number, length: number, to
 /** The picture in another size, as numbers of 0 to 255, in the order of the picture's own. */
 export function resize(image: Image, width: number, height: number, filter: Filter, fit: Fit): Float64Array {
   const { channels, data } = image
+  // Of the same size, each pixel is under one centre, with a weight of 1 under every filter.
+  if (image.width === width && image.height === height) return Float64Array.from(data)
   const scale = Math.min(image.width / width, image.height / height)
   const [spanX, spanY] = fit === 'crop' ? [scale * width, scale * height] : [image.width, image.height]
   const across = tapsFor(filter, image.width, (image.width - spanX) / 2, spanX, width)

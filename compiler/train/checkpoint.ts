@@ -4,25 +4,20 @@ import { tensor, type Tensor } from '../core/tensor.ts'
 import { hash } from '../core/hash.ts'
 import type { Checkpoint } from './fit.ts'
 import type { TrainableModel } from './model.ts'
-import type { Sample, Samples } from './samples.ts'
+import type { Samples } from './samples.ts'
 
 /** What a checkpoint is of: it goes on only with the same. */
 export type Fingerprint = string
 
-/** A hash of parameters before training, settings and samples. */
-export function fingerprintOf(model: TrainableModel, { count, at }: Samples, settings: object): Fingerprint {
-  const text = new TextEncoder().encode(JSON.stringify([count, settings, model.parameters.map(({ name }) => name)]))
-  const first = at(0, 0)
-  const samples = first instanceof Promise ? [] : [first, at(count - 1, 0) as Sample]
-  const arrays = samples.flatMap(({ inputs, target }) => [
-    ...Object.values(inputs),
-    Float64Array.from(Array.from(target)),
-  ])
-  const starts = model.parameters.map(({ start }) => start.data)
-  const bytes = [...starts, ...arrays].map(
+/** A hash of the parameters before training, the settings, and how many samples of what kind there are. */
+export async function fingerprintOf(model: TrainableModel, samples: Samples, settings: object): Promise<Fingerprint> {
+  const text = JSON.stringify([samples.count, settings, model.parameters.map(({ name }) => name)])
+  const ends = [await samples.at(0, 0), await samples.at(samples.count - 1, 0)]
+  const arrays = ends.flatMap(({ inputs, target }) => [...Object.values(inputs), Float64Array.from(Array.from(target))])
+  const bytes = [...model.parameters.map(({ start }) => start.data), ...arrays].map(
     ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
   )
-  return hash([text, ...bytes])
+  return hash([new TextEncoder().encode(text), ...bytes])
 }
 
 const meta = 'meta'

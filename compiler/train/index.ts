@@ -1,3 +1,4 @@
+export { augmented, pictureShape, type Augmentation } from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
 export {
   fit,

@@ -1,4 +1,4 @@
-import type { Dataset, InputType, PreprocessOptions } from '../../data/index.ts'
+import type { InputType, PreprocessOptions, Source } from '../../data/index.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { Loss, Sample, Samples } from '../../train/index.ts'
 import type { Terminal } from '../terminal.ts'
@@ -8,9 +8,15 @@ export interface Splits {
   readonly validation: Samples
   readonly test: Samples | undefined
   readonly classes: readonly string[] | undefined
-  readonly preprocess: Dataset['preprocess']
+  readonly preprocess: Source['preprocess']
   /** How many training samples each class has; undefined without classes. */
   readonly counts: readonly number[] | undefined
+}
+
+/** A data set with checked labels. */
+interface Labelled {
+  readonly source: Source
+  readonly labels: readonly (readonly number[])[]
 }
 
 /** The three data sets that the settings name. */
@@ -22,66 +28,90 @@ export async function readSplits(
   outputs: number,
   terminal: Terminal,
 ): Promise<Splits> {
-  const { readDataset } = await import('../../data/index.ts')
+  const { openDataset } = await import('../../data/index.ts')
   const { fail } = await import('../../index.ts')
-  const { checkTarget, samplesOf, shuffled } = await import('../../train/index.ts')
+  const { checkTarget, shuffled } = await import('../../train/index.ts')
   const { label } = data
-  const read = async (path: string, what: string): Promise<Dataset> => {
+  let names: readonly string[] | undefined
+  const read = async (path: string, what: string): Promise<Labelled> => {
     terminal.status(`reading ${path}`)
-    const set = await readDataset(path, inputs, { preprocess, seed, label })
-    set.notes?.forEach((note) => terminal.err(note))
-    if (!set.labels)
+    const source = await openDataset(path, inputs, { preprocess, label })
+    source.notes?.forEach((note) => terminal.err(note))
+    const { labels, classes } = source
+    if (!labels)
       return fail('A704', `the ${what} data "${path}" has no labels`, {
         hint: 'labels are the array or column "y" (or the one that --label names), folders of pictures, or an IDX file beside them',
       })
-    return set
+    if (classes && names && classes.join('\n') !== names.join('\n'))
+      fail('A704', `"${path}" has the classes ${classes.join(', ')}, the training data ${names.join(', ')}`)
+    names ??= classes
+    labels.forEach((target, i) => checkTarget(target, `sample ${i} of "${path}"`, loss, outputs))
+    return { source, labels }
   }
-  const source = data.train
-  if (source === undefined)
+  if (data.train === undefined)
     return fail('A702', 'there is no data to train on', {
       hint: 'name it with --train, or data.train in the configuration',
     })
-  const training = await read(source, 'training')
-  const names = training.classes
-  const samples = (set: Dataset, path: string): Sample[] => {
-    if (set.classes && names && set.classes.join('\n') !== names.join('\n'))
-      fail('A704', `"${path}" has the classes ${set.classes.join(', ')}, the training data ${names.join(', ')}`)
-    return set.samples.map((sample, i) => {
-      const target = set.labels![i]!
-      checkTarget(target, `sample ${i} of "${path}"`, loss, outputs)
-      return { inputs: Object.fromEntries(Object.entries(sample).map(([name, { data }]) => [name, data])), target }
-    })
-  }
-  const all = samples(training, source)
+  const training = await read(data.train, 'training')
   const { val = 0.1 } = data
-  const parts =
-    typeof val === 'string'
-      ? { train: all, validation: samples(await read(val, 'validation'), val) }
-      : divided(all, val, shuffled(all.length, seed, -1 >>> 0))
-  if (parts.train.length === 0 || parts.validation.length === 0)
+  const all = Uint32Array.from(training.labels, (_, i) => i)
+  let [chosen, held] = [all, all.subarray(0, 0)]
+  let validation: Labelled = training
+  if (typeof val === 'string') validation = await read(val, 'validation')
+  else {
+    // An order that no epoch has.
+    const order = shuffled(all.length, seed, 2 ** 32 - 1)
+    const count = Math.round(all.length * val)
+    ;[held, chosen] = [order.slice(0, count).sort(), order.slice(count).sort()]
+  }
+  if (typeof val === 'string') held = Uint32Array.from(validation.labels, (_, i) => i)
+  if (chosen.length === 0 || held.length === 0)
     fail('A702', `${all.length} samples do not divide into data to train on and to validate with`)
-  const test = data.test === undefined ? undefined : samples(await read(data.test, 'test'), data.test)
-  const counts = loss.classes ? countsOf(parts.train, outputs) : undefined
+  const test = data.test === undefined ? undefined : await read(data.test, 'test')
+  const counts = loss.classes ? countsOf(training, chosen, outputs) : undefined
   if (counts && counts.filter((n) => n > 0).length < 2)
-    fail('A704', `all ${parts.train.length} training samples are of one class`, {
-      hint: 'there is nothing to tell apart',
-    })
+    fail('A704', `all ${chosen.length} training samples are of one class`, { hint: 'there is nothing to tell apart' })
   return {
-    train: samplesOf(parts.train),
-    validation: samplesOf(parts.validation),
-    test: test && samplesOf(test),
-    ...{ classes: training.classes, preprocess: training.preprocess, counts },
+    train: samplesIn(training, chosen),
+    validation: samplesIn(validation, held),
+    test:
+      test &&
+      samplesIn(
+        test,
+        Uint32Array.from(test.labels, (_, i) => i),
+      ),
+    ...{ classes: names, preprocess: training.source.preprocess, counts },
   }
 }
 
-function divided(all: readonly Sample[], share: number, order: Uint32Array): { train: Sample[]; validation: Sample[] } {
-  const count = Math.round(all.length * share)
-  const held = new Set(order.subarray(0, count))
-  return { train: all.filter((_, i) => !held.has(i)), validation: all.filter((_, i) => held.has(i)) }
+/** Bytes of samples that are kept once they have been read, of each data set. */
+const mostKept = 2 ** 30
+
+/** The samples of a data set at some places. As many as fit are kept. */
+function samplesIn({ source, labels }: Labelled, places: Uint32Array): Samples {
+  const kept = new Map<number, Sample>()
+  let room = mostKept
+  const made = (sample: Awaited<ReturnType<Source['sample']>>, place: number): Sample => {
+    const inputs = Object.fromEntries(Object.entries(sample).map(([name, { data }]) => [name, data]))
+    const result = { inputs, target: labels[place]! }
+    room -= Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0)
+    if (room >= 0) kept.set(place, result)
+    return result
+  }
+  return {
+    count: places.length,
+    at(index) {
+      const place = places[index]!
+      const known = kept.get(place)
+      if (known) return known
+      const sample = source.sample(place)
+      return sample instanceof Promise ? sample.then((s) => made(s, place)) : made(sample, place)
+    },
+  }
 }
 
-function countsOf(samples: readonly Sample[], classes: number): number[] {
+function countsOf({ labels }: Labelled, places: Uint32Array, classes: number): number[] {
   const counts = new Array<number>(classes).fill(0)
-  for (const { target } of samples) counts[target[0]!]!++
+  for (const place of places) counts[labels[place]![0]!]!++
   return counts
 }

@@ -29,12 +29,12 @@ export async function trainRun(
   const { fail, preprocessKey } = await import('../../index.ts')
   const api = await import('../../train/index.ts')
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
-  const { train = {}, seed = 1 } = settings
+  const { train: how = {}, seed = 1 } = settings
 
   terminal.status('importing')
   const { model, metadata } = await prepare(settings, options)
   const scores = model.scores.type.shape.at(-1) ?? 1
-  const lossName = train.loss ?? defaultLoss(model, scores)
+  const lossName = how.loss ?? defaultLoss(model, scores)
   const loss = api.losses[lossName]
   const inputs = model.graph.inputs
     .filter(({ name }) => model.data.includes(name))
@@ -44,8 +44,17 @@ export async function trainRun(
   const data = await readSplits(inputs, settings, pictures, loss, scores, terminal)
   if (!data.preprocess && Object.keys(pictures).length > 0)
     fail('A702', `${Object.keys(pictures).join(', ')}: has no effect on data that is not pictures`)
-  const fitting = fitOptions(settings, lossName, data.counts, api.adamw, api.sgd, frozenOf(model, train.freeze ?? []))
-  const fingerprint = api.fingerprintOf(model, data.train, { ...fitting, optimizer: train.optimizer ?? 'adamw' })
+  const { augment = [] } = settings
+  if (augment.length > 0 && !data.preprocess)
+    fail('A702', 'augment: these augmentations are for pictures', { hint: 'pictures are a folder or an IDX file' })
+  const shape = augment.length > 0 && api.pictureShape(inputs[0]!.shape, data.preprocess!.layout)
+  const train = shape ? api.augmented(data.train, inputs[0]!.name, shape, augment, seed) : data.train
+  const fitting = fitOptions(settings, lossName, data.counts, api.adamw, api.sgd, frozenOf(model, how.freeze ?? []))
+  const fingerprint = await api.fingerprintOf(model, data.train, {
+    ...fitting,
+    optimizer: how.optimizer ?? 'adamw',
+    augment: augment.map(({ name }) => name),
+  })
   const path = join(output, checkpointFile)
   const resumed = options.resume
     ? api.checkpointFrom(readNpz(readFile(path), `"${path}"`), fingerprint, `"${path}"`)
@@ -64,7 +73,7 @@ export async function trainRun(
   const result = await api
     .fit(
       model,
-      data,
+      { train, validation: data.validation },
       fitting,
       compiledExecutor,
       {
@@ -109,7 +118,7 @@ export async function trainRun(
     ...(data.classes && { classes: data.classes }),
     ...(test && { test: { ...test, ...(interval && { interval }) } }),
     history,
-    settings: { ...settings, network: undefined },
+    settings: { ...settings, network: undefined, augment: augment.map(({ name }) => name) },
   }
   writeFiles(
     output,

@@ -5,6 +5,8 @@ import * as f from '../../compiler/core/formula.ts'
 import { allNodesOf, type Value } from '../../compiler/core/graph.ts'
 import { parameter } from '../../compiler/core/region.ts'
 import { scalarTensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
+import { mergeIdentical } from '../../compiler/passes/merge-identical.ts'
+import { mergeLoops } from '../../compiler/passes/merge-loops.ts'
 import { gradients } from '../../compiler/transform/gradients.ts'
 import { expectGradients } from '../support/differences.ts'
 import { Random } from '../support/random.ts'
@@ -95,7 +97,8 @@ describe('while', () => {
   it('keeps products of each iteration, and computes maps of them again', () => {
     const { loss, parameters } = lstm({ steps: 6, batch: 2, inputs: 3, hidden: 4 })
     const found = gradients(loss, parameters)
-    const loops = allNodesOf(graphOf([], found)).filter((node) => node.op === 'while')
+    const merged = mergeLoops(mergeIdentical(graphOf([], [loss, ...found])))
+    const loops = allNodesOf(merged).filter((node) => node.op === 'while')
     // The loop with what it leaves, and the one back.
     expect(loops).toHaveLength(2)
     const products = loops.map((l) => allNodesOf(l.attrs.body).filter(({ op }) => op === 'dot_general').length)

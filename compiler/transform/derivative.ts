@@ -66,7 +66,10 @@ interface Operands {
 }
 
 /** What goes to the first operand and to the second. Each is asked for only where the operand varies. */
-type BinaryRule = { readonly a: (o: Operands) => Expr; readonly b: (o: Operands) => Expr }
+interface BinaryRule {
+  readonly a: (o: Operands) => Expr | undefined
+  readonly b: (o: Operands) => Expr | undefined
+}
 
 const times = (c: Expr, factor: Expr, infinite: boolean): Expr => {
   if (literal(factor) === 1) return c
@@ -85,8 +88,9 @@ function extremum(op: 'max' | 'min'): BinaryRule {
   }
 }
 
-function powerBase({ c, y, a, b }: Operands): Expr {
+function powerBase({ c, y, a, b }: Operands): Expr | undefined {
   const exponent = literal(b)
+  if (exponent === 0) return undefined
   if (exponent === 1) return c
   if (exponent === 2) return times(c, f.add(a, a), false)
   if (exponent === 0.5) return guarded(c, f.div(c, f.add(y, y)))

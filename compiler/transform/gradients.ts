@@ -1,12 +1,13 @@
 import { Builder } from '../core/builder.ts'
 import { CompileError, fail, type Diagnostic } from '../core/diagnostic.ts'
 import { isFloat } from '../core/dtype.ts'
-import { topological, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { topological, type NodeOf, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
 import { formatType, sameType } from '../core/tensor.ts'
 import { infiniteValues } from './infinite.ts'
 import { rules } from './vjp/index.ts'
-import { cotangentType } from './vjp/rule.ts'
+import { cotangentType, type PullBack } from './vjp/rule.ts'
+import { varyingWith } from './varying.ts'
 
 const place = ({ node: { origin } }: Value) => origin && { origin }
 
@@ -29,6 +30,17 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
  */
 export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt: readonly Value[]): Value[] {
   check(outputs, cotangents, wrt)
+  const given = outputs.map(({ type, node }, i) =>
+    new Builder(node.origin).convert(cotangents[i]!, cotangentType(type.dtype)),
+  )
+  return pullBack(outputs, given, wrt).map((cotangent, i) => {
+    const { type, node } = wrt[i]!
+    const b = new Builder(node.origin)
+    return b.convert(cotangent ?? b.full(0, cotangentType(type.dtype), type.shape), type.dtype)
+  })
+}
+
+const pullBack: PullBack = (outputs, cotangents, wrt) => {
   const order = topological(outputs)
   const varying = varyingWith(order, wrt)
   const infinite = infiniteValues(order)
@@ -38,10 +50,7 @@ export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt
     const before = given.get(to)
     given.set(to, before ? new Builder(to.node.origin).binary('add', before, cotangent) : cotangent)
   }
-  outputs.forEach((output, i) => {
-    const b = new Builder(output.node.origin)
-    give(output, b.convert(cotangents[i]!, cotangentType(output.type.dtype)))
-  })
+  outputs.forEach((output, i) => give(output, cotangents[i]))
   const found: Diagnostic[] = []
   for (let i = order.length - 1; i >= 0; i--) {
     const node = order[i]!
@@ -55,12 +64,7 @@ export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt
     }
   }
   if (found.length > 0) throw new CompileError(found)
-  return wrt.map((value) => {
-    const b = new Builder(value.node.origin)
-    const { dtype, shape } = value.type
-    const cotangent = given.get(value) ?? b.full(0, cotangentType(dtype), shape)
-    return b.convert(cotangent, dtype)
-  })
+  return wrt.map((value) => given.get(value))
 }
 
 function check(outputs: readonly Value[], cotangents: readonly Value[], wrt: readonly Value[]): void {
@@ -70,16 +74,6 @@ function check(outputs: readonly Value[], cotangents: readonly Value[], wrt: rea
   }
   const fits = outputs.every(({ type }, i) => cotangents[i] !== undefined && sameType(type, cotangents[i].type))
   if (!fits || outputs.length !== cotangents.length) fail('A601', 'cotangents of other types than the outputs')
-}
-
-/** Floats of `order` that depend on `wrt` through floats. */
-function varyingWith(order: readonly Node[], wrt: readonly Value[]): ReadonlySet<Value> {
-  const varying = new Set<Value>(wrt)
-  for (const { operands, results } of order) {
-    if (!operands.some((o) => varying.has(o))) continue
-    for (const result of results) if (isFloat(result.type.dtype)) varying.add(result)
-  }
-  return varying
 }
 
 function backward<O extends OpName>(
@@ -93,6 +87,7 @@ function backward<O extends OpName>(
     b: new Builder(node.origin),
     cotangents,
     dy: cotangents[0]!,
+    pullBack,
     varies: (operand) => varying.has(node.operands[operand]!),
     mayBeInfinite: (operand) => infinite.has(node.operands[operand]!),
   })

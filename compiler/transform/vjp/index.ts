@@ -1,23 +1,25 @@
 import type { OpName } from '../../core/ops/index.ts'
-import { fail } from '../../core/diagnostic.ts'
 import { broadcastInDim } from './broadcast-in-dim.ts'
 import { concatenate } from './concatenate.ts'
 import { convolution } from './convolution.ts'
+import { cumulate } from './cumulate.ts'
 import { dotGeneral } from './dot-general.ts'
+import { gather } from './gather.ts'
+import { ifElse } from './if.ts'
 import { map } from './map.ts'
 import { pad } from './pad.ts'
-import { reduce } from './reduce.ts'
 import { reduceWindow } from './reduce-window.ts'
+import { reduce } from './reduce.ts'
 import { reshape } from './reshape.ts'
 import type { Vjp } from './rule.ts'
+import { scatter } from './scatter.ts'
 import { slice } from './slice.ts'
+import { sort } from './sort.ts'
 import { transpose } from './transpose.ts'
+import { whileLoop } from './while.ts'
 
 /** For ops whose results are integers, and those without operands: nothing goes back. */
 const nothing = () => []
-
-const missing = ({ node }: { readonly node: { readonly op: OpName } }): never =>
-  fail('A801', `${node.op} has no derivative`)
 
 /** How each core op goes backwards; the type checker wants a rule for every one. */
 export const rules: { readonly [O in OpName]: Vjp<O> } = {
@@ -37,10 +39,10 @@ export const rules: { readonly [O in OpName]: Vjp<O> } = {
   concatenate,
   dot_general: dotGeneral,
   convolution,
-  cumulate: missing,
-  gather: missing,
-  scatter: missing,
-  sort: missing,
-  while: missing,
-  if: missing,
+  cumulate,
+  gather,
+  scatter,
+  sort,
+  while: whileLoop,
+  if: ifElse,
 }

@@ -1,12 +1,13 @@
 import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
 import { constant, select, type Expr } from '../../core/expr.ts'
 import { add, eq } from '../../core/formula.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
-import { identityOf } from '../../core/ops/reduce.ts'
-import { spreadLength, type WindowAxis } from '../../core/ops/window.ts'
-import { walk } from '../../core/shape.ts'
+import { identityOf, type ReduceKind } from '../../core/ops/reduce.ts'
+import { isTrivialWindow, spreadLength, type WindowAxis } from '../../core/ops/window.ts'
+import { parameter } from '../../core/region.ts'
+import { elementCount, walk, type Shape } from '../../core/shape.ts'
 import { scalarTensor, tensorOf } from '../../core/tensor.ts'
+import { rebase } from './rebase.ts'
 import type { Vjp } from './rule.ts'
 import { isEmpty, padOrCut, spreadAxis } from './spread.ts'
 
@@ -21,6 +22,20 @@ function ofSum(b: Builder, { operands, attrs }: NodeOf<'reduce_window'>, dy: Val
     return { ...axis, stride: axis.baseDilation, baseDilation: axis.stride, low, high }
   })
   return b.reduceWindow('add', dy, turned)
+}
+
+/** `x` spread and padded by what leaves others unchanged, so that every window is inside. */
+function paddedInput(b: Builder, x: Value, window: readonly WindowAxis[], kind: ReduceKind): Value {
+  const { dtype } = x.type
+  const fill = b.constant(scalarTensor(dtype, identityOf(kind, dtype)))
+  const spread = window.reduce((v, { baseDilation }, axis) => spreadAxis(b, v, axis, baseDilation, fill), x)
+  return padOrCut(
+    b,
+    spread,
+    fill,
+    window.map((w) => w.low),
+    window.map((w) => w.high),
+  )
 }
 
 /** The number of the first of `taps` that is `y`. */
@@ -53,12 +68,9 @@ function ofExtreme(b: Builder, node: NodeOf<'reduce_window'>, kind: 'max' | 'min
   const [x] = node.operands
   const [y] = node.results
   const { window } = node.attrs
-  const { dtype, shape } = x!.type
+  const { shape } = x!.type
   const places = dy.type.shape
-  const lowest = b.constant(scalarTensor(dtype, identityOf(kind, dtype)))
-  const wide = window.reduce((v, { baseDilation }, axis) => spreadAxis(b, v, axis, baseDilation, lowest), x!)
-  const [low, high] = [window.map((w) => w.low), window.map((w) => w.high)]
-  const padded = padOrCut(b, wide, lowest, low, high)
+  const padded = paddedInput(b, x!, window, kind)
   const sizes = window.map((w) => w.size)
   const strides = window.map((w) => w.stride)
   const taps: Value[] = []
@@ -124,8 +136,8 @@ function ofExtreme(b: Builder, node: NodeOf<'reduce_window'>, kind: 'max' | 'min
     b,
     fitted,
     b.scalar(0, dy.type.dtype),
-    low.map((n) => -n),
-    high.map((n) => -n),
+    window.map((w) => -w.low),
+    window.map((w) => -w.high),
   )
   return b.slice(
     inside,
@@ -152,11 +164,43 @@ function tapNumbers(b: Builder, byAxis: readonly (readonly number[])[], sizes: r
   )
 }
 
-export const reduceWindow: Vjp<'reduce_window'> = ({ node, b, dy }) => {
+/** The windows one beside another, each element as often as it is in one, and reduced: for what has no better way back. */
+function unfolded(b: Builder, x: Value, window: readonly WindowAxis[], kind: ReduceKind, places: Shape): Value {
+  const moving = window.map((_, axis) => axis).filter((axis) => !isTrivialWindow(window[axis]!))
+  const wide = moving.reduceRight(
+    (v, axis) => {
+      const { size, stride, dilation } = window[axis]!
+      const positions = Array.from({ length: places[axis]! * size }, (_, i) => {
+        return Math.floor(i / size) * stride + (i % size) * dilation
+      })
+      return b.take(v, b.constant(tensorOf('i32', [places[axis]!, size], positions)), axis)
+    },
+    paddedInput(b, x, window, kind),
+  )
+  const taps = moving.map((axis, i) => axis + i + 1)
+  return b.reduce(kind, wide, taps)
+}
+
+/** Reads of one loop up to which each tap of a window is one. */
+const mostTaps = 12
+
+export const reduceWindow: Vjp<'reduce_window'> = ({ node, b, dy, pullBack }) => {
   const [x] = node.operands
-  const { kind } = node.attrs
+  const { kind, window } = node.attrs
   if (isEmpty(x!) || isEmpty(dy)) return []
   if (kind === 'add') return [ofSum(b, node, dy)]
-  if (kind === 'max' || kind === 'min') return [ofExtreme(b, node, kind, dy)]
-  fail('A801', `windows that combine by ${kind} have no derivative`)
+  // Integers and booleans only.
+  if (kind === 'and' || kind === 'or') return []
+  const taps = elementCount(window.map((w) => w.size))
+  if (kind !== 'mul' && taps <= mostTaps) return [ofExtreme(b, node, kind, dy)]
+  const [own, cotangent] = [x!, dy].map(({ type: { dtype, shape } }) => parameter(dtype, shape))
+  const windows = unfolded(b, own!, window, kind, dy.type.shape)
+  const [dx] = pullBack([windows], [cotangent], [own!])
+  return rebase(
+    [dx!],
+    new Map([
+      [own!, x!],
+      [cotangent!, dy],
+    ]),
+  )
 }

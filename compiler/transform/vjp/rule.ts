@@ -17,9 +17,18 @@ export interface Backward<O extends OpName> {
   readonly dy: Value
   /** Whether the operand depends on what is differentiated by; cotangents of others may be left out. */
   readonly varies: (operand: number) => boolean
+  /** The way back through a region of the node. */
+  readonly pullBack: PullBack
   /** Whether an operand may hold ±∞ or NaN though the model's inputs are finite. */
   readonly mayBeInfinite: (operand: number) => boolean
 }
+
+/** Cotangents of `wrt` from those of `outputs`, undefined where an output's or the result is zero. */
+export type PullBack = (
+  outputs: readonly Value[],
+  cotangents: readonly (Value | undefined)[],
+  wrt: readonly Value[],
+) => (Value | undefined)[]
 
 /** The rule of an op: cotangents of its operands; undefined, or missing at the end, where they are zero. */
 export type Vjp<O extends OpName> = (at: Backward<O>) => readonly (Value | undefined)[]

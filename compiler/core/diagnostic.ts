@@ -11,7 +11,7 @@ export interface Origin {
 
 /**
  * Stable codes. The first digit tells the phase: A1 decoding, A2 importing operators, A3 budgets, A4 code generation,
- * A5 command line and files, A6 internal.
+ * A5 command line and files, A6 internal, A8 differentiation.
  */
 export const codes = {
   A101: 'not-onnx',
@@ -34,6 +34,8 @@ export const codes = {
   A501: 'bad-argument',
   A502: 'bad-file',
   A601: 'internal',
+  A801: 'not-differentiable',
+  A802: 'unbounded-loop',
 } as const
 
 export type Code = keyof typeof codes

@@ -1,0 +1,48 @@
+import type { OpName } from '../../core/ops/index.ts'
+import { broadcastInDim } from './broadcast-in-dim.ts'
+import { concatenate } from './concatenate.ts'
+import { convolution } from './convolution.ts'
+import { cumulate } from './cumulate.ts'
+import { dotGeneral } from './dot-general.ts'
+import { gather } from './gather.ts'
+import { ifElse } from './if.ts'
+import { map } from './map.ts'
+import { pad } from './pad.ts'
+import { reduceWindow } from './reduce-window.ts'
+import { reduce } from './reduce.ts'
+import { reshape } from './reshape.ts'
+import type { Vjp } from './rule.ts'
+import { scatter } from './scatter.ts'
+import { slice } from './slice.ts'
+import { sort } from './sort.ts'
+import { transpose } from './transpose.ts'
+import { whileLoop } from './while.ts'
+
+/** For ops whose results are integers, and those without operands: nothing goes back. */
+const nothing = () => []
+
+/** How each core op goes backwards; the type checker wants a rule for every one. */
+export const rules: { readonly [O in OpName]: Vjp<O> } = {
+  input: nothing,
+  constant: nothing,
+  iota: nothing,
+  argreduce: nothing,
+  decision_trees: nothing,
+  map,
+  reduce,
+  reduce_window: reduceWindow,
+  reshape,
+  transpose,
+  broadcast_in_dim: broadcastInDim,
+  slice,
+  pad,
+  concatenate,
+  dot_general: dotGeneral,
+  convolution,
+  cumulate,
+  gather,
+  scatter,
+  sort,
+  while: whileLoop,
+  if: ifElse,
+}

@@ -3,6 +3,7 @@ import type { DType } from '../../compiler/core/dtype.ts'
 import { convert, mathOps } from '../../compiler/core/expr.ts'
 import * as f from '../../compiler/core/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
+import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
@@ -262,6 +263,34 @@ const forest =
     )
   }
 
+/** The gradient of a convolution's weights, of more pixels than a band, and products over the rows of both matrices. */
+const gradients: Family = (random) => {
+  const [images, length, channels, outputs] = [
+    2 + random.int(2),
+    9 + random.int(9),
+    1 + random.int(9),
+    5 + random.int(20),
+  ]
+  const kernel = 1 + random.int(4)
+  const stride = 1 + random.int(2)
+  const low = random.int(kernel)
+  const positions = Math.floor((length + low - kernel) / stride) + 1
+  const last = (positions - 1) * stride + kernel - low - length
+  const window = [0, 1].map(() => ({ ...trivialWindow, size: positions, dilation: stride, low, high: last }))
+  return inputSite(whole(random, [images, length, length, channels], 3), (x) => {
+    const g = b.constant(whole(random, [images, positions, positions, outputs], 3))
+    const rows = b.reshape(x, [images * length, length * channels])
+    const spatial = [1, 2]
+    return [
+      b.convolution(x, g, {
+        ...{ lhs: { batch: 3, feature: 0, spatial }, rhs: { input: 0, output: 3, spatial } },
+        ...{ out: { batch: 2, feature: 3, spatial: [0, 1] }, window, groups: 1 },
+      }),
+      b.dotGeneral(rows, rows, { lhsBatch: [], rhsBatch: [], lhsContract: [0], rhsContract: [0] }),
+    ]
+  })
+}
+
 const exactFloats: Readonly<Record<string, Family>> = {
   'pixels in bands': floatConvolution(beyondBand(1, 4)),
   'taps in bands': floatConvolution(beyondBand(3, 4, { pad: 0 }, [61, 130])),
@@ -280,6 +309,7 @@ const exactFloats: Readonly<Record<string, Family>> = {
   'one or two rows': matrix((random) => [1 + random.int(2), 70 + random.int(90), 30 + random.int(60)], false),
   batches,
   transposed,
+  gradients,
   sorts: sorted,
   forests: forest(7),
   'forests of many features': forest(2 ** 15 + 9),

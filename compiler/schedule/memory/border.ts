@@ -6,6 +6,7 @@ import { elementCount, rowMajorStrides, type Shape } from '../../core/shape.ts'
 import { sameType } from '../../core/tensor.ts'
 import { call } from '../program/call.ts'
 import { channelsLastForm } from '../kernels/convolution-form.ts'
+import { weightGradientForm } from '../kernels/weight-gradient-form.ts'
 import { phasesOf, type Phase } from '../kernels/phases.ts'
 import type { Access, Kernel } from '../program/program.ts'
 
@@ -14,6 +15,11 @@ export interface Border {
   readonly value: number
   readonly low: readonly number[]
   readonly high: readonly number[]
+}
+
+export const emptyBorder = (rank: number): Border => {
+  const none = new Array<number>(rank).fill(0)
+  return { value: 0, low: none, high: none }
 }
 
 export const isEmptyBorder = (b: Border): boolean => [...b.low, ...b.high].every((n) => n === 0)
@@ -46,7 +52,7 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
   const wanted = new Map<Value, Border>()
   for (const node of nodesOf(graph)) {
     if (node.op !== 'convolution') continue
-    const form = channelsLastForm(node)
+    const form = channelsLastForm(node) ?? weightGradientForm(node)
     if (!form) continue
     const phases = phasesOf(node)
     if (!phases && node.attrs.window.some((w) => w.baseDilation > 1)) continue

@@ -2,9 +2,10 @@ import { binary, convert } from '../../../core/expr.ts'
 import type { NodeOf } from '../../../core/graph.ts'
 import { accumulatorOf } from '../../../core/ops/dot-general.ts'
 import type { WindowAxis } from '../../../core/ops/window.ts'
-import { convolutionBorder } from '../../memory/border.ts'
+import { convolutionBorder, emptyBorder } from '../../memory/border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../../kernels/convolution-form.ts'
 import { elementCount } from '../../../core/shape.ts'
+import { weightGradientForm } from '../../kernels/weight-gradient-form.ts'
 import { call, type CallOptions, type TemplateArguments } from '../../program/call.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../../kernels/pack.ts'
@@ -27,11 +28,17 @@ import {
   type Placement,
 } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
+import { weightGradient } from './weight-gradient.ts'
 import { suitsWinograd, winograd } from './winograd.ts'
 
 type Convolution = NodeOf<'convolution'>
 
 export function convolution(s: Scheduler, node: Convolution): void {
+  const gradient = weightGradientForm(node)
+  if (gradient) {
+    const g = node.operands[1]!
+    return weightGradient(s, node, gradient, input(s, node), s.forceBordered(g, emptyBorder(g.type.shape.length)))
+  }
   const form = channelsLastForm(node)
   if (!form) return direct(s, node)
   const phases = phasesOf(node)
@@ -52,7 +59,7 @@ function input(s: Scheduler, node: Convolution): Access {
     const spatial = lhs.spatial.indexOf(i)
     return spatial < 0 ? { size: 1, stride: 1, dilation: 1, low: 0, high: 0, baseDilation: 1 } : window[spatial]!
   })
-  if (channelsLastForm(node) && window.every((w) => w.baseDilation === 1)) {
+  if ((channelsLastForm(node) ?? weightGradientForm(node)) && window.every((w) => w.baseDilation === 1)) {
     const access = s.forceBordered(x, convolutionBorder(node.attrs))
     const first = window.reduce((sum, w, i) => sum - w.low * access.strides[i + 1]!, 0)
     return { ...access, offset: access.offset + first }

@@ -3,12 +3,13 @@ import type { NodeOf } from '../../../core/graph.ts'
 import { freeAxes } from '../../../core/ops/dot-general.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { reshapeStrides } from '../../program/access.ts'
-import { lazyPending, type Pending } from '../lazy.ts'
+import { lazyAccess, lazyPending, type Pending } from '../lazy.ts'
 import { pack } from '../../kernels/pack.ts'
 import type { Access } from '../../program/program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { gemvCall, igemmCall } from './float-product.ts'
 import { forEachImage } from './images.ts'
+import { columnProduct, type ColumnProduct } from './weight-gradient.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from '../reduce.ts'
 import { floatWeights, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
@@ -77,6 +78,10 @@ export function dotGeneral(s: Scheduler, node: Dot): void {
   }
   const constantBytes = r!.type.dtype === 'i8' && r!.node.op === 'constant' && ['i8', 'u8'].includes(l!.type.dtype)
   const templated = dtype === 'f32' || (dtype === 'i32' && constantBytes && extents.batch.length === 0)
+  if (dtype === 'f32' && !stored) {
+    const product = transposedProduct(lhs, right(s.force(r!)), extents)
+    if (product) return s.define(result!, lazyAccess(columnProduct(s, product, originOf(node)), result!.type))
+  }
   const form = templated ? asGemm(s, node, lhs, right(stored?.access ?? s.force(r!)), extents) : undefined
   const gemm = form && dtype === 'i32' && form.M * form.N * form.K < leastTemplateWork ? undefined : form
   const pending = !gemm
@@ -105,6 +110,28 @@ function productNest(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents):
 /** One stride for axes that are walked as one; undefined where they are not evenly spaced. */
 const mergeAxes = (strides: readonly number[], extents: readonly number[]): number | undefined =>
   strides.length === 0 ? 0 : reshapeStrides(strides, extents, [elementCount(extents)])?.[0]
+
+/** A product whose first operand has its rows side by side in memory, as the second has its columns: no copy makes it faster. */
+function transposedProduct(lhs: Side, rhs: Side, e: Extents): ColumnProduct | undefined {
+  const [M, N, K] = [elementCount(e.lFree), elementCount(e.rFree), elementCount(e.contract)]
+  const batches = elementCount(e.batch)
+  const row = mergeAxes(lhs.free, e.lFree)
+  const column = mergeAxes(rhs.free, e.rFree)
+  if (batches * K === 0 || M < 4 || N < 4 || row !== 1 || column !== 1) return undefined
+  const [xStep, gStep] = [mergeAxes(lhs.contract, e.contract), mergeAxes(rhs.contract, e.contract)]
+  const [xBatch, gBatch] = [mergeAxes(lhs.batch, e.batch), mergeAxes(rhs.batch, e.batch)]
+  if (xStep === undefined || gStep === undefined || xBatch === undefined || gBatch === undefined) return undefined
+  const x = { access: lhs.access, batch: xBatch, step: xStep }
+  return {
+    batches,
+    M,
+    N,
+    K,
+    x,
+    g: { access: rhs.access, batch: gBatch, step: gStep },
+    shape: [...e.batch, ...e.lFree, ...e.rFree],
+  }
+}
 
 /** The product in gemm form where the axes merge, copying an operand into row-major order where that makes them. */
 function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm | undefined {

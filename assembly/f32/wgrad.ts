@@ -1,0 +1,215 @@
+import { madd } from '../madd'
+import { ragged } from '../ragged'
+import { storeLanes } from './store'
+import { In, Out, Scratch } from '../roles'
+
+/**
+ * Gradient of a convolution's weights, and product of a transposed matrix with another: y[k][o] = Σ over pixels of
+ * x[pixel + k] · g[pixel][o], 4 rows × 8 columns at a time. All strides are in bytes. Activations are channels-last and x is
+ * bordered, so that no tap needs a bounds test.
+ *
+ * x  first tap of the first pixel; xg to the next group, xi to the next image, sy to the next row of pixels, step to the next
+ *    pixel, xrow and xcol to the next tap down and across, C floats contiguous under each tap
+ * g  gradient of the convolution's result at the first pixel; gg, gi, grow and gpix as for x. What stands behind the CO floats
+ *    of a pixel is read and must not matter
+ * y  [group][KH][KW][C][CO]: yg to the next group, yk to the next row
+ * `band` pixels of all images, rows and columns are summed for every tile before the next band, whose sums are added. Of these
+ * eight columns of g at a time are put side by side in `scratch`, [band][8], for all rows.
+ */
+export function f32_wgrad_4x8(
+  x: In,
+  g: In,
+  y: Out,
+  scratch: Scratch,
+  groups: i32,
+  images: i32,
+  OH: i32,
+  OW: i32,
+  band: i32,
+  KH: i32,
+  KW: i32,
+  C: i32,
+  CO: i32,
+  xg: i32,
+  xi: i32,
+  sy: i32,
+  step: i32,
+  xrow: i32,
+  xcol: i32,
+  gg: i32,
+  gi: i32,
+  grow: i32,
+  gpix: i32,
+  yg: i32,
+  yk: i32,
+): void {
+  const zero = f32x4.splat(0)
+  const rows = KH * KW * C
+  const pixels = images * OH * OW
+  const down = xrow - KW * xcol
+  const xleap = xi - OH * sy
+  const gleap = gi - OH * grow
+  for (; groups > 0; groups--) {
+    // Rows of pixels that the band begins in, and how far inside.
+    let bx = x
+    let bg = g
+    let row = 0
+    let column = 0
+    for (let rest = pixels; rest > 0; rest -= band) {
+      const first = rest == pixels
+      const count = min(band, rest)
+      const stop = scratch + (count << 5)
+      const begin = min(scratch + ((OW - column) << 5), stop)
+      const px = bx + column * step
+      const pg = bg + column * gpix
+      for (let n = 0; n < CO; n += 8) {
+        const at = n << 2
+        let from = pg + at
+        let start = bg + at
+        let to = scratch
+        let end = begin
+        let oy = row
+        while (true) {
+          do {
+            v128.store(to, v128.load(from))
+            v128.store(to, v128.load(from, 16), 16)
+            from += gpix
+            to += 32
+          } while (to != end)
+          if (to == stop) break
+          start += grow
+          if (++oy == OH) {
+            oy = 0
+            start += gleap
+          }
+          from = start
+          end = min(end + (OW << 5), stop)
+        }
+        // The tap and the channel that row k of the result has.
+        let tap = 0
+        let kw = 0
+        let c = 0
+        for (let k = 0; k < rows; k += 4) {
+          // Rows beyond the last read what others do, or the pixels behind.
+          const o0 = tap + (c << 2)
+          let wraps = ++c == C
+          c = select(0, c, wraps)
+          kw += i32(wraps)
+          tap += select(xcol, 0, wraps)
+          wraps = kw == KW
+          kw = select(0, kw, wraps)
+          tap += select(down, 0, wraps)
+          const o1 = k + 1 < rows ? tap + (c << 2) : o0
+          wraps = ++c == C
+          c = select(0, c, wraps)
+          kw += i32(wraps)
+          tap += select(xcol, 0, wraps)
+          wraps = kw == KW
+          kw = select(0, kw, wraps)
+          tap += select(down, 0, wraps)
+          const o2 = k + 2 < rows ? tap + (c << 2) : o0
+          wraps = ++c == C
+          c = select(0, c, wraps)
+          kw += i32(wraps)
+          tap += select(xcol, 0, wraps)
+          wraps = kw == KW
+          kw = select(0, kw, wraps)
+          tap += select(down, 0, wraps)
+          const o3 = k + 3 < rows ? tap + (c << 2) : o0
+          wraps = ++c == C
+          c = select(0, c, wraps)
+          kw += i32(wraps)
+          tap += select(xcol, 0, wraps)
+          wraps = kw == KW
+          kw = select(0, kw, wraps)
+          tap += select(down, 0, wraps)
+          let c00 = zero
+          let c01 = zero
+          let c10 = zero
+          let c11 = zero
+          let c20 = zero
+          let c21 = zero
+          let c30 = zero
+          let c31 = zero
+          let a0 = px + o0
+          let a1 = px + o1
+          let a2 = px + o2
+          let a3 = px + o3
+          let start = bx
+          let end = begin
+          let oy = row
+          let p = scratch
+          while (true) {
+            do {
+              const g0 = v128.load(p)
+              const g1 = v128.load(p, 16)
+              const x0 = v128.load32_splat(a0)
+              c00 = madd(x0, g0, c00)
+              c01 = madd(x0, g1, c01)
+              const x1 = v128.load32_splat(a1)
+              c10 = madd(x1, g0, c10)
+              c11 = madd(x1, g1, c11)
+              const x2 = v128.load32_splat(a2)
+              c20 = madd(x2, g0, c20)
+              c21 = madd(x2, g1, c21)
+              const x3 = v128.load32_splat(a3)
+              c30 = madd(x3, g0, c30)
+              c31 = madd(x3, g1, c31)
+              a0 += step
+              a1 += step
+              a2 += step
+              a3 += step
+              p += 32
+            } while (p != end)
+            if (p == stop) break
+            start += sy
+            if (++oy == OH) {
+              oy = 0
+              start += xleap
+            }
+            a0 = start + o0
+            a1 = start + o1
+            a2 = start + o2
+            a3 = start + o3
+            end = min(end + (OW << 5), stop)
+          }
+          let q = y + k * yk + at
+          const columns = CO - n
+          store(q, c00, c01, columns, first)
+          if (k + 1 < rows) store((q += yk), c10, c11, columns, first)
+          if (k + 2 < rows) store((q += yk), c20, c21, columns, first)
+          if (k + 3 < rows) store(q + yk, c30, c31, columns, first)
+        }
+      }
+      for (column += count; column >= OW; column -= OW) {
+        bx += sy
+        bg += grow
+        if (++row == OH) {
+          row = 0
+          bx += xleap
+          bg += gleap
+        }
+      }
+    }
+    x += xg
+    g += gg
+    y += yg
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function store(y: usize, c0: v128, c1: v128, columns: i32, first: bool): void {
+  if (!first) {
+    c0 = f32x4.add(v128.load(y), c0)
+    c1 = f32x4.add(v128.load(y, 16), c1)
+  }
+  if (ragged()) {
+    if (columns <= 4) {
+      storeLanes(y, c0, columns)
+      return
+    }
+  }
+  v128.store(y, c0)
+  storeLanes(y + 16, c1, columns - 4)
+}

@@ -1,0 +1,88 @@
+import type { NodeOf } from '../../../core/graph.ts'
+import { contiguous } from '../../program/access.ts'
+import { call, type TemplateArguments } from '../../program/call.ts'
+import type { WeightGradientForm } from '../../kernels/weight-gradient-form.ts'
+import { lazyAccess } from '../lazy.ts'
+import type { Access, TemplateAddress } from '../../program/program.ts'
+import { originOf, type Scheduler } from '../scheduler.ts'
+import { address, flag, start } from './template.ts'
+
+/** What the pixels of a band may take, in bytes: they are read anew for every tile of the result, so they stay in a first-level cache. */
+const bandBytes = 3 << 13
+
+/** Fewer pixels are not worth going over the result again. */
+const leastBand = 64
+
+/** Bytes of the eight columns that stand side by side. */
+const blockBytes = 32
+
+/** Pixels of a band and room for their columns, where neighbours stand `step` bytes apart. */
+function bandFor(s: Scheduler, pixels: number, step: number): { band: number; scratch: TemplateAddress } {
+  const band = Math.min(pixels, Math.max(leastBand, Math.floor(bandBytes / (step + blockBytes))))
+  return { band, scratch: start(s.newBuffer('f32', band * 8)) }
+}
+
+/** Emits the gradient of a convolution's weights; `x` stands at the first tap of the first pixel. */
+export function weightGradient(
+  s: Scheduler,
+  node: NodeOf<'convolution'>,
+  form: WeightGradientForm,
+  x: Access,
+  g: Access,
+): void {
+  const { out, window } = node.attrs
+  const [result] = node.results
+  const { images, channels: C, outputs: CO, outHeight: OH, outWidth: OW, kernelHeight: KH, kernelWidth: KW } = form
+  const axis = (access: Access, image: number): number => access.strides[image]! * 4
+  const [across, down] = [window.length, window.length - 1]
+  const two = window.length === 2
+  const along = window[across - 1]!
+  const step = along.dilation * axis(x, across)
+  const y = contiguous(s.newBuffer('f32', KH * KW * C * CO), [...(two ? [KH] : []), KW, C, CO])
+  const args: TemplateArguments<'f32_wgrad_4x8'> = {
+    x: address(x),
+    g: address(g),
+    y: address(y),
+    ...{ ...bandFor(s, images * OH * OW, step), groups: 1, images, OH, OW, KH, KW, C, CO },
+    ...{ xg: 0, xi: axis(x, 0), sy: two ? window[0]!.dilation * axis(x, down) : 0, step },
+    ...{ xrow: two ? window[0]!.stride * axis(x, down) : 0, xcol: along.stride * axis(x, across) },
+    ...{ gg: 0, gi: axis(g, 0), grow: two ? axis(g, down) : 0, gpix: axis(g, across), yg: 0, yk: CO * 4 },
+  }
+  const macs = images * OH * OW * KH * KW * C * CO
+  s.emit(call('f32_wgrad_4x8', args, { holes: { ragged: flag(CO % 8 !== 0) }, macs, nodes: originOf(node) }))
+  const strides = result!.type.shape.map(() => 0)
+  ;[...out.spatial, out.batch, out.feature].forEach((to, i) => (strides[to] = y.strides[i]!))
+  s.define(result!, lazyAccess({ ...y, strides }, result!.type))
+}
+
+/** Matrices with K rows side by side: xᵀ · g for each batch. Strides are in elements: from batch to batch and from row to row. */
+export interface ColumnProduct {
+  readonly batches: number
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  readonly x: { readonly access: Access; readonly batch: number; readonly step: number }
+  readonly g: { readonly access: Access; readonly batch: number; readonly step: number }
+  /** Of the result, [batches…, M…, N…]. */
+  readonly shape: readonly number[]
+}
+
+/** Emits the product of transposed matrices with others, summed over the rows of both; where the result stands. */
+export function columnProduct(
+  s: Scheduler,
+  { batches, M, N, K, x, g, shape }: ColumnProduct,
+  nodes: readonly string[],
+): Access {
+  const y = contiguous(s.newBuffer('f32', batches * M * N), shape)
+  const [step, gpix] = [x.step * 4, g.step * 4]
+  const args: TemplateArguments<'f32_wgrad_4x8'> = {
+    x: address(x.access),
+    g: address(g.access),
+    y: address(y),
+    ...{ ...bandFor(s, K, step), groups: batches, images: 1, OH: 1, OW: K, KH: 1, KW: 1, C: M, CO: N },
+    ...{ xg: x.batch * 4, xi: 0, sy: 0, step, xrow: 0, xcol: 0 },
+    ...{ gg: g.batch * 4, gi: 0, grow: 0, gpix, yg: M * N * 4, yk: N * 4 },
+  }
+  s.emit(call('f32_wgrad_4x8', args, { holes: { ragged: flag(N % 8 !== 0) }, macs: batches * M * N * K, nodes }))
+  return y
+}

@@ -31,6 +31,7 @@ export const codes = {
   A207: 'data-dependent-length',
   A301: 'over-budget',
   A401: 'unsupported-kernel',
+  A402: 'not-in-onnx',
   A501: 'bad-argument',
   A502: 'bad-file',
   A601: 'internal',

@@ -1,0 +1,109 @@
+/** Core graph → ONNX model. */
+import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
+import { countsOf, nodesOf, regionsOf, type Graph, type Node, type Value } from '../../core/graph.ts'
+import type { Tensor } from '../../core/tensor.ts'
+import { optimizeRegions } from '../../passes/regions.ts'
+import { version } from '../../version.ts'
+import { convolutionsChannelsFirst } from './channels-first.ts'
+import { Emitter } from './emitter.ts'
+import { encode } from './encode.ts'
+import { type Edge, type OnnxGraph, type OnnxOutput } from './graph.ts'
+import { nameAll } from './names.ts'
+import { emitNode } from './ops/index.ts'
+import type { EmitRegion } from './ops/rule.ts'
+import { recognize } from './recognize/index.ts'
+
+export interface WriteOptions {
+  /** The model's metadata_props. */
+  readonly metadata?: Readonly<Record<string, string>>
+  /** What constants and values are called; others are named after their nodes. */
+  readonly names?: ReadonlyMap<Value | Tensor, string>
+}
+
+/**
+ * The bytes of an ONNX model that computes the graph. Inputs and outputs keep their names; outputs of data-dependent size come without
+ * padding, and without the outputs that count it. Throws a CompileError with everything that ONNX has no form for (A402), or A301 for weights beyond 2 GiB.
+ */
+export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array {
+  const { written, edgeNames } = toOnnx(graph, options)
+  const tensors = new Map([...(options.names ?? [])].filter((e): e is [Tensor, string] => 'data' in e[0]))
+  const names = nameAll(written, { tensors, edges: edgeNames })
+  return encode(written, names, { producerVersion: version, metadata: options.metadata ?? {} })
+}
+
+const arranged = (graph: Graph): Graph => {
+  const own = convolutionsChannelsFirst(graph)
+  return nodesOf(own).some((node) => regionsOf(node).length > 0) ? optimizeRegions(own, arranged) : own
+}
+
+function toOnnx(graph: Graph, { names }: WriteOptions): { written: OnnxGraph; edgeNames: Map<Edge, string> } {
+  const own = arranged(graph)
+  const writer = new GraphWriter(names ?? new Map())
+  const e = new Emitter()
+  const inputs = own.inputs.map(({ name, value }): Edge => ({ type: value.type, from: { kind: 'input', name } }))
+  const results = writer.emit(e, own, inputs)
+  const counts = countsOf(own)
+  const byName = new Map(own.outputs.map(({ name }, i) => [name, results[i]!]))
+  const taken = new Set(inputs)
+  const outputs = own.outputs.flatMap(({ name, extent }, i): OnnxOutput[] => {
+    if (counts.has(name)) return []
+    const edge = results[i]!
+    if (extent) {
+      const { axis, count } = extent
+      const bounds = [e.ints([0]), e.reshape(e.cast(byName.get(count)!, 'i64'), [1]), e.ints([axis])]
+      return [{ name, edge: e.node('Slice', [edge, ...bounds], edge.type), open: [axis] }]
+    }
+    const isNamed = edge.from.kind === 'input' && edge.from.name === name
+    const isOwn = isNamed || (edge.from.kind === 'node' && !taken.has(edge))
+    const output = isOwn ? edge : e.node('Identity', [edge], edge.type)
+    taken.add(output)
+    return [{ name, edge: output }]
+  })
+  writer.finish()
+  return { written: recognize({ inputs, outputs, nodes: e.nodes }), edgeNames: writer.edgeNames }
+}
+
+class GraphWriter {
+  readonly edgeNames = new Map<Edge, string>()
+  private readonly found: Diagnostic[] = []
+  private readonly names: ReadonlyMap<Value | Tensor, string>
+
+  constructor(names: ReadonlyMap<Value | Tensor, string>) {
+    this.names = names
+  }
+
+  /** Writes the nodes of a graph and gives its outputs. */
+  readonly emit: EmitRegion = (e, graph, inputs) => {
+    const edges = new Map<Value, Edge>(graph.inputs.map(({ value }, i) => [value, inputs[i]!]))
+    const around = e.origin
+    for (const node of nodesOf(graph)) {
+      if (node.op === 'input') continue
+      const results = this.write(e, node, edges)
+      node.results.forEach((value, i) => {
+        const edge = results[i]!
+        edges.set(value, edge)
+        const name = this.names.get(value)
+        if (name !== undefined && !this.edgeNames.has(edge)) this.edgeNames.set(edge, name)
+      })
+    }
+    e.origin = around
+    return graph.outputs.map(({ value }) => edges.get(value)!)
+  }
+
+  /** What cannot be written is told at the end, with all else that cannot. */
+  private write(e: Emitter, node: Node, edges: ReadonlyMap<Value, Edge>): readonly Edge[] {
+    e.origin = node.origin
+    const operands = node.operands.map((o) => edges.get(o)!)
+    try {
+      return emitNode(e, node, operands, this.emit)
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error
+      this.found.push(...error.diagnostics)
+      return node.results.map(({ type }): Edge => ({ type, from: { kind: 'input' } }))
+    }
+  }
+
+  finish(): void {
+    if (this.found.length > 0) throw new CompileError(this.found)
+  }
+}

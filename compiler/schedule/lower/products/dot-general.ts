@@ -191,8 +191,8 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         auxrow: 0,
         auxpix: uRow * 4,
       }
-      const reach = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
-      s.emit(igemmCall(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, reach))
+      const lengths = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
+      s.emit(igemmCall(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, lengths))
       return
     }
     const matrices = { buffer: weights, offset: 0, strides: [batchWeights] }

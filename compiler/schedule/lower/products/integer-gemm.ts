@@ -14,7 +14,7 @@ import { address, auxAddress, bandOf, replacing, start, tilePixels } from './tem
 const blockChannels = 8
 /** Elements of a run that the templates multiply together. */
 const depth = 4
-/** So few rows leave most of an igemm's tile to repetitions. */
+/** So few rows leave most of an implicit gemm's tile to repetitions. */
 const mostGemvRows = 2
 /** Smaller products do not repay a function of their own. */
 const leastGemvWeights = 1 << 12

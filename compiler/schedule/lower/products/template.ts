@@ -4,7 +4,7 @@ import { largest, weightSums } from '../../../core/reassociation.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { TensorType } from '../../../core/tensor.ts'
 import { channelVector, packVectors } from '../../kernels/channel-vectors.ts'
-import { planEpilogue, type Epilogue, type EpilogueParameters } from '../../kernels/epilogue.ts'
+import { planEpilogue, type Epilogue, type EpilogueConstants } from '../../kernels/epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import {
   type Access,
@@ -25,7 +25,7 @@ export interface Placement {
   /** Element of `bias` where the first channel's stands. */
   readonly biasOffset: number
   readonly holes: Readonly<Record<string, Expr>>
-  readonly parameters: EpilogueParameters
+  readonly constants: EpilogueConstants
 }
 
 export interface TemplateSite {
@@ -57,7 +57,7 @@ export const start = (buffer: Buffer): TemplateAddress => ({ buffer, offset: 0 }
 
 /** What templates of floats are given of where they read and write; `at` gives the place of one image. */
 export const placed = (
-  { write, aux, bias, biasOffset, parameters }: Placement,
+  { write, aux, bias, biasOffset, constants }: Placement,
   x: Access,
   weights: TemplateAddress,
   at: <A extends Access | undefined>(access: A) => A = (access) => access,
@@ -67,7 +67,7 @@ export const placed = (
   b: { buffer: bias, offset: biasOffset },
   y: address(at(write)),
   aux: auxAddress(at(aux)),
-  ...parameters,
+  ...constants,
 })
 
 /** Says of a template that loads `aux` right before it stores an element, once for each, whether that may stand in its place. */
@@ -124,9 +124,9 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
         writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels, site.weights) : undefined
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
-        const { hole, aux, parameters } = epilogue
+        const { hole, aux, constants } = epilogue
         const holes = { epilogue: hole, ragged: flag((channels / groups) % block !== 0) }
-        site.emit({ write, aux, ...bias, holes, parameters }, nodes)
+        site.emit({ write, aux, ...bias, holes, constants }, nodes)
         return
       }
       const temporary = writable(write) ? write : s.allocate(type)

@@ -1,5 +1,5 @@
 /**
- * What a template does with the memory that a parameter points to. The build reads these types from the signatures of
+ * What a template does with the memory that an argument points to. The build reads these types from the signatures of
  * templates: what a kernel reads and writes follows from them.
  */
 

@@ -1,5 +1,5 @@
 // Compiles assembly/ for each target, splits the result into one small module per exported template, and writes
-// compiler/schedule/templates.generated.ts (names, parameters and their roles) and compiler/wasm/templates.generated.ts (the bytes).
+// compiler/schedule/templates.generated.ts (names, arguments and their roles) and compiler/wasm/templates.generated.ts (the bytes).
 import asc from 'assemblyscript/asc'
 import binaryen from 'binaryen'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -63,7 +63,7 @@ function rowsOf(text) {
   }))
 }
 
-/** Names and roles of the parameters of all exported functions, by the sources. */
+/** Names and roles of the arguments of all exported functions, by the sources. */
 async function signatures() {
   const found = new Map()
   for (const name of await readdir('assembly', { recursive: true })) {
@@ -71,25 +71,25 @@ async function signatures() {
     const source = ts.createSourceFile(name, await readFile(`assembly/${name}`, 'utf8'), ts.ScriptTarget.Latest, true)
     source.forEachChild((node) => {
       if (!ts.isFunctionDeclaration(node) || !(ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Export)) return
-      const parameters = node.parameters.map((p) => ({ name: p.name.text, type: p.type.getText(source) }))
+      const args = node.parameters.map((p) => ({ name: p.name.text, type: p.type.getText(source) }))
       const rows = rowsOf(
         ts
           .getJSDocCommentsAndTags(node)
           .map((comment) => comment.getFullText())
           .join('\n'),
       )
-      found.set(node.name.text, { parameters, rows })
+      found.set(node.name.text, { args, rows })
     })
   }
   return found
 }
 const sources = await signatures()
 
-/** The template's parameters in order: for addresses their roles, for all others their types. */
-function parametersOf(template, types) {
-  const { parameters } = sources.get(template)
+/** The template's arguments in order: for addresses their roles, for all others their types. */
+function argumentsOf(template, types) {
+  const { args } = sources.get(template)
   return Object.fromEntries(
-    parameters.map(({ name, type }, i) => {
+    args.map(({ name, type }, i) => {
       if (type === 'usize')
         throw new Error(`template ${template}: ${name} is an address without a role (assembly/roles.ts)`)
       return [name, roles.get(type) ?? types[i]]
@@ -97,13 +97,13 @@ function parametersOf(template, types) {
   )
 }
 
-/** Loops over rows, whose names must be the parameters'. */
+/** Loops over rows, whose names must be the arguments'. */
 function checkedRows(template, params) {
   const { rows } = sources.get(template)
   for (const { count, strides } of rows) {
     const names = [count, ...Object.entries(strides).flat()]
     const unknown = names.find((name) => !(name in params))
-    if (unknown) throw new Error(`template ${template}: @rows names ${unknown}, which is no parameter`)
+    if (unknown) throw new Error(`template ${template}: @rows names ${unknown}, which is no argument`)
   }
   return rows.length > 0 ? { rows } : {}
 }
@@ -126,7 +126,7 @@ function extract(wasm, name) {
       .filter((f) => f.module !== 'hole' && f.module !== 'template')
       .map((f) => `imports ${f.module}.${f.base}`)[0]
   if (complaint) throw new Error(`template ${name} ${complaint}`)
-  const params = parametersOf(name, types(main.params))
+  const params = argumentsOf(name, types(main.params))
   const info = {
     params,
     ...checkedRows(name, params),

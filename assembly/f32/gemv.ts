@@ -7,7 +7,7 @@ import { Aux, In, Out } from '../roles'
 declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128, p1: v128): v128
 
 /**
- * Rows of a matrix product where there are too few rows for igemm's tile: each weight is loaded once a row.
+ * Rows of a matrix product where there are too few rows for the tile of implicit gemm: each weight is loaded once a row.
  * Strides are in bytes. x [M][K], w packed [N / 8][K][8] (padded with zeros), b [N rounded up to 8], y and aux [M][N].
  * Four blocks of eight columns go side by side: eight independent sums hide the latency of the multiply-add. The
  * baseline takes three: an add has less latency, and engines that load all eight vectors first (V8 before Turboshaft)

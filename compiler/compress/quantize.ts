@@ -12,7 +12,7 @@ import { check, type QuantizeOptions } from './options.ts'
 import { prepare } from './prepare.ts'
 import { reportOf } from './report.ts'
 import { bisect, perByte, stepsOf, type Attempt } from './search.ts'
-import { Study, type Found, type Rungs, type Trial } from './study.ts'
+import { Study, type Found, type Levels, type Trial } from './study.ts'
 
 export interface Quantized {
   readonly graph: Graph
@@ -30,16 +30,16 @@ function closer(a: Attempt<Trial>, b: Attempt<Trial>): Attempt<Trial> {
   return x < y || (x === y && a.given <= b.given) ? a : b
 }
 
-/** Each layer as many rungs on as it is named in the steps. */
-function lowered(from: Rungs, steps: readonly Layer[]): Rungs {
-  const rungs = new Map(from)
-  for (const layer of steps) rungs.set(layer, rungs.get(layer)! + 1)
-  return rungs
+/** Each layer as many levels on as it is named in the steps. */
+function lowered(from: Levels, steps: readonly Layer[]): Levels {
+  const levels = new Map(from)
+  for (const layer of steps) levels.set(layer, levels.get(layer)! + 1)
+  return levels
 }
 
 /** How many layers were given back, and how far. */
-function describeGiven(study: Study, { rungs }: Trial): string[] {
-  const given = [...rungs].filter(([, rung]) => rung > 0).map(([layer, rung]) => study.form(layer, rung))
+function describeGiven(study: Study, { levels }: Trial): string[] {
+  const given = [...levels].filter(([, level]) => level > 0).map(([layer, level]) => study.form(layer, level))
   const { mode } = study.options
   const kinds = {
     weights: mode === 'int8' ? 'with f32 activations and weights of 8 bits' : 'with weights of 8 bits',
@@ -47,7 +47,7 @@ function describeGiven(study: Study, { rungs }: Trial): string[] {
   }
   return (['weights', 'float'] as const).flatMap((form) => {
     const count = given.filter((f) => f === form).length
-    return count > 0 ? [`${count} of ${rungs.size} layers ${kinds[form]}`] : []
+    return count > 0 ? [`${count} of ${levels.size} layers ${kinds[form]}`] : []
   })
 }
 

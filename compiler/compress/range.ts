@@ -5,7 +5,7 @@ import type { Observation } from './calibrate.ts'
  * How a tensor is stored as u8: x ≈ (q − zero) · scale. On x86 the instruction for products of bytes takes one operand without
  * sign, and activations with one cost time to be changed.
  */
-export interface Parameters {
+export interface QuantizationParameters {
   readonly scale: number
   readonly zero: number
 }
@@ -16,8 +16,8 @@ export const highest = 255
 /** Smallest scale: its reciprocal is still a normal number. */
 const smallestScale = 2 ** -100
 
-/** Parameters for [low, high], widened to hold 0, which padding needs to be exact. */
-export function parametersFor(low: number, high: number): Parameters {
+/** Scale and zero point for [low, high], widened to hold 0, which padding needs to be exact. */
+export function parametersFor(low: number, high: number): QuantizationParameters {
   const [from, to] = [Math.min(0, low), Math.max(0, high)]
   if (from === to) return { scale: 1, zero: 0 }
   const scale = Math.fround(Math.max((to - from) / (highest - lowest), smallestScale))
@@ -33,13 +33,13 @@ export function roundHalfEven(x: number): number {
 }
 
 /** `x` as it comes back from being stored. */
-export function roundTrip(x: number, { scale, zero }: Parameters): number {
+export function roundTrip(x: number, { scale, zero }: QuantizationParameters): number {
   const q = Math.min(highest, Math.max(lowest, roundHalfEven(x / scale) + zero))
   return (q - zero) * scale
 }
 
 /** Σ x² and Σ (x − stored x)² over elements. */
-function noiseOf(elements: ArrayLike<number>, parameters: Parameters): { signal: number; noise: number } {
+function noiseOf(elements: ArrayLike<number>, parameters: QuantizationParameters): { signal: number; noise: number } {
   let [signal, noise] = [0, 0]
   for (let i = 0; i < elements.length; i++) {
     const x = elements[i]!
@@ -57,7 +57,7 @@ export const decibels = ({ signal, noise }: { signal: number; noise: number }): 
 /** Shares of the elements that may be clipped at either end. */
 const clipped = [0, 1e-5, 1e-4, 1e-3, 5e-3]
 
-export interface Choice extends Parameters {
+export interface Choice extends QuantizationParameters {
   readonly low: number
   readonly high: number
   /** The share of the elements that the choice clips at either end at most; 0 is min-max. */
@@ -70,7 +70,7 @@ export interface Choice extends Parameters {
  * Σ x² and Σ (x − stored x)² of the elements that were kept and the extremes; with `byCount` the kept ones stand for all
  * that were seen.
  */
-function estimate({ elements, count, min, max }: Observation, parameters: Parameters, byCount: boolean) {
+function estimate({ elements, count, min, max }: Observation, parameters: QuantizationParameters, byCount: boolean) {
   const kept = noiseOf(elements, parameters)
   const weight = byCount ? count / Math.max(1, elements.length) : 1
   // The extremes stand for themselves: no choice of elements may miss them.

@@ -15,7 +15,7 @@ const shownBins = 64
 /** What `quantize` found out besides the trial it settled on. */
 interface Findings {
   readonly sensitivity: ReadonlyMap<Layer, number>
-  /** Of each rung. */
+  /** Of each level. */
   readonly errors: readonly LayerErrors[]
   readonly techniques: readonly string[]
   readonly notes: readonly string[]
@@ -66,19 +66,19 @@ function bytesOf({ weights, bias }: Layer, bits: Bits): { float: number; quantiz
 }
 
 export function reportOf(study: Study, trial: Trial, findings: Findings): QuantizationReport {
-  const { plan, decisions, rungs } = trial
+  const { plan, decisions, levels } = trial
   const fitting = new Set(study.fitting())
   const groups = study.groups(plan)
   const ranges = decisions.parameters as ReadonlyMap<Value, Choice>
 
   const layerReport = (layer: Layer): LayerReport => {
-    const form = study.form(layer, rungs.get(layer))
+    const form = study.form(layer, levels.get(layer))
     const own = layer.weights && weightsOf(plan, decisions, layer)
     const bits = form === 'float' ? 32 : (own?.bits ?? 8)
     const bytes = bytesOf(layer, own?.bits ?? 8)
     const integers = form === 'integers'
     // Of a layer in f32, what it would lose.
-    const error = findings.errors[form === 'float' ? 0 : rungs.get(layer)!]?.get(layer)
+    const error = findings.errors[form === 'float' ? 0 : levels.get(layer)!]?.get(layer)
     const roots = layer.data.map((i) => plan.stored.get(layer.node.operands[i]!)).filter((root) => root !== undefined)
     const reason = fitting.has(layer) ? 'it costs too much accuracy' : 'its activations are not finite'
     const asked = study.options.mode === 'int8' ? integers : form !== 'float'

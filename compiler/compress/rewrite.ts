@@ -12,7 +12,7 @@ import { dequantized, saturated } from '../core/quantization.ts'
 import { tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'
-import { highest, lowest, roundHalfEven, type Parameters } from './range.ts'
+import { highest, lowest, roundHalfEven, type QuantizationParameters } from './range.ts'
 import {
   biasValue,
   carriesBias,
@@ -26,7 +26,7 @@ import {
 /** What was decided on the values and layers of a plan. */
 export interface Decisions {
   /** By the first of the values that share them. */
-  readonly parameters: ReadonlyMap<Value, Parameters>
+  readonly parameters: ReadonlyMap<Value, QuantizationParameters>
   /** Layers whose weights have 4 bits. */
   readonly narrow?: ReadonlySet<Layer>
   /** Weights rounded with care, for layers that have them. */
@@ -51,14 +51,14 @@ export function weightsOf(plan: Plan, decisions: Decisions, layer: Layer): Quant
   return known && carriesBias(known, integers) ? known : quantizeWeights(layer.weights!, { bits, ...integers })
 }
 
-export function quantizeValue(b: Builder, x: Value, { scale, zero }: Parameters): Value {
+export function quantizeValue(b: Builder, x: Value, { scale, zero }: QuantizationParameters): Value {
   const s = b.scalar(scale, 'f32')
   return zero === 0
     ? b.map([x, s], (e, t) => saturated(f.div(e!, t!), undefined, 'u8'))
     : b.map([x, s, b.scalar(zero, 'u8')], (e, t, z) => saturated(f.div(e!, t!), z!, 'u8'))
 }
 
-export function dequantizeValue(b: Builder, q: Value, { scale, zero }: Parameters): Value {
+export function dequantizeValue(b: Builder, q: Value, { scale, zero }: QuantizationParameters): Value {
   const s = b.scalar(scale, 'f32')
   return zero === 0
     ? b.map([q, s], (e, t) => dequantized(e!, t!, undefined))
@@ -94,7 +94,7 @@ class Rewriter {
     return { inputs: graph.inputs, outputs }
   }
 
-  private parameters(value: Value): Parameters {
+  private parameters(value: Value): QuantizationParameters {
     return this.decisions.parameters.get(this.plan.stored.get(value)!)!
   }
 

@@ -1,5 +1,5 @@
 /**
- * Keeps a quantized model within a budget of accuracy: layers that hurt are given back a rung of their forms at a time, as
+ * Keeps a quantized model within a budget of accuracy: layers that hurt are given back a level of their forms at a time, as
  * few steps as it takes. Which hurt is measured by quantizing each alone.
  */
 
@@ -14,14 +14,14 @@ export async function sensitivities<L>(
 }
 
 /**
- * The order in which layers are given back, each named once for each rung it leaves: always the one whose step is worth most.
- * `worth` is that of the layers' steps from each rung.
+ * The order in which layers are given back, each named once for each level it leaves: always the one whose step is worth most.
+ * `worth` is that of the layers' steps from each level.
  */
 export function stepsOf<L>(worth: readonly ReadonlyMap<L, number>[]): L[] {
   // A step that is worth more than the one before it comes right after that.
   const least = new Map<L, number>()
-  const steps = worth.flatMap((rung) =>
-    [...rung].map(([layer, own]) => {
+  const steps = worth.flatMap((level) =>
+    [...level].map(([layer, own]) => {
       const bound = Math.min(own, least.get(layer) ?? Infinity)
       least.set(layer, bound)
       return { layer, bound }

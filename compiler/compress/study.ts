@@ -30,15 +30,15 @@ const judgingSamples = 100
 /** Samples from which it is learnt which inputs of a layer go together. */
 const momentSamples = 64
 
-/** How many rungs each layer was given back, of `formsOf`; layers that are not in it are in f32. */
-export type Rungs = ReadonlyMap<Layer, number>
+/** How many levels each layer was given back, of `formsOf`; layers that are not in it are in f32. */
+export type Levels = ReadonlyMap<Layer, number>
 
-/** What was found out for layers on one rung. */
+/** What was found out for layers on one level. */
 export type Found = Pick<Decisions, 'weights' | 'corrections'>
 
 /** One way to quantize, and what it does to the outputs. */
 export interface Trial {
-  readonly rungs: Rungs
+  readonly levels: Levels
   readonly plan: Plan
   readonly decisions: Decisions
   readonly graph: Graph
@@ -85,32 +85,32 @@ export class Study {
     return choose(count, samples.length, this.seed).map((i) => samples[i]!)
   }
 
-  /** The form of a layer that was given back so many rungs. */
-  form(layer: Layer, rung: number | undefined): Form {
-    return rung === undefined ? 'float' : formsOf(layer, this.options)[rung]!
+  /** The form of a layer that was given back so many levels. */
+  form(layer: Layer, level: number | undefined): Form {
+    return level === undefined ? 'float' : formsOf(layer, this.options)[level]!
   }
 
-  private layersIn(form: Form, rungs: Rungs): Layer[] {
-    return [...rungs].filter(([layer, rung]) => this.form(layer, rung) === form).map(([layer]) => layer)
+  private layersIn(form: Form, levels: Levels): Layer[] {
+    return [...levels].filter(([layer, level]) => this.form(layer, level) === form).map(([layer]) => layer)
   }
 
-  planFor(rungs: Rungs): Plan {
-    const integers = this.layersIn('integers', rungs)
-    const layers = [...rungs].filter(([layer, rung]) => this.form(layer, rung) !== 'float').map(([layer]) => layer)
+  planFor(levels: Levels): Plan {
+    const integers = this.layersIn('integers', levels)
+    const layers = [...levels].filter(([layer, level]) => this.form(layer, level) !== 'float').map(([layer]) => layer)
     return { ...planOf(this.graph, integers, this.unfit), layers }
   }
 
-  /** `found` is of each rung. */
-  private plannedFor(rungs: Rungs, found: readonly Found[]): { plan: Plan; decisions: Decisions } {
-    const plan = this.planFor(rungs)
+  /** `found` is of each level. */
+  private plannedFor(levels: Levels, found: readonly Found[]): { plan: Plan; decisions: Decisions } {
+    const plan = this.planFor(levels)
     const weights = new Map<Layer, QuantizedWeights>()
     const corrections = new Map<Layer, ArrayLike<number>>()
     for (const layer of plan.layers) {
-      const own = found[rungs.get(layer)!]
+      const own = found[levels.get(layer)!]
       if (own?.weights?.has(layer)) weights.set(layer, own.weights.get(layer)!)
       if (own?.corrections?.has(layer)) corrections.set(layer, own.corrections.get(layer)!)
     }
-    const narrow = new Set(this.layersIn('narrow', rungs))
+    const narrow = new Set(this.layersIn('narrow', levels))
     return { plan, decisions: { narrow, weights, corrections, parameters: this.parameters(plan) } }
   }
 
@@ -150,10 +150,10 @@ export class Study {
     return this.layers.filter(({ node, data }) => data.every((i) => !this.unfit.has(node.operands[i]!)))
   }
 
-  /** All layers that can be stored, on the same rung; those that have no such rung but f32 are left out. */
-  all(rung: number): Rungs {
-    const layers = this.fitting().filter((layer) => this.form(layer, rung) !== 'float')
-    return new Map(layers.map((layer) => [layer, rung]))
+  /** All layers that can be stored, on the same level; those that have no such level but f32 are left out. */
+  all(level: number): Levels {
+    const layers = this.fitting().filter((layer) => this.form(layer, level) !== 'float')
+    return new Map(layers.map((layer) => [layer, level]))
   }
 
   async outputs(graph: Graph, samples: readonly Sample[], step: string): Promise<Outputs> {
@@ -161,16 +161,16 @@ export class Study {
     return outputsOf(run, this.output.name, samples, this.progress, step)
   }
 
-  async try(rungs: Rungs, found: readonly Found[]): Promise<Trial> {
-    const { plan, decisions } = this.plannedFor(rungs, found)
+  async try(levels: Levels, found: readonly Found[]): Promise<Trial> {
+    const { plan, decisions } = this.plannedFor(levels, found)
     const graph = rewrite(this.graph, plan, decisions)
     const { validation } = this.options
     const outputs = await this.outputs(graph, this.judged, 'measuring')
     const noise = this.judged.length > 0 ? relativeNoise(this.float, outputs) : NaN
-    if (!validation) return { rungs, plan, decisions, graph, accuracy: null, noise }
+    if (!validation) return { levels, plan, decisions, graph, accuracy: null, noise }
     const width = outputWidth(this.output.value.type.shape)
     const accuracy = accuracyOf(this.metric, this.float, outputs, width, validation.labels, this.seed)
-    return { rungs, plan, decisions, graph, accuracy, noise }
+    return { levels, plan, decisions, graph, accuracy, noise }
   }
 
   /** The weights of a trial rounded so that errors make up for each other on the samples. */
@@ -184,9 +184,9 @@ export class Study {
   }
 
   /** What quantization does to each layer alone. */
-  async errors(rungs: Rungs, found: readonly Found[]): Promise<LayerErrors> {
+  async errors(levels: Levels, found: readonly Found[]): Promise<LayerErrors> {
     const { graph, calibration, options, progress } = this
-    const { plan, decisions } = this.plannedFor(rungs, found)
+    const { plan, decisions } = this.plannedFor(levels, found)
     return layerErrors(graph, plan, decisions, calibration, options.executor, progress)
   }
 
@@ -197,16 +197,16 @@ export class Study {
   }
 
   /** What each of the layers alone does to the outputs. */
-  async sensitivities(rungs: Rungs, found: readonly Found[]): Promise<Map<Layer, number>> {
+  async sensitivities(levels: Levels, found: readonly Found[]): Promise<Map<Layer, number>> {
     const { validation } = this.options
     const samples = this.some(rankingSamples, validation ? validation.samples : this.calibration)
     if (samples.length === 0) return new Map()
     const float = await this.outputs(this.graph, samples, 'ranking layers')
     const progress = this.progress
     let done = 0
-    return sensitivities([...rungs.keys()], async (layer) => {
-      progress('ranking layers', done++, rungs.size)
-      const { plan, decisions } = this.plannedFor(new Map([[layer, rungs.get(layer)!]]), found)
+    return sensitivities([...levels.keys()], async (layer) => {
+      progress('ranking layers', done++, levels.size)
+      const { plan, decisions } = this.plannedFor(new Map([[layer, levels.get(layer)!]]), found)
       const graph = rewrite(this.graph, plan, decisions)
       const run = await this.options.executor.prepare(graph)
       return relativeNoise(float, await outputsOf(run, this.output.name, samples, () => {}, ''))

@@ -207,12 +207,12 @@ export class Builder {
     return this.one('decision_trees', [x, thresholds, features, next, missing, roots], {})
   }
 
-  /** A loop: its carried values, scan outputs and the number of its iterations. What does not depend on a parameter is computed before it. */
+  /** A loop: its carried values, scan outputs and the number of its iterations. What does not depend on an argument is computed before it. */
   while(loop: LoopParts): { carried: Value[]; stacked: Value[]; count: Value } {
     const { trips, iteration, condition, carried, scanInputs, scanOutputs } = loop
-    const parameters = [iteration, ...carried.map((c) => c.parameter), ...scanInputs.map((x) => x.parameter)]
+    const args = [iteration, ...carried.map((c) => c.argument), ...scanInputs.map((x) => x.argument)]
     const next = [...carried.map((c) => c.next), ...scanOutputs.map((y) => y.slice)]
-    const { region: body, captured } = closeLoop(condition ? [condition.next, ...next] : next, parameters)
+    const { region: body, captured } = closeLoop(condition ? [condition.next, ...next] : next, args)
     const scan = ({ axis, reverse }: { axis: number; reverse: boolean }) => ({ axis, reverse })
     const attrs = {
       ...{ body, trips, conditional: condition !== undefined, carried: carried.length },

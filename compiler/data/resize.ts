@@ -24,14 +24,14 @@ function tapsFor(filter: Filter, from: number, start: number, length: number, to
     const centre = start + (i + 0.5) * step
     const inside = (x: number): number => Math.min(from - 1, Math.max(0, x))
     if (filter === 'nearest') return { first: inside(Math.floor(centre)), weights: [1] }
-    const reach = filter === 'antialias' ? Math.max(1, step) : 1
+    const support = filter === 'antialias' ? Math.max(1, step) : 1
     // A pixel beyond the border counts as the one at the border when two are mixed, and not at all under a triangle.
     const clamp = filter === 'bilinear'
-    const low = Math.floor(centre - reach)
-    const high = Math.ceil(centre + reach)
+    const low = Math.floor(centre - support)
+    const high = Math.ceil(centre + support)
     const weights = new Map<number, number>()
     for (let x = low; x <= high; x++) {
-      const weight = 1 - Math.abs(x + 0.5 - centre) / reach
+      const weight = 1 - Math.abs(x + 0.5 - centre) / support
       if (weight <= 0 || (!clamp && (x < 0 || x >= from))) continue
       weights.set(inside(x), (weights.get(inside(x)) ?? 0) + weight)
     }

@@ -18,7 +18,7 @@ import { templateBytes } from './templates.generated.ts'
 import { emitVector, loadContiguous } from './vector.ts'
 
 /** Epilogues' arguments that `planEpilogue` never makes zero or NaN. */
-const parameters: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
+const numbers: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
 
 /** What passes make of a template once its holes are filled. */
 const passes = [
@@ -181,13 +181,13 @@ export class Linker {
     const f = new FunctionBuilder({ binaryen, m: source, link }, params)
     const { statements, value } =
       hole === 'epilogue'
-        ? emitVector(f, expr, epilogueArgument(f), { numbers: parameters })
+        ? emitVector(f, expr, epilogueArgument(f), { numbers })
         : emitVector(f, expr, requantizeArgument(f, expr))
     f.finish(name, ['v128'], source.block(null, [...statements, value], binaryen.v128))
   }
 }
 
-/** Parameters of the hole: sums, place of the result, aux, column, p0, p1. */
+/** Arguments of the hole: sums, place of the result, aux, column, p0, p1. */
 function epilogueArgument(f: FunctionBuilder): (index: number) => Code {
   return (index) => {
     switch (index) {
@@ -203,7 +203,7 @@ function epilogueArgument(f: FunctionBuilder): (index: number) => Code {
   }
 }
 
-/** Parameters of the hole: sums, vectors over channels, aux, table. */
+/** Arguments of the hole: sums, vectors over channels, aux, table. */
 function requantizeArgument(f: FunctionBuilder, expr: Expr): (index: number) => Code {
   const dtypes = new Map(parts(expr).flatMap((e) => (e.kind === 'arg' ? [[e.index, e.dtype] as const] : [])))
   const { acc, aux, pixel, vectors, table } = requantizeArguments

@@ -68,11 +68,11 @@ describe('metrics', () => {
 })
 
 describe('the search', () => {
-  it('gives back what is worth most, a rung of each layer after the other', () => {
+  it('gives back what is worth most, a level of each layer after the other', () => {
     const integers = { a: 1, b: 5, c: 3, product: 2 }
     // The second step of a is worth more than its first, which it waits for.
     const weights = { a: 4, b: 0.5, c: 2.5 }
-    const worth = [integers, weights].map((rung) => new Map(Object.entries(rung)))
+    const worth = [integers, weights].map((level) => new Map(Object.entries(level)))
     expect(stepsOf(worth)).toEqual(['b', 'c', 'c', 'product', 'a', 'a', 'b'])
   })
 

@@ -3,7 +3,7 @@ import { isFloat, isInteger, type DType } from '../../compiler/core/dtype.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import type { ReduceKind } from '../../compiler/core/ops/reduce.ts'
 import { trivialWindow, windowPositions, type WindowAxis } from '../../compiler/core/ops/window.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { sameType } from '../../compiler/core/tensor.ts'
 import type { Random } from '../support/random.ts'
@@ -263,7 +263,7 @@ class Generator extends ValuePool {
     const trips = this.random.int(5)
     const axis = this.random.int(shape.length + 1)
     if (elementCount(shape) * trips > 400) return []
-    const [p, q, slice] = [0, 1, 2].map(() => parameter(dtype, shape)) as [Value, Value, Value]
+    const [p, q, slice] = [0, 1, 2].map(() => regionArgument(dtype, shape)) as [Value, Value, Value]
     const captured = b.broadcast(bounded(this.partner(v)), shape)
     const walked = b.broadcastInDim(
       bounded(v),
@@ -278,9 +278,9 @@ class Generator extends ValuePool {
     const scan = (): { axis: number; reverse: boolean } => ({ axis, reverse: this.chance(0.5) })
     const { carried, stacked, count } = b.while({
       trips,
-      iteration: parameter('i32', []),
-      carried: [p, q].map((at) => ({ initial: bounded(v), parameter: at, next: this.random.pick(inner) })),
-      scanInputs: [{ value: walked, parameter: slice, ...scan() }],
+      iteration: regionArgument('i32', []),
+      carried: [p, q].map((at) => ({ initial: bounded(v), argument: at, next: this.random.pick(inner) })),
+      scanInputs: [{ value: walked, argument: slice, ...scan() }],
       scanOutputs: [{ slice: this.random.pick(inner), ...scan() }],
     })
     return [...[...carried, ...stacked].map((x) => this.note(x, { bound: 4, unit: 1 })), count]

@@ -5,7 +5,7 @@ import * as f from '../../compiler/core/formula.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import { unboundedTrips } from '../../compiler/core/ops/while.ts'
 import { printGraph } from '../../compiler/core/print.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { scalarTensor, tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { verify } from '../../compiler/core/verify.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
@@ -44,10 +44,10 @@ function counted(
   initials: readonly Value[],
   body: (carried: Value[], iteration: Value) => Value[],
 ): Value[] {
-  const iteration = parameter('i32', [])
-  const parameters = initials.map((v) => parameter(v.type.dtype, v.type.shape))
-  const next = body(parameters, iteration)
-  const carried = initials.map((initial, i) => ({ initial, parameter: parameters[i]!, next: next[i]! }))
+  const iteration = regionArgument('i32', [])
+  const args = initials.map((v) => regionArgument(v.type.dtype, v.type.shape))
+  const next = body(args, iteration)
+  const carried = initials.map((initial, i) => ({ initial, argument: args[i]!, next: next[i]! }))
   return b.while({ trips, iteration, carried, scanInputs: [], scanOutputs: [] }).carried
 }
 
@@ -90,15 +90,15 @@ describe('while', () => {
     const x = inputOf('x', 'f32', [4, 4, 4])
     const s = inputOf('s', 'f32', [4, 4])
     const w = b.constant(randomTensor(new Random(3), 'f32', [4, 4]))
-    const slice = parameter('f32', [4, 4])
-    const state = parameter('f32', [4, 4])
+    const slice = regionArgument('f32', [4, 4])
+    const state = regionArgument('f32', [4, 4])
     const product = b.dotGeneral(slice, w, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] })
     const next = b.map([product, state], (p, q) => f.add(p, f.mul(q, 0.5)))
     const loop = b.while({
       trips: 4,
-      iteration: parameter('i32', []),
-      carried: [{ initial: s, parameter: state, next }],
-      scanInputs: [{ value: x, parameter: slice, axis, reverse }],
+      iteration: regionArgument('i32', []),
+      carried: [{ initial: s, argument: state, next }],
+      scanInputs: [{ value: x, argument: slice, axis, reverse }],
       scanOutputs: [
         { slice: next, axis: 2 - axis, reverse: !reverse },
         { slice: product, axis, reverse },
@@ -124,14 +124,14 @@ describe('while', () => {
   it('ends by its condition, with zeros where no slice came', async () => {
     const x = inputOf('x', 'f32', [3])
     const limit = inputOf('limit', 'f32', [])
-    const state = parameter('f32', [3])
+    const state = regionArgument('f32', [3])
     const next = b.map([state], (u) => f.add(u, u))
     const sum = (v: Value): Value => b.binary('lt', b.reduce('add', v, [0]), limit)
     const loop = b.while({
       trips: 6,
-      iteration: parameter('i32', []),
+      iteration: regionArgument('i32', []),
       condition: { initial: sum(x), next: sum(next) },
-      carried: [{ initial: x, parameter: state, next }],
+      carried: [{ initial: x, argument: state, next }],
       scanInputs: [],
       scanOutputs: [{ slice: next, ...forward }],
     })
@@ -149,15 +149,15 @@ describe('while', () => {
   it('needs no bound when only the condition ends it', async () => {
     const n = inputOf('n', 'i32', [])
     // Collatz steps of n.
-    const [m, steps] = [parameter('i32', []), parameter('i32', [])]
+    const [m, steps] = [regionArgument('i32', []), regionArgument('i32', [])]
     const next = b.map([m], (u) => f.select(f.eq(f.rem(u, 2), 0), f.div(u, 2), f.add(f.mul(u, 3), 1)))
     const loop = b.while({
       trips: unboundedTrips,
-      iteration: parameter('i32', []),
+      iteration: regionArgument('i32', []),
       condition: { initial: b.map([n], (u) => f.gt(u, 1)), next: b.map([next], (u) => f.gt(u, 1)) },
       carried: [
-        { initial: n, parameter: m, next },
-        { initial: b.scalar(0, 'i32'), parameter: steps, next: b.map([steps], (u) => f.add(u, 1)) },
+        { initial: n, argument: m, next },
+        { initial: b.scalar(0, 'i32'), argument: steps, next: b.map([steps], (u) => f.add(u, 1)) },
       ],
       scanInputs: [],
       scanOutputs: [],
@@ -168,28 +168,28 @@ describe('while', () => {
 
   it('nests', async () => {
     const x = inputOf('x', 'f32', [3, 4, 5])
-    const row = parameter('f32', [4, 5])
-    const inner = parameter('f32', [5])
-    const total = parameter('f32', [5])
-    const scale = parameter('f32', [5])
+    const row = regionArgument('f32', [4, 5])
+    const inner = regionArgument('f32', [5])
+    const total = regionArgument('f32', [5])
+    const scale = regionArgument('f32', [5])
     const nextTotal = b.map([total, inner, scale], (t, u, s) => f.add(f.mul(t, 0.5), f.mul(u, s)))
-    const start = b.map([parameter('f32', [5])], (u) => u)
+    const start = b.map([regionArgument('f32', [5])], (u) => u)
     const innerLoop = b.while({
       trips: 4,
-      iteration: parameter('i32', []),
-      carried: [{ initial: start, parameter: total, next: nextTotal }],
-      scanInputs: [{ value: row, parameter: inner, ...forward }],
+      iteration: regionArgument('i32', []),
+      carried: [{ initial: start, argument: total, next: nextTotal }],
+      scanInputs: [{ value: row, argument: inner, ...forward }],
       scanOutputs: [{ slice: nextTotal, ...forward }],
     })
-    // The inner loop captures `scale` and `start`, parameters of the outer one.
+    // The inner loop captures `scale` and `start`, arguments of the outer one.
     const outer = b.while({
       trips: 3,
-      iteration: parameter('i32', []),
+      iteration: regionArgument('i32', []),
       carried: [
-        { initial: b.full(0, 'f32', [5]), parameter: start, next: innerLoop.carried[0]! },
-        { initial: b.full(1, 'f32', [5]), parameter: scale, next: b.map([scale], (s) => f.mul(s, 2)) },
+        { initial: b.full(0, 'f32', [5]), argument: start, next: innerLoop.carried[0]! },
+        { initial: b.full(1, 'f32', [5]), argument: scale, next: b.map([scale], (s) => f.mul(s, 2)) },
       ],
-      scanInputs: [{ value: x, parameter: row, ...forward }],
+      scanInputs: [{ value: x, argument: row, ...forward }],
       scanOutputs: [{ slice: innerLoop.stacked[0]!, axis: 1, reverse: true }],
     })
     await expectCompiledEqualsEvaluated(graphOf([x], [...outer.carried, ...outer.stacked]), new Random(5))

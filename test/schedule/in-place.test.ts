@@ -113,7 +113,7 @@ describe('results take the place of operands', () => {
     const { carried } = b.while({
       trips: 4,
       iteration,
-      carried: [{ initial: x, parameter: state, next }],
+      carried: [{ initial: x, argument: state, next }],
       scanInputs: [],
       scanOutputs: [{ slice: y, axis: 0, reverse: false }],
     })
@@ -128,7 +128,7 @@ describe('results take the place of operands', () => {
     const { carried } = b.while({
       trips: 3,
       iteration,
-      carried: [{ initial: x, parameter: state, next }],
+      carried: [{ initial: x, argument: state, next }],
       scanInputs: [],
       scanOutputs: [],
     })

@@ -200,7 +200,7 @@ describe('attention by blocks of rows', () => {
     const { carried } = b.while({
       trips: 3,
       iteration: inputOf('i', 'i32', []),
-      carried: [{ initial: x, parameter: state, next: step }],
+      carried: [{ initial: x, argument: state, next: step }],
       scanInputs: [],
       scanOutputs: [],
     })

@@ -155,7 +155,7 @@ describe('row by row', () => {
     const { carried } = b.while({
       trips: 3,
       iteration,
-      carried: [{ initial: x, parameter: state, next }],
+      carried: [{ initial: x, argument: state, next }],
       scanInputs: [],
       scanOutputs: [],
     })

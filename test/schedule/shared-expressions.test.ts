@@ -4,7 +4,7 @@ import type { DType } from '../../compiler/core/dtype.ts'
 import { mostParts, parts, type Expr } from '../../compiler/core/expr.ts'
 import * as f from '../../compiler/core/formula.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { inspectModule } from '../../compiler/inspect/index.ts'
 import { softmax } from '../../compiler/onnx/shared/softmax.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
@@ -87,11 +87,11 @@ describe.each(Object.entries(steps))('code of %s grows by what a step adds', (_,
 
   it('in the body of a loop', () =>
     expectLinear((n) => {
-      const y = parameter('f32', [5, 8])
+      const y = regionArgument('f32', [5, 8])
       const { carried } = b.while({
         trips: 2,
-        iteration: parameter('i32', []),
-        carried: [{ initial: x, parameter: y, next: repeat(step, n, y, a) }],
+        iteration: regionArgument('i32', []),
+        carried: [{ initial: x, argument: y, next: repeat(step, n, y, a) }],
         scanInputs: [],
         scanOutputs: [],
       })

@@ -47,7 +47,7 @@ describe('a call of a template', () => {
     call('fill_border', { p: 0, value: 0, first: 4, row: 4, gap: 8, rows: 1, tail: 4 }, { nodes: [] })
     // @ts-expect-error: there is no `tail`.
     call('fill_border', { p: start(y), value: 0, first: 4, row: 4, gap: 8, rows: 1 }, { nodes: [] })
-    // @ts-expect-error: there is no parameter `to`.
+    // @ts-expect-error: there is no argument `to`.
     call('fill_border', { to: start(y), value: 0, first: 4, row: 4, gap: 8, rows: 1, tail: 4 }, { nodes: [] })
     // @ts-expect-error: nor a template of that name.
     expect(() => verifyProgram(program(x, y, call('fill_borders', {}, { nodes: [] })))).toThrow()
@@ -67,7 +67,7 @@ describe('a call of a template', () => {
     expect(() => verifyProgram(program(x, y, copy(x, y, 12), changed))).toThrow(message)
   })
 
-  it('is refused where another template with other parameters takes its place', () => {
+  it('is refused where another template with other arguments takes its place', () => {
     const kernel = { ...fill(y, 1, 4), dot: 'u8_gemv_dot_1x32' } as Kernel
     expect(() => verifyProgram(program(x, y, kernel))).toThrow('u8_gemv_dot_1x32 stands in for fill_border')
   })

@@ -4,7 +4,7 @@ import { CompileError } from '../../compiler/core/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { allNodesOf, nodesOf, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { unboundedTrips } from '../../compiler/core/ops/while.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { batch } from '../../compiler/transform/batch.ts'
@@ -20,15 +20,15 @@ const ints = (...values: number[]): Tensors[] => values.map((n) => ({ n: tensorO
 
 /** Powers of two and their number up to `limit`, from `n` on: a loop that ends when data says so. */
 function doubling(n: Value, limit: Value, trips: number, scan = false) {
-  const [iteration, p, q] = [parameter('i32', []), parameter('i32', []), parameter('f32', [2])]
+  const [iteration, p, q] = [regionArgument('i32', []), regionArgument('i32', []), regionArgument('f32', [2])]
   const twice = b.binary('add', p, p)
   return b.while({
     trips,
     iteration,
     condition: { initial: less(n, limit), next: less(twice, limit) },
     carried: [
-      { initial: n, parameter: p, next: twice },
-      { initial: b.full(0, 'f32', [2]), parameter: q, next: b.binary('add', q, b.convert(p, 'f32')) },
+      { initial: n, argument: p, next: twice },
+      { initial: b.full(0, 'f32', [2]), argument: q, next: b.binary('add', q, b.convert(p, 'f32')) },
     ],
     scanInputs: [],
     scanOutputs: scan ? [{ slice: b.broadcast(twice, [2]), axis: 1, reverse: false }] : [],
@@ -60,14 +60,14 @@ describe('loops over a batch', () => {
 
   it('with a condition that all samples share stay as they are, and their count is one', () => {
     const [n, limit] = [int('n'), int('limit')]
-    const [iteration, p, x] = [parameter('i32', []), parameter('i32', []), parameter('i32', [])]
+    const [iteration, p, x] = [regionArgument('i32', []), regionArgument('i32', []), regionArgument('i32', [])]
     const { carried, count } = b.while({
       trips: 20,
       iteration,
       condition: { initial: less(one, limit), next: less(b.binary('add', p, p), limit) },
       carried: [
-        { initial: one, parameter: p, next: b.binary('add', p, p) },
-        { initial: one, parameter: x, next: b.binary('add', b.binary('mul', x, n), p) },
+        { initial: one, argument: p, next: b.binary('add', p, p) },
+        { initial: one, argument: x, next: b.binary('add', b.binary('mul', x, n), p) },
       ],
       scanInputs: [],
       scanOutputs: [],
@@ -83,11 +83,11 @@ describe('loops over a batch', () => {
   it('carry for each sample what does not depend on it at first', () => {
     // What differs between samples reaches the last carried value after as many iterations as there are values.
     const n = int('n')
-    const parameters = [0, 1, 2, 3].map(() => parameter('i32', []))
+    const parameters = [0, 1, 2, 3].map(() => regionArgument('i32', []))
     const { carried } = b.while({
       trips: 6,
-      iteration: parameter('i32', []),
-      carried: parameters.map((p, i) => ({ initial: one, parameter: p, next: i === 0 ? n : b.binary('add', p, parameters[i - 1]!) })),
+      iteration: regionArgument('i32', []),
+      carried: parameters.map((p, i) => ({ initial: one, argument: p, next: i === 0 ? n : b.binary('add', p, parameters[i - 1]!) })),
       scanInputs: [],
       scanOutputs: [],
     })
@@ -97,15 +97,15 @@ describe('loops over a batch', () => {
   it('walk what samples share and what they do not', () => {
     const random = new Random(5)
     const [x, y] = [inputOf('x', 'f32', [3, 4]), inputOf('y', 'f32', [2, 4])]
-    const [u, v, s] = [parameter('f32', [3]), parameter('f32', [2]), parameter('f32', [])]
+    const [u, v, s] = [regionArgument('f32', [3]), regionArgument('f32', [2]), regionArgument('f32', [])]
     const next = b.binary('add', s, b.reduce('add', u, [0]))
     const { carried, stacked: scans } = b.while({
       trips: 4,
-      iteration: parameter('i32', []),
-      carried: [{ initial: b.scalar(0, 'f32'), parameter: s, next }],
+      iteration: regionArgument('i32', []),
+      carried: [{ initial: b.scalar(0, 'f32'), argument: s, next }],
       scanInputs: [
-        { value: x, parameter: u, axis: 1, reverse: true },
-        { value: y, parameter: v, axis: 1, reverse: false },
+        { value: x, argument: u, axis: 1, reverse: true },
+        { value: y, argument: v, axis: 1, reverse: false },
       ],
       scanOutputs: [
         { slice: b.binary('mul', v, next), axis: 0, reverse: true },
@@ -122,14 +122,14 @@ describe('loops over a batch', () => {
 
   it('within loops stop where the outer one has', async () => {
     const n = int('n')
-    const [i, p] = [parameter('i32', []), parameter('i32', [])]
+    const [i, p] = [regionArgument('i32', []), regionArgument('i32', [])]
     // From 40 on the inner loop would never end; the outer one ends before that.
     const inner = doublingUnlike(p)
     const { carried, count } = b.while({
       trips: 10,
       iteration: i,
       condition: { initial: less(n, b.scalar(40, 'i32')), next: less(inner, b.scalar(40, 'i32')) },
-      carried: [{ initial: n, parameter: p, next: inner }],
+      carried: [{ initial: n, argument: p, next: inner }],
       scanInputs: [],
       scanOutputs: [],
     })
@@ -142,12 +142,12 @@ describe('loops over a batch', () => {
   it('nested deeply take time that grows with the nest, not with its power', () => {
     const n = int('n')
     const nest = (depth: number, given: readonly Value[]): Value[] => {
-      const parameters = given.map(() => parameter('i32', []))
+      const parameters = given.map(() => regionArgument('i32', []))
       const inner = depth === 0 ? parameters : nest(depth - 1, parameters)
       return b.while({
         trips: 1,
-        iteration: parameter('i32', []),
-        carried: given.map((initial, i) => ({ initial, parameter: parameters[i]!, next: i === 0 ? n : inner[i - 1]! })),
+        iteration: regionArgument('i32', []),
+        carried: given.map((initial, i) => ({ initial, argument: parameters[i]!, next: i === 0 ? n : inner[i - 1]! })),
         scanInputs: [],
         scanOutputs: [],
       }).carried
@@ -160,14 +160,14 @@ describe('loops over a batch', () => {
 
 /** 2^k · p beyond 30: without end for p = 0, and for 2^k · p = 64, which is left out. */
 function doublingUnlike(p: Value): Value {
-  const q = parameter('i32', [])
+  const q = regionArgument('i32', [])
   const next = b.binary('add', q, q)
   const goesOn = (v: Value): Value => b.binary('or', less(v, b.scalar(30, 'i32')), less(b.scalar(39, 'i32'), p))
   return b.while({
     trips: unboundedTrips,
-    iteration: parameter('i32', []),
+    iteration: regionArgument('i32', []),
     condition: { initial: goesOn(p), next: goesOn(next) },
-    carried: [{ initial: p, parameter: q, next }],
+    carried: [{ initial: p, argument: q, next }],
     scanInputs: [],
     scanOutputs: [],
   }).carried[0]!
@@ -203,14 +203,14 @@ describe('branches over a batch', () => {
     const n = int('n')
     const enough = less(n, b.scalar(100, 'i32'))
     // Endless where n is not positive.
-    const [iteration, p] = [parameter('i32', []), parameter('i32', [])]
+    const [iteration, p] = [regionArgument('i32', []), regionArgument('i32', [])]
     const next = b.binary('add', p, n)
     const loop = (initial: Value, until: Value): Value =>
       b.while({
         trips: unboundedTrips,
         iteration,
         condition: { initial: less(initial, until), next: less(next, until) },
-        carried: [{ initial, parameter: p, next }],
+        carried: [{ initial, argument: p, next }],
         scanInputs: [],
         scanOutputs: [],
       }).carried[0]!
@@ -224,13 +224,13 @@ describe('branches over a batch', () => {
 
     // A condition that samples share, in a branch that none of them takes.
     const m = int('m')
-    const [k, steps] = [parameter('i32', []), parameter('i32', [])]
+    const [k, steps] = [regionArgument('i32', []), regionArgument('i32', [])]
     const after = b.binary('add', steps, m)
     const endless = b.while({
       trips: unboundedTrips,
       iteration: k,
       condition: { initial: less(m, one), next: less(after, one) },
-      carried: [{ initial: m, parameter: steps, next: after }],
+      carried: [{ initial: m, argument: steps, next: after }],
       scanInputs: [],
       scanOutputs: [],
     }).carried[0]!

@@ -3,7 +3,7 @@ import { Builder } from '../../compiler/core/builder.ts'
 import { evaluateValues } from '../../compiler/core/evaluate.ts'
 import * as f from '../../compiler/core/formula.ts'
 import { allNodesOf, type Value } from '../../compiler/core/graph.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { scalarTensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { mergeIdentical } from '../../compiler/passes/merge-identical.ts'
 import { mergeLoops } from '../../compiler/passes/merge-loops.ts'
@@ -35,14 +35,14 @@ describe('while', () => {
     const w = inputOf('w', 'f32', [3, 3])
     const bias = inputOf('bias', 'f32', [3])
     for (const reverse of [false, true]) {
-      const [state, slice] = [parameter('f32', [2, 3]), parameter('f32', [2, 3])]
+      const [state, slice] = [regionArgument('f32', [2, 3]), regionArgument('f32', [2, 3])]
       const product = b.dotGeneral(b.binary('add', state, slice), w, matrix)
       const next = b.map([product, bias], (p, q) => f.tanh(f.add(p!, q!)))
       const { carried, stacked } = b.while({
         trips: 5,
-        iteration: parameter('i32', []),
-        carried: [{ initial: start, parameter: state, next }],
-        scanInputs: [{ axis: 1, reverse, value: x, parameter: slice }],
+        iteration: regionArgument('i32', []),
+        carried: [{ initial: start, argument: state, next }],
+        scanInputs: [{ axis: 1, reverse, value: x, argument: slice }],
         scanOutputs: [{ axis: 0, reverse, slice: b.binary('mul', next, slice) }],
       })
       expectGradients(graphOf([x, start, w, bias], [...carried, ...stacked]), new Random(1))
@@ -51,15 +51,15 @@ describe('while', () => {
 
   it('a value that reaches the result only through others that are carried', () => {
     const x = inputOf('x', 'f32', [2])
-    const [p, q, r, i] = [0, 1, 2].map(() => parameter('f32', [2])).concat(parameter('i32', [])) as Value[]
+    const [p, q, r, i] = [0, 1, 2].map(() => regionArgument('f32', [2])).concat(regionArgument('i32', [])) as Value[]
     const weight = b.convert(i!, 'f32')
     const { carried } = b.while({
       trips: 4,
       iteration: i!,
       carried: [
-        { initial: x, parameter: p!, next: b.map([p!, weight], (e, n) => f.mul(f.add(e!, n!), 0.5)) },
-        { initial: b.full(1, 'f32', [2]), parameter: q!, next: b.binary('mul', q!, p!) },
-        { initial: b.full(2, 'f32', [2]), parameter: r!, next: b.binary('add', r!, q!) },
+        { initial: x, argument: p!, next: b.map([p!, weight], (e, n) => f.mul(f.add(e!, n!), 0.5)) },
+        { initial: b.full(1, 'f32', [2]), argument: q!, next: b.binary('mul', q!, p!) },
+        { initial: b.full(2, 'f32', [2]), argument: r!, next: b.binary('add', r!, q!) },
       ],
       scanInputs: [],
       scanOutputs: [],
@@ -70,9 +70,9 @@ describe('while', () => {
   it('a loop of no iterations, and one within another', () => {
     const x = inputOf('x', 'f32', [2])
     const loop = (value: Value, trips: number, body: (v: Value) => Value): Value => {
-      const state = parameter('f32', [2])
-      const step = { initial: value, parameter: state, next: body(state) }
-      return b.while({ trips, iteration: parameter('i32', []), carried: [step], scanInputs: [], scanOutputs: [] })
+      const state = regionArgument('f32', [2])
+      const step = { initial: value, argument: state, next: body(state) }
+      return b.while({ trips, iteration: regionArgument('i32', []), carried: [step], scanInputs: [], scanOutputs: [] })
         .carried[0]!
     }
     const nested = loop(x, 2, (v) => loop(v, 3, (u) => b.map([u, x], (e, c) => f.mul(f.tanh(e!), c!))))
@@ -82,12 +82,12 @@ describe('while', () => {
   it('refuses one that ends when its data says so, with its node', () => {
     const x = inputOf('x', 'f32', [])
     const located = new Builder({ node: 'loop', operator: 'Loop', opset: 21 })
-    const state = parameter('f32', [])
+    const state = regionArgument('f32', [])
     const { carried } = located.while({
       trips: 9,
-      iteration: parameter('i32', []),
+      iteration: regionArgument('i32', []),
       condition: { initial: b.scalar(1, 'bool'), next: b.map([state], (e) => f.lt(e!, 10)) },
-      carried: [{ initial: x, parameter: state, next: b.binary('mul', state, state) }],
+      carried: [{ initial: x, argument: state, next: b.binary('mul', state, state) }],
       scanInputs: [],
       scanOutputs: [],
     })

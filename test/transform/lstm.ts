@@ -1,7 +1,7 @@
 import { Builder } from '../../compiler/core/builder.ts'
 import * as f from '../../compiler/core/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { inputOf } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
@@ -22,8 +22,8 @@ export function lstm({ steps, batch, inputs, hidden }: LstmSizes) {
   const bias = inputOf('bias', 'f32', [4 * hidden])
   const start = inputOf('start', 'f32', [batch, hidden])
   const wx = b.map([b.dotGeneral(x, w, { ...matrix, lhsContract: [2] }), bias], (p, q) => f.add(p!, q!))
-  const [h, c] = [parameter('f32', [batch, hidden]), parameter('f32', [batch, hidden])]
-  const slice = parameter('f32', [batch, 4 * hidden])
+  const [h, c] = [regionArgument('f32', [batch, hidden]), regionArgument('f32', [batch, hidden])]
+  const slice = regionArgument('f32', [batch, 4 * hidden])
   const gates = b.binary('add', slice, b.dotGeneral(h, r, matrix))
   const gate = (i: number): Value => b.sliceAxis(gates, 1, i * hidden, hidden)
   const nextC = b.map([gate(0), gate(1), gate(2), c], (i, o, g, before) =>
@@ -32,12 +32,12 @@ export function lstm({ steps, batch, inputs, hidden }: LstmSizes) {
   const nextH = b.map([gate(3), nextC], (o, cell) => f.mul(f.sigmoid(o!), f.tanh(cell!)))
   const { stacked } = b.while({
     trips: steps,
-    iteration: parameter('i32', []),
+    iteration: regionArgument('i32', []),
     carried: [
-      { initial: start, parameter: h, next: nextH },
-      { initial: start, parameter: c, next: nextC },
+      { initial: start, argument: h, next: nextH },
+      { initial: start, argument: c, next: nextC },
     ],
-    scanInputs: [{ axis: 0, reverse: false, value: wx, parameter: slice }],
+    scanInputs: [{ axis: 0, reverse: false, value: wx, argument: slice }],
     scanOutputs: [{ axis: 0, reverse: false, slice: nextH }],
   })
   const loss = b.reduce('add', b.binary('mul', stacked[0]!, stacked[0]!), [0, 1, 2])

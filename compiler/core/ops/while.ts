@@ -96,9 +96,9 @@ export const whileLoop: Facets<WhileAttrs> = {
       check(x.shape[scan.axis] === trips, `${formatType(x)} has not ${trips} slices along axis ${scan.axis}`)
       return { dtype: x.dtype, shape: sliceShape(x.shape, scan) }
     })
-    const parameters = [{ dtype: 'i32', shape: [] } as const, ...given.carried, ...slices, ...given.invariants]
-    check(body.inputs.length === parameters.length, `the body has ${body.inputs.length} inputs`)
-    parameters.forEach((p, i) => checkType(body.inputs[i]!.value.type, p, `input ${i} of the body`))
+    const args = [{ dtype: 'i32', shape: [] } as const, ...given.carried, ...slices, ...given.invariants]
+    check(body.inputs.length === args.length, `the body has ${body.inputs.length} inputs`)
+    args.forEach((a, i) => checkType(body.inputs[i]!.value.type, a, `input ${i} of the body`))
     const outputs = splitOutputs(
       body.outputs.map((port) => port.value.type),
       attrs,

@@ -53,9 +53,9 @@ function spreadsOf(c: OpContext, lengths: readonly number[], sizes: readonly num
 
 /** The window that, moved by 1 over an input of this length spread by the stride, gives the transposed convolution. */
 function windowOf({ size, stride, dilation, low: cut, out }: Spread, length: number): WindowAxis {
-  const reach = (size - 1) * dilation
-  const low = reach - cut
-  const high = out + reach - spreadLength(length, stride) - low
+  const span = (size - 1) * dilation
+  const low = span - cut
+  const high = out + span - spreadLength(length, stride) - low
   return { size, stride: 1, dilation, low, high, baseDilation: stride }
 }
 

@@ -3,7 +3,7 @@ import { convert } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { unboundedTrips } from '../../core/ops/while.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import { elementCount } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
@@ -83,12 +83,12 @@ function run(c: OpContext, { carried, scanCount, trips }: Form): Item[] {
   const { b } = c
   const [limit, start] = c.inputs
   const initial = carried.map((item) => tensorOutput(c, item))
-  const parameters = initial.map(({ type }) => parameter(type.dtype, type.shape))
-  const iteration = parameter('i32', [])
+  const states = initial.map(({ type }) => regionArgument(type.dtype, type.shape))
+  const iteration = regionArgument('i32', [])
   const scalar = (v: Value): Value => b.reshape(v, [])
   // While the body runs, the condition holds.
   const [condition, ...results] = c
-    .inline(c.graph('body'), [...counters(c, b.convert(iteration, 'i64'), b.scalar(1, 'bool')), ...parameters])
+    .inline(c.graph('body'), [...counters(c, b.convert(iteration, 'i64'), b.scalar(1, 'bool')), ...states])
     .map((item) => tensorOutput(c, item))
   const continues = scalar(condition!)
   const always = (v: Value | undefined): boolean => !v || (constantOf(v)?.data[0] ?? 0) !== 0
@@ -114,7 +114,7 @@ function run(c: OpContext, { carried, scanCount, trips }: Form): Item[] {
         ),
       },
     }),
-    carried: initial.map((value, i) => ({ initial: value, parameter: parameters[i]!, next: results[i]! })),
+    carried: initial.map((value, i) => ({ initial: value, argument: states[i]!, next: results[i]! })),
     scanInputs: [],
     scanOutputs: results.slice(initial.length).map((slice) => ({ slice, axis: 0, reverse: false })),
   })

@@ -2,7 +2,7 @@ import type { Builder } from '../../core/builder.ts'
 import { constant, convert, type Expr } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { limited, placesOf } from '../shared/compaction.ts'
 
@@ -67,7 +67,7 @@ export const nonMaxSuppression: Operator = {
       f.select(f.gt(s!, least!), s!, -Infinity),
     )
 
-    const left = parameter('f32', [batch, classes, count])
+    const left = regionArgument('f32', [batch, classes, count])
     const best = b.argreduce(left, { kind: 'max', axis: 2, last: false })
     const found = b.map([b.reduce('max', left, [2])], (s) => f.gt(s!, -Infinity))
     const rows = b.map([best, b.iota('i32', [batch, classes], 0)], (i, n) => f.add(i!, f.mul(n!, count)))
@@ -82,9 +82,9 @@ export const nonMaxSuppression: Operator = {
     const scan = { axis: 2, reverse: false }
     const loop = b.while({
       trips,
-      iteration: parameter('i32', []),
+      iteration: regionArgument('i32', []),
       condition: { initial: b.scalar(1, 'bool'), next: b.reduce('or', found, [0, 1]) },
-      carried: [{ initial: scores, parameter: left, next }],
+      carried: [{ initial: scores, argument: left, next }],
       scanInputs: [],
       scanOutputs: [
         { slice: best, ...scan },

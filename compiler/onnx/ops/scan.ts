@@ -1,5 +1,5 @@
 import type { Value } from '../../core/graph.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import type { OpContext, Operator } from '../context.ts'
 import type { Item } from '../item.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
@@ -71,17 +71,17 @@ function loop(
   inputs: readonly Value[],
   { length, axes, ins, outs }: { length: number; axes: readonly number[]; ins: Walk[]; outs: Walk[] },
 ): Value[] {
-  const states = initial.map(({ type }) => parameter(type.dtype, type.shape))
-  const slices = inputs.map(({ type }, k) => parameter(type.dtype, type.shape.toSpliced(axes[k]!, 1)))
+  const states = initial.map(({ type }) => regionArgument(type.dtype, type.shape))
+  const slices = inputs.map(({ type }, k) => regionArgument(type.dtype, type.shape.toSpliced(axes[k]!, 1)))
   const results = c.inline(c.graph('body'), [...states, ...slices]).map((item) => tensorOutput(c, item))
   c.check(results.length === initial.length + outs.length, `the body has ${results.length} outputs`)
   const { carried, stacked } = c.b.while({
     trips: length,
-    iteration: parameter('i32', []),
-    carried: initial.map((value, i) => ({ initial: value, parameter: states[i]!, next: results[i]! })),
+    iteration: regionArgument('i32', []),
+    carried: initial.map((value, i) => ({ initial: value, argument: states[i]!, next: results[i]! })),
     scanInputs: inputs.map((value, k) => ({
       value,
-      parameter: slices[k]!,
+      argument: slices[k]!,
       axis: axes[k]!,
       reverse: ins[k]!.backward,
     })),

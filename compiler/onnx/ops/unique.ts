@@ -2,7 +2,7 @@ import type { Builder } from '../../core/builder.ts'
 import { isFloat, isStorageOnly, type DType } from '../../core/dtype.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
@@ -17,14 +17,14 @@ function rowOrder(b: Builder, keys: Value): Value {
   const [n = 0, m = 0] = keys.type.shape
   if (m === 1) return b.sort(b.reshape(keys, [n]), 0, false)[1]
   // By the last column first: sorting is stable.
-  const order = parameter('i32', [n])
-  const column = parameter(keys.type.dtype, [n])
+  const order = regionArgument('i32', [n])
+  const column = regionArgument(keys.type.dtype, [n])
   const [, sorted] = b.sort(b.take(column, order, 0), 0, false)
   const { carried } = b.while({
     trips: m,
-    iteration: parameter('i32', []),
-    carried: [{ initial: b.iota('i32', [n], 0), parameter: order, next: b.take(order, sorted, 0) }],
-    scanInputs: [{ value: keys, parameter: column, axis: 1, reverse: true }],
+    iteration: regionArgument('i32', []),
+    carried: [{ initial: b.iota('i32', [n], 0), argument: order, next: b.take(order, sorted, 0) }],
+    scanInputs: [{ value: keys, argument: column, axis: 1, reverse: true }],
     scanOutputs: [],
   })
   return carried[0]!

@@ -1,7 +1,7 @@
 import type { Builder } from '../../core/builder.ts'
 import { constantOf } from '../../core/evaluate.ts'
 import type { Value } from '../../core/graph.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { takeActivation, type Activation } from './activation.ts'
@@ -50,7 +50,7 @@ export function part(b: Builder, x: Value, i: number, count: number): Value {
 export const project = (b: Builder, x: Value, weights: Value): Value =>
   b.dotGeneral(x, weights, { lhsBatch: [], rhsBatch: [], lhsContract: [x.type.shape.length - 1], rhsContract: [1] })
 
-/** Direction d of a parameter whose first axis is directions. */
+/** Direction d of a weight whose first axis is directions. */
 const ofDirection = (b: Builder, v: Value, d: number): Value =>
   b.reshape(b.sliceAxis(v, 0, d, 1), v.type.shape.slice(1))
 
@@ -126,16 +126,16 @@ function looped(walk: Walk): Walked {
   const { c, inputs, initial, reverse } = walk
   const { b } = c
   const [steps = 0, ...slice] = inputs.type.shape
-  const iteration = parameter('i32', [])
-  const share = parameter(inputs.type.dtype, slice)
-  const parameters = initial.map(({ type }) => parameter(type.dtype, type.shape))
+  const iteration = regionArgument('i32', [])
+  const share = regionArgument(inputs.type.dtype, slice)
+  const before = initial.map(({ type }) => regionArgument(type.dtype, type.shape))
   const t = reverse ? b.map([iteration], (i) => f.sub(steps - 1, i)) : iteration
-  const { states, output } = advance(walk, share, parameters, t)
+  const { states, output } = advance(walk, share, before, t)
   const { carried, stacked } = b.while({
     trips: steps,
     iteration,
-    carried: initial.map((value, i) => ({ initial: value, parameter: parameters[i]!, next: states[i]! })),
-    scanInputs: [{ value: inputs, parameter: share, axis: 0, reverse }],
+    carried: initial.map((value, i) => ({ initial: value, argument: before[i]!, next: states[i]! })),
+    scanInputs: [{ value: inputs, argument: share, axis: 0, reverse }],
     scanOutputs: c.wantsOutput(0) ? [{ slice: output, axis: 0, reverse }] : [],
   })
   return { hiddens: stacked[0], finals: carried }

@@ -98,16 +98,16 @@ const kernels = {
 const shrinkOf = (mode: ResizeMode, axis: ResizeAxis): number => (mode.antialias ? Math.min(1, axis.scale) : 1)
 
 /** Number of elements on either side that have weight. */
-const reachOf = (mode: ResizeMode, axis: ResizeAxis): number =>
+const supportOf = (mode: ResizeMode, axis: ResizeAxis): number =>
   Math.ceil((mode.kind === 'cubic' ? 2 : 1) / shrinkOf(mode, axis))
 
 /** The elements that make the one at position `at`, with their weights; outside of the input its edge goes on. */
 function taps(at: number, mode: ResizeMode, axis: ResizeAxis): { place: number; weight: number }[] {
   const kernel = mode.kind === 'cubic' ? kernels.cubic(mode.cubicA) : kernels.linear
   const shrink = shrinkOf(mode, axis)
-  const reach = reachOf(mode, axis)
+  const support = supportOf(mode, axis)
   const left = Math.ceil(at) - 1
-  const places = range(1 - reach, reach + 1).map((k) => left + k)
+  const places = range(1 - support, support + 1).map((k) => left + k)
   const raw = places.map((place) => {
     const outside = place < 0 || place >= axis.from
     return mode.excludeOutside && outside ? 0 : kernel((place - at) * shrink)
@@ -148,7 +148,7 @@ function limit(n: number, most: number, { from, to }: ResizeAxis): void {
 function interpolate(c: OpContext, x: Value, mode: ResizeMode, axis: ResizeAxis, at: (i: number) => number): Value {
   const { b } = c
   const { dtype, shape } = x.type
-  const count = 2 * reachOf(mode, axis)
+  const count = 2 * supportOf(mode, axis)
   limit(axis.to * count, limits.weights, axis)
   const all = range(0, axis.to).map((i) => taps(at(i), mode, axis))
   if (count <= 4) {

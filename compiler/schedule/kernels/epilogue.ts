@@ -4,12 +4,12 @@ import { constantBytes, type Access, type Post } from '../program/program.ts'
 
 /**
  * Arguments of the expression that fills an `epilogue` hole: 0 the four sums, 1 four elements at `aux`, 2 and 3 the
- * parameters p0 and p1 in all lanes.
+ * constants p0 and p1 in all lanes.
  */
 export const epilogueArguments = { acc: 0, aux: 1, p0: 2, p1: 3 } as const
 
-/** Numbers that go into a template for the parameters of its epilogue, p0 and p1, in all lanes. */
-export interface EpilogueParameters {
+/** Constants of an epilogue that go into the template as arguments: p0 and p1 before they are in all lanes. */
+export interface EpilogueConstants {
   readonly f0: number
   readonly f1: number
 }
@@ -22,7 +22,7 @@ export interface Epilogue {
   readonly bias: Access | undefined
   readonly aux: Access | undefined
   /** Where the hole uses them, neither zero nor NaN: max and min with them are simpler. */
-  readonly parameters: EpilogueParameters
+  readonly constants: EpilogueConstants
 }
 
 const isUnitStride = (a: Access, axis: number, extent: number): boolean =>
@@ -80,12 +80,12 @@ export function planEpilogue(post: Post, extent: number, weights: () => number):
     ),
   ].slice(0, 2)
   const renumbered = substitute(expr, (i) => arg(i === 0 ? epilogueArguments.acc : epilogueArguments.aux, 'f32'))
-  const hole = withParameters(renumbered, constants)
-  return { hole, bias: bias?.bias, aux, parameters: { f0: constants[0] ?? 0, f1: constants[1] ?? 0 } }
+  const hole = withConstants(renumbered, constants)
+  return { hole, bias: bias?.bias, aux, constants: { f0: constants[0] ?? 0, f1: constants[1] ?? 0 } }
 }
 
-/** Constants that become parameters, so that sites that differ only in them share code. */
-const withParameters = (e: Expr, constants: readonly number[]): Expr =>
+/** Constants that become arguments, so that sites that differ only in them share code. */
+const withConstants = (e: Expr, constants: readonly number[]): Expr =>
   replaceParts(e, (x) => {
     const at = x.kind === 'const' && x.dtype === 'f32' ? constants.findIndex((c) => Object.is(c, x.value)) : -1
     return at < 0 ? undefined : arg(at === 0 ? epilogueArguments.p0 : epilogueArguments.p1, 'f32')

@@ -6,7 +6,7 @@ import { countUses, nodesOf, type Graph, type Node, type Value } from '../../cor
 import { elementCount, rowMajorStrides, sameShape, type Shape } from '../../core/shape.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { contiguous, isContiguous } from '../program/access.ts'
-import { borderRequirements, fillBorder, isEmptyBorder, type Border } from '../memory/border.ts'
+import { borderRequirements, contains, fillBorder, isEmptyBorder, type Border } from '../memory/border.ts'
 import { isPending, lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
 import {
   constantBytes,
@@ -32,8 +32,8 @@ export class Scheduler {
   private readonly wanted: ReadonlyMap<Value, Border>
   /** Borders that exist, by buffer. */
   private readonly borders = new Map<Buffer, Border>()
-  /** Copies with a border, by what it is. */
-  private readonly copies = new Map<Value, Map<string, Access>>()
+  /** Copies with a border. */
+  private readonly copies = new Map<Value, Access[]>()
   private readonly names: { next: number }
   /** What constants were made into. */
   private readonly forms = new Map<Buffer, Map<string, Buffer>>()
@@ -126,25 +126,20 @@ export class Scheduler {
   /** The value with at least `border` around it, the last axis of unit stride. */
   forceBordered(value: Value, border: Border): Access {
     const access = this.force(value)
-    const rank = value.type.shape.length
-    const has = this.borders.get(access.buffer)
-    const enough =
-      (has === undefined || has.value === border.value || isEmptyBorder(border)) &&
-      border.low.every((n, i) => n <= (has?.low[i] ?? 0)) &&
-      border.high.every((n, i) => n <= (has?.high[i] ?? 0))
-    const unit = access.strides[rank - 1] === 1 || value.type.shape[rank - 1] === 1
-    const ownsBorder = has === undefined || this.isWhole(access, value.type.shape, has)
-    if (enough && unit && ownsBorder) return access
-    const key = JSON.stringify(border)
-    const copies = this.copies.get(value) ?? new Map<string, Access>()
-    this.copies.set(value, copies)
-    let copy = copies.get(key)
-    if (!copy) {
-      copy = this.allocate(value.type, border)
-      this.materialize(lazyAccess(access, value.type), copy)
-      copies.set(key, copy)
-    }
+    const copies = this.copies.get(value) ?? []
+    const there = [access, ...copies].find((candidate) => this.isBordered(candidate, value.type.shape, border))
+    if (there) return there
+    const copy = this.allocate(value.type, border)
+    this.materialize(lazyAccess(access, value.type), copy)
+    this.copies.set(value, [...copies, copy])
     return copy
+  }
+
+  private isBordered(access: Access, shape: Shape, border: Border): boolean {
+    const last = shape.length - 1
+    if (access.strides[last] !== 1 && shape[last] !== 1) return false
+    const has = this.borders.get(access.buffer)
+    return isEmptyBorder(border) || (has !== undefined && contains(has, border) && this.isWhole(access, shape, has))
   }
 
   /** Whether the access is the interior of its bordered buffer and not a part of it. */

@@ -41,8 +41,10 @@ const widest = (a: Border, b: Border): Border => ({
 })
 
 /** The border that contains those of a transposed convolution's phases. */
-export const convolutionBorders = (combinations: readonly Phase[][]): Border =>
-  combinations.map((phases) => convolutionBorder({ window: phases.map((phase) => phase.window) })).reduce(widest)
+export const convolutionBorders = (attrs: ConvolutionAttrs, combinations: readonly Phase[][]): Border =>
+  combinations
+    .map((phases) => convolutionBorder({ ...attrs, window: phases.map((phase) => phase.window) }))
+    .reduce(widest)
 
 /**
  * For each value the border that contains the borders its convolutions want, of those that agree with the first on what it
@@ -56,7 +58,7 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
     if (!form) continue
     const phases = phasesOf(node)
     if (!phases && node.attrs.window.some((w) => w.baseDilation > 1)) continue
-    const border = phases ? convolutionBorders(phases) : convolutionBorder(node.attrs)
+    const border = phases ? convolutionBorders(node.attrs, phases) : convolutionBorder(node.attrs)
     if (isEmptyBorder(border)) continue
     const value = node.operands[0]!
     const before = wanted.get(value) ?? border
@@ -66,7 +68,8 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
   return wanted
 }
 
-const contains = (a: Border, b: Border): boolean =>
+/** Whether `a` is `b` or more. */
+export const contains = (a: Border, b: Border): boolean =>
   a.value === b.value && b.low.every((n, i) => n <= a.low[i]!) && b.high.every((n, i) => n <= a.high[i]!)
 
 /** Gives the result of a map the border of an operand that ends there, where that contains its own: it may then take its place. */

@@ -11,9 +11,10 @@ import type {
 } from './program.ts'
 import { templates, type TemplateName } from '../templates.generated.ts'
 
-type Parameters<T extends TemplateName> = (typeof templates)[T]['params']
+/** The role of each argument of a template, by name. */
+type Roles<T extends TemplateName> = (typeof templates)[T]['params']
 
-/** What a parameter takes, by its role (`assembly/roles.ts`); `0` for the second operand of an epilogue that has none. */
+/** What is given for an argument, by its role (`assembly/roles.ts`); `0` for the second operand of an epilogue that has none. */
 type ArgumentFor<Role> = Role extends 'in' | 'out' | 'inout' | 'scratch'
   ? TemplateAddress
   : Role extends 'aux'
@@ -22,14 +23,14 @@ type ArgumentFor<Role> = Role extends 'in' | 'out' | 'inout' | 'scratch'
       ? TemplateFlip
       : number
 
-/** The arguments of a template by the names of its parameters. */
+/** The arguments of a template by name. */
 export type TemplateArguments<T extends TemplateName> = {
-  readonly [P in keyof Parameters<T>]: ArgumentFor<Parameters<T>[P]>
+  readonly [P in keyof Roles<T>]: ArgumentFor<Roles<T>[P]>
 }
 
-/** Templates with the very parameters of `T`. */
+/** Templates with the very arguments of `T`. */
 type Alike<T extends TemplateName> = {
-  [D in TemplateName]: Parameters<T> extends Parameters<D> ? (Parameters<D> extends Parameters<T> ? D : never) : never
+  [D in TemplateName]: Roles<T> extends Roles<D> ? (Roles<D> extends Roles<T> ? D : never) : never
 }[TemplateName]
 
 export interface CallOptions<T extends TemplateName> {
@@ -38,26 +39,26 @@ export interface CallOptions<T extends TemplateName> {
   readonly holes?: Readonly<Record<string, Expr>>
   readonly replaces?: Buffer
   /**
-   * Where the template's `@rows` may be done in parts: how many elements one iteration may reach from each address, all of
+   * Where the template's `@rows` may be done in parts: how many elements one iteration may go to from each address, all of
    * which it names.
    */
-  readonly reach?: Readonly<Partial<Record<keyof Parameters<T>, number>>>
+  readonly lengths?: Readonly<Partial<Record<keyof Roles<T>, number>>>
   readonly macs?: number
   readonly nodes: readonly string[]
 }
 
-/** A call of a template. What it reads and writes follows from the roles of its parameters. */
+/** A call of a template. What it reads and writes follows from the roles of its arguments. */
 export function call<T extends TemplateName>(
   template: T,
   args: TemplateArguments<T>,
-  { reach, macs = 0, holes = {}, ...rest }: CallOptions<T>,
+  { lengths, macs = 0, holes = {}, ...rest }: CallOptions<T>,
 ): TemplateKernel {
   const given = args as Readonly<Record<string, TemplateArgument>>
-  const rows = reach && rowsOf(template, given, reach as Readonly<Record<string, number>>)
+  const rows = lengths && rowsOf(template, given, lengths as Readonly<Record<string, number>>)
   return { kind: 'template', template, args: given, holes, macs, ...(rows && { rows }), ...rest }
 }
 
-/** A loop that `@rows` declares: its count, and the stride of each address that moves, by the names of parameters. */
+/** A loop that `@rows` declares: its count, and the stride of each address that moves, by the names of arguments. */
 interface RowLoop {
   readonly count: string
   readonly strides: Readonly<Record<string, string>>
@@ -66,7 +67,7 @@ interface RowLoop {
 function rowsOf(
   template: TemplateName,
   args: Readonly<Record<string, TemplateArgument>>,
-  reach: Readonly<Record<string, number>>,
+  lengths: Readonly<Record<string, number>>,
 ): TemplateRows {
   const { rows: loops = [] } = templates[template] as { rows?: readonly RowLoop[] }
   const walks = Object.entries(args).flatMap(([argument, a]): TemplateWalk[] => {
@@ -75,7 +76,7 @@ function rowsOf(
       const stride = loop.strides[argument]
       return stride === undefined ? 0 : (args[stride] as number) / byteSize(a.buffer.dtype)
     })
-    return [{ argument, strides, length: reach[argument]! }]
+    return [{ argument, strides, length: lengths[argument]! }]
   })
   return { loops: loops.map(({ count }) => ({ argument: count, extent: args[count] as number })), walks }
 }

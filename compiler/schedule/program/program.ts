@@ -142,7 +142,7 @@ export interface TemplateKernel {
   readonly template: TemplateName
   /** Takes its place where the relaxed dot product is exact; the arguments are the same. */
   readonly dot?: TemplateName
-  /** By parameter, in the order of the template's. */
+  /** By name, in the order of the template's. */
   readonly args: Readonly<Record<string, TemplateArgument>>
   /** Expressions that fill the template's holes, by hole. */
   readonly holes: Readonly<Record<string, Expr>>
@@ -229,7 +229,7 @@ export const dotKernels = (kernels: readonly Kernel[]): TemplateKernel[] =>
 /** Buffers that a template reads, or writes. */
 function buffersAs({ template, args }: TemplateKernel, kind: 'reads' | 'writes'): Buffer[] {
   const buffers: Buffer[] = []
-  for (const name of parametersOf(template)[kind]) {
+  for (const name of argumentsOf(template)[kind]) {
     const a = args[name]
     if (typeof a === 'object' && 'buffer' in a) buffers.push(a.buffer)
   }
@@ -243,8 +243,8 @@ interface ByRole {
 
 const byRole = new Map<TemplateName, ByRole>()
 
-/** Names of the parameters by which a template reads, and by which it writes, results first. */
-function parametersOf(template: TemplateName): ByRole {
+/** Names of the arguments by which a template reads, and by which it writes, results first. */
+function argumentsOf(template: TemplateName): ByRole {
   const known = byRole.get(template)
   if (known) return known
   const all = Object.entries<string>(templates[template].params)

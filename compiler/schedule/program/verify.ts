@@ -18,8 +18,8 @@ import { templates } from '../templates.generated.ts'
 /*
  * What holds for every program, whichever rewrite it comes from:
  *
- *  1. A template is given what its signature names, each parameter the kind of argument that its role takes; the template that
- *     runs in its place has the same parameters. So every address that a call knows is in its reads or writes.
+ *  1. A template is given what its signature names, each argument of the kind that its role takes; the template that
+ *     runs in its place has the same ones. So every address that a call knows is in its reads or writes.
  *  2. Accesses stay inside their buffers, in every iteration of the loops around them. Indices that are loaded are clamped.
  *  3. Regions nest: what moves with a loop stands within that loop. The nests of a `rows` kernel begin with the same loops.
  *  4. Constants are never written; inputs, outputs and states are whole buffers, states pinned ones.
@@ -57,13 +57,13 @@ function within(buffer: Buffer, low: number, high: number, loops: Loops, what: s
 
 function verifyAccess(access: Access, extents: readonly number[], loops: Loops, what: string): void {
   let [low, high] = [access.offset, access.offset]
-  const reach = (by: number): void => {
+  const extend = (by: number): void => {
     low += Math.min(0, by)
     high += Math.max(0, by)
   }
-  extents.forEach((extent, i) => reach((access.strides[i] ?? 0) * (extent - 1)))
+  extents.forEach((extent, i) => extend((access.strides[i] ?? 0) * (extent - 1)))
   for (const { index, scale, limit } of access.indirect ?? []) {
-    reach(scale * limit)
+    extend(scale * limit)
     verifyAccess(index, extents, loops, `the index of ${what}`)
   }
   within(access.buffer, low, high, loops, what)
@@ -80,14 +80,14 @@ function verifyNest(nest: NestKernel, loops: Loops, what: string): void {
 
 function verifyTemplate(kernel: TemplateKernel, loops: Loops): void {
   const { template, dot, args, rows } = kernel
-  const parameters: Readonly<Record<string, string>> = templates[template].params
-  const missing = Object.keys(parameters).find((name) => !(name in args))
+  const roles: Readonly<Record<string, string>> = templates[template].params
+  const missing = Object.keys(roles).find((name) => !(name in args))
   if (missing) violated(`${template} is called without ${missing}`)
-  if (dot && JSON.stringify(templates[dot].params) !== JSON.stringify(parameters)) {
-    violated(`${dot} stands in for ${template}, whose parameters are others`)
+  if (dot && JSON.stringify(templates[dot].params) !== JSON.stringify(roles)) {
+    violated(`${dot} stands in for ${template}, whose arguments are others`)
   }
   for (const [name, a] of Object.entries(args)) {
-    const role = parameters[name] ?? violated(`${template} has no parameter ${name}`)
+    const role = roles[name] ?? violated(`${template} has no argument ${name}`)
     const given = typeof a === 'number' ? 'number' : 'flip' in a ? 'flip' : 'address'
     const fits =
       role === 'flip'

@@ -22,7 +22,7 @@ export const measuredBlocks: BlockLimits = {
 }
 
 /** Kernels between the first and the last of a chain that have nothing to do with it. */
-const reach = 16
+const lookahead = 16
 
 /** Kernels of a chain: what it takes to look at one grows with the square of this. */
 const longest = 24
@@ -70,7 +70,7 @@ function chainFrom(
   const own = [touchedBy(first)]
   const passed: Kernel[] = []
   let best: Found | undefined
-  for (let i = at + 1; i < kernels.length && passed.length < reach && own.length < longest; i++) {
+  for (let i = at + 1; i < kernels.length && passed.length < lookahead && own.length < longest; i++) {
     const kernel = kernels[i]!
     const touched = touchedBy(kernel)
     if (own.every((t) => commute(t, touched))) {
@@ -108,7 +108,7 @@ function sinkable(
   const own = members.map(touchedBy)
   const between = passed.map(touchedBy)
   const sunk: Kernel[] = []
-  for (let i = at - 1; i >= 0 && i >= at - reach; i--) {
+  for (let i = at - 1; i >= 0 && i >= at - lookahead; i--) {
     const touched = touchedBy(kernels[i]!)
     const isKnown = (b: Buffer) => (t: Touched) => t.reads.has(b) || t.writes.has(b)
     const waits =
@@ -132,7 +132,7 @@ function blockChains(program: Program, limits: BlockLimits, worthOf: (gain: Gain
   const block = (kernels: readonly Kernel[], repeated = false): Kernel[] => {
     const [spans, within] = [spansOf(kernels), countUsers(kernels)]
     const isLocal = (b: Buffer): boolean => within.get(b) === users.get(b) && !(repeated && places.isInput(b))
-    const mostFrom = windowGains(kernels, longest + reach, isOwn, fullest)
+    const mostFrom = windowGains(kernels, longest + lookahead, isOwn, fullest)
     const result: Kernel[] = []
     const placed = new Set<Kernel>()
     const put = (kernel: Kernel): void => {

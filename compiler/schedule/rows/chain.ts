@@ -9,7 +9,7 @@ import {
   rowExtents,
   shrink,
   templateByRows,
-  towards,
+  alignLoops,
   walks,
   type Arrangement,
   type ByRows,
@@ -100,7 +100,7 @@ export class Chain {
   /** Takes the kernel in if it can run row by row with the others. */
   join(kernel: Kernel): boolean {
     const written = new Set(this.kernels.flatMap(writesOf))
-    const member = nestByRows(kernel) ? towards(kernel, written) : templateByRows(kernel) ? kernel : undefined
+    const member = nestByRows(kernel) ? alignLoops(kernel, written) : templateByRows(kernel) ? kernel : undefined
     if (!member) return false
     const members = [...this.members, member]
     const common = commonRows(this.rows, rowExtents(member))

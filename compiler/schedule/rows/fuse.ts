@@ -11,7 +11,7 @@ import {
   placeAccesses,
   shrink,
   touchedBy,
-  towards,
+  alignLoops,
   type Arrangement,
   type Touched,
 } from './groups.ts'
@@ -20,7 +20,7 @@ import { commonRows, divisorsOf, outputExtents, type Shared } from './split.ts'
 import { countUsers } from '../program/users.ts'
 
 /** Kernels that a nest may overtake to come to its group. */
-const reach = 8
+const lookahead = 8
 
 /** Nests of a group: what it takes to look at one grows with the square of this. */
 const longest = 24
@@ -87,7 +87,7 @@ class Group {
 
   /** Takes the nest in if it can run row by row with the others. */
   join(kernel: NestKernel): boolean {
-    const nest = towards(kernel, new Set(this.kernels.map((k) => k.write.buffer)))
+    const nest = alignLoops(kernel, new Set(this.kernels.map((k) => k.write.buffer)))
     if (!nest) return false
     const nests = [...this.nests, nest]
     const common = commonRows(this.rows, outputExtents(nest))
@@ -147,7 +147,7 @@ export function fuseRows(program: Program, limits = measured): Program {
   const fullest = aliveAtPeak(program)
   const fuse = (kernels: readonly Kernel[]): Kernel[] => {
     const touched = kernels.map(touchedBy)
-    const mostFrom = windowGains(kernels, longest + reach, isOwn, fullest)
+    const mostFrom = windowGains(kernels, longest + lookahead, isOwn, fullest)
     const joined = new Set<number>()
     const result: Kernel[] = []
     kernels.forEach((kernel, at) => {
@@ -161,8 +161,8 @@ export function fuseRows(program: Program, limits = measured): Program {
         const passed: Touched[] = []
         const { traffic, saved } = mostFrom(at)
         const mayPay = traffic >= limits.leastTraffic || saved >= limits.leastSaved
-        const end = mayPay ? Math.min(kernels.length, at + longest + reach) : at
-        for (let i = at + 1; i < end && passed.length < reach; i++) {
+        const end = mayPay ? Math.min(kernels.length, at + longest + lookahead) : at
+        for (let i = at + 1; i < end && passed.length < lookahead; i++) {
           const next = kernels[i]!
           if (joined.has(i)) continue
           const free = nestByRows(next) && passed.every((p) => commute(p, touched[i]!))

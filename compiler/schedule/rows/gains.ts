@@ -33,10 +33,10 @@ export class Potential {
   }
 }
 
-/** What a run of kernels may save at most that starts at a place in the list: all that it and the next `reach` write for others. */
+/** What a run of kernels may save at most that starts at a place in the list: all that it and the next `lookahead` write for others. */
 export function windowGains(
   kernels: readonly Kernel[],
-  reach: number,
+  lookahead: number,
   isOwn: IsOwn,
   fullest: ReadonlySet<Buffer>,
 ): (at: number) => Gain {
@@ -51,7 +51,7 @@ export function windowGains(
     sums.push({ traffic: sum.traffic + traffic, saved: sum.saved + saved })
   }
   return (at) => {
-    const [from, to] = [sums[at]!, sums[Math.min(at + reach, kernels.length)]!]
+    const [from, to] = [sums[at]!, sums[Math.min(at + lookahead, kernels.length)]!]
     return { traffic: to.traffic - from.traffic, saved: to.saved - from.saved }
   }
 }

@@ -32,7 +32,7 @@ export const rowExtents = (kernel: ByRows): readonly number[] =>
 export const walks = (kernel: ByRows): Walk[] => (kernel.kind === 'nest' ? walksOf(kernel) : templateWalks(kernel))
 
 /** A nest ready to be compared with those of a group: its output loops as it walks what they have written. */
-export function towards(nest: NestKernel, written: ReadonlySet<Buffer>): NestKernel | undefined {
+export function alignLoops(nest: NestKernel, written: ReadonlySet<Buffer>): NestKernel | undefined {
   const moves = (a: Access): number => a.strides.filter((s) => s !== 0).length
   const [key] = [...nest.reads, ...nest.post.reads]
     .filter((a) => written.has(a.buffer))

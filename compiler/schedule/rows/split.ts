@@ -77,9 +77,9 @@ export function oneRow(nest: NestKernel, depth: number): NestKernel {
 export function rowFootprint(access: Access, extents: readonly number[], depth: number): [number, number] {
   let [low, high] = [access.offset, access.offset]
   extents.slice(depth).forEach((extent, i) => {
-    const reach = (access.strides[depth + i] ?? 0) * (extent - 1)
-    low += Math.min(0, reach)
-    high += Math.max(0, reach)
+    const span = (access.strides[depth + i] ?? 0) * (extent - 1)
+    low += Math.min(0, span)
+    high += Math.max(0, span)
   })
   return [low, high]
 }

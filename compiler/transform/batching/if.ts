@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
 import { createNode, type Graph, type Value } from '../../core/graph.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import { batched, repeated, spread } from './forms.ts'
 import type { Context, Operand, Rule } from './rule.ts'
 
@@ -40,7 +40,7 @@ function branched(
   condition: Value,
   captured: readonly Operand[],
 ): Operand[] {
-  const own = ({ type }: Value): Value => parameter(type.dtype, type.shape)
+  const own = ({ type }: Value): Value => regionArgument(type.dtype, type.shape)
   const regions = [attrs.then, attrs.otherwise].map((branch) => {
     const inputs = captured.map((o) => ({ ...o, value: own(o.value) }))
     const mask = c.mask && own(c.mask)

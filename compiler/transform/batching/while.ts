@@ -1,6 +1,6 @@
 import type { Value } from '../../core/graph.ts'
 import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import { batched, repeated, spread } from './forms.ts'
 import { masked } from './if.ts'
 import type { Context, Operand, Rule } from './rule.ts'
@@ -14,10 +14,10 @@ export const whileLoop: Rule<'while'> = (c, node, operands) => {
   const { b, size } = c
   const flags = c.loopFlags(node, operands)
   const { condition, carried, scanInputs, invariants } = splitOperands(operands, attrs)
-  const like = (x: Value, shape = x.type.shape): Value => parameter(x.type.dtype, shape)
+  const like = (x: Value, shape = x.type.shape): Value => regionArgument(x.type.dtype, shape)
   const along = ({ axis, reverse }: ScanAxis, o: Operand): ScanAxis => ({ axis: axis + (o.batched ? 1 : 0), reverse })
 
-  const iteration = parameter('i32', [])
+  const iteration = regionArgument('i32', [])
   const initials = carried.map((o, i) => (flags.carried[i] ? repeated(c, o) : o.value))
   const states = initials.map((x) => like(x))
   const walks = scanInputs.map((o, i) => along(attrs.scanInputs[i]!, o))
@@ -29,7 +29,7 @@ export const whileLoop: Rule<'while'> = (c, node, operands) => {
     ...invariants,
   ]
   // Which samples go on. Together they are the loop's condition.
-  const active = flags.condition ? parameter('bool', [size]) : undefined
+  const active = flags.condition ? regionArgument('bool', [size]) : undefined
   const results = c.region(
     attrs.body.outputs.map((port) => port.value),
     new Map(attrs.body.inputs.map(({ value }, i) => [value, inputs[i]!])),
@@ -42,7 +42,7 @@ export const whileLoop: Rule<'while'> = (c, node, operands) => {
   }
   const loopStates = carried.map((_, i) => ({
     initial: initials[i]!,
-    parameter: states[i]!,
+    argument: states[i]!,
     next: flags.carried[i] ? stays(next.carried[i]!, states[i]!) : next.carried[i]!.value,
   }))
   const outputs = next.slices.map((o, i) => {
@@ -55,7 +55,7 @@ export const whileLoop: Rule<'while'> = (c, node, operands) => {
     iteration,
     condition: own?.condition ?? (condition && sharedCondition(c, condition.value, next.condition!.value)),
     carried: [...loopStates, ...(own?.carried ?? [])],
-    scanInputs: scanInputs.map(({ value }, i) => ({ value, parameter: slices[i]!, ...walks[i]! })),
+    scanInputs: scanInputs.map(({ value }, i) => ({ value, argument: slices[i]!, ...walks[i]! })),
     scanOutputs: outputs.map(({ operand, axis, reverse }) => ({ slice: operand.value, axis, reverse })),
   })
   return [
@@ -71,14 +71,14 @@ function samplesOf(c: Context, active: Value, initial: Operand, next: Operand) {
   const first = masked(b, mask, repeated(c, initial))
   const following = b.binary('and', active, repeated(c, next))
   const any = (samples: Value): Value => b.reduce('or', samples, [0])
-  const count = parameter('i32', [size])
+  const count = regionArgument('i32', [size])
   return {
     condition: { initial: any(first), next: any(following) },
     carried: [
-      { initial: first, parameter: active, next: following },
+      { initial: first, argument: active, next: following },
       {
         initial: b.full(0, 'i32', [size]),
-        parameter: count,
+        argument: count,
         next: b.binary('add', count, b.convert(active, 'i32')),
       },
     ],

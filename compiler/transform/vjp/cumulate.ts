@@ -1,7 +1,7 @@
 import type { Builder } from '../../core/builder.ts'
 import { gt, lt, select } from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import type { CumulateAttrs } from '../../core/ops/cumulate.ts'
 import type { Vjp } from './rule.ts'
 import { scatterAlong } from './scatter-along.ts'
@@ -24,17 +24,17 @@ function ofProducts(b: Builder, x: Value, dy: Value, attrs: CumulateAttrs): Valu
   const { axis, reverse } = attrs
   const { dtype } = dy.type
   const slice = dy.type.shape.toSpliced(axis, 1)
-  const [carried, element, cotangent] = [slice, slice, slice].map((shape) => parameter(dtype, shape))
+  const [carried, element, cotangent] = [slice, slice, slice].map((shape) => regionArgument(dtype, shape))
   const before = b.cumulate(x, { ...attrs, exclusive: true })
   const sum = b.binary('add', carried!, cotangent!)
   const scan = { axis, reverse: !reverse }
   const { stacked } = b.while({
     trips: dy.type.shape[axis]!,
-    iteration: parameter('i32', []),
-    carried: [{ initial: b.full(0, dtype, slice), parameter: carried!, next: b.binary('mul', element!, sum) }],
+    iteration: regionArgument('i32', []),
+    carried: [{ initial: b.full(0, dtype, slice), argument: carried!, next: b.binary('mul', element!, sum) }],
     scanInputs: [
-      { ...scan, value: x, parameter: element! },
-      { ...scan, value: dy, parameter: cotangent! },
+      { ...scan, value: x, argument: element! },
+      { ...scan, value: dy, argument: cotangent! },
     ],
     scanOutputs: [{ ...scan, slice: sum }],
   })

@@ -4,7 +4,7 @@ import { add, eq } from '../../core/formula.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { identityOf, type ReduceKind } from '../../core/ops/reduce.ts'
 import { isTrivialWindow, spreadLength, type WindowAxis } from '../../core/ops/window.ts'
-import { parameter } from '../../core/region.ts'
+import { regionArgument } from '../../core/region.ts'
 import { elementCount, walk, type Shape } from '../../core/shape.ts'
 import { scalarTensor, tensorOf } from '../../core/tensor.ts'
 import { rebase } from './rebase.ts'
@@ -193,7 +193,7 @@ export const reduceWindow: Vjp<'reduce_window'> = ({ node, b, dy, pullBack }) =>
   if (kind === 'and' || kind === 'or') return []
   const taps = elementCount(window.map((w) => w.size))
   if (kind !== 'mul' && taps <= mostTaps) return [ofExtreme(b, node, kind, dy)]
-  const [own, cotangent] = [x!, dy].map(({ type: { dtype, shape } }) => parameter(dtype, shape))
+  const [own, cotangent] = [x!, dy].map(({ type: { dtype, shape } }) => regionArgument(dtype, shape))
   const windows = unfolded(b, own!, window, kind, dy.type.shape)
   const [dx] = pullBack([windows], [cotangent], [own!])
   return rebase(

@@ -3,7 +3,7 @@ import type { Builder } from '../../core/builder.ts'
 import { sub } from '../../core/formula.ts'
 import { createNode, topological, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import { splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
-import { parameter, type LoopParts } from '../../core/region.ts'
+import { regionArgument, type LoopParts } from '../../core/region.ts'
 import { varyingWith } from '../varying.ts'
 import { rebase } from './rebase.ts'
 import { cotangentType, type Vjp } from './rule.ts'
@@ -101,7 +101,7 @@ function stacked(node: Loop, residuals: readonly Value[], b: Builder): (ScanAxis
   })
 }
 
-const like = ({ type: { dtype, shape } }: Value): Value => parameter(cotangentType(dtype), shape)
+const like = ({ type: { dtype, shape } }: Value): Value => regionArgument(cotangentType(dtype), shape)
 
 /**
  * A loop from the last iteration to the first. It carries the cotangents of what the loop carries, and the sums of those of what
@@ -130,19 +130,19 @@ export const whileLoop: Vjp<'while'> = ({ node, b, cotangents, varies, pullBack 
   const { residuals, scanned } = residualsOf(node, gradients)
   const kept = stacked(node, residuals, b).map((scan, i) => {
     const { dtype, shape } = residuals[i]!.type
-    return { ...scan, of: residuals[i]!, parameter: parameter(dtype, shape) }
+    return { ...scan, of: residuals[i]!, argument: regionArgument(dtype, shape) }
   })
 
-  const iteration = parameter('i32', [])
+  const iteration = regionArgument('i32', [])
   const back = b.map([iteration], (i) => sub(trips - 1, i!))
   const inputs = own.flatMap((value, i) => {
     const scan = scanInputs[i - carried]
     if (!scan || !scanned.has(value)) return []
-    return [{ ...scan, of: value, value: node.operands[i]!, parameter: parameter(value.type.dtype, value.type.shape) }]
+    return [{ ...scan, of: value, value: node.operands[i]!, argument: regionArgument(value.type.dtype, value.type.shape) }]
   })
   const invariants = own.slice(carried + scanInputs.length)
   const outside = invariants.map((value, i) => [value, node.operands[carried + scanInputs.length + i]!] as const)
-  const onward = [...inputs, ...kept].map((scan) => [scan.of, scan.parameter] as const)
+  const onward = [...inputs, ...kept].map((scan) => [scan.of, scan.argument] as const)
   const moved = rebase(gradients, new Map([[body.inputs[0]!.value, back], ...outside, ...onward]))
   const gradientOf = (value: Value): Value | undefined => {
     const gradient = found[wrt.indexOf(value)]
@@ -157,23 +157,23 @@ export const whileLoop: Vjp<'while'> = ({ node, b, cotangents, varies, pullBack 
       ...states.flatMap((state, k) => {
         if (!state) return []
         const initial = cotangents[k] ?? zeros(own[k]!)
-        return [{ initial, parameter: state, next: gradientOf(own[k]!) ?? zeros(own[k]!) }]
+        return [{ initial, argument: state, next: gradientOf(own[k]!) ?? zeros(own[k]!) }]
       }),
       ...invariants.flatMap((value) => {
         const gradient = gradientOf(value)
         if (!gradient) return []
         const sum = like(value)
-        return [{ initial: zeros(value), parameter: sum, next: b.binary('add', sum, gradient) }]
+        return [{ initial: zeros(value), argument: sum, next: b.binary('add', sum, gradient) }]
       }),
     ],
     scanInputs: [
       ...slices.flatMap((slice, k) =>
-        slice ? [{ ...turned(scanOutputs[k]!), value: cotangents[carried + k]!, parameter: slice }] : [],
+        slice ? [{ ...turned(scanOutputs[k]!), value: cotangents[carried + k]!, argument: slice }] : [],
       ),
-      ...[...inputs, ...kept].map(({ axis, reverse, value, parameter: own }) => ({
+      ...[...inputs, ...kept].map(({ axis, reverse, value, argument: own }) => ({
         ...turned({ axis, reverse }),
         value,
-        parameter: own,
+        argument: own,
       })),
     ],
     scanOutputs: scanInputs.flatMap((scan, k) => {

@@ -3,7 +3,7 @@ import type { Emitter } from '../emitter.ts'
 import type { Edge, OnnxGraph } from '../graph.ts'
 
 /** An input of a graph within a node. */
-export const parameter = (type: TensorType): Edge => ({ type, from: { kind: 'input' } })
+export const argument = (type: TensorType): Edge => ({ type, from: { kind: 'input' } })
 
 /** What `e` has made as a graph within a node. Its outputs are results of its own nodes, each once. */
 export function closed(e: Emitter, inputs: readonly Edge[], results: readonly Edge[]): OnnxGraph {

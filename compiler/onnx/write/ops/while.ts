@@ -1,7 +1,7 @@
 import { splitOperands, splitOutputs, unboundedTrips, type ScanAxis } from '../../../core/ops/while.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
-import { closed, parameter } from './region.ts'
+import { closed, argument } from './region.ts'
 import type { Rule } from './rule.ts'
 
 const counter = { dtype: 'i64', shape: [] } as const
@@ -14,8 +14,8 @@ export const whileLoop: Rule<'while'> = (e, node, operands, emitRegion) => {
   const types = node.results.map((r) => r.type)
   if (a.trips === 0) return [...carried, ...types.slice(carried.length).map((t) => e.full(0, t.dtype, t.shape))]
   const inner = e.inner()
-  const [iteration, running] = [parameter(counter), parameter(flag)]
-  const state = carried.map((x) => parameter(x.type))
+  const [iteration, running] = [argument(counter), argument(flag)]
+  const state = carried.map((x) => argument(x.type))
   const slices = scanInputs.map((x, i) => {
     const { axis, reverse } = a.scanInputs[i]!
     const at = reverse ? inner.elementwise('Sub', [inner.scalar(a.trips - 1, 'i64'), iteration]) : iteration
@@ -25,7 +25,7 @@ export const whileLoop: Rule<'while'> = (e, node, operands, emitRegion) => {
   const given = [inner.cast(iteration, 'i32'), ...state, ...slices, ...invariants]
   const results = splitOutputs(emitRegion(inner, a.body, given), a)
   // How many iterations took place is known beforehand unless a condition ends them.
-  const count = a.conditional ? [parameter(counter)] : []
+  const count = a.conditional ? [argument(counter)] : []
   const counted = count.map(() => inner.elementwise('Add', [iteration, inner.scalar(1, 'i64')]))
   const body = closed(
     inner,

@@ -4,11 +4,12 @@ import { accumulatorOf } from '../../../core/ops/dot-general.ts'
 import type { WindowAxis } from '../../../core/ops/window.ts'
 import { convolutionBorder, emptyBorder } from '../../memory/border.ts'
 import { channelsLastForm, type ConvolutionForm } from '../../kernels/convolution-form.ts'
+import { convolutionWeights, depthwiseWeights } from '../../kernels/convolution-weights.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { weightGradientForm } from '../../kernels/weight-gradient-form.ts'
 import { call, type CallOptions, type TemplateArguments } from '../../program/call.ts'
 import { lazyPending, type Pending } from '../lazy.ts'
-import { pack } from '../../kernels/pack.ts'
+import { pack, packedGroup } from '../../kernels/pack.ts'
 import { phasesOf } from '../../kernels/phases.ts'
 import type { Access, TemplateKernel } from '../../program/program.ts'
 import { gemvCall, igemmCall } from './float-product.ts'
@@ -98,17 +99,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const w = stored?.access ?? s.force(node.operands[1]!)
   const perGroup = form.channels / form.groups
   const outputs = form.outputs / form.groups
-  const kernel = [form.kernelHeight, form.kernelWidth, perGroup]
-  const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
-  const source = {
-    access: w,
-    outer: { extents: [form.groups], strides: [outputs * w.strides[rhs.output]!] },
-    blocked: { extent: outputs, stride: w.strides[rhs.output]!, width: 8 },
-    inner: {
-      extents: kernel,
-      strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!, w.strides[rhs.input]!],
-    },
-  }
+  const source = convolutionWeights(node, form, w)
   const xs = strides(x)
   const tap = taps(node, xs)
   // Taps of a row that lie side by side in memory are one run.
@@ -120,7 +111,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     line && (stored ?? floatWeights).prefersGemv(form.outHeight * form.outWidth, outputs, form.kernelWidth * perGroup)
   const quantized = stored && packQuantized(s, stored, source, isGemv)
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
-  const groupBytes = quantized?.groupBytes ?? Math.ceil(outputs / 8) * 8 * kernel[0]! * kernel[1]! * kernel[2]! * 4
+  const groupBytes = quantized?.groupBytes ?? packedGroup(source) * 4
   const emit = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, holes } = placement
     const ys = strides(write)
@@ -178,7 +169,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         auxrow: us.row,
         auxpix: us.pixel,
       }
-      const macs = (form.batch / images) * form.outHeight * form.outWidth * form.outputs * elementCount(kernel)
+      const macs =
+        (form.batch / images) * form.outHeight * form.outWidth * form.outputs * elementCount(source.run.extents)
       return igemmCall(s, args, quantized, { holes, ...replaces, macs, nodes })
     })
   }
@@ -207,16 +199,7 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
   const x = input(s, node)
   const stored = quantizedWeights(s, node.operands[1]!, rhs.output)
   const w = stored?.access ?? s.force(node.operands[1]!)
-  const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
-  const source = {
-    access: w,
-    outer: { extents: [], strides: [] },
-    blocked: { extent: form.channels, stride: w.strides[rhs.output]!, width: 4 },
-    inner: {
-      extents: [form.kernelHeight, form.kernelWidth],
-      strides: [spatial.length === 2 ? spatial[0]! : 0, spatial[spatial.length - 1]!],
-    },
-  }
+  const source = depthwiseWeights(node, form, w)
   const weights = stored ? dequantizePacked(s, stored, source, originOf(node)) : pack(s, source, originOf(node))
   const xs = strides(x)
   const tap = taps(node, xs)

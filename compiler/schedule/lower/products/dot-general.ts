@@ -3,8 +3,8 @@ import type { NodeOf } from '../../../core/graph.ts'
 import { freeAxes } from '../../../core/ops/dot-general.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { reshapeStrides } from '../../program/access.ts'
+import { noAxes, pack, packedGroup, type PackSource } from '../../kernels/pack.ts'
 import { lazyAccess, lazyPending, type Pending } from '../lazy.ts'
-import { pack } from '../../kernels/pack.ts'
 import type { Access } from '../../program/program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { gemvCall, igemmCall } from './float-product.ts'
@@ -169,18 +169,22 @@ function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm
   return { batches, M, N, K, lhs: { access: copy, batch: M * K, row: K }, rhs: right }
 }
 
+/** The right matrices in blocks of eight columns. */
+const matrixWeights = ({ batches, N, K, rhs }: Gemm): PackSource => ({
+  access: rhs.access,
+  outer: { extents: [batches], strides: [rhs.batch] },
+  channels: { extent: N, stride: rhs.column, width: 8 },
+  inner: noAxes,
+  run: { extents: [K], strides: [rhs.row] },
+})
+
 function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights | undefined): Pending {
   const { type } = node.results[0]!
-  const source = {
-    access: g.rhs.access,
-    outer: { extents: [g.batches], strides: [g.rhs.batch] },
-    blocked: { extent: g.N, stride: g.rhs.column, width: 8 },
-    inner: { extents: [g.K], strides: [g.rhs.row] },
-  }
+  const source = matrixWeights(g)
   const isGemv = (stored ?? floatWeights).prefersGemv(g.M, g.N, g.K)
   const quantized = stored && packQuantized(s, stored, source, isGemv)
   const weights = quantized?.weights ?? pack(s, source, originOf(node))
-  const batchWeights = Math.ceil(g.N / 8) * 8 * g.K
+  const batchWeights = packedGroup(source)
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const emit = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, holes } = placement
@@ -214,8 +218,8 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         auxrow: 0,
         auxpix: uRow * 4,
       }
-      const reach = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
-      s.emit(igemmCall(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, reach))
+      const lengths = { x: g.K, w: batchWeights, b: g.N, y: g.N, aux: g.N }
+      s.emit(igemmCall(s, args, quantized, { ...options, macs: g.batches * g.M * g.N * g.K }, lengths))
       return
     }
     const matrices = { buffer: weights, offset: 0, strides: [batchWeights] }
@@ -248,16 +252,7 @@ function integerTemplate(s: Scheduler, node: Dot, g: Gemm): Pending {
     type: matrix,
     channels: g.N,
     x: g.lhs.access as IntegerGemm['x'],
-    weights: {
-      access: g.rhs.access,
-      groups: 1,
-      outputs: g.N,
-      outputStride: g.rhs.column,
-      groupStride: 0,
-      extents: [1, 1, g.K],
-      strides: [0, 0, g.rhs.row],
-      joined: false,
-    },
+    weights: matrixWeights(g),
     images: 1,
     height: 1,
     width: g.M,

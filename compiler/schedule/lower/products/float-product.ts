@@ -18,7 +18,7 @@ export function gemvCall(
 }
 
 /**
- * A call of `f32_igemm_4x8`, or of the template that makes floats of quantized weights. `reach` is as in
+ * A call of `f32_igemm_4x8`, or of the template that makes floats of quantized weights. `lengths` are as in
  * `CallOptions`: only floats can be done in parts.
  */
 export function igemmCall(
@@ -26,9 +26,9 @@ export function igemmCall(
   args: TemplateArguments<'f32_igemm_4x8'>,
   quantized: PackedWeights | undefined,
   options: Options<'f32_igemm_4x8'>,
-  reach?: CallOptions<'f32_igemm_4x8'>['reach'],
+  lengths?: CallOptions<'f32_igemm_4x8'>['lengths'],
 ): TemplateKernel {
-  if (!quantized) return call('f32_igemm_4x8', args, { ...options, ...(reach && { reach }) })
+  if (!quantized) return call('f32_igemm_4x8', args, { ...options, ...(lengths && { lengths }) })
   const holes = { ...options.holes, packed: flag(quantized.half) }
   // Room for a block of weights as floats.
   const scratch = start(s.newBuffer('f32', Math.ceil(quantized.rows / 2) * 2 * 8))

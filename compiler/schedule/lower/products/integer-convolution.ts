@@ -2,8 +2,10 @@ import type { NodeOf } from '../../../core/graph.ts'
 import { byteSize } from '../../../core/dtype.ts'
 import { call } from '../../program/call.ts'
 import type { ConvolutionForm } from '../../kernels/convolution-form.ts'
+import { convolutionWeights, depthwiseColumns } from '../../kernels/convolution-weights.ts'
+import { channelSums, packIntegers } from '../../kernels/pack.ts'
 import { lazyPending } from '../lazy.ts'
-import { constantBytes, type Access, type Buffer } from '../../program/program.ts'
+import type { Access } from '../../program/program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
@@ -34,27 +36,15 @@ function distances(node: NodeOf<'convolution'>, x: Access) {
 
 /** A channels-last convolution of 8-bit activations, bordered as `x` is, with constant i8 weights. */
 export function integerConvolution(s: Scheduler, node: NodeOf<'convolution'>, form: ConvolutionForm, x: Access): void {
-  const { rhs, window } = node.attrs
   const w = s.force(node.operands[1]!)
-  const two = window.length === 2
   const at = distances(node, x)
-  const inputs = form.channels / form.groups
-  const outputs = form.outputs / form.groups
-  const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
+  // Taps of a row that lie side by side in memory are one run.
+  const joined = form.groups === 1 && at.tapAcross === form.channels
   const gemm: IntegerGemm = {
     type: node.results[0]!.type,
     channels: form.outputs,
     x: x as IntegerGemm['x'],
-    weights: {
-      access: w,
-      groups: form.groups,
-      outputs,
-      outputStride: w.strides[rhs.output]!,
-      groupStride: outputs * w.strides[rhs.output]!,
-      extents: [form.kernelHeight, form.kernelWidth, inputs],
-      strides: [two ? spatial[0]! : 0, spatial[spatial.length - 1]!, w.strides[rhs.input]!],
-      joined: form.groups === 1 && at.tapAcross === form.channels,
-    },
+    weights: convolutionWeights(node, form, w, joined ? 2 : 1),
     images: form.batch,
     height: form.outHeight,
     width: form.outWidth,
@@ -66,47 +56,13 @@ export function integerConvolution(s: Scheduler, node: NodeOf<'convolution'>, fo
   s.define(node.results[0]!, lazyPending(integerGemm(s, gemm), originOf(node)))
 }
 
-const rowsTogether = 4
-const channelsTogether = 8
-
-/** [channels / 8][columns][rows / 4][8][4 rows], padded with zeros, and Σ of each channel's weights. */
-function packDepthwise(
-  s: Scheduler,
-  node: NodeOf<'convolution'>,
-  form: ConvolutionForm,
-): { buffer: Buffer; sums: number[]; most: number } {
-  const { rhs } = node.attrs
-  const w = s.force(node.operands[1]!)
-  const from = new Int8Array(new Uint8Array(constantBytes(w.buffer)!).buffer)
-  const spatial = rhs.spatial.map((axis) => w.strides[axis]!)
-  const down = spatial.length === 2 ? spatial[0]! : 0
-  const across = spatial[spatial.length - 1]!
-  const blocks = Math.ceil(form.channels / channelsTogether)
-  const bands = Math.ceil(form.kernelHeight / rowsTogether)
-  const packed = new Int8Array(blocks * form.kernelWidth * bands * channelsTogether * rowsTogether)
-  const sums = new Array<number>(form.channels).fill(0)
-  const magnitudes = [...sums]
-  let at = 0
-  for (let block = 0; block < blocks; block++) {
-    for (let column = 0; column < form.kernelWidth; column++) {
-      for (let band = 0; band < bands; band++) {
-        for (let lane = 0; lane < channelsTogether * rowsTogether; lane++, at++) {
-          const channel = block * channelsTogether + Math.floor(lane / rowsTogether)
-          const row = band * rowsTogether + (lane % rowsTogether)
-          if (channel >= form.channels || row >= form.kernelHeight) continue
-          packed[at] = from[w.offset + channel * w.strides[rhs.output]! + row * down + column * across]!
-          sums[channel]! += packed[at]!
-          magnitudes[channel]! += Math.abs(packed[at]!)
-        }
-      }
-    }
-  }
-  return { buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)), sums, most: Math.max(...magnitudes) }
-}
+/** Kernel rows of a channel that `u8_dwconv_i16` multiplies together. */
+const depthwiseDepth = 4
 
 /** The same where each channel has a kernel of its own. */
 export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form: ConvolutionForm, x: Access): void {
-  const { buffer, sums, most } = packDepthwise(s, node, form)
+  const source = depthwiseColumns(node, form, s.force(node.operands[1]!))
+  const buffer = packIntegers(s, source, depthwiseDepth)
   const taps = distances(node, x)
   const steps = taps.nextPixel / taps.tapAcross
   const three = form.kernelHeight === 3 && form.kernelWidth === 3 && (steps === 1 || steps === 2)
@@ -155,8 +111,7 @@ export function integerDepthwise(s: Scheduler, node: NodeOf<'convolution'>, form
     channels: form.channels,
     groups: 1,
     dtype: x.buffer.dtype as 'i8' | 'u8',
-    sums,
-    most,
+    ...channelSums(source),
     emit,
   }
   s.define(result!, lazyPending(pendingInteger(s, site), originOf(node)))

@@ -1,31 +1,20 @@
 import { byteSize } from '../../../core/dtype.ts'
+import { elementCount } from '../../../core/shape.ts'
 import type { TensorType } from '../../../core/tensor.ts'
+import { channelSums, packedGroup, packIntegers, type PackSource } from '../../kernels/pack.ts'
 import { call } from '../../program/call.ts'
 import { lazyAccess, type Pending } from '../lazy.ts'
-import { constantBytes, inArena, memoryOf, type Access, type Buffer } from '../../program/program.ts'
+import { inArena, memoryOf, type Access, type Buffer } from '../../program/program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
 import { forEachImage } from './images.ts'
 import { address, auxAddress, bandOf, replacing, start, tilePixels } from './template.ts'
 
-/** Constant i8 weights as [group][output][taps…][input], in elements of their buffer. */
-interface IntegerWeights {
-  readonly access: Access
-  readonly groups: number
-  readonly outputs: number
-  readonly outputStride: number
-  readonly groupStride: number
-  /** Extents and strides of kernel rows, kernel columns and inputs. */
-  readonly extents: readonly [number, number, number]
-  readonly strides: readonly [number, number, number]
-  /** Whether columns and inputs lie side by side under a tap: they are one run then. */
-  readonly joined: boolean
-}
-
 const blockChannels = 8
-const runStep = 4
-/** So few rows leave most of an igemm's tile to repetitions. */
+/** Elements of a run that the templates multiply together. */
+const depth = 4
+/** So few rows leave most of an implicit gemm's tile to repetitions. */
 const mostGemvRows = 2
 /** Smaller products do not repay a function of their own. */
 const leastGemvWeights = 1 << 12
@@ -37,63 +26,13 @@ const fewestTogether = 16
 /** What widening the last weights may write beyond them, in bytes. */
 const halfStep = 32
 
-interface Packed {
-  readonly buffer: Buffer
-  readonly groupBytes: number
-  /** Σ of each output channel's weights. */
-  readonly sums: readonly number[]
-  /** The largest Σ of their magnitudes. */
-  readonly most: number
-}
-
-/** [group][outputs / 8][rows][columns][run / 4][8][4], padded with zeros. */
-function packIntegerWeights(s: Scheduler, w: IntegerWeights): Packed {
-  const [rows, columns, inputs] = w.extents
-  const run = w.joined ? columns * inputs : inputs
-  const walks = w.joined ? 1 : columns
-  const steps = Math.ceil(run / runStep)
-  const blocks = Math.ceil(w.outputs / blockChannels)
-  const groupBytes = blocks * rows * walks * steps * blockChannels * runStep
-  const packed = new Int8Array(w.groups * groupBytes)
-  const from = new Int8Array(new Uint8Array(constantBytes(w.access.buffer)!).buffer)
-  const sums = new Array<number>(w.groups * w.outputs).fill(0)
-  const magnitudes = [...sums]
-  let at = 0
-  for (let g = 0; g < w.groups; g++) {
-    for (let block = 0; block < blocks; block++) {
-      for (let row = 0; row < rows; row++) {
-        for (let walk = 0; walk < walks; walk++) {
-          for (let step = 0; step < steps; step++) {
-            for (let lane = 0; lane < blockChannels * runStep; lane++, at++) {
-              const output = block * blockChannels + Math.floor(lane / runStep)
-              const k = step * runStep + (lane % runStep)
-              if (output >= w.outputs || k >= run) continue
-              const column = w.joined ? Math.floor(k / inputs) : walk
-              const [down, across, along] = w.strides
-              const offset = w.access.offset + g * w.groupStride + output * w.outputStride
-              packed[at] = from[offset + row * down + column * across + (k % inputs) * along]!
-              sums[g * w.outputs + output]! += packed[at]!
-              magnitudes[g * w.outputs + output]! += Math.abs(packed[at]!)
-            }
-          }
-        }
-      }
-    }
-  }
-  return {
-    buffer: s.constantBuffer('i8', new Uint8Array(packed.buffer)),
-    groupBytes,
-    sums,
-    most: Math.max(...magnitudes),
-  }
-}
-
 /** Where the windows of an implicit gemm lie: strides in bytes. */
 export interface IntegerGemm {
   readonly type: TensorType
   readonly channels: number
   readonly x: Access & { readonly buffer: { readonly dtype: 'i8' | 'u8' } }
-  readonly weights: IntegerWeights
+  /** Constant i8: [group][output][kernel rows, columns unless they are part of the run][run]. */
+  readonly weights: PackSource
   /** Images, or groups where there are several. */
   readonly images: number
   readonly height: number
@@ -121,9 +60,11 @@ function gatherStrip(taps: number, run: number, pixels: number): { strip: number
 
 export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const { weights, x } = g
-  const { groups, outputs, joined } = weights
-  const [rows, columns, inputs] = weights.extents
-  const packed = packIntegerWeights(s, weights)
+  const groups = elementCount(weights.outer.extents)
+  const outputs = weights.channels.extent
+  const [rows = 1, columns = 1] = weights.inner.extents
+  const run = elementCount(weights.run.extents)
+  const packed = packIntegers(s, weights, depth)
   const padded = Math.ceil(outputs / blockChannels) * blockChannels
   const stridesOf = (aux: Access | undefined) => (aux ? g.place(aux) : { image: 0, row: 0, pixel: 0 })
   const options = (p: IntegerPlacement, macs: number, nodes: readonly string[]) => ({
@@ -135,7 +76,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   /** What all integer templates are given. */
   const leading = (p: IntegerPlacement, x: Access, write: Access, aux: Access | undefined) => ({
     x: address(x),
-    w: start(packed.buffer),
+    w: start(packed),
     b: start(p.bias),
     c: start(p.vectors),
     table: start(p.table),
@@ -149,7 +90,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const args = {
       ...leading(p, x, p.write, p.aux),
       M: g.width,
-      K: inputs,
+      K: run,
       N: outputs,
       xrow: g.nextPixel,
       yrow: bytesOf(g.place(p.write), p.write).pixel,
@@ -158,11 +99,10 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const more = options(p, args.M * args.N * args.K, nodes)
     s.emit(call('u8_gemv_i16_1x16', args, { dot: 'u8_gemv_dot_1x32', ...more }))
   }
-  const run = joined ? columns * inputs : inputs
-  const { strip, scratchBytes } = g.winograd ?? gatherStrip(joined ? rows : rows * columns, run, g.height * g.width)
+  const { strip, scratchBytes } = g.winograd ?? gatherStrip(rows * columns, run, g.height * g.width)
   const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
-    if (flat && g.width <= mostGemvRows && inputs * outputs >= leastGemvWeights) {
+    if (flat && g.width <= mostGemvRows && run * outputs >= leastGemvWeights) {
       rowsOnly(p, nodes)
       return
     }
@@ -182,14 +122,14 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         band: bandOf('u8_igemm_dot_6x8', g.nextPixel),
         CO: outputs,
         KH: rows,
-        KW: joined ? 1 : columns,
+        KW: columns,
         run,
-        xg: grouped ? inputs : g.image,
+        xg: grouped ? run : g.image,
         sy: g.nextRow,
         step: g.nextPixel,
         xrow: g.tapDown,
         xcol: g.tapAcross,
-        wg: grouped ? packed.groupBytes : 0,
+        wg: grouped ? packedGroup(weights, depth) : 0,
         bg: grouped ? padded * 8 : 0,
         cg: grouped ? (padded / 4) * p.vectorBytes : 0,
         yg: grouped ? outputs * byteSize(p.write.buffer.dtype) : y.image,
@@ -201,7 +141,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
         scratch,
         strip,
       }
-      const macs = (g.images / images) * g.height * g.width * groups * outputs * rows * columns * inputs
+      const macs = (g.images / images) * g.height * g.width * groups * outputs * rows * columns * run
       const template = g.winograd ? 'u8_winograd_i16_3x3' : 'u8_igemm_i16_4x8'
       return call(template, args, { dot: 'u8_igemm_dot_6x8', ...options(p, macs, nodes) })
     })
@@ -211,8 +151,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     channels: g.channels,
     groups,
     dtype: x.buffer.dtype,
-    sums: packed.sums,
-    most: packed.most,
+    ...channelSums(weights),
     emit,
   }
   return pendingInteger(s, site)

@@ -1,9 +1,10 @@
 import { byteSize } from '../../../core/dtype.ts'
 import { arg, type Expr } from '../../../core/expr.ts'
 import type { TensorType } from '../../../core/tensor.ts'
+import { channelVector, packVectors } from '../../kernels/channel-vectors.ts'
 import { isPerPixel, planIntegerEpilogue, type IntegerEpilogue } from '../../kernels/integer-epilogue.ts'
 import type { Pending } from '../lazy.ts'
-import { constantBytes, type Access, type Buffer } from '../../program/program.ts'
+import type { Access, Buffer } from '../../program/program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { flag } from './template.ts'
 
@@ -63,7 +64,8 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
       signed_input: flag(site.dtype === 'i8'),
       ragged: flag((channels / site.groups) % 8 !== 0),
     }
-    const { vectors, vectorBytes } = vectorBuffer(s, site, epilogue)
+    const vectors = vectorBuffer(s, site, epilogue)
+    const vectorBytes = epilogue.vectors.length * 16
     const bias = biasBuffer(s, site, epilogue)
     const { aux } = epilogue
     const element = !aux || isPerPixel(aux) ? 0 : byteSize(aux.buffer.dtype)
@@ -72,59 +74,21 @@ export function pendingInteger(s: Scheduler, site: IntegerSite): Pending {
   return { type, emit }
 }
 
-/** Channels of a group rounded up to whole blocks, and what stands at each place: a channel or nothing. */
-function channelPlaces({ channels, groups }: IntegerSite): readonly (number | undefined)[] {
-  const perGroup = channels / groups
-  const padded = Math.ceil(perGroup / 8) * 8
-  return Array.from({ length: groups * padded }, (_, i) =>
-    i % padded < perGroup ? Math.floor(i / padded) * perGroup + (i % padded) : undefined,
-  )
+const blockChannels = 8
+
+/** [group][channels / 8][2][8]: what sums start from, for activations as they are and with their highest bit flipped. */
+function biasBuffer(s: Scheduler, { channels, groups, dtype, sums }: IntegerSite, { bias }: IntegerEpilogue): Buffer {
+  const values = bias ? channelVector(bias, channels)! : new Int32Array(channels)
+  const perWeight = dtype === 'u8' ? 128 : -128
+  const flipped = Int32Array.from(values, (value, c) => value + perWeight * sums[c]!)
+  return s.constantBuffer('i32', packVectors([values, flipped], groups, blockChannels))
 }
 
-function elementOf(access: Access): (channel: number) => number {
-  const { dtype } = access.buffer
-  const stride = access.strides[access.strides.length - 1]!
-  const bytes = new Uint8Array(constantBytes(access.buffer)!).buffer
-  const values = dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
-  return (channel) => values[access.offset + channel * stride]!
-}
-
-/** [block][2][8]: what sums start from, for activations as they are and with their highest bit flipped. */
-function biasBuffer(s: Scheduler, site: IntegerSite, { bias }: IntegerEpilogue): Buffer {
-  const places = channelPlaces(site)
-  const value = bias ? elementOf(bias) : () => 0
-  const data = new Int32Array(places.length * 2)
-  const perWeight = site.dtype === 'u8' ? 128 : -128
-  places.forEach((channel, i) => {
-    if (channel === undefined) return
-    const at = Math.floor(i / 8) * 16 + (i % 8)
-    data[at] = value(channel)
-    data[at + 8] = value(channel) + perWeight * site.sums[channel]!
-  })
-  return s.constantBuffer('i32', new Uint8Array(data.buffer))
-}
-
-/** [four channels][vector][4]. */
-function vectorBuffer(
-  s: Scheduler,
-  site: IntegerSite,
-  { vectors }: IntegerEpilogue,
-): { vectors: Buffer; vectorBytes: number } {
-  const places = channelPlaces(site)
-  const data = new DataView(new ArrayBuffer(Math.max(4, places.length * vectors.length * 4)))
-  vectors.forEach((access, v) => {
-    const value = elementOf(access)
-    places.forEach((channel, i) => {
-      if (channel === undefined) return
-      const at = (Math.floor(i / 4) * vectors.length + v) * 16 + (i % 4) * 4
-      if (access.buffer.dtype === 'f32') data.setFloat32(at, value(channel), true)
-      else data.setInt32(at, value(channel), true)
-    })
-  })
-  return {
-    vectors: s.constantBuffer('i32', new Uint8Array(data.buffer)),
-    vectorBytes: vectors.length * 16,
-  }
+/** [group][channels / 4][vector][4], in whole blocks of channels. */
+function vectorBuffer(s: Scheduler, { channels, groups }: IntegerSite, { vectors }: IntegerEpilogue): Buffer {
+  if (vectors.length === 0) return s.constantBuffer('i32', new Uint8Array(4))
+  const values = vectors.map((access) => channelVector(access, channels)!)
+  return s.constantBuffer('i32', packVectors(values, groups, 4, blockChannels / 4))
 }
 
 function tableBuffer(s: Scheduler, { table }: IntegerEpilogue): Buffer {

@@ -7,11 +7,12 @@ import { elementCount } from '../../../core/shape.ts'
 import { toNumbers } from '../../../core/tensor.ts'
 import { contiguous } from '../../program/access.ts'
 import { call } from '../../program/call.ts'
-import { packDigits, packedLength, packIntegers, type PackSource } from '../../kernels/pack.ts'
+import { packVectors } from '../../kernels/channel-vectors.ts'
+import { packDigits, packedLength, packIntegers, packNibbles, type PackSource } from '../../kernels/pack.ts'
 import type { Access, Buffer } from '../../program/program.ts'
 import { prefersGemv } from '../../kernels/choice.ts'
 import type { Scheduler } from '../scheduler.ts'
-import { flag, inBlocks, start } from './template.ts'
+import { flag, start } from './template.ts'
 
 /** More rows repay expanding weights once for four of them. */
 const mostGemvRows = 2
@@ -59,8 +60,8 @@ export interface PackedWeights {
   readonly rows: number
 }
 
-const floatBuffer = (s: Scheduler, values: Float32Array): Buffer =>
-  s.constantBuffer('f32', new Uint8Array(values.buffer))
+const scaleBuffer = (s: Scheduler, scales: readonly number[], groups: number, width: number): Buffer =>
+  s.constantBuffer('f32', packVectors([Float32Array.from(scales)], groups, width))
 
 /** What the gemv's sums are times the weights'. */
 const gemvUnit = 2 ** -24
@@ -72,15 +73,15 @@ export function packQuantized(
   source: PackSource,
   forGemv: boolean,
 ): PackedWeights {
-  const weights = forGemv ? packDigits(s, source, half) : packIntegers(s, source, half)
+  const weights = forGemv ? packDigits(s, source, half) : half ? packNibbles(s, source) : packIntegers(s, source, 1)
   const units = forGemv ? scales.map((scale) => scale * gemvUnit) : scales
   const groups = elementCount(source.outer.extents)
   return {
     weights,
     groupBytes: weights.length / groups,
-    scales: floatBuffer(s, inBlocks(units, groups, source.blocked.width)),
+    scales: scaleBuffer(s, units, groups, source.channels.width),
     half,
-    rows: elementCount(source.inner.extents),
+    rows: elementCount(source.run.extents),
   }
 }
 
@@ -100,10 +101,10 @@ export function dequantizePacked(
   source: PackSource,
   nodes: readonly string[],
 ): Buffer {
-  const { width } = source.blocked
-  const packed = packIntegers(s, { ...source, access }, false)
-  const factors = floatBuffer(s, inBlocks(scales, 1, width))
-  const rows = elementCount(source.inner.extents)
+  const { width } = source.channels
+  const packed = packIntegers(s, { ...source, access }, 1)
+  const factors = scaleBuffer(s, scales, 1, width)
+  const rows = elementCount(source.run.extents)
   const to = s.newBuffer('f32', packedLength(source))
   const strides = [rows * width, width, 1]
   s.emit({

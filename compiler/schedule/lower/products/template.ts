@@ -3,10 +3,10 @@ import type { Value } from '../../../core/graph.ts'
 import { largest, weightSums } from '../../../core/reassociation.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { TensorType } from '../../../core/tensor.ts'
-import { planEpilogue, type Epilogue, type EpilogueParameters } from '../../kernels/epilogue.ts'
+import { channelVector, packVectors } from '../../kernels/channel-vectors.ts'
+import { planEpilogue, type Epilogue, type EpilogueConstants } from '../../kernels/epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import {
-  constantBytes,
   type Access,
   type Buffer,
   type Post,
@@ -25,7 +25,7 @@ export interface Placement {
   /** Element of `bias` where the first channel's stands. */
   readonly biasOffset: number
   readonly holes: Readonly<Record<string, Expr>>
-  readonly parameters: EpilogueParameters
+  readonly constants: EpilogueConstants
 }
 
 export interface TemplateSite {
@@ -57,7 +57,7 @@ export const start = (buffer: Buffer): TemplateAddress => ({ buffer, offset: 0 }
 
 /** What templates of floats are given of where they read and write; `at` gives the place of one image. */
 export const placed = (
-  { write, aux, bias, biasOffset, parameters }: Placement,
+  { write, aux, bias, biasOffset, constants }: Placement,
   x: Access,
   weights: TemplateAddress,
   at: <A extends Access | undefined>(access: A) => A = (access) => access,
@@ -67,7 +67,7 @@ export const placed = (
   b: { buffer: bias, offset: biasOffset },
   y: address(at(write)),
   aux: auxAddress(at(aux)),
-  ...parameters,
+  ...constants,
 })
 
 /** Says of a template that loads `aux` right before it stores an element, once for each, whether that may stand in its place. */
@@ -124,9 +124,9 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
         writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels, site.weights) : undefined
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
-        const { hole, aux, parameters } = epilogue
+        const { hole, aux, constants } = epilogue
         const holes = { epilogue: hole, ragged: flag((channels / groups) % block !== 0) }
-        site.emit({ write, aux, ...bias, holes, parameters }, nodes)
+        site.emit({ write, aux, ...bias, holes, constants }, nodes)
         return
       }
       const temporary = writable(write) ? write : s.allocate(type)
@@ -140,15 +140,6 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   }
 }
 
-/** `values` for each channel in whole blocks of each group, zeros behind them. */
-export function inBlocks(values: readonly number[], groups: number, block: number): Float32Array {
-  const perGroup = values.length / groups
-  const padded = Math.ceil(perGroup / block) * block
-  const result = new Float32Array(groups * padded)
-  values.forEach((v, c) => (result[Math.floor(c / perGroup) * padded + (c % perGroup)] = v))
-  return result
-}
-
 /** The bias as the template reads it: whole blocks of each group, zeros where there is none. */
 function biasBuffer(
   s: Scheduler,
@@ -156,17 +147,9 @@ function biasBuffer(
   { bias }: Epilogue,
 ): { bias: Buffer; biasOffset: number } | undefined {
   const { channels, block, groups } = site
-  const perGroup = channels / groups
-  let values: readonly number[] = new Array<number>(channels).fill(0)
-  if (bias) {
-    const bytes = constantBytes(bias.buffer)
-    if (!bytes) {
-      // Read as it stands in memory: only where the padding between groups is empty.
-      return perGroup % block === 0 || groups === 1 ? { bias: bias.buffer, biasOffset: bias.offset } : undefined
-    }
-    const data = new Float32Array(bytes.buffer, bytes.byteOffset, bias.buffer.length)
-    const stride = bias.strides[bias.strides.length - 1]!
-    values = values.map((_, c) => data[bias.offset + c * stride]!)
-  }
-  return { bias: s.constantBuffer('f32', new Uint8Array(inBlocks(values, groups, block).buffer)), biasOffset: 0 }
+  const values = bias ? channelVector(bias, channels) : new Float32Array(channels)
+  if (values) return { bias: s.constantBuffer('f32', packVectors([values], groups, block)), biasOffset: 0 }
+  // Read as it stands in memory: only where the padding between groups is empty.
+  const whole = groups === 1 || (channels / groups) % block === 0
+  return bias && whole ? { bias: bias.buffer, biasOffset: bias.offset } : undefined
 }

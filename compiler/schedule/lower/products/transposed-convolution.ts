@@ -1,8 +1,8 @@
 import { Builder } from '../../../core/builder.ts'
-import { createNode, type NodeOf } from '../../../core/graph.ts'
+import type { NodeOf } from '../../../core/graph.ts'
 import { sliceAccess } from '../../program/access.ts'
 import { convolutionBorders } from '../../memory/border.ts'
-import { lazyAccess, lazyPending, pendingOf, type Pending } from '../lazy.ts'
+import { lazyPending, pendingOf, type Pending } from '../lazy.ts'
 import type { Phase } from '../../kernels/phases.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { slice } from '../views.ts'
@@ -24,8 +24,7 @@ export function transposedConvolution(
   const [x, w] = node.operands
   const b = new Builder(node.origin)
   // One copy of the input, if it takes one, has the borders that all phases want.
-  const bordered = createNode('input', [], { name: '', type: x!.type }, node.origin).results[0]!
-  s.define(bordered, lazyAccess(s.forceBordered(x!, convolutionBorders(combinations)), x!.type))
+  s.forceBordered(x!, convolutionBorders(node.attrs, combinations))
   if (!s.dequantizedOf(w!)) s.force(w!)
   const pendings = combinations.map((phases): { pending: Pending; phases: readonly Phase[] } => {
     const start = w!.type.shape.map((_, axis) => phases[rhs.spatial.indexOf(axis)]?.tap ?? 0)
@@ -34,7 +33,7 @@ export function transposedConvolution(
     const taps = b.slice(w!, start, shape, steps)
     if (taps !== w) slice(s, taps.node as NodeOf<'slice'>)
     const attrs = { ...node.attrs, window: phases.map((phase) => phase.window) }
-    const part = b.convolution(bordered, taps, attrs)
+    const part = b.convolution(x!, taps, attrs)
     lowerConvolution(s, part.node as Convolution)
     return { pending: pendingOf(s.lazy(part))!, phases }
   })

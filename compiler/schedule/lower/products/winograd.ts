@@ -45,7 +45,7 @@ interface Strides {
   readonly pixel: number
 }
 
-/** Emits the kernels of a convolution that `suitsWinograd`; `weights` are packed as for igemm, strides in bytes. */
+/** Emits the kernels of a convolution that `suitsWinograd`; `weights` are packed as for implicit gemm, strides in bytes. */
 export function winograd(
   s: Scheduler,
   node: NodeOf<'convolution'>,

@@ -20,6 +20,13 @@ const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(leas
 const above0 = v.pipe(v.number(), v.gtValue(0), v.finite())
 const fraction = v.pipe(v.number(), v.minValue(0), v.ltValue(1))
 const path = v.pipe(v.string(), v.minLength(1))
+const pathOrShare = v.union([
+  share,
+  v.pipe(
+    path,
+    v.check((text) => !text.endsWith('%'), 'a share is at most 100%'),
+  ),
+])
 const dims = v.pipe(v.array(whole(1)), v.minLength(1))
 
 const optimizer = v.variant('name', [
@@ -80,7 +87,7 @@ export const configSchema = v.pipe(
     data: v.optional(
       v.strictObject({
         train: v.optional(path),
-        val: v.optional(v.union([share, path])),
+        val: v.optional(pathOrShare),
         test: v.optional(path),
         label: v.optional(v.string()),
       }),
@@ -113,7 +120,16 @@ export function checkConfig(value: unknown): { settings: Settings } | { problems
   return {
     problems: result.issues.map((issue) => {
       const field = v.getDotPath(issue)
-      return field === null ? issue.message : `${field}: ${issue.message}`
+      const text = messageOf(issue)
+      return field === null ? text : `${field}: ${text}`
     }),
   }
+}
+
+/** What is wrong, and what would be right. */
+function messageOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === 'strict_object' && issue.expected === 'never') return 'there is no such field'
+  if (issue.expected === null || issue.type === 'custom') return issue.message
+  const received = issue.received === 'Object' || issue.received === 'Array' ? 'something else' : issue.received
+  return `expected ${issue.expected.replaceAll(' | ', ', ').replace(/^\((.*)\)$/, 'one of $1')}, found ${received}`
 }

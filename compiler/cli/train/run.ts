@@ -49,7 +49,14 @@ export async function trainRun(
     fail('A702', 'augment: these augmentations are for pictures', { hint: 'pictures are a folder or an IDX file' })
   const shape = augment.length > 0 && api.pictureShape(inputs[0]!.shape, data.preprocess!.layout)
   const train = shape ? api.augmented(data.train, inputs[0]!.name, shape, augment, seed) : data.train
-  const fitting = fitOptions(settings, lossName, data.counts, api.adamw, api.sgd, frozenOf(model, how.freeze ?? []))
+  const fitting = fitOptions(
+    settings,
+    lossName,
+    data.counts,
+    api.adamw,
+    api.sgd,
+    frozenOf(model, how.freeze ?? [], (message, hint) => fail('A702', message, { hint })),
+  )
   const fingerprint = await api.fingerprintOf(model, data.train, {
     ...fitting,
     optimizer: how.optimizer ?? 'adamw',
@@ -181,10 +188,21 @@ function defaultLoss({ activation }: TrainableModel, scores: number): LossName {
 }
 
 /** Names of the parameters that a pattern is of; `*` stands for any characters. */
-function frozenOf({ parameters }: TrainableModel, patterns: readonly string[]): Set<string> {
+function frozenOf(
+  { parameters }: TrainableModel,
+  patterns: readonly string[],
+  refuse: (message: string, hint: string) => never,
+): Set<string> {
   const escape = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
-  const tests = patterns.map((pattern) => new RegExp(`^${escape(pattern)}$`))
-  return new Set(parameters.map(({ name }) => name).filter((name) => tests.some((test) => test.test(name))))
+  const names = parameters.map(({ name }) => name)
+  return new Set(
+    patterns.flatMap((pattern) => {
+      const test = new RegExp(`^${escape(pattern)}$`)
+      const found = names.filter((name) => test.test(name))
+      if (found.length === 0) refuse(`no parameter is called "${pattern}"`, `there are ${names.join(', ')}`)
+      return found
+    }),
+  )
 }
 
 function fitOptions(

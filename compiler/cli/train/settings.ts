@@ -1,11 +1,12 @@
 import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Settings } from '../../config/schema.ts'
 
 /** What the command line says of a training. */
 export interface TrainFlags {
   readonly output?: string
   readonly train?: string
-  readonly val?: string
+  readonly val?: string | number
   readonly test?: string
   readonly label?: string
   readonly classes?: number
@@ -33,11 +34,16 @@ export async function readConfig(path: string): Promise<Settings> {
   const { fail } = await import('../../index.ts')
   const file = resolve(path)
   if (!existsSync(file)) fail('A502', `"${path}" cannot be read: there is no such file`)
-  // So that a configuration outside of any package finds attar's layers.
-  const alias = { 'attar/config': new URL('../../config/index.js', import.meta.url).pathname }
+  // So that a configuration outside of any package finds attar's layers, which are those that are loaded here.
+  const virtualModules = { 'attar/config': await import('../../config/index.ts') }
   let value: unknown
   try {
-    value = await createJiti(import.meta.url, { alias, fsCache: false }).import(file, { default: true })
+    value = await createJiti(pathToFileURL(file).href, { virtualModules, fsCache: false, moduleCache: false }).import(
+      file,
+      {
+        default: true,
+      },
+    )
   } catch (error) {
     fail('A702', `"${path}" cannot be run: ${error instanceof Error ? error.message : String(error)}`)
   }

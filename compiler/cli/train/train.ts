@@ -35,7 +35,11 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       notEmpty,
     )
     .option('--train <data>', 'data to train on', notEmpty)
-    .option('--val <data>', 'data to validate with: a path, or a share of the training data (default: 10%)', notEmpty)
+    .option(
+      '--val <data>',
+      'data to validate with: a path, or a share of the training data (default: 10%)',
+      pathOrShare,
+    )
     .option('--test <data>', 'data that is scored once, at the end', notEmpty)
     .addOption(labelOption())
     .option('--classes <number>', 'give the model a new last layer for this many classes', wholeNumber(2, 1_000_000))
@@ -84,6 +88,9 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       }
     })
 }
+
+/** `20%` is a share. */
+const pathOrShare = (text: string): string | number => (/^[\d.]+%$/.test(text) ? share(text) : notEmpty(text))
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 

@@ -12,7 +12,7 @@ import { In, Out, Scratch } from '../roles'
  *    pixel, xrow and xcol to the next tap down and across, C floats contiguous under each tap
  * g  gradient of the convolution's result at the first pixel; gg, gi, grow and gpix as for x. What stands behind the CO floats
  *    of a pixel is read and must not matter
- * y  [group][KH][KW][C][CO]: yg to the next group, yk to the next row
+ * y  [KH][KW][C][CO]: yg to the next group, yk to the next row
  * `band` pixels of all images, rows and columns are summed for every tile before the next band, whose sums are added. Of these
  * eight columns of g at a time are put side by side in `scratch`, [band][8], for all rows.
  */
@@ -45,6 +45,7 @@ export function f32_wgrad_4x8(
 ): void {
   const zero = f32x4.splat(0)
   const rows = KH * KW * C
+  const last = rows - 1
   const pixels = images * OH * OW
   const down = xrow - KW * xcol
   const xleap = xi - OH * sy
@@ -85,44 +86,28 @@ export function f32_wgrad_4x8(
           from = start
           end = min(end + (OW << 5), stop)
         }
-        // The tap and the channel that row k of the result has.
+        // Where row k of the result finds its tap, and its channel there.
         let tap = 0
         let kw = 0
         let c = 0
         for (let k = 0; k < rows; k += 4) {
-          // Rows beyond the last read what others do, or the pixels behind.
           const o0 = tap + (c << 2)
-          let wraps = ++c == C
-          c = select(0, c, wraps)
-          kw += i32(wraps)
-          tap += select(xcol, 0, wraps)
-          wraps = kw == KW
-          kw = select(0, kw, wraps)
-          tap += select(down, 0, wraps)
-          const o1 = k + 1 < rows ? tap + (c << 2) : o0
-          wraps = ++c == C
-          c = select(0, c, wraps)
-          kw += i32(wraps)
-          tap += select(xcol, 0, wraps)
-          wraps = kw == KW
-          kw = select(0, kw, wraps)
-          tap += select(down, 0, wraps)
-          const o2 = k + 2 < rows ? tap + (c << 2) : o0
-          wraps = ++c == C
-          c = select(0, c, wraps)
-          kw += i32(wraps)
-          tap += select(xcol, 0, wraps)
-          wraps = kw == KW
-          kw = select(0, kw, wraps)
-          tap += select(down, 0, wraps)
-          const o3 = k + 3 < rows ? tap + (c << 2) : o0
-          wraps = ++c == C
-          c = select(0, c, wraps)
-          kw += i32(wraps)
-          tap += select(xcol, 0, wraps)
-          wraps = kw == KW
-          kw = select(0, kw, wraps)
-          tap += select(down, 0, wraps)
+          let o1 = o0 + 4
+          let o2 = o0 + 8
+          let o3 = o0 + 12
+          if (c + 4 > C) {
+            // Rows beyond the last repeat it.
+            o1 = rowOffset(min(k + 1, last), KW, C, xrow, xcol)
+            o2 = rowOffset(min(k + 2, last), KW, C, xrow, xcol)
+            o3 = rowOffset(min(k + 3, last), KW, C, xrow, xcol)
+          }
+          for (c += 4; c >= C; c -= C) {
+            tap += xcol
+            if (++kw == KW) {
+              kw = 0
+              tap += down
+            }
+          }
           let c00 = zero
           let c01 = zero
           let c10 = zero
@@ -195,6 +180,14 @@ export function f32_wgrad_4x8(
     g += gg
     y += yg
   }
+}
+
+/** Where row k of the result finds its channel of its tap. */
+// @ts-ignore: decorator
+@inline
+function rowOffset(k: i32, KW: i32, C: i32, xrow: i32, xcol: i32): i32 {
+  const tap = k / C
+  return (tap / KW) * xrow + (tap % KW) * xcol + ((k % C) << 2)
 }
 
 // @ts-ignore: decorator

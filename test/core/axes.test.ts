@@ -68,6 +68,15 @@ const cases: readonly Case[] = [
     groups: 1,
   }),
   of('convolution', [f32(2, 4, 4, 3), f32(6, 2, 1, 1)], { ...conv, window: [one, { ...one, stride: 2 }], groups: 2 }),
+  of('convolution', [f32(6, 4, 3, 2), f32(4, 4, 2, 2)], {
+    ...conv,
+    window: [
+      { ...one, size: 2 },
+      { ...one, size: 2 },
+    ],
+    groups: 1,
+    batchGroups: 2,
+  }),
   of('convolution', [f32(3, 4, 2, 4), f32(1, 4, 2, 3)], {
     lhs: { spatial: [0, 1], batch: 2, feature: 3 },
     rhs: { spatial: [0, 2], input: 1, output: 3 },
@@ -334,6 +343,7 @@ describe('index relations', () => {
         "dot_general | x0.1%2 = x1.0%2 = y0.0%2 | x0.3%2 = y0.1%2 | x1.2%5 = y0.2%5 | x0.2%4 = x1.1%4 | x0.0%3 = x1.3%3",
         "convolution | x0.0%2 = y0.0%2 | x0.1/4%1 = x1.0/6%1 = y0.1/6%1 | x1.0%6 = y0.1%6 | x0.1%4 = x1.1%4 | x0.2%5+-1 under 3 = y0.2%4 | x0.3%3 = y0.3%3",
         "convolution | x0.0%2 = y0.0%2 | x0.1/2%2 = x1.0/3%2 = y0.1/3%2 | x1.0%3 = y0.1%3 | x0.1%2 = x1.1%2 | x0.2%4 = y0.2%4 | x0.3%3*2 = y0.3%2",
+        "convolution | x0.0%3 = y0.0%3 | x0.0/3%2 = x1.0/2%2 = y0.1/2%2 | x1.0%2 = y0.1%2 | x0.1%4 = x1.1%4 | x0.2%3 under 2 = y0.2%2 | x0.3%2 under 2 = y0.3%1",
         "convolution | x0.2%2 = y0.1%2 | x0.3/4%1 = x1.3/3%1 = y0.0/3%1 | x1.3%3 = y0.0%3 | x0.3%4 = x1.1%4 | x0.0%3 = y0.2%3 | x0.1%4 under 2 = y0.3%4",
         "sort | x0.0%3 = y0.0%3 = y1.0%3 | x0.2%2 = y0.2%2 = y1.2%2",
         "scatter | x0.0%4 = y0.0%4 | x0.1%3 = y0.1%3 = x2.1%3",

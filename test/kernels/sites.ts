@@ -265,12 +265,9 @@ const forest =
 
 /** The gradient of a convolution's weights, of more pixels than a band, and products over the rows of both matrices. */
 const gradients: Family = (random) => {
-  const [images, length, channels, outputs] = [
-    2 + random.int(2),
-    9 + random.int(9),
-    1 + random.int(9),
-    5 + random.int(20),
-  ]
+  const groups = random.pick([1, 2, 3])
+  const [images, length] = [2 + random.int(2), 9 + random.int(9)]
+  const [channels, outputs] = [groups * (1 + random.int(9)), groups * (5 + random.int(20))]
   const kernel = 1 + random.int(4)
   const stride = 1 + random.int(2)
   const low = random.int(kernel)
@@ -278,14 +275,17 @@ const gradients: Family = (random) => {
   const last = (positions - 1) * stride + kernel - low - length
   const window = [0, 1].map(() => ({ ...trivialWindow, size: positions, dilation: stride, low, high: last }))
   return inputSite(whole(random, [images, length, length, channels], 3), (x) => {
-    const g = b.constant(whole(random, [images, positions, positions, outputs], 3))
+    const [g, depthwise] = [outputs, channels].map((n) =>
+      b.constant(whole(random, [images, positions, positions, n], 3)),
+    )
+    const attrs = {
+      ...{ lhs: { batch: 3, feature: 0, spatial: [1, 2] }, rhs: { input: 0, output: 3, spatial: [1, 2] } },
+      ...{ out: { batch: 2, feature: 3, spatial: [0, 1] }, window, groups: 1 },
+    }
     const rows = b.reshape(x, [images * length, length * channels])
-    const spatial = [1, 2]
     return [
-      b.convolution(x, g, {
-        ...{ lhs: { batch: 3, feature: 0, spatial }, rhs: { input: 0, output: 3, spatial } },
-        ...{ out: { batch: 2, feature: 3, spatial: [0, 1] }, window, groups: 1 },
-      }),
+      b.convolution(x, g!, { ...attrs, batchGroups: groups }),
+      b.convolution(x, depthwise!, { ...attrs, batchGroups: channels }),
       b.dotGeneral(rows, rows, { lhsBatch: [], rhsBatch: [], lhsContract: [0], rhsContract: [0] }),
     ]
   })

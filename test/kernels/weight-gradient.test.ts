@@ -20,11 +20,12 @@ interface Forward {
   readonly dilation?: number
   readonly low?: number
   readonly high?: number
+  readonly groups?: number
 }
 
 /** The gradient of a convolution's weights, [output][input][taps…], where activations have their channels second or last. */
 function gradientOf(form: Forward, order: 'first' | 'last'): { x: Value; g: Value; dw: Value } {
-  const { batch, channels, outputs, lengths, kernel, stride = 1, dilation = 1, low = 0, high = 0 } = form
+  const { batch, channels, outputs, lengths, kernel, stride = 1, dilation = 1, low = 0, high = 0, groups = 1 } = form
   const positions = lengths.map((d, i) => Math.floor((d + low + high - (kernel[i]! - 1) * dilation - 1) / stride) + 1)
   const shape = (c: number, spatial: readonly number[]): number[] =>
     order === 'first' ? [batch, c, ...spatial] : [batch, ...spatial, c]
@@ -42,6 +43,7 @@ function gradientOf(form: Forward, order: 'first' | 'last'): { x: Value; g: Valu
     out: { batch: 1, feature: 0, spatial: lengths.map((_, i) => i + 2) },
     window,
     groups: 1,
+    ...(groups > 1 && { batchGroups: groups }),
   })
   return { x, g, dw }
 }
@@ -58,6 +60,27 @@ const forms: Readonly<Record<string, Forward>> = {
   'one by one by two': { batch: 2, channels: 8, outputs: 8, lengths: [6, 5], kernel: [1, 1], stride: 2 },
   'one spatial axis': { batch: 3, channels: 3, outputs: 10, lengths: [17], kernel: [5], low: 2, high: 2 },
   'more than a band': { batch: 5, channels: 33, outputs: 40, lengths: [13, 17], kernel: [3, 3], low: 1, high: 1 },
+  groups: { batch: 2, channels: 12, outputs: 15, lengths: [7, 6], kernel: [3, 2], low: 1, high: 1, groups: 3 },
+  depthwise: { batch: 3, channels: 9, outputs: 9, lengths: [9, 7], kernel: [3, 3], low: 1, high: 1, groups: 9 },
+  'depthwise by two': {
+    ...{ batch: 2, channels: 8, outputs: 8, lengths: [9, 10], kernel: [3, 3], stride: 2 },
+    ...{ low: 0, high: 1, groups: 8 },
+  },
+  'depthwise with many taps': {
+    ...{ batch: 1, channels: 6, outputs: 6, lengths: [150, 9], kernel: [5, 4], dilation: 2 },
+    ...{ low: 2, high: 3, groups: 6 },
+  },
+  'depthwise along one axis': {
+    batch: 2,
+    channels: 5,
+    outputs: 5,
+    lengths: [40],
+    kernel: [7],
+    low: 3,
+    high: 3,
+    groups: 5,
+  },
+  'depthwise to several channels': { batch: 2, channels: 4, outputs: 8, lengths: [6, 6], kernel: [3, 3], groups: 4 },
   'a kernel as large as the image': { batch: 4, channels: 2, outputs: 8, lengths: [4, 4], kernel: [4, 4] },
 }
 
@@ -66,7 +89,8 @@ describe("the gradient of a convolution's weights", () => {
     for (const order of ['first', 'last'] as const) {
       const { x, g, dw } = gradientOf(form, order)
       const { kernels } = schedule(runPasses(graphOf([x, g], [dw])))
-      expect(kernels.filter((k) => k.kind === 'template').map((k) => k.template)).toContain('f32_wgrad_4x8')
+      const template = form.groups === form.outputs ? 'f32_dwconv_wgrad_3x3' : 'f32_wgrad_4x8'
+      expect(kernels.filter((k) => k.kind === 'template').map((k) => k.template)).toContain(template)
       await expectCompiledEqualsEvaluated(graphOf([x, g], [dw]), new Random(3))
     }
   })

@@ -27,6 +27,11 @@ export interface ConvolutionAttrs {
   /** One entry for each spatial axis; `size` is the kernel's. */
   readonly window: readonly WindowAxis[]
   readonly groups: number
+  /**
+   * Parts of the batch, each for its part of the output features alone, which the result has side by side (StableHLO's
+   * batch_group_count); 1 unless given, and where there are `groups`. The gradient of a kernel with groups is such a convolution.
+   */
+  readonly batchGroups?: number
   /** What the window's padding holds; 0 unless given. A quantized input's zero point, mostly. */
   readonly padValue?: number
 }
@@ -55,6 +60,12 @@ export const convolution: Facets<ConvolutionAttrs> = {
       `${channels} channels for a kernel of ${inputs} in ${a.groups} groups`,
     )
     check(outputs % a.groups === 0, `${outputs} output channels do not divide into ${a.groups} groups`)
+    const [images, { batchGroups = 1 }] = [x.shape[a.lhs.batch]!, a]
+    check(batchGroups >= 1 && (batchGroups === 1 || a.groups === 1), 'groups of features and of the batch')
+    check(
+      images % batchGroups === 0 && outputs % batchGroups === 0,
+      `a batch of ${images} and ${outputs} output channels do not divide into ${batchGroups} groups`,
+    )
     check(
       a.window.every((axis, i) => axis.size === w.shape[a.rhs.spatial[i]!]),
       'window and kernel differ in size',
@@ -71,7 +82,7 @@ export const convolution: Facets<ConvolutionAttrs> = {
       a.window,
     )
     const shape = new Array<number>(rank)
-    shape[a.out.batch] = x.shape[a.lhs.batch]!
+    shape[a.out.batch] = images / batchGroups
     shape[a.out.feature] = outputs
     a.out.spatial.forEach((axis, i) => (shape[axis] = spatial[i]!))
     return [{ dtype, shape }]
@@ -83,7 +94,12 @@ export const convolution: Facets<ConvolutionAttrs> = {
     const xs = rowMajorStrides(x!.shape)
     const ws = rowMajorStrides(w!.shape)
     const inputs = w!.shape[a.rhs.input]!
-    const perGroup = w!.shape[a.rhs.output]! / a.groups
+    const { batchGroups = 1 } = a
+    const images = x!.shape[a.lhs.batch]! / batchGroups
+    const [perGroup, perBatchGroup] = [a.groups, batchGroups].map((groups) => w!.shape[a.rhs.output]! / groups) as [
+      number,
+      number,
+    ]
     const sizes = a.window.map((axis) => axis.size)
     const lengths = a.lhs.spatial.map((i) => x!.shape[i]!)
     // What stands one behind the input's last element is its padding.
@@ -94,7 +110,8 @@ export const convolution: Facets<ConvolutionAttrs> = {
     walk(type.shape, [], (_, position) => {
       const output = position[a.out.feature]!
       const first = Math.floor(output / perGroup) * inputs
-      const base = position[a.out.batch]! * xs[a.lhs.batch]! + first * xs[a.lhs.feature]!
+      const image = position[a.out.batch]! + Math.floor(output / perBatchGroup) * images
+      const base = image * xs[a.lhs.batch]! + first * xs[a.lhs.feature]!
       walk(sizes, [a.rhs.spatial.map((i) => ws[i]!)], ([tap], element) => {
         let from = base
         let inside = true
@@ -116,17 +133,21 @@ export const convolution: Facets<ConvolutionAttrs> = {
   indices: ([x, w], a) => {
     const { batch, feature, spatial } = a.lhs
     const [channels, outputs] = [x!.shape[feature]!, w!.shape[a.rhs.output]!]
-    const [inputs, each] = [w!.shape[a.rhs.input]!, outputs / a.groups]
-    const group = { extent: a.groups, step: { length: a.groups } }
-    const images = x!.shape[batch]!
+    const { batchGroups = 1 } = a
+    const all = x!.shape[batch]!
+    const images = all / batchGroups
+    const extent = a.groups * batchGroups
+    const [inputs, each] = [w!.shape[a.rhs.input]!, outputs / extent]
     return [
       { extent: images, places: [inOperand(0, batch, images), inResult(0, a.out.batch, images)] },
       {
-        extent: group.extent,
+        extent,
         places: [
-          inOperand(0, feature, channels, { ...group.step, inner: inputs }),
-          inOperand(1, a.rhs.output, outputs, { ...group.step, inner: each }),
-          inResult(0, a.out.feature, outputs, { ...group.step, inner: each }),
+          batchGroups > 1
+            ? inOperand(0, batch, all, { length: extent, inner: images })
+            : inOperand(0, feature, channels, { length: extent, inner: inputs }),
+          inOperand(1, a.rhs.output, outputs, { length: extent, inner: each }),
+          inResult(0, a.out.feature, outputs, { length: extent, inner: each }),
         ],
       },
       { extent: each, places: [inOperand(1, a.rhs.output, each), inResult(0, a.out.feature, each)] },
@@ -138,15 +159,22 @@ export const convolution: Facets<ConvolutionAttrs> = {
       }),
     ]
   },
-  keep: ([, w], a, { operands, results }) => {
+  keep: ([input, w], a, { operands, results }) => {
     const [x, kernel] = operands
     const isWhole = a.window.every((window, i) => {
       const moved = [x![a.lhs.spatial[i]!], results[0]![a.out.spatial[i]!]]
       return !kernel![a.rhs.spatial[i]!] && (isTrivialWindow(window) || moved.every((axis) => axis === undefined))
     })
     if (!isWhole) return undefined
-    const inputs = w!.shape[a.rhs.input]!
-    const channels = x![a.lhs.feature]
-    return { ...a, groups: channels ? new Set(channels.map((c) => Math.floor(c / inputs))).size : a.groups }
+    const { batchGroups = 1 } = a
+    const left = (kept: readonly number[] | undefined, each: number, groups: number): number =>
+      kept ? new Set(kept.map((c) => Math.floor(c / each))).size : groups
+    return {
+      ...a,
+      groups: left(x![a.lhs.feature], w!.shape[a.rhs.input]!, a.groups),
+      ...(batchGroups > 1 && {
+        batchGroups: left(x![a.lhs.batch], input!.shape[a.lhs.batch]! / batchGroups, batchGroups),
+      }),
+    }
   },
 }

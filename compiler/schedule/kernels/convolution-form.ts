@@ -26,10 +26,10 @@ function hasTemplateTypes(node: NodeOf<'convolution'>): boolean {
 
 /** The form of a convolution that templates can compute, else undefined. */
 export function channelsLastForm(node: NodeOf<'convolution'>): ConvolutionForm | undefined {
-  const { lhs, out, rhs, window, groups } = node.attrs
+  const { lhs, out, rhs, window, groups, batchGroups = 1 } = node.attrs
   const [x, w] = node.operands
   if (window.length < 1 || window.length > 2 || !isAscending(lhs) || !isAscending(out)) return undefined
-  if (!hasTemplateTypes(node)) return undefined
+  if (batchGroups > 1 || !hasTemplateTypes(node)) return undefined
   const shape = node.results[0]!.type.shape
   if (shape.includes(0) || x!.type.shape.includes(0)) return undefined
   const two = window.length === 2

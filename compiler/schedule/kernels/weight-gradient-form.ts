@@ -6,6 +6,8 @@ import type { NodeOf } from '../../core/graph.ts'
  */
 export interface WeightGradientForm {
   readonly images: number
+  readonly groups: number
+  /** Of all groups. */
   readonly channels: number
   readonly outputs: number
   /** Of the other's result. Heights are 1 where there is one spatial axis. */
@@ -17,7 +19,7 @@ export interface WeightGradientForm {
 
 /** The form of a weights' gradient whose operands are channels-last activations, else undefined; any axes of the result will do. */
 export function weightGradientForm(node: NodeOf<'convolution'>): WeightGradientForm | undefined {
-  const { lhs, rhs, out, window, groups, padValue = 0 } = node.attrs
+  const { lhs, rhs, out, window, groups, batchGroups = 1, padValue = 0 } = node.attrs
   const [x, g] = node.operands
   const last = window.length + 1
   const inOrder = [lhs, rhs].every(({ spatial }) => spatial.every((axis, i) => axis === i + 1))
@@ -29,6 +31,7 @@ export function weightGradientForm(node: NodeOf<'convolution'>): WeightGradientF
   const two = window.length === 2
   return {
     images: g!.type.shape[0]!,
+    groups: batchGroups,
     channels: x!.type.shape[last]!,
     outputs: g!.type.shape[last]!,
     outHeight: two ? window[0]!.size : 1,

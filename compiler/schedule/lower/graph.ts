@@ -1,7 +1,8 @@
-import { nodesOf, type Graph } from '../../core/graph.ts'
+import type { Graph } from '../../core/graph.ts'
 import { contiguous } from '../program/access.ts'
 import { withoutCopies, type Copy } from '../memory/carry.ts'
 import type { Program, State } from '../program/program.ts'
+import { updateOrder } from './update-order.ts'
 import { Scheduler, type Lower } from './scheduler.ts'
 import { copyStates, nextStates } from './states.ts'
 
@@ -13,7 +14,11 @@ export function scheduleWith(graph: Graph, lower: Lower, states: readonly State[
     const state = kept.get(name)
     return s.input(value, name, state && { kind: 'pinned', ...(state.start && { data: state.start }) })
   })
-  for (const node of nodesOf(graph)) lower(s, node)
+  const { order, settled } = updateOrder(graph, states)
+  for (const node of order) {
+    lower(s, node)
+    for (const value of settled.get(node) ?? []) s.force(value)
+  }
   const inputs = ports.filter(({ name }) => !kept.has(name))
   const taken = new Set(inputs.map(({ buffer }) => buffer))
   const nexts = new Set(states.map(({ next }) => next))

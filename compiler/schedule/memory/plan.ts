@@ -199,8 +199,10 @@ function placeApart(lives: readonly Life[]): Arena {
  */
 export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
   const addresses = new Map<Buffer, number>()
-  const ports = [...program.inputs, ...program.outputs, ...program.states].map((port) => port.buffer)
-  const used = new Set([...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
+  const [ports, states] = [[...program.inputs, ...program.outputs], program.states].map((list) =>
+    list.map((port) => port.buffer),
+  ) as [Buffer[], Buffer[]]
+  const used = new Set([...states, ...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
   const { end: ofConstants, loaded } = placeConstants(used, addresses)
   let end = ofConstants
   for (const buffer of used) {

@@ -22,25 +22,25 @@ function exchange(b: Builder, x: Value, groups: number, outer: number, inner: nu
 }
 
 /**
- * The kernel's: images and channels exchanged, the cotangent is the kernel; its taps are the places that the forward window went
- * to, so strides and dilations are exchanged too.
+ * The kernel's: images and channels exchanged, so that groups of channels are groups of the batch; the cotangent is the kernel; its
+ * taps are the places that the forward window went to, so strides and dilations are exchanged too.
  */
 function ofKernel(b: Builder, node: NodeOf<'convolution'>, dy: Value): Value {
   const [x, w] = node.operands
   const { lhs, rhs, out, window, groups, padValue } = node.attrs
-  const images = exchange(b, x!, groups, lhs.feature, lhs.batch)
   const turned = window.map((axis, i) => {
     const size = dy.type.shape[out.spatial[i]!]!
     const spread = spreadLength(x!.type.shape[lhs.spatial[i]!]!, axis.baseDilation)
     const extent = (size - 1) * axis.stride + 1 + (w!.type.shape[rhs.spatial[i]!]! - 1) * axis.dilation
     return { ...axis, size, stride: axis.dilation, dilation: axis.stride, high: extent - spread - axis.low }
   })
-  return b.convolution(images.value, dy, {
-    lhs: { batch: images.inner, feature: images.outer, spatial: lhs.spatial },
+  return b.convolution(x!, dy, {
+    lhs: { batch: lhs.feature, feature: lhs.batch, spatial: lhs.spatial },
     rhs: { input: out.batch, output: out.feature, spatial: out.spatial },
     out: { batch: rhs.input, feature: rhs.output, spatial: rhs.spatial },
     window: turned,
-    groups,
+    groups: 1,
+    ...(groups > 1 && { batchGroups: groups }),
     ...(padValue !== undefined && { padValue }),
   })
 }
@@ -75,9 +75,18 @@ function ofInput(b: Builder, node: NodeOf<'convolution'>, dy: Value): Value {
   })
 }
 
-export const convolution: Vjp<'convolution'> = ({ node, b, dy, varies }) => {
+/** The same with groups of features in the place of groups of the batch. */
+function withFeatureGroups(b: Builder, { operands, attrs }: NodeOf<'convolution'>): Value {
+  const { lhs, batchGroups = 1, ...others } = attrs
+  const images = exchange(b, operands[0]!, batchGroups, lhs.batch, lhs.feature)
+  const axes = { batch: images.inner, feature: images.outer, spatial: lhs.spatial }
+  return b.convolution(images.value, operands[1]!, { ...others, lhs: axes, groups: batchGroups })
+}
+
+export const convolution: Vjp<'convolution'> = ({ node, b, dy, varies, pullBack }) => {
   const [x, w] = node.operands
   if (isEmpty(dy)) return []
+  if ((node.attrs.batchGroups ?? 1) > 1) return pullBack([withFeatureGroups(b, node)], [dy], [x!, w!])
   return [
     varies(0) && !isEmpty(x!) ? ofInput(b, node, dy) : undefined,
     varies(1) && !isEmpty(w!) ? ofKernel(b, node, dy) : undefined,

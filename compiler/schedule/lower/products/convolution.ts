@@ -233,7 +233,8 @@ function depthwiseTemplate(s: Scheduler, node: Convolution, form: ConvolutionFor
 
 /** Any convolution as a loop nest: over the result's axes, then kernel positions and channels. */
 function direct(s: Scheduler, node: Convolution): void {
-  const { lhs, rhs, out, window, groups } = node.attrs
+  const { lhs, rhs, out, window, batchGroups = 1 } = node.attrs
+  const groups = node.attrs.groups * batchGroups
   const [result] = node.results
   const x = input(s, node)
   const w = s.force(node.operands[1]!)
@@ -246,7 +247,7 @@ function direct(s: Scheduler, node: Convolution): void {
   const xStrides = split.map(() => 0)
   const wStrides = split.map(() => 0)
   xStrides[place(out.batch)] = x.strides[lhs.batch]!
-  xStrides[out.feature] = inputs * x.strides[lhs.feature]!
+  xStrides[out.feature] = batchGroups > 1 ? shape[out.batch]! * x.strides[lhs.batch]! : inputs * x.strides[lhs.feature]!
   wStrides[out.feature] = perGroup * w.strides[rhs.output]!
   wStrides[out.feature + 1] = w.strides[rhs.output]!
   out.spatial.forEach((axis, i) => {

@@ -22,6 +22,26 @@ function bandFor(s: Scheduler, pixels: number, step: number): { band: number; sc
   return { band, scratch: start(s.newBuffer('f32', band * 8)) }
 }
 
+/** The pixels of both operands, strides in bytes: images, rows and pixels apart from one another. */
+interface Pixels {
+  readonly images: number
+  readonly OH: number
+  readonly OW: number
+  readonly xi: number
+  readonly sy: number
+  readonly step: number
+  readonly gi: number
+  readonly grow: number
+  readonly gpix: number
+}
+
+/** The same pixels in as few rows as can be: where they are evenly spaced in both operands, the next row goes on with them. */
+function merged(p: Pixels): Pixels {
+  if (p.OH > 1 && p.sy === p.OW * p.step && p.grow === p.OW * p.gpix) return merged({ ...p, OW: p.OW * p.OH, OH: 1 })
+  if (p.images > 1 && p.OH === 1) return merged({ ...p, images: 1, OH: p.images, sy: p.xi, grow: p.gi, xi: 0, gi: 0 })
+  return p
+}
+
 /** Emits the gradient of a convolution's weights; `x` stands at the first tap of the first pixel. */
 export function weightGradient(
   s: Scheduler,
@@ -32,24 +52,42 @@ export function weightGradient(
 ): void {
   const { out, window } = node.attrs
   const [result] = node.results
-  const { images, channels: C, outputs: CO, outHeight: OH, outWidth: OW, kernelHeight: KH, kernelWidth: KW } = form
-  const axis = (access: Access, image: number): number => access.strides[image]! * 4
+  const { images, groups, outputs, outHeight: OH, outWidth: OW, kernelHeight: KH, kernelWidth: KW } = form
+  const [C, CO] = [form.channels / groups, outputs / groups]
+  const bytes = (access: Access, axis: number): number => access.strides[axis]! * 4
   const [across, down] = [window.length, window.length - 1]
-  const two = window.length === 2
   const along = window[across - 1]!
-  const step = along.dilation * axis(x, across)
-  const y = contiguous(s.newBuffer('f32', KH * KW * C * CO), [...(two ? [KH] : []), KW, C, CO])
-  const args: TemplateArguments<'f32_wgrad_4x8'> = {
-    x: address(x),
-    g: address(g),
-    y: address(y),
-    ...{ ...bandFor(s, images * OH * OW, step), groups: 1, images, OH, OW, KH, KW, C, CO },
-    ...{ xg: 0, xi: axis(x, 0), sy: two ? window[0]!.dilation * axis(x, down) : 0, step },
-    ...{ xrow: two ? window[0]!.stride * axis(x, down) : 0, xcol: along.stride * axis(x, across) },
-    ...{ gg: 0, gi: axis(g, 0), grow: two ? axis(g, down) : 0, gpix: axis(g, across), yg: 0, yk: CO * 4 },
+  const rows = window.length === 2 ? window[0]! : undefined
+  const pixels = {
+    ...{ images, OH, OW, xi: bytes(x, 0), step: along.dilation * bytes(x, across) },
+    ...{ sy: rows ? rows.dilation * bytes(x, down) : 0 },
+    ...{ gi: bytes(g, 0), grow: rows ? bytes(g, down) : 0, gpix: bytes(g, across) },
   }
-  const macs = images * OH * OW * KH * KW * C * CO
-  s.emit(call('f32_wgrad_4x8', args, { holes: { ragged: flag(CO % 8 !== 0) }, macs, nodes: originOf(node) }))
+  const taps = { KH, KW, xrow: rows ? rows.stride * bytes(x, down) : 0, xcol: along.stride * bytes(x, across) }
+  const y = contiguous(s.newBuffer('f32', KH * KW * C * outputs), [...(rows ? [KH] : []), KW, C, outputs])
+  const operands = { x: address(x), g: address(g), y: address(y) }
+  const macs = images * OH * OW * KH * KW * C * outputs
+  const nodes = originOf(node)
+  if (C === 1 && CO === 1 && groups > 1) {
+    const band = Math.max(1, Math.floor(bandBytes / Math.max(1, pixels.sy + pixels.grow)))
+    s.emit(
+      call(
+        'f32_dwconv_wgrad_3x3',
+        { ...operands, ...pixels, ...taps, C: groups, band },
+        { holes: { ragged: flag(groups % 4 !== 0) }, macs, nodes },
+      ),
+    )
+  } else {
+    const walk = merged(pixels)
+    const apart = { xg: C * 4, gg: CO * 4, yg: CO * 4, yk: outputs * 4 }
+    s.emit(
+      call(
+        'f32_wgrad_4x8',
+        { ...operands, ...walk, ...taps, ...apart, ...bandFor(s, images * OH * OW, walk.step), groups, C, CO },
+        { holes: { ragged: flag(CO % 8 !== 0) }, macs, nodes },
+      ),
+    )
+  }
   const strides = result!.type.shape.map(() => 0)
   ;[...out.spatial, out.batch, out.feature].forEach((to, i) => (strides[to] = y.strides[i]!))
   s.define(result!, lazyAccess({ ...y, strides }, result!.type))

@@ -5,6 +5,7 @@ import { topological, type NodeOf, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
 import { formatType, sameType } from '../core/tensor.ts'
 import { infiniteValues } from './infinite.ts'
+import { shiftsWithin } from './shifts.ts'
 import { rules } from './vjp/index.ts'
 import { cotangentType, type PullBack } from './vjp/rule.ts'
 import { varyingWith } from './varying.ts'
@@ -42,7 +43,8 @@ export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt
 
 const pullBack: PullBack = (outputs, cotangents, wrt) => {
   const order = topological(outputs)
-  const varying = varyingWith(order, wrt)
+  const shifts = shiftsWithin(order, outputs)
+  const varying = varyingWith(order, wrt, shifts)
   const infinite = infiniteValues(order)
   const given = new Map<Value, Value>()
   const give = (to: Value, cotangent: Value | undefined): void => {

@@ -22,7 +22,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   if (!isFloat(dtype) || shape.length > 0)
     fail('A801', `a loss is a scalar of floats, not ${formatType(loss.type)}`, place(loss))
   const b = new Builder(loss.node.origin)
-  return vjp([loss], [b.convert(b.scalar(1, 'f32'), dtype)], wrt)
+  return vjp([loss], [b.scalar(1, dtype)], wrt)
 }
 
 /**

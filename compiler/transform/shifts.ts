@@ -159,7 +159,13 @@ export function shiftsWithin(order: readonly Node[], outputs: readonly Value[]):
   if (maxima.length === 0) return new Set()
   const position = new Map(order.map((node, i) => [node, i]))
   const users = new Map<Value, Node[]>()
-  for (const node of order) for (const o of new Set(node.operands)) users.set(o, [...(users.get(o) ?? []), node])
+  for (const node of order) {
+    for (const operand of new Set(node.operands)) {
+      const known = users.get(operand)
+      if (known) known.push(node)
+      else users.set(operand, [node])
+    }
+  }
   const seen = new Set(outputs)
   const isShift = (start: Value): boolean => {
     const axes = start.type.shape.map((d, i) => (d === 1 ? undefined : i))

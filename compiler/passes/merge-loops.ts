@@ -31,7 +31,9 @@ export function mergeLoops(graph: Graph): Graph {
   for (const node of nodesOf(graph)) {
     if (node.op !== 'while') continue
     const iteration = node.attrs.body.inputs[0]!.value
-    loops.set(iteration, [...(loops.get(iteration) ?? []), node])
+    const alike = loops.get(iteration)
+    if (alike) alike.push(node)
+    else loops.set(iteration, [node])
   }
   const patch = new Map<Value, Value>()
   for (const alike of loops.values()) {

@@ -119,6 +119,14 @@ it('sums what several uses of a value give', () => {
   expect(evaluateValues([dx!, dy!, dz!], known).map(toNumbers)).toEqual([[4 * 27 + 1], [18], [0, 0]])
 })
 
+it('differentiates by constants too, as a model has its parameters', () => {
+  const x = inputOf('x', 'f32', [3])
+  const slope = b.scalar(0.5, 'f32')
+  const y = b.map([x, slope], (e, s) => f.select(f.lt(e!, 0), f.mul(e!, s!), e!))
+  const [ds] = gradients(b.reduce('add', y, [0]), [slope])
+  expect(evaluateValues([ds!], new Map([[x, tensorOf('f32', [3], [-1, 2, -3])]])).map(toNumbers)).toEqual([[-4]])
+})
+
 it('refuses what has no derivative, with its place', () => {
   const x = inputOf('x', 'f32', [2])
   const i = inputOf('i', 'i32', [])

@@ -1,7 +1,7 @@
 /** Core graph → ONNX model. */
 import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
 import { countsOf, nodesOf, regionsOf, type Graph, type Node, type Value } from '../../core/graph.ts'
-import type { Tensor } from '../../core/tensor.ts'
+import { zeros, type Tensor } from '../../core/tensor.ts'
 import { optimizeRegions } from '../../passes/regions.ts'
 import { version } from '../../version.ts'
 import { convolutionsChannelsFirst } from './channels-first.ts'
@@ -93,6 +93,10 @@ class GraphWriter {
   /** What cannot be written is told at the end, with all else that cannot. */
   private write(e: Emitter, node: Node, edges: ReadonlyMap<Value, Edge>): readonly Edge[] {
     e.origin = node.origin
+    const types = node.results.map((r) => r.type)
+    // Runtimes don't take operands without elements everywhere.
+    if (types.every(({ shape }) => shape.includes(0)))
+      return types.map(({ dtype, shape }) => e.stored(zeros(dtype, shape)))
     const operands = node.operands.map((o) => edges.get(o)!)
     try {
       return emitNode(e, node, operands, this.emit)

@@ -206,9 +206,10 @@ export class Emitter {
     return this.cast(this.node('Pad', [this.cast(x, as), counts, this.cast(value, as)], { dtype: as, shape }), dtype)
   }
 
-  concat(parts: readonly Edge[], axis: number): Edge {
-    if (parts.length === 1) return parts[0]!
-    const [{ type }] = parts as readonly [Edge]
+  concat(all: readonly Edge[], axis: number): Edge {
+    const parts = all.filter(({ type }) => type.shape[axis] !== 0)
+    if (parts.length < 2) return parts[0] ?? all[0]!
+    const { type } = parts[0]!
     const length = parts.reduce((sum, p) => sum + p.type.shape[axis]!, 0)
     return this.node('Concat', parts, { dtype: type.dtype, shape: type.shape.with(axis, length) }, { axis })
   }

@@ -20,11 +20,13 @@ import { tabulate } from './tabulate.ts'
 export interface Pass {
   readonly name: string
   readonly run: (graph: Graph) => Graph
+  /** What it leaves is for our own kernels, not for other compilers of the graph. */
+  readonly own?: true
 }
 
 /** In the order they run. Views are composed and maps fused again once transposes have moved. */
 export const passes: readonly Pass[] = [
-  { name: 'integer-products', run: integerProducts },
+  { name: 'integer-products', run: integerProducts, own: true },
   { name: 'fold-constants', run: foldConstants },
   { name: 'compose-views', run: composeViews },
   { name: 'merge-identical', run: mergeIdentical },
@@ -32,7 +34,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-padding', run: foldPadding },
   { name: 'fuse-maps', run: fuseMaps },
   { name: 'fold-affine', run: foldAffine },
-  { name: 'channels-last', run: channelsLast },
+  { name: 'channels-last', run: channelsLast, own: true },
   { name: 'sink-transposes', run: sinkTransposes },
   { name: 'fold-constants-again', run: foldConstants },
   { name: 'dead-channels', run: (graph) => deadChannels(graph) },
@@ -40,10 +42,10 @@ export const passes: readonly Pass[] = [
   { name: 'fold-padding-again', run: foldPadding },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
-  { name: 'tabulate', run: tabulate },
-  { name: 'requantize', run: requantize },
-  { name: 'integer-rounding', run: integerRounding },
-  { name: 'packed-tables', run: packedTables },
+  { name: 'tabulate', run: tabulate, own: true },
+  { name: 'requantize', run: requantize, own: true },
+  { name: 'integer-rounding', run: integerRounding, own: true },
+  { name: 'packed-tables', run: packedTables, own: true },
   { name: 'fold-constants-last', run: foldConstants },
   { name: 'merge-identical-last', run: mergeIdentical },
   { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
@@ -51,4 +53,10 @@ export const passes: readonly Pass[] = [
 
 export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
+}
+
+/** The graph as smaller and simpler for whoever compiles it: constants folded, dead channels gone, quantization as it was. */
+export function simplify(graph: Graph): Graph {
+  const simplified = passes.filter(({ own, name }) => !own && name !== 'regions').reduce((g, pass) => pass.run(g), graph)
+  return optimizeRegions(simplified, simplify)
 }

@@ -3,16 +3,7 @@ import type { DType, Scalar } from '../../core/dtype.ts'
 import { ops } from '../../core/ops/index.ts'
 import { convertScalar } from '../../core/scalar.ts'
 import { broadcastShapes, sameShape, type Shape } from '../../core/shape.ts'
-import {
-  bytesOf,
-  reader,
-  scalarTensor,
-  tensorOf,
-  writer,
-  zeros,
-  type Tensor,
-  type TensorType,
-} from '../../core/tensor.ts'
+import { bytesOf, reader, tensorOf, writer, zeros, type Tensor, type TensorType } from '../../core/tensor.ts'
 import { numberOf } from './data-types.ts'
 import { nodeOf, storedIn, type Attributes, type Edge, type OnnxNode } from './graph.ts'
 import { computes, computeType, type Computing } from './kernels.ts'
@@ -95,7 +86,7 @@ export class Emitter {
   }
 
   scalar(value: Scalar, dtype: DType): Edge {
-    return this.stored(scalarTensor(dtype, value))
+    return this.stored(tensorOf(dtype, [], [value]))
   }
 
   /** A vector of int64, as shapes, axes and the like are given. */
@@ -215,9 +206,10 @@ export class Emitter {
     return this.cast(this.node('Pad', [this.cast(x, as), counts, this.cast(value, as)], { dtype: as, shape }), dtype)
   }
 
-  concat(parts: readonly Edge[], axis: number): Edge {
-    if (parts.length === 1) return parts[0]!
-    const [{ type }] = parts as readonly [Edge]
+  concat(all: readonly Edge[], axis: number): Edge {
+    const parts = all.filter(({ type }) => type.shape[axis] !== 0)
+    if (parts.length < 2) return parts[0] ?? all[0]!
+    const { type } = parts[0]!
     const length = parts.reduce((sum, p) => sum + p.type.shape[axis]!, 0)
     return this.node('Concat', parts, { dtype: type.dtype, shape: type.shape.with(axis, length) }, { axis })
   }

@@ -5,6 +5,7 @@ import { bitSize } from '../../core/dtype.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { numberOf, opsetOf } from './data-types.ts'
 import { nodesIn, type Attribute, type Edge, type OnnxGraph, type OnnxNode } from './graph.ts'
+import type { Dimensions } from './batch.ts'
 import type { Names } from './names.ts'
 
 const { onnx } = onnxProto
@@ -24,6 +25,8 @@ const younger: Readonly<Record<string, number>> = { BitCast: 26 }
 const mlOpset = 3
 
 export interface ModelFacts {
+  /** Of edges with dimensions that are no numbers. */
+  readonly dimensions: Dimensions
   readonly producerVersion: string
   readonly metadata: Readonly<Record<string, string>>
 }
@@ -36,8 +39,8 @@ export function encode(graph: OnnxGraph, { nodes, edges }: Names, facts: ModelFa
   if (size > mostBytes) fail('A301', `the model has ${size} bytes of weights; an ONNX file holds less than 2^31`)
   const graphProto = (g: OnnxGraph, name: string): proto.IGraphProto => ({
     name,
-    input: g.inputs.map((edge) => valueInfo(nameOf(edge), edge, [])),
-    output: g.outputs.map(({ edge, open = [] }) => valueInfo(nameOf(edge), edge, open)),
+    input: g.inputs.map((edge) => valueInfo(nameOf(edge), edge, facts.dimensions, [])),
+    output: g.outputs.map(({ edge, open = [] }) => valueInfo(nameOf(edge), edge, facts.dimensions, open)),
     node: g.nodes.map(nodeProto),
   })
   const attribute = (name: string, value: Attribute, owner: string): proto.IAttributeProto => {
@@ -96,9 +99,13 @@ function opsetFor(graph: OnnxGraph, stored: readonly { tensor: Tensor }[]): numb
   return opset
 }
 
-function valueInfo(name: string, { type }: Edge, open: readonly number[]): proto.IValueInfoProto {
-  const dim = type.shape.map((d, i) => (open.includes(i) ? {} : { dimValue: d }))
-  return { name, type: { tensorType: { elemType: numberOf(type.dtype), shape: { dim } } } }
+function valueInfo(name: string, edge: Edge, dimensions: Dimensions, open: readonly number[]): proto.IValueInfoProto {
+  const { dtype, shape } = edge.type
+  const dim = (dimensions.get(edge) ?? shape).map((d, i) => {
+    if (open.includes(i) || d === '') return {}
+    return typeof d === 'string' ? { dimParam: d } : { dimValue: d }
+  })
+  return { name, type: { tensorType: { elemType: numberOf(dtype), shape: { dim } } } }
 }
 
 const tensorProto = (name: string, tensor: Tensor): proto.ITensorProto => ({

@@ -1,9 +1,10 @@
 /** Core graph → ONNX model. */
 import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
 import { countsOf, nodesOf, regionsOf, type Graph, type Node, type Value } from '../../core/graph.ts'
-import type { Tensor } from '../../core/tensor.ts'
+import { zeros, type Tensor } from '../../core/tensor.ts'
 import { optimizeRegions } from '../../passes/regions.ts'
 import { version } from '../../version.ts'
+import { batched, type Batched } from './batch.ts'
 import { convolutionsChannelsFirst } from './channels-first.ts'
 import { Emitter } from './emitter.ts'
 import { encode } from './encode.ts'
@@ -26,9 +27,51 @@ export interface WriteOptions {
  */
 export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array {
   const { written, edgeNames } = toOnnx(graph, options)
-  const tensors = new Map([...(options.names ?? [])].filter((e): e is [Tensor, string] => 'data' in e[0]))
-  const names = nameAll(written, { tensors, edges: edgeNames })
-  return encode(written, names, { producerVersion: version, metadata: options.metadata ?? {} })
+  return bytesOf({ graph: written, dimensions: new Map() }, edgeNames, options)
+}
+
+/**
+ * Batch sizes that are tried: hardly any other length is the same, and of no divisor are the quotients a line. More where the first will
+ * not do.
+ */
+const batchSizes = [
+  [11, 15, 22],
+  [13, 18, 29],
+] as const
+
+/**
+ * The same of a model for any batch size. `graphOf` gives the graph for one; lengths that differ with it are the dimension `dimension`
+ * of the model. A402 names the nodes that a size is fixed in.
+ */
+export function writeBatchedModel(
+  graphOf: (batch: number) => Graph,
+  { dimension = 'batch', ...options }: WriteOptions & { readonly dimension?: string } = {},
+): Uint8Array {
+  const tried = (sizes: readonly number[]): Uint8Array => {
+    const graphs = sizes.map((size) => toOnnx(graphOf(size), options))
+    const one = batched(
+      graphs.map((g) => g.written),
+      sizes,
+      dimension,
+    )
+    return bytesOf(one, graphs[0]!.edgeNames, options)
+  }
+  const [first, second] = batchSizes
+  try {
+    return tried(first)
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error
+    return tried(second)
+  }
+}
+
+function bytesOf(
+  { graph, dimensions }: Batched,
+  edges: ReadonlyMap<Edge, string>,
+  { metadata = {}, names: given = new Map() }: WriteOptions,
+): Uint8Array {
+  const tensors = new Map([...given].filter((entry): entry is [Tensor, string] => 'data' in entry[0]))
+  return encode(graph, nameAll(graph, { tensors, edges }), { producerVersion: version, metadata, dimensions })
 }
 
 const arranged = (graph: Graph): Graph => {
@@ -93,6 +136,10 @@ class GraphWriter {
   /** What cannot be written is told at the end, with all else that cannot. */
   private write(e: Emitter, node: Node, edges: ReadonlyMap<Value, Edge>): readonly Edge[] {
     e.origin = node.origin
+    const types = node.results.map((r) => r.type)
+    // Runtimes don't take operands without elements everywhere.
+    if (types.every(({ shape }) => shape.includes(0)))
+      return types.map(({ dtype, shape }) => e.stored(zeros(dtype, shape)))
     const operands = node.operands.map((o) => edges.get(o)!)
     try {
       return emitNode(e, node, operands, this.emit)

@@ -10,6 +10,8 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   MatMulInteger: ['weight', 'weight'],
   Gemm: ['weight', 'weight', 'bias'],
   LayerNormalization: ['', 'scale', 'bias'],
+  QuantizeLinear: ['', 'scale', 'zero_point'],
+  DequantizeLinear: ['weight', 'scale', 'zero_point'],
   Reshape: ['', 'shape'],
   Expand: ['', 'shape'],
 }

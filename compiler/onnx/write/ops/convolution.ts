@@ -16,7 +16,7 @@ const inverse = (list: readonly number[]): number[] => list.map((_, axis) => lis
 export const convolution: Rule<'convolution'> = (e, node, [x, w]) => {
   const { lhs, rhs, out, window, groups, padValue = 0 } = node.attrs
   const { dtype, shape } = node.results[0]!.type
-  if (elementCount(shape) === 0 || elementCount(x!.type.shape) === 0) return [e.full(0, dtype, shape)]
+  if (elementCount(x!.type.shape) === 0) return [e.full(0, dtype, shape)]
   // Without a spatial axis, one of length 1.
   const one = (y: Edge): Edge => (window.length === 0 ? e.unsqueeze(y, [2]) : y)
   const image = one(e.transpose(x!, activationList(lhs)))

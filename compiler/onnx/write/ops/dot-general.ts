@@ -16,7 +16,7 @@ export const dotGeneral: Rule<'dot_general'> = (e, node, [l, r]) => {
   const of = (x: Edge, axes: readonly number[]): number[] => axes.map((i) => x.type.shape[i]!)
   const batch = of(lhs, lhsBatch)
   const inner = elementCount(of(lhs, lhsContract))
-  if (inner === 0 || elementCount(shape) === 0) return [e.full(0, dtype, shape)]
+  if (inner === 0) return [e.full(0, dtype, shape)]
   const [rows, columns] = [of(lhs, lFree), of(rhs, rFree)]
   // Without a batch, all but the last axis of the left operand may be rows.
   const merged = batch.length > 0 || rows.length === 0

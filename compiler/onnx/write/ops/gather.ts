@@ -1,5 +1,4 @@
 import { batchShape, batchingAxis } from '../../../core/ops/gather.ts'
-import { elementCount } from '../../../core/shape.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import { clamped, components, offsetAlong, vectors } from './index-vectors.ts'
@@ -11,8 +10,7 @@ type Label = `operand ${number}` | `batch ${number}`
 /** Gather where one axis is looked up, GatherND where several are or the operand has batches. */
 export const gather: Rule<'gather'> = (e, node, [operand, indices]) => {
   const a = node.attrs
-  const { dtype, shape } = node.results[0]!.type
-  if (elementCount(shape) === 0) return [e.full(0, dtype, shape)]
+  const { shape } = node.results[0]!.type
   const full = operand!.type.shape
   const axes = full.map((_, i) => i)
   // A slice as long as the axis begins at 0, wherever its index says.

@@ -19,7 +19,7 @@ export const reduceWindow: Rule<'reduce_window'> = (e, node, [operand]) => {
   const { kind } = node.attrs
   const { dtype, shape } = node.results[0]!.type
   const identity = identityOf(kind, dtype)
-  if (elementCount(shape) === 0 || elementCount(operand!.type.shape) === 0) return [e.full(identity, dtype, shape)]
+  if (elementCount(operand!.type.shape) === 0) return [e.full(identity, dtype, shape)]
   const { x, windows } = spread(e, operand!, node.attrs.window, identity)
   const axes = movingAxes(windows)
   if (axes.length === 0) return [x]

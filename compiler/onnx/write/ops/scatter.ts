@@ -13,7 +13,7 @@ export const scatter: Rule<'scatter'> = (e, node, [operand, indices, updates]) =
   const a = node.attrs
   const [x, values] = [operand!, updates!]
   const { dtype, shape } = x.type
-  if (elementCount(values.type.shape) === 0 || elementCount(shape) === 0) return [x]
+  if (elementCount(values.type.shape) === 0) return [x]
   if ((a.kind === 'and' || a.kind === 'or') && dtype !== 'bool')
     e.refuse(`ONNX has no scatter that combines ${dtype} by ${a.kind}`)
   const { indexed, rest } = sortAxes(a, shape, values.type.shape)

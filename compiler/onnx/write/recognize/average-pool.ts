@@ -1,18 +1,23 @@
 import { windowIndex, windowPositions, type WindowAxis } from '../../../core/ops/window.ts'
 import { broadcastStrides, elementCount, walk } from '../../../core/shape.ts'
 import { toNumbers } from '../../../core/tensor.ts'
-import { nodeOf, storedIn, type Edge, type OnnxNode } from '../graph.ts'
-import { single, type Pattern } from './pattern.ts'
+import { storedIn, type Edge, type OnnxNode } from '../graph.ts'
+import { pairWith, single, type Pattern } from './pattern.ts'
 
-/** Sums under a window, which are a convolution with ones, by the number of elements, or of those that are not padding. */
+/**
+ * Sums under a window, which are a convolution with ones, by the number of elements, or of those that are not padding. By a
+ * division or the reciprocal.
+ */
 export const averagePool: Pattern = (node, uses) => {
-  const sum = node.operator === 'Div' ? nodeOf(node.inputs[0], 'Conv') : undefined
-  const windows = sum && windowsOf(sum)
-  if (!windows || !uses.once(node.inputs[0]) || windows.some((w) => w.dilation !== 1)) return undefined
-  const counts = node.inputs[1]!
-  const isWhole = single(counts) === elementCount(windows.map((w) => w.size))
+  const isDiv = node.operator === 'Div'
+  const found = isDiv || node.operator === 'Mul' ? pairWith(node, 'Conv', uses) : undefined
+  const windows = found && (!isDiv || found.other === node.inputs[1]) ? windowsOf(found.inner) : undefined
+  if (!found || !windows || windows.some((w) => w.dilation !== 1)) return undefined
+  const { inner: sum, other: counts } = found
+  const factor = (count: number): number => (isDiv ? count : Math.fround(1 / count))
+  const isWhole = single(counts) === factor(elementCount(windows.map((w) => w.size)))
   const x = sum.inputs[0]!
-  const isInside = !isWhole && countsInside(counts, x.type.shape.slice(2), windows, sum.outputs[0]!.type.shape)
+  const isInside = !isWhole && areCounts(counts, x.type.shape.slice(2), windows, sum.outputs[0]!.type.shape, factor)
   if (!isWhole && !isInside) return undefined
   const { group: _, ...attributes } = sum.attributes
   return {
@@ -47,12 +52,13 @@ function windowsOf({ inputs, attributes, outputs }: OnnxNode): WindowAxis[] | un
   return windows.every((w) => w.low < w.size && w.high < w.size) ? windows : undefined
 }
 
-/** Whether `counts` says at each position how many elements under the window are not padding. */
-function countsInside(
+/** Whether `counts` has at each position the factor for how many elements under the window are not padding. */
+function areCounts(
   counts: Edge,
   lengths: readonly number[],
   windows: readonly WindowAxis[],
   shape: readonly number[],
+  factor: (count: number) => number,
 ): boolean {
   const tensor = storedIn(counts)
   if (!tensor || tensor.shape.length > shape.length) return false
@@ -66,7 +72,7 @@ function countsInside(
   )
   let isSame = true
   walk([1, 1, ...shape.slice(2)], [broadcastStrides(tensor.shape, shape)], ([offset], index) => {
-    isSame &&= values[offset!] === along.reduce((count, list, i) => count * list[index[i + 2]!]!, 1)
+    isSame &&= values[offset!] === factor(along.reduce((count, list, i) => count * list[index[i + 2]!]!, 1))
   })
   return isSame
 }

@@ -8,10 +8,22 @@ import { bias } from './bias.ts'
 import { clip, relu } from './clip.ts'
 import { keptAxes, mean } from './mean.ts'
 import type { Pattern, Uses } from './pattern.ts'
+import { dequantizeLinear, quantizeLinear } from './quantization.ts'
 import { sigmoid } from './sigmoid.ts'
 import { softmax } from './softmax.ts'
 
-const patterns: readonly Pattern[] = [bias, relu, clip, keptAxes, mean, averagePool, sigmoid, softmax]
+const patterns: readonly Pattern[] = [
+  bias,
+  relu,
+  clip,
+  keptAxes,
+  mean,
+  averagePool,
+  sigmoid,
+  softmax,
+  quantizeLinear,
+  dequantizeLinear,
+]
 
 export function recognize(graph: OnnxGraph): OnnxGraph {
   const counts = new Map<Edge, number>()
@@ -22,7 +34,8 @@ export function recognize(graph: OnnxGraph): OnnxGraph {
     node.inputs.forEach(use)
     graphsIn(node).forEach(useOutputs)
   }
-  const uses: Uses = { once: (edge) => edge !== undefined && counts.get(edge) === 1 }
+  const times = (edge: Edge | undefined): number => (edge && counts.get(edge)) ?? 0
+  const uses: Uses = { times, once: (edge) => times(edge) === 1 }
   for (const node of nodesIn(graph)) {
     for (;;) {
       const found = firstOf(node, uses)

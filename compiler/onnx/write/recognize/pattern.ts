@@ -12,6 +12,8 @@ export interface Replacement {
 export interface Uses {
   /** Whether one node alone reads the edge. */
   once(edge: Edge | undefined): boolean
+  /** How many inputs and outputs are the edge. */
+  times(edge: Edge | undefined): number
 }
 
 /** An operator that stands for the node and those before it, if they are its pattern. */

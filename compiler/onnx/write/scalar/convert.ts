@@ -12,14 +12,29 @@ export function emitConvert(e: Emitter, x: Edge, expr: Expr, dtype: DType): Edge
   const from = x.type.dtype
   if (!isFloat(from) || isFloat(dtype) || dtype === 'bool') return e.cast(x, dtype)
   if (isStorageOnly(from)) return emitConvert(e, e.cast(x, 'f32'), expr, dtype)
-  // Narrow types wrap what has been brought into 32 bits.
-  const wide = byteSize(dtype) === 8 ? dtype : dtype === 'u32' ? 'i64' : 'i32'
-  const { min, max } = integerRange(wide)
   const bounds = boundsOf(expr)
   const number = bounds.nan ? e.where(e.elementwise('IsNaN', [x], 'bool'), e.scalar(0, from), x) : x
-  const fits = bounds.low >= Number(min) && bounds.high <= largestExactBelow(max)
-  const whole = fits ? e.cast(number, wide) : saturated(e, number, wide)
-  return e.cast(whole, dtype)
+  const fits = (to: DType): boolean => {
+    const { min, max } = integerRange(to)
+    return bounds.low >= Number(min) && bounds.high <= largestExactBelow(max)
+  }
+  if (fits(dtype)) return e.cast(number, dtype)
+  // Narrow types wrap what has been brought into 32 bits.
+  const wide = byteSize(dtype) === 8 ? dtype : dtype === 'u32' ? 'i64' : 'i32'
+  return wrapped(e, fits(wide) ? e.cast(number, wide) : saturated(e, number, wide), dtype)
+}
+
+/**
+ * `x` modulo the range of a narrower type. Not by Cast alone, which would do that: onnxruntime makes one of two that follow each
+ * other, and then it is one of floats.
+ */
+function wrapped(e: Emitter, x: Edge, dtype: DType): Edge {
+  if (x.type.dtype === dtype) return x
+  const { min, max } = integerRange(dtype)
+  const constant = (value: bigint): Edge => e.scalar(value, x.type.dtype)
+  const lifted = min === 0n ? x : e.elementwise('Sub', [x, constant(min)])
+  const low = e.elementwise('BitwiseAnd', [lifted, constant(max - min)])
+  return e.cast(min === 0n ? low : e.elementwise('Add', [low, constant(min)]), dtype)
 }
 
 /** What is beyond the range of an integer becomes its ends. */

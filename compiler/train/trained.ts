@@ -1,9 +1,11 @@
 import { Builder } from '../core/builder.ts'
 import type { TypedArray } from '../core/dtype.ts'
-import { applyPatch, type Graph, type Value } from '../core/graph.ts'
+import { applyPatch, type Graph, type Port, type Value } from '../core/graph.ts'
+import type { Shape } from '../core/shape.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'
 import type { TrainableModel } from './model.ts'
-import { statisticsOf } from './step.ts'
+import { batch } from '../transform/batch.ts'
+import { input, statisticsOf } from './step.ts'
 
 /** Every tensor of a model that training may change, with its value before. */
 export const tensorsOf = (
@@ -13,19 +15,39 @@ export const tensorsOf = (
   ...statisticsOf(model.normalizations),
 ]
 
-/** The inference graph with the values that training found, as constants. `names` tells what they are called. */
+/** The inference graph with the values that training found, as constants. `names` tells what these are called. */
 export function trainedGraph(
   model: TrainableModel,
   values: Readonly<Record<string, TypedArray>>,
-): { readonly graph: Graph; readonly names: ReadonlyMap<Value, string> } {
+): { readonly graph: Graph; readonly names: ReadonlyMap<Tensor, string> } {
   const b = new Builder(undefined)
-  const names = new Map<Value, string>()
+  const names = new Map<Tensor, string>()
   const patch = new Map<Value, Value>()
   for (const { name, value, start } of tensorsOf(model)) {
-    const constant = b.constant(tensor(start.dtype, start.shape, values[name]!))
-    names.set(constant, name)
-    patch.set(value, constant)
+    const found = tensor(start.dtype, start.shape, values[name]!)
+    names.set(found, name)
+    patch.set(value, b.constant(found))
   }
   const { inputs, outputs } = applyPatch(model.graph, patch)
   return { graph: { inputs: inputs.filter(({ name }) => model.data.includes(name)), outputs }, names }
+}
+
+const merged = ([size, first, ...rest]: Shape): Shape => (first === 1 ? [size!, ...rest] : [size!, first!, ...rest])
+
+/** A graph of one sample for `size` of them: the first axis of inputs and outputs, where it is 1, becomes theirs. */
+export function inferenceOf(graph: Graph, size: number): Graph {
+  const b = new Builder(undefined)
+  const several = batch(graph, size).graph
+  const patch = new Map<Value, Value>()
+  const inputs = several.inputs.map(({ name, value }): Port => {
+    const { dtype, shape } = value.type
+    const port = input(name, dtype, merged(shape))
+    patch.set(value, b.reshape(port.value, shape))
+    return port
+  })
+  const { outputs } = applyPatch(several, patch)
+  return {
+    inputs,
+    outputs: outputs.map((port) => ({ ...port, value: b.reshape(port.value, merged(port.value.type.shape)) })),
+  }
 }

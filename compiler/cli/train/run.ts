@@ -109,10 +109,13 @@ export async function trainRun(
     test = await tester.score(data.test)
   }
   const { graph, names } = api.trainedGraph(model, best.values)
-  const { writeModel } = await import('../../onnx/write/index.ts')
+  const { writeBatchedModel } = await import('../../onnx/write/index.ts')
   const classes = data.classes && { classes: JSON.stringify(data.classes) }
   const kept = data.preprocess && { [preprocessKey]: JSON.stringify(data.preprocess) }
-  const onnx = writeModel(graph, { names, metadata: { ...metadata, ...classes, ...kept } })
+  const onnx = writeBatchedModel((size) => api.inferenceOf(graph, size), {
+    names,
+    metadata: { ...metadata, ...classes, ...kept },
+  })
   const interval = test?.accuracy === undefined ? undefined : api.shareInterval(test.accuracy, data.test!.count)
   const report = {
     ...{ loss: lossName, seed, epochs: history.length, ended, best: { epoch: best.epoch, ...best.validation } },

@@ -8,6 +8,7 @@ import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
+import type { WriteOptions } from './onnx/write/index.ts'
 import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
@@ -75,6 +76,7 @@ export {
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
+export type { WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
@@ -92,6 +94,25 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
 export async function removedChannels(graph: Graph): Promise<readonly RemovedChannels[]> {
   const pipeline = await import('./pipeline.ts')
   return pipeline.channelsThatGo(graph)
+}
+
+/**
+ * The bytes of an ONNX model (opset 18, or later where a type needs it) that computes the graph: constants folded, batch normalizations
+ * in the weights before them, channels that are always the same gone. Quantized layers stand between DequantizeLinear and QuantizeLinear,
+ * with integers for weights. Throws a CompileError with everything that ONNX has no form for.
+ */
+export async function writeModel(graph: Graph, options: WriteOptions = {}): Promise<Uint8Array> {
+  const pipeline = await import('./pipeline.ts')
+  return pipeline.writeSimplified(graph, options)
+}
+
+/** The same of a model for any number of samples, as it is: `graphOf` gives its graph for some. */
+export async function writeBatchedModel(
+  graphOf: (batch: number) => Graph,
+  options: WriteOptions & { readonly dimension?: string } = {},
+): Promise<Uint8Array> {
+  const write = await import('./onnx/write/index.ts')
+  return write.writeBatchedModel(graphOf, options)
 }
 
 export interface QuantizeModelOptions extends ImportOptions, Omit<QuantizeOptions, 'executor'> {

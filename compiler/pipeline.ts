@@ -17,7 +17,8 @@ import { hash } from './core/hash.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
-import { runPasses } from './passes/index.ts'
+import type { WriteOptions } from './onnx/write/index.ts'
+import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
@@ -73,6 +74,12 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
 
 /** The layers of a model of which channels go. */
 export const channelsThatGo = (graph: Graph): RemovedChannels[] => removedChannels(graph, runPasses(graph))
+
+/** An ONNX model of what is left of the graph when it has been simplified. */
+export async function writeSimplified(graph: Graph, options: WriteOptions): Promise<Uint8Array> {
+  const { writeModel } = await import('./onnx/write/index.ts')
+  return within(new Budget(sizeOf(graph), foldingAllowance), () => writeModel(simplify(graph), options))
+}
 
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(

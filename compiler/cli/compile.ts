@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Option } from 'commander'
 import type { artefacts, Compiled, KernelReport, RemovedChannels, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
+import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
 import { moduleType } from './module-type.ts'
@@ -15,6 +16,7 @@ interface Options extends ShapeOptions, QuantizeCliOptions {
   output: string
   name: string
   target: Target | 'both'
+  emitOnnx?: string
   inline?: boolean
   sizes?: boolean
   profile?: boolean
@@ -39,6 +41,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
+    .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
     .option('--inline', 'one file: the module inside model.js, the baseline unless --target relaxed-simd')
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
@@ -62,7 +65,9 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const model = readFile(path)
       const importing = await importOptions(path, options)
       const { quantize } = options
+      const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
       const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
+      const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...importing,
         ...(target !== 'both' && { targets: [target] }),
@@ -75,9 +80,14 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       phase('packaging')
       const files = { ...artefacts(compiled, name, { inline }), ...moduleType(options.output, `${name}.js`, terminal) }
       await write(options.output, name, files)
+      if (emitted) onnx!.write(emitted)
       phase('sizes')
       const script = `${name}.js`
-      const parts = [...(await Promise.all(sizes)).flat(), await scriptSizes(script, files[script] as string, best)]
+      const parts: PartSize[] = [
+        ...(await Promise.all(sizes)).flat(),
+        await scriptSizes(script, files[script] as string, best),
+      ]
+      if (emitted) parts.push({ part: options.emitOnnx!, raw: emitted.length })
       const phases = profile()
       if (options.json) {
         const { report, spec, warnings } = compiled

@@ -104,6 +104,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ['output', 'name', 'shape', 'dim', 'bind', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
       always,
     ),
+    'emit-onnx': always,
     bits: withOption('quantize', 'weights'),
     calib: quantizing,
     samples: [quantizing, withOption('calib')],

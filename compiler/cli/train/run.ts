@@ -109,10 +109,10 @@ export async function trainRun(
     test = await tester.score(data.test)
   }
   const { graph, names } = api.trainedGraph(model, best.values)
-  const { writeBatchedModel } = await import('../../onnx/write/index.ts')
+  const { writeBatchedModel } = await import('../../index.ts')
   const classes = data.classes && { classes: JSON.stringify(data.classes) }
   const kept = data.preprocess && { [preprocessKey]: JSON.stringify(data.preprocess) }
-  const onnx = writeBatchedModel((size) => api.inferenceOf(graph, size), {
+  const onnx = await writeBatchedModel((size) => api.inferenceOf(graph, size), {
     names,
     metadata: { ...metadata, ...classes, ...kept },
   })

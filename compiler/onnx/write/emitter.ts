@@ -5,7 +5,7 @@ import { convertScalar } from '../../core/scalar.ts'
 import { broadcastShapes, sameShape, type Shape } from '../../core/shape.ts'
 import { bytesOf, reader, tensorOf, writer, zeros, type Tensor, type TensorType } from '../../core/tensor.ts'
 import { numberOf } from './data-types.ts'
-import { nodeOf, storedIn, type Attributes, type Edge, type OnnxNode } from './graph.ts'
+import { nodeOf, storedIn, type Attributes, type Edge, type EdgeType, type OnnxNode } from './graph.ts'
 import { computes, computeType, type Computing } from './kernels.ts'
 
 /** Ends of a slice beyond every axis, of which ONNX says that they are clamped. */
@@ -66,7 +66,7 @@ export class Emitter {
   nodeOf(
     operator: string,
     inputs: readonly (Edge | undefined)[],
-    types: readonly TensorType[],
+    types: readonly EdgeType[],
     attributes: Attributes = {},
     domain = '',
   ): readonly Edge[] {

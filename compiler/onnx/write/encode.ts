@@ -12,6 +12,9 @@ const { onnx } = onnxProto
 const kinds = onnx.AttributeProto.AttributeType
 const utf8 = new TextEncoder()
 
+/** TensorProto.DataType of strings. */
+const stringType = 8
+
 /** What protobuf takes in one message. */
 const mostBytes = 2 ** 31 - 1
 
@@ -100,12 +103,12 @@ function opsetFor(graph: OnnxGraph, stored: readonly { tensor: Tensor }[]): numb
 }
 
 function valueInfo(name: string, edge: Edge, dimensions: Dimensions, open: readonly number[]): proto.IValueInfoProto {
-  const { dtype, shape } = edge.type
+  const { dtype, shape, strings } = edge.type
   const dim = (dimensions.get(edge) ?? shape).map((d, i) => {
     if (open.includes(i) || d === '') return {}
     return typeof d === 'string' ? { dimParam: d } : { dimValue: d }
   })
-  return { name, type: { tensorType: { elemType: numberOf(dtype), shape: { dim } } } }
+  return { name, type: { tensorType: { elemType: strings ? stringType : numberOf(dtype), shape: { dim } } } }
 }
 
 const tensorProto = (name: string, tensor: Tensor): proto.ITensorProto => ({

@@ -4,8 +4,13 @@ import type { Tensor, TensorType } from '../../core/tensor.ts'
 
 /** What a node reads: an input of a graph, an initializer, or a result of another node. */
 export interface Edge {
-  readonly type: TensorType
+  readonly type: EdgeType
   readonly from: Source
+}
+
+/** Strings are told apart from the numbers that they stand for. */
+export interface EdgeType extends TensorType {
+  readonly strings?: true
 }
 
 export type Source =

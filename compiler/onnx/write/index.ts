@@ -1,4 +1,5 @@
 /** Core graph → ONNX model. */
+import type { PortNames } from '../../core/artefact.ts'
 import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
 import { countsOf, nodesOf, regionsOf, type Graph, type Node, type Value } from '../../core/graph.ts'
 import { zeros, type Tensor } from '../../core/tensor.ts'
@@ -9,6 +10,7 @@ import { convolutionsChannelsFirst } from './channels-first.ts'
 import { Emitter } from './emitter.ts'
 import { encode } from './encode.ts'
 import { type Edge, type OnnxGraph, type OnnxOutput } from './graph.ts'
+import { placesOf, stringsAt } from './labels.ts'
 import { nameAll } from './names.ts'
 import { emitNode } from './ops/index.ts'
 import type { EmitRegion } from './ops/rule.ts'
@@ -19,6 +21,8 @@ export interface WriteOptions {
   readonly metadata?: Readonly<Record<string, string>>
   /** What constants and values are called; others are named after their nodes. */
   readonly names?: ReadonlyMap<Value | Tensor, string>
+  /** Inputs and outputs that are strings, with the lists in which the graph has their places. */
+  readonly ports?: PortNames
 }
 
 /**
@@ -79,18 +83,26 @@ const arranged = (graph: Graph): Graph => {
   return nodesOf(own).some((node) => regionsOf(node).length > 0) ? optimizeRegions(own, arranged) : own
 }
 
-function toOnnx(graph: Graph, { names }: WriteOptions): { written: OnnxGraph; edgeNames: Map<Edge, string> } {
+function toOnnx(graph: Graph, { names, ports }: WriteOptions): { written: OnnxGraph; edgeNames: Map<Edge, string> } {
   const own = arranged(graph)
   const writer = new GraphWriter(names ?? new Map())
   const e = new Emitter()
-  const inputs = own.inputs.map(({ name, value }): Edge => ({ type: value.type, from: { kind: 'input', name } }))
-  const results = writer.emit(e, own, inputs)
+  const inputs = own.inputs.map(({ name, value }): Edge => {
+    const type = ports?.inputs[name]?.labels ? ({ ...value.type, strings: true } as const) : value.type
+    return { type, from: { kind: 'input', name } }
+  })
+  const numbers = inputs.map((edge, i) => {
+    const labels = ports?.inputs[own.inputs[i]!.name]?.labels
+    return labels ? placesOf(e, edge, labels) : edge
+  })
+  const results = writer.emit(e, own, numbers)
   const counts = countsOf(own)
   const byName = new Map(own.outputs.map(({ name }, i) => [name, results[i]!]))
   const taken = new Set(inputs)
   const outputs = own.outputs.flatMap(({ name, extent }, i): OnnxOutput[] => {
     if (counts.has(name)) return []
-    const edge = results[i]!
+    const labels = ports?.outputs[name]?.labels
+    const edge = labels ? stringsAt(e, results[i]!, labels) : results[i]!
     if (extent) {
       const { axis, count } = extent
       const bounds = [e.ints([0]), e.reshape(e.cast(byName.get(count)!, 'i64'), [1]), e.ints([axis])]

@@ -64,7 +64,8 @@ export async function readDataset(
   }
 }
 
-function chosen(count: number, { limit, seed }: DatasetOptions): number[] {
+/** The places of the samples that are taken, ascending. */
+export function chosen(count: number, { limit, seed }: Pick<DatasetOptions, 'limit' | 'seed'>): number[] {
   return choose(limit ?? count, count, seed ?? 1)
 }
 

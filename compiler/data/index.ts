@@ -1,5 +1,5 @@
 export { checkIds } from './check-ids.ts'
-export { holdsPictures, readDataset, type DatasetOptions } from './dataset.ts'
+export { chosen, holdsPictures, readDataset, type DatasetOptions } from './dataset.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, type Image } from './image.ts'
 export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'

@@ -2,7 +2,7 @@
  * attar as a library: what the command line, the bundler plugin and the benchmarks call, and nothing below it. Importing it
  * is cheap; the code generator is loaded by the first `compile`.
  */
-import type { QuantizeOptions } from './compress/index.ts'
+import type { Progress, QuantizeOptions, Sample } from './compress/index.ts'
 import { quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
@@ -23,6 +23,8 @@ export {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type StateReport,
+  type StateSpec,
   type Target,
 } from './core/artefact.ts'
 export {
@@ -116,8 +118,30 @@ export async function writeBatchedModel(
 }
 
 export interface QuantizeModelOptions extends ImportOptions, Omit<QuantizeOptions, 'executor'> {
+  /** As for `compile`. Samples have values for these inputs too: `carryStates` gives them. */
+  readonly state?: CompileOptions['state']
   /** What runs the model on the samples; compiled modules unless given. */
   readonly executor?: Executor
+}
+
+export interface CarryOptions extends Pick<CompileOptions, 'bind' | 'state' | 'stateStart'> {
+  /** Of the samples, those at these places are given back, which ascend; all unless given. */
+  readonly kept?: readonly number[]
+  readonly names?: NonNullable<Imported['names']>
+  readonly onProgress?: Progress
+}
+
+/**
+ * Samples for quantizing a model with states: `samples` have values for all other inputs and are steps of one sequence. The model
+ * runs on them, and each gets the states that its step starts from. Throws a CompileError A106 for wrong states.
+ */
+export async function carryStates(graph: Graph, samples: readonly Sample[], options: CarryOptions): Promise<Sample[]> {
+  const { statesOf } = await import('./pipeline.ts')
+  statesOf(graph, options)
+  const compress = await import('./compress/index.ts')
+  const { compiledExecutor } = await import('./execute.ts')
+  const { state = {}, stateStart = {}, kept = samples.map((_, i) => i), onProgress } = options
+  return compress.carryStates(graph, samples, state, stateStart, kept, compiledExecutor, onProgress)
 }
 
 /** A model past the front end, and how it was quantized. */
@@ -132,7 +156,11 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeModel
   const { graph, ...rest } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
   const compress = await import('./compress/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
-  const { graph: quantized, report, removed } = await compress.quantize(graph, { ...options, executor })
+  // The first output is what is judged by: if it can be, one that users see.
+  const nexts = new Set(Object.values(options.state ?? {}))
+  const isNext = ({ name }: { readonly name: string }): boolean => nexts.has(name)
+  const outputs = [...graph.outputs.filter((port) => !isNext(port)), ...graph.outputs.filter(isNext)]
+  const { graph: quantized, report, removed } = await compress.quantize({ ...graph, outputs }, { ...options, executor })
   const metadata = { ...rest.metadata, [quantizationKey]: options.mode }
   return { ...rest, metadata, graph: quantized, quantization: report, removed }
 }

@@ -8,6 +8,8 @@ import {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type StateReport,
+  type StateSpec,
   type Target,
 } from './core/artefact.ts'
 import { Budget, foldingAllowance, within } from './core/budget.ts'
@@ -15,13 +17,14 @@ import type { Diagnostic } from './core/diagnostic.ts'
 import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
 import { hash } from './core/hash.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
-import { bytesOf, type Tensor } from './core/tensor.ts'
+import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import type { WriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
+export { statesOf }
 import { planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
 import { isIntegerTemplate, macsOf, type Kernel, type Program, type ProgramPort } from './schedule/program/program.ts'
 import { version } from './version.ts'
@@ -84,7 +87,7 @@ export async function writeSimplified(graph: Graph, options: WriteOptions): Prom
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
+  options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly removed?: readonly RemovedChannels[]
@@ -124,7 +127,13 @@ export async function compileGraph(
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
     outputs,
     metadata: options.metadata ?? {},
-    ...(states.length > 0 && { states: program.states.map(port) }),
+    ...(states.length > 0 && {
+      states: program.states.map((state): StateSpec => ({
+        ...port(state),
+        ...options.names?.inputs[state.name],
+        next: states.find(({ input }) => input === state.name)!.next,
+      })),
+    }),
   }
   const codes = (options.targets ?? targets).map((target) => {
     return [target, emitCode(binaryen, program, plan, target, options.instrument)] as const
@@ -141,7 +150,16 @@ export async function compileGraph(
   )
   const { quantization, warnings = [] } = options
   const removed = [...(options.removed ?? []), ...removedChannels(graph, optimized)]
-  const facts = { ...(removed.length > 0 && { removed }), ...(quantization && { quantization }) }
+  const stateReports = described.states?.map((state): StateReport => ({
+    input: state.name,
+    output: state.next,
+    bytes: typeBytes(state),
+  }))
+  const facts = {
+    ...(stateReports && { states: stateReports }),
+    ...(removed.length > 0 && { removed }),
+    ...(quantization && { quantization }),
+  }
   return { modules, spec, warnings, report: { ...reportOf(program, plan), ...facts } }
 }
 

@@ -3,18 +3,25 @@
 /** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
 const abi = 2
 
-/** Kinds of arrays for types of more than a byte. */
+declare const withStates: boolean | undefined
+/** Models without states have a script without what is for states: scripts/build-runtime.mjs makes both. */
+const hasStates = typeof withStates === 'undefined' || withStates
+
+/** Kinds of arrays; of other types, bytes. */
 const arrays: Partial<Record<DType, ViewConstructor>> = {
+  i2: Int8Array,
+  i4: Int8Array,
+  i8: Int8Array,
   i16: Int16Array,
-  i32: Int32Array,
-  i64: BigInt64Array,
-  u16: Uint16Array,
-  u32: Uint32Array,
-  u64: BigUint64Array,
   f16: Uint16Array,
   bf16: Uint16Array,
-  f32: Float32Array,
+  u16: Uint16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  i64: BigInt64Array,
+  u64: BigUint64Array,
   f64: Float64Array,
+  f32: Float32Array,
 }
 
 type DType =
@@ -42,12 +49,19 @@ export interface Port {
   readonly labels?: readonly string[]
 }
 
+/** What a run leaves for the next, by the input's name. */
+export interface StatePort extends Port {
+  /** The model's output that it becomes. */
+  readonly next: string
+}
+
 export interface Spec {
   readonly abi: number
   /** Of the compilation. */
   readonly hash: string
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
+  readonly states?: readonly StatePort[]
 }
 
 export type Target = 'simd' | 'relaxed-simd'
@@ -70,6 +84,13 @@ export interface Model {
    * inputs calls `run`.
    */
   run(inputs?: Readonly<Record<string, Value>>, options?: { readonly copy?: boolean }): Readonly<Record<string, Output>>
+  /**
+   * Views of what the model keeps between runs. Assigning an array writes it there; it is checked like an input.
+   * @throws TypeError for an unknown name, and an array that as an input would be one.
+   */
+  readonly state: Record<string, View>
+  /** Makes every state what it was when the model was loaded. */
+  reset(): void
 }
 
 /**
@@ -93,7 +114,7 @@ function refuse(message: string): never {
 }
 
 function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: Spec): Model {
-  const [section] = WebAssembly.Module.customSections(module, 'attar')
+  const section = WebAssembly.Module.customSections(module, 'attar')[0]
   const start = `{"abi":${abi},"hash":"${spec.hash}"`
   // Worklets have no TextDecoder.
   if (String.fromCharCode(...new Uint8Array(section!).subarray(0, start.length)) !== start)
@@ -102,7 +123,7 @@ function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: 
   // It never grows.
   const buffer = memory.buffer as ArrayBuffer
   const viewOf = ({ dtype, shape, address }: Port): View =>
-    new (arrays[dtype] ?? (dtype[0] === 'i' ? Int8Array : Uint8Array))(buffer, address, product(shape))
+    new (arrays[dtype] ?? Uint8Array)(buffer, address, product(shape))
   // Properties are defined, also by fromEntries, so that even `__proto__` is one of the object's own.
   const inputs = Object.freeze(Object.fromEntries(spec.inputs.map((port) => [port.name, viewOf(port)])))
   const outputs: Record<string, Output> = {}
@@ -115,9 +136,28 @@ function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: 
     Object.defineProperty(outputs, name, { enumerable: true, get })
     return () => void (view = trim(port, whole))
   })
+  const state: Record<string, View> = {}
+  const restore = hasStates
+    ? (spec.states ?? []).map((port) => {
+        const view = viewOf(port)
+        const start = view.slice()
+        Object.defineProperty(state, port.name, {
+          enumerable: true,
+          get: () => view,
+          set: (value: unknown) => view.set(read(port, view, value) as never),
+        })
+        return () => view.set(start as never)
+      })
+    : []
   let runs = 0
 
   return {
+    ...((hasStates && {
+      state: Object.freeze(state),
+      reset() {
+        for (const back of restore) back()
+      },
+    }) as Pick<Model, 'state' | 'reset'>),
     inputs,
     outputs,
     run(values, options) {
@@ -133,10 +173,10 @@ function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: 
           const given = Object.hasOwn(values, port.name) ? values[port.name] : undefined
           if (given === view) continue
           const value = read(port, view, given)
-          // In the module's memory, what an earlier write goes over is kept first.
+          // In the module's memory, what an earlier write goes over is kept first. With states, outputs are seldom passed back.
           writes.push([
             view,
-            writes[0] && value.buffer === buffer && reach(writes, value) ? create(view, value) : value,
+            value.buffer === buffer && (hasStates || reach(writes, value)) ? copyOf(view, value) : value,
           ])
         }
       }
@@ -144,16 +184,18 @@ function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: 
       if (turn !== runs) refuse('run within run')
       for (const [view, value] of writes) view.set(value as never)
       run()
-      settle.forEach((update) => update())
+      for (const update of settle) update()
       return copy ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()])) : outputs
     },
   }
 }
 
-const unfit = ({ name, dtype, shape, labels }: Port, what: string): never =>
-  refuse(`input "${name}" (${labels ? 'string' : dtype}[${shape}]) takes ${what}`)
+const unfit = (port: Port, what: string): never =>
+  refuse(
+    `${hasStates && (port as StatePort).next ? 'state' : 'input'} "${port.name}" (${port.labels ? 'string' : port.dtype}[${port.shape}]) takes ${what}`,
+  )
 
-/** What to write to `view`, the place of the input `port`. */
+/** What to write to `view`, the place of the input or state `port`. */
 function read(port: Port, view: View, value: unknown): View {
   const { dtype, labels } = port
   const isView = ArrayBuffer.isView(value)
@@ -163,8 +205,8 @@ function read(port: Port, view: View, value: unknown): View {
     return unfit(port, `a ${kind(view)} of ${view.length}, got ${given}`)
   }
   if (isView) return array
-  const copy = create(view, view.length)
-  for (let i = 0; i < view.length; i++) {
+  const copy = view.slice()
+  for (const i of view.keys()) {
     const element: unknown = array[i]
     let number = element as number
     if (labels) number = labels.indexOf(element as string)
@@ -182,9 +224,8 @@ function read(port: Port, view: View, value: unknown): View {
   return copy
 }
 
-/** An array of the view's kind, from another or of a length. Not slice, of which Node's Buffer makes something else. */
-const create = (view: View, from: View | number): View =>
-  new (view.constructor as new (from: View | number) => View)(from)
+/** An array of the view's kind. Not slice, of which Node's Buffer makes something else. */
+const copyOf = (view: View, from: View): View => new (view.constructor as new (from: View) => View)(from)
 
 /** Whether any of the views written overlaps `value`. */
 const reach = (writes: readonly (readonly [View, View])[], { byteOffset, byteLength }: View): boolean =>
@@ -195,11 +236,11 @@ const product = (dims: readonly number[]): number => dims.reduce((count, d) => c
 /** The elements that count, moved together where padding stands between them. */
 function trim({ shape, extent }: Port, view: View): View {
   if (!extent) return view
-  const rows = product(shape.slice(0, extent.axis))
-  const kept = product(shape.slice(extent.axis + 1)) * new Int32Array(view.buffer, extent.address)[0]!
-  const row = view.length / rows
-  for (let i = 1; i < rows; i++) view.copyWithin(i * kept, i * row, i * row + kept)
-  return view.subarray(0, rows * kept)
+  const row = product(shape.slice(extent.axis))
+  const kept = (row / shape[extent.axis]!) * new Int32Array(view.buffer, extent.address)[0]!
+  let i = 1
+  for (; i * row < view.length; i++) view.copyWithin(i * kept, i * row, i * row + kept)
+  return view.subarray(0, i * kept)
 }
 
 /** `Float32Array` and so on, for arrays of other realms too; canvas pixels count as plain bytes. */
@@ -209,10 +250,10 @@ const kind = (array: object): string | undefined =>
 async function compile(source: Source): Promise<WebAssembly.Module> {
   let wasm = source as Exclude<Source, URL | string>
   // Worklets have no URL.
-  if (typeof source === 'string' || 'href' in source) {
-    const address = `${source}`
+  const address = (source as URL).href ?? source
+  if (typeof address === 'string') {
     // What bundlers make of small files; a policy may forbid fetch to take it.
-    const inline = /^data:[^,]*;base64,/.test(address)
+    const inline = /^data:.*?;base64,/.test(address)
     // Node's fetch knows no file:. An import() of node: would break bundlers that build for browsers.
     const files = /^file:/.test(address) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
     wasm = inline

@@ -5,14 +5,15 @@ import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Statements that declare `name`, which `contents` assigns. */
-async function minified(name, contents) {
+/** Statements that declare `name`, which `contents` assigns. `withStates` is a constant of runtime/index.ts. */
+async function minified(name, contents, withStates = true) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root },
     bundle: true,
     minify: true,
     format: 'iife',
     target: 'es2022',
+    define: { withStates: String(withStates) },
     write: false,
   })
   return JSON.stringify(`let ${name};${outputFiles[0].text.trim()}`)
@@ -30,7 +31,9 @@ writeFileSync(
   `${root}/compiler/package/runtime.generated.ts`,
   `// Made by scripts/build-runtime.mjs.
 /** Declares \`attar(spec, locate)\`, which gives what a model's script exports. */
-export const runtimeSource: string = ${await minified('attar', attar)}
+export const runtimeSource: string = ${await minified('attar', attar, false)}
+/** The same for models with states. */
+export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 /** Declares \`decode\` of runtime/base64.ts. */
 export const decodeSource: string = ${await minified('decode', decode)}
 `,

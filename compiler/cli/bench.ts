@@ -5,19 +5,22 @@ import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '.
 import { toJson } from './format.ts'
 import {
   addShapeOptions,
+  addStateOptions,
   asIs,
   boundTensors,
   importOptions,
   notEmpty,
   Repeatable,
   seedNumber,
+  stateOptions,
   wholeNumber,
   type ShapeOptions,
+  type StateOptions,
 } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { Terminal } from './terminal.ts'
 
-interface Options extends ShapeOptions {
+interface Options extends ShapeOptions, StateOptions {
   name?: string
   engines: readonly string[]
   against?: readonly string[]
@@ -58,7 +61,7 @@ export const addBench: AddCommand = (program, terminal) => {
     .option('--against <systems>', 'measure these too: of onnxruntime-web,litert,tfjs', names)
     .option('--model <model.onnx>', 'what the other systems run')
     .addOption(new Repeatable('--peer-model <litert=file>', 'the model as you converted it: .tflite', asIs))
-  addShapeOptions(command)
+  addStateOptions(addShapeOptions(command))
     .option('--runs <number>', 'samples of the warm latency', wholeNumber(1, 1_000_000), 200)
     .option('--starts <number>', 'fresh processes of which the median is the cold start', wholeNumber(1, 1000), 3)
     .option('--warm-up <ms>', 'how long each system runs before it is measured', wholeNumber(0, 600_000), 1000)
@@ -105,6 +108,7 @@ async function compiled(path: string, options: Options, terminal: Terminal): Pro
   terminal.status('compiling')
   const result = await compile(readFile(path), {
     ...(await importOptions(path, options)),
+    ...(await stateOptions(path, options)),
     onPhase: terminal.status,
   })
   return {

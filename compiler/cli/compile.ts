@@ -7,12 +7,21 @@ import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
 import { moduleType } from './module-type.ts'
-import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
+import {
+  addShapeOptions,
+  addStateOptions,
+  importOptions,
+  notEmpty,
+  stateOptions,
+  type ShapeOptions,
+  type StateOptions,
+} from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
+import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
 
-interface Options extends ShapeOptions, QuantizeCliOptions {
+interface Options extends ShapeOptions, StateOptions, QuantizeCliOptions {
   output: string
   name: string
   target: Target | 'both'
@@ -28,7 +37,12 @@ attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--ma
                           8-bit integers, in ranges that values take on DATA; quantization.html in
                           the folder tells which layers that hurts
 attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
-                          an eighth of the file: weights of 4 bits, arithmetic in f32`
+                          an eighth of the file: weights of 4 bits, arithmetic in f32
+attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
+                          run takes and gives neither h nor hn: the module keeps them, model.state.h reads
+                          and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
+                          those of --val, are steps of one sequence in the order of the file, and have no
+                          arrays for states: the float model carries these from each step to the next`
 
 export const addCompile: AddCommand = (program, terminal, done) => {
   const command = program
@@ -37,7 +51,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addQuantizeOptions(addShapeOptions(command))
+  addQuantizeOptions(addStateOptions(addShapeOptions(command)))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
@@ -64,12 +78,16 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       checkWritable(options.output)
       const model = readFile(path)
       const importing = await importOptions(path, options)
+      const states = await stateOptions(path, options)
       const { quantize } = options
       const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
-      const source = quantize ? await quantized(model, { ...options, quantize }, importing, terminal) : model
+      const source = quantize
+        ? await quantized(model, { ...options, quantize }, { ...importing, ...states }, terminal)
+        : model
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...importing,
+        ...states,
         ...(target !== 'both' && { targets: [target] }),
         onPhase: phase,
       })
@@ -105,6 +123,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
           ])
       }
       compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
+      const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
+      if (hint.length > 0) terminal.err(hint)
       const { quantization } = compiled.report
       if (quantization?.withinBudget === false) {
         terminal.err(
@@ -156,8 +176,13 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     [
       'memory',
       formatCount(report.memory),
-      `bytes: weights ${formatCount(report.weights)}, activations ${formatCount(report.arena)}`,
+      `bytes: weights ${formatCount(report.weights)}, ${report.states ? `states ${formatCount(report.state)}, ` : ''}activations ${formatCount(report.arena)}`,
     ],
+    ...(report.states ?? []).map(({ input, output, bytes }) => [
+      'state',
+      formatCount(bytes),
+      `bytes: ${input}, which a run makes ${output}`,
+    ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
     ...(report.removed

@@ -20,6 +20,7 @@ import {
   type ValueInfo,
 } from '../index.ts'
 import { formatCount, formatTable, paragraphs } from './format.ts'
+import { likelyStates, stateHint, type NamedType, type Pair } from './state-hint.ts'
 
 /** An ONNX node and what attar makes of it. */
 export interface Layer {
@@ -54,6 +55,8 @@ export interface ModelDescription {
   /** Why the model can't be imported, so that shapes and MACs are not known. */
   readonly diagnostics: readonly Diagnostic[]
   readonly warnings: readonly Diagnostic[]
+  /** Inputs, and outputs that look as if they were for the next run. */
+  readonly likelyStates: readonly Pair[]
 }
 
 /** A model's nodes in its own order. Throws the CompileError of a file that can't be decoded. */
@@ -104,8 +107,16 @@ export async function layersOf(bytes: Uint8Array, options: ImportOptions): Promi
     macs: imported ? layers.reduce((sum, { macs }) => sum + macs!, 0) : null,
     diagnostics,
     warnings,
+    likelyStates: source
+      ? likelyStates(source.inputs.map(typed), source.outputs.map(typed))
+      : likelyStates(inputs.flatMap(typeIfDeclared), graph.outputs.flatMap(typeIfDeclared)),
   }
 }
+
+const typed = ({ name, value, extent }: Graph['outputs'][number]): NamedType => ({ name, extent, ...value.type })
+
+const typeIfDeclared = ({ name, dtype, shape }: ValueInfo): NamedType[] =>
+  dtype && shape ? [{ name, dtype, shape }] : []
 
 /** The core nodes that each ONNX node became, those of its subgraphs and function body included. */
 function importedNodes(
@@ -195,11 +206,13 @@ export function describeLayers(model: ModelDescription): string[] {
     ...model.outputs.map((output) => ['output', formatOperand(output)]),
   ]
   const table = formatTable([header, ...rows, total], [1, 2])
+  const hint = stateHint(model.likelyStates)
   return paragraphs([
     formatTable(facts, [1]),
     table,
     ...model.diagnostics.map(diagnosticLines),
     ...model.warnings.map(warningLines),
+    ...(hint.length > 0 ? [hint] : []),
   ])
 }
 

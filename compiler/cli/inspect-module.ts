@@ -1,4 +1,4 @@
-import { formatType, inspectModule, type ModuleSpec, type PortSpec } from '../index.ts'
+import { formatType, inspectModule, type ModuleSpec, type PortSpec, type StateSpec } from '../index.ts'
 import { codeParts, type CodePart } from './code-parts.ts'
 import { formatCount, formatTable, paragraphs } from './format.ts'
 
@@ -56,11 +56,11 @@ export function describeModule(m: ModuleDescription): string[] {
   const code = parts.length > 0 ? [[['code', 'functions', 'calls', 'bytes', ''], ...parts]] : []
   const port =
     (kind: string) =>
-    (p: PortSpec): string[] => [
+    (p: PortSpec & Partial<StateSpec>): string[] => [
       kind,
       p.name,
       formatType(p),
-      `at ${p.address}${p.range ? `, places ${p.range.join(' to ')} of a table` : ''}`,
+      `at ${p.address}${p.range ? `, places ${p.range.join(' to ')} of a table` : ''}${p.next === undefined ? '' : `, which a run makes ${p.next}`}`,
     ]
   const { spec } = m
   const names = (list: readonly { readonly name: string }[]): string =>
@@ -72,7 +72,11 @@ export function describeModule(m: ModuleDescription): string[] {
     ['attar', `${spec.attar}, ABI ${spec.abi}`],
     ...Object.entries(spec.metadata).map(([key, value]) => [`metadata ${key}`, value]),
   ]
-  const ports = [...spec.inputs.map(port('input')), ...spec.outputs.map(port('output'))]
+  const ports = [
+    ...spec.inputs.map(port('input')),
+    ...spec.outputs.map(port('output')),
+    ...(spec.states ?? []).map(port('state')),
+  ]
   return paragraphs([
     ...[sections, ...code, functions].map((table) => formatTable(table)),
     formatTable(ports, [1, 2, 3]),

@@ -61,6 +61,33 @@ export function addShapeOptions(command: Command): Command {
     .addOption(bindOption('make an input a constant'))
 }
 
+/** The options that say what stays in the module between runs. */
+export interface StateOptions {
+  state?: Named<string>
+  stateInit?: Named<string>
+}
+
+export const addStateOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Repeatable(
+        '--state <input=output>',
+        'keep an input in the module between runs: each run makes it what this output is, e.g. h=hn',
+        asIs,
+      ),
+    )
+    .addOption(
+      new Repeatable('--state-init <input=value>', 'what a state starts as, as for --bind; zeros without it', asIs),
+    )
+
+/** What `compile` takes for them. */
+export async function stateOptions(
+  path: string,
+  { state, stateInit }: StateOptions,
+): Promise<Pick<CompileOptions, 'state' | 'stateStart'>> {
+  return { ...(state && { state }), ...(stateInit && { stateStart: await boundTensors(stateInit, path) }) }
+}
+
 /** What `compile` and `importModel` take for the options of a command on the model at `path`. */
 export async function importOptions(
   path: string,
@@ -75,7 +102,7 @@ export async function importOptions(
   }
 }
 
-/** The values of `--bind` for the model at `path`. A106 for an input that it does not have. */
+/** The values of `--bind` or `--state-init` for the model at `path`. A106 for an input that it does not have. */
 export async function boundTensors(bind: Named<string>, path: string): Promise<Record<string, Tensor>> {
   const { readTensor } = await import('./tensors.ts')
   const entries = Object.entries(bind)

@@ -101,10 +101,11 @@ const onEngines = withoutOption('layers')
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
     ...all(
-      ['output', 'name', 'shape', 'dim', 'bind', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
+      ['output', 'name', 'shape', 'dim', 'bind', 'state', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
       always,
     ),
     'emit-onnx': always,
+    'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
     calib: quantizing,
     samples: [quantizing, withOption('calib')],
@@ -166,7 +167,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'without --against litert',
       met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
     },
-    ...all(['shape', 'dim'], onModel),
+    ...all(['shape', 'dim', 'state'], onModel),
+    'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, withOption('against')),
     layers: onModel,
   },

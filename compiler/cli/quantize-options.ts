@@ -125,15 +125,31 @@ interface Data {
 /** More samples than this do not make a figure much surer. */
 const heldOut = 1000
 
-async function readData(inputs: readonly InputType[], options: QuantizeCliOptions, terminal: Terminal): Promise<Data> {
-  const { randomSamples, readDataset } = await import('../data/index.ts')
+/** Gives those of the samples that stand at places, with what they lack of a model with states. */
+type Carry = (samples: Dataset['samples'], kept: readonly number[]) => Promise<Dataset['samples']>
+
+/** `inputs` are those that the data has; with states `carry` adds the others. */
+async function readData(
+  inputs: readonly InputType[],
+  options: QuantizeCliOptions,
+  carry: Carry | undefined,
+  terminal: Terminal,
+): Promise<Data> {
+  const { chosen, randomSamples, readDataset } = await import('../data/index.ts')
   const { fail } = await import('../index.ts')
   const { calib, val, label, samples: limit, seed, force, quantize } = options
   const how = { preprocess: await pictureOptions(options), seed }
+  const read = async (path: string, some: { limit?: number; label?: string | undefined }): Promise<Dataset> => {
+    if (!carry) return readDataset(path, inputs, { ...how, ...some })
+    // All steps of the sequence are run, also where few are kept.
+    const { samples, labels, ...rest } = await readDataset(path, inputs, { ...how, label: some.label })
+    const kept = chosen(samples.length, { limit: some.limit, seed })
+    return { ...rest, samples: await carry(samples, kept), ...(labels && { labels: kept.map((i) => labels[i]!) }) }
+  }
   const isData = calib !== undefined && calib !== 'random'
   if (label !== undefined && val === undefined && !isData)
     fail('A501', '--label needs data to measure accuracy on: --val, or what --calib leaves over')
-  const given = val === undefined ? undefined : await readDataset(val, inputs, { ...how, label })
+  const given = val === undefined ? undefined : await read(val, { label })
   given?.notes?.forEach((note) => terminal.err(note))
   if (calib === undefined && quantize === 'int8')
     fail('A501', '--quantize int8 needs --calib: inputs that show the ranges of the model’s values')
@@ -142,13 +158,14 @@ async function readData(inputs: readonly InputType[], options: QuantizeCliOption
       fail('A501', '--calib random: random inputs do not show the ranges that real ones have', {
         hint: '--force takes them all the same, e.g. to try the speed of a quantized model',
       })
-    const calibration = randomSamples(inputs, limit, seed)
+    const random = randomSamples(inputs, limit, seed)
+    const calibration = carry ? await carry(random, chosen(limit, { seed })) : random
     return { calibration, validation: given, preprocess: given?.preprocess }
   }
   if (calib === undefined) return { calibration: [], validation: given, preprocess: given?.preprocess }
   // Without validation data, what calibration does not take is measured on, at least a third.
   const own = given ? { limit } : { limit: limit + heldOut, label }
-  const all = await readDataset(calib, inputs, { ...how, ...own })
+  const all = await read(calib, own)
   // Labels of data that calibrates alone are nobody's business.
   all.notes?.filter((note) => !given?.notes?.includes(note)).forEach((note) => terminal.err(note))
   if (given) return { calibration: all.samples, validation: given, preprocess: all.preprocess ?? given.preprocess }
@@ -171,14 +188,22 @@ function split({ samples, labels }: Dataset, limit: number, seed: number): Omit<
 export async function quantized(
   model: Uint8Array,
   options: QuantizeCliOptions & { quantize: 'int8' | 'weights' },
-  importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>,
+  importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal' | 'state' | 'stateStart'>,
   terminal: Terminal,
 ): Promise<Quantized> {
-  const { fail, importModel, preprocessKey, quantize } = await import('../index.ts')
+  const { carryStates, fail, importModel, preprocessKey, quantize } = await import('../index.ts')
   const { graph, metadata, names, warnings } = importModel(model, importing)
-  const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
+  const { bind, state, stateStart } = importing
+  const inputs = graph.inputs
+    .filter(({ name }) => !Object.hasOwn(state ?? {}, name))
+    .map(({ name, value }) => ({ name, ...value.type }))
+  const onProgress = (step: string, done: number, of: number): void => terminal.status(`${step} ${done + 1}/${of}`)
+  const states = { ...(bind && { bind }), ...(state && { state }), ...(stateStart && { stateStart }), names }
+  const carry: Carry = (samples, kept) => carryStates(graph, samples, { ...states, kept, onProgress })
+  // What is wrong with the states is said before data is read.
+  if (state) await carry([], [])
   terminal.status('reading data')
-  const { calibration, validation, preprocess } = await readData(inputs, options, terminal)
+  const { calibration, validation, preprocess } = await readData(inputs, options, state && carry, terminal)
   if (options.checkIds) {
     const { checkIds } = await import('../data/index.ts')
     const ports = inputs.map(({ name }) => ({ name, range: names.inputs[name]?.range }))
@@ -191,7 +216,7 @@ export async function quantized(
     ...{ mode: options.quantize, calibration, validation, samples: options.samples, seed: options.seed },
     ...(options.bits !== undefined && { bits: Number(options.bits) as 4 | 8 }),
     ...{ metric: options.metric, maxDrop: options.maxDrop, sensitivity: options.sensitivity },
-    onProgress: (step, done, of) => terminal.status(`${step} ${done + 1}/${of}`),
+    ...{ ...(state && { state }), onProgress },
   }
   const result = await quantize(graph, settings)
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { Dataset } from '../data/index.ts'
-import type { Metric } from '../index.ts'
+import type { Metric, ModuleSpec } from '../index.ts'
 import type { CaseResult, Engine, OutputAccuracy, Places, Tolerance, VariantAccuracy } from '../verify/index.ts'
 import { formatError, formatTable, toJson } from './format.ts'
 import { describeAccuracy } from './quantization.ts'
@@ -41,9 +41,11 @@ interface CasesOptions {
 }
 
 const usage = `
-attar verify model.onnx out/    per output: max abs and rel error, SQNR, top-1 agreement
+attar verify model.onnx out/    per output: max abs and rel error, SQNR, top-1 agreement; a module with states takes
+                                the inputs as steps of one sequence, in their order, and the states are compared too
 attar verify --cases DIR        every folder below DIR that holds model.onnx and
-                                test_data_set_*/{input,output}_N.pb, a line each`
+                                test_data_set_*/{input,output}_N.pb, a line each; "state": {"hn": "h"} in a
+                                case's meta.json compiles it with these states, and its sets are steps`
 
 export const addVerify: AddCommand = (program, terminal, done) => {
   const command: Command = addPictureOptions(program.command('verify'))
@@ -145,8 +147,11 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
   const bound = await boundTensors(options.bind ?? {}, path)
-  const free = Object.keys(bound).find((name) => spec.inputs.some((input) => input.name === name))
-  if (free !== undefined) fail('A501', `--bind: "${free}" is an input of the module, not a constant in it`)
+  for (const name of Object.keys(bound)) {
+    const kind = spec.inputs.some((input) => input.name === name) ? 'an input' : 'a state'
+    if (kind === 'an input' || spec.states?.some((state) => state.name === name))
+      fail('A501', `--bind: "${name}" is ${kind} of the module, not a constant in it`)
+  }
   terminal.status('loading onnxruntime-web')
   const reference = await openReference(readFile(path), readerBeside(path), {
     inputs: labelsOf(spec.inputs),
@@ -158,7 +163,15 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     if (options.metric !== undefined) {
       const { metric, maxDrop, seed } = options
       const runners = places.runners(modules, spec)
-      const { found, notes } = await verifyMetric(reference, runners, { samples, labels }, bound, metric, seed)
+      const { found, notes } = await verifyMetric(
+        reference,
+        runners,
+        { samples, labels },
+        bound,
+        metric,
+        seed,
+        spec.states,
+      )
       notes.forEach((note) => terminal.err(note))
       const kept = maxDrop === undefined || found.every(({ accuracy }) => accuracy.drop <= maxDrop)
       const status = kept ? 'pass' : 'fail'
@@ -178,11 +191,11 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
         options.val === undefined ? '; random inputs may be unlike those it was calibrated on: give --val' : ''
       terminal.err(`the module is quantized (${mode}): ${rule}${hint}; --metric judges by accuracy`)
     }
-    const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, judge)
+    const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, judge, spec.states)
     const status = variants.every(({ outputs }) => outputs.every((o) => o.status === 'pass')) ? 'pass' : 'fail'
     const skipped = modules['relaxed-simd'] && !places.relaxed ? ['relaxed-simd'] : []
     if (options.json) terminal.out(toJson({ status, samples: samples.length, tolerance: judge, variants, skipped }))
-    else terminal.out(describe(variants, samples.length, skipped))
+    else terminal.out(describe(variants, samples.length, skipped, spec.states))
     return status === 'pass' ? 0 : 1
   } finally {
     places.close()
@@ -190,7 +203,12 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   }
 }
 
-function describe(variants: readonly VariantAccuracy[], samples: number, skipped: readonly string[]): string[] {
+function describe(
+  variants: readonly VariantAccuracy[],
+  samples: number,
+  skipped: readonly string[],
+  states: ModuleSpec['states'],
+): string[] {
   const row = (variant: string, { output, maxAbs, maxRel, sqnrDb, top1, status }: OutputAccuracy): string[] => [
     status,
     variant,
@@ -208,6 +226,7 @@ function describe(variants: readonly VariantAccuracy[], samples: number, skipped
     ),
   )
   const notRun = skipped.map((variant) => `${variant} was NOT run: no Node with relaxed SIMD is installed`)
-  const runs = `${samples} ${samples === 1 ? 'run' : 'runs'} against onnxruntime-web`
+  const chained = states ? `, as steps of one sequence: each keeps ${states.map(({ name }) => name).join(', ')}` : ''
+  const runs = `${samples} ${samples === 1 ? 'run' : 'runs'} against onnxruntime-web${chained}`
   return [...formatTable([header, ...rows], [1, 2]), '', runs, ...messages, ...notRun]
 }

@@ -32,6 +32,10 @@ export function check(graph: Graph, options: QuantizeOptions): void {
   const { mode, bits, calibration, validation, metric, maxDrop, samples } = options
   if (bits !== undefined && mode !== 'weights') fail('A501', 'only weights alone can have other bits than 8')
   if (bits !== undefined && ![4, 8].includes(bits)) fail('A501', `weights have 4 or 8 bits, not ${String(bits)}`)
+  const lacking = [...calibration, ...(validation?.samples ?? [])].flatMap((sample) =>
+    graph.inputs.filter(({ name }) => !Object.hasOwn(sample, name)),
+  )
+  if (lacking[0]) fail('A501', `a sample has no value for the input "${lacking[0].name}"`)
   if (!measuredOutput(graph)) fail('A501', 'the model has no output of f32 of a fixed size to judge by')
   if (mode === 'int8' && (calibration.length === 0 || samples === 0))
     fail('A501', 'there are no samples to calibrate on')

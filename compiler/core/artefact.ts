@@ -42,6 +42,12 @@ export interface PortSpec {
   readonly classes?: readonly (string | number)[]
 }
 
+/** What a run leaves for the next, by the name of the input that it takes the place of. It is loaded as it starts. */
+export interface StateSpec extends PortSpec {
+  /** The model's output that it becomes with each run. */
+  readonly next: string
+}
+
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
   readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range'>>>
@@ -57,8 +63,8 @@ export interface ModuleSpec {
   readonly attar: string
   readonly inputs: readonly PortSpec[]
   readonly outputs: readonly PortSpec[]
-  /** What a run leaves for the next, by the names of the inputs that it takes the place of. Loaded as it starts. */
-  readonly states?: readonly PortSpec[]
+  /** Where the model was compiled with states. */
+  readonly states?: readonly StateSpec[]
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }
@@ -76,8 +82,9 @@ export interface Compiled {
 export interface Report {
   /** Bytes of constant data (packed weights) and of the memory shared by activations. */
   readonly weights: number
-  /** Bytes of states, which stay between runs. */
+  /** Bytes of states, which stay between runs; `states` has each, without what aligns them. */
   readonly state: number
+  readonly states?: readonly StateReport[]
   readonly arena: number
   /** Largest sum of bytes alive at one time: no arena can be smaller. */
   readonly arenaLowerBound: number
@@ -92,6 +99,13 @@ export interface Report {
   readonly removed?: readonly RemovedChannels[]
   /** Of a model that attar quantized. */
   readonly quantization?: QuantizationReport
+}
+
+/** An input that stays in the module between runs, and the output that it becomes. */
+export interface StateReport {
+  readonly input: string
+  readonly output: string
+  readonly bytes: number
 }
 
 /** Output channels of a layer, by its node in the ONNX model. */

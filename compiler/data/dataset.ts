@@ -45,7 +45,7 @@ export async function readDataset(
   options: DatasetOptions = {},
 ): Promise<Dataset> {
   const { count, sample, labels, ...rest } = await openDataset(path, inputs, options)
-  const kept = choose(options.limit ?? count, count, options.seed ?? 1)
+  const kept = chosen(count, options)
   checkSize(kept.length, inputs)
   const samples: Dataset['samples'][number][] = []
   for (const i of kept) samples.push(await sample(i))
@@ -90,6 +90,10 @@ const held = ({ samples, ...rest }: Dataset): Source => ({
   count: samples.length,
   sample: (i) => samples[i]!,
 })
+
+/** The places of the samples that are taken, ascending. */
+export const chosen = (count: number, { limit, seed }: Pick<DatasetOptions, 'limit' | 'seed'>): number[] =>
+  choose(limit ?? count, count, seed ?? 1)
 
 function fromArrays(
   arrays: Readonly<Record<string, Tensor>>,

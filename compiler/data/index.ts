@@ -1,5 +1,5 @@
 export { checkIds } from './check-ids.ts'
-export { holdsPictures, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
+export { chosen, holdsPictures, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, type Image } from './image.ts'
 export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'

@@ -1,4 +1,4 @@
-import { abiVersion, type ModuleSpec, type PortSpec } from '../core/artefact.ts'
+import { abiVersion, type ModuleSpec, type PortSpec, type StateSpec } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { byteSize, dtypes } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
@@ -29,8 +29,16 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
-  return { abi: abiVersion, hash, attar, inputs, outputs, metadata }
+  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata }
+  if (spec.states === undefined) return known
+  const { states } = spec
+  checkPorts('states', states, memory)
+  if (!states.every(isState)) bad('malformed states')
+  return { ...known, states }
 }
+
+const isState = (port: PortSpec): port is StateSpec =>
+  !port.extent && !port.labels && typeof (port as Partial<StateSpec>).next === 'string'
 
 function checkPorts(kind: string, ports: unknown, memory: number): asserts ports is PortSpec[] {
   if (!Array.isArray(ports) || !ports.every(isPort)) bad(`malformed ${kind}`)

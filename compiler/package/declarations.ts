@@ -1,4 +1,4 @@
-import { preprocessKey, type ModuleSpec, type PortSpec } from '../core/artefact.ts'
+import { preprocessKey, type ModuleSpec, type PortSpec, type StateSpec } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.wasm.d.ts`: what `import module from './NAME.wasm'` gives where modules are compiled ahead of time. */
@@ -24,7 +24,7 @@ ${members(spec.outputs, output)}
 export interface InputViews {
 ${members(spec.inputs, ({ dtype }) => view(dtype))}
 }
-
+${spec.states ? stateType(spec.states) : ''}
 export interface Model {
   /** Views of the inputs, for filling in place. Activations share their memory: write them before every run. */
   readonly inputs: InputViews
@@ -37,7 +37,7 @@ export interface Model {
    * kind of array, and a number that the element type does not hold.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-}
+${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -47,7 +47,12 @@ export declare const spec: {
   readonly attar: ${literal(spec.attar)}
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
-  readonly metadata: {
+${
+  spec.states
+    ? `  readonly states: ${ports(spec.states)}
+`
+    : ''
+}  readonly metadata: {
 ${Object.entries(spec.metadata)
   .map(([key, value]) => `    readonly ${literal(key)}: ${key === preprocessKey ? literal(value) : 'string'}\n`)
   .join('')}  }
@@ -72,6 +77,28 @@ export type Source = WebAssembly.Module | BufferSource | Response | URL | string
 `
 }
 
+/** Getters and setters, since what may be assigned is more than what is read. */
+const stateType = (states: readonly StateSpec[]): string => `
+/** What the model keeps between runs: read as views of the module's memory, written by assigning to them. */
+export interface State {
+${states
+  .map((port) => {
+    const [name, dtype] = [literal(port.name), port.dtype]
+    return `${comment(port)}\n  get ${name}(): ${view(dtype)}\n  set ${name}(value: ${accepted(dtype)})`
+  })
+  .join('\n')}
+}
+`
+
+const stateMembers = `  /**
+   * What the model keeps between runs, of this instance alone. Assigning to one writes it, checked like an input; reading it gives a
+   * view, which the next run changes: \`slice\` it to keep it.
+   */
+  readonly state: State
+  /** Makes every state what it was when the model was loaded. */
+  reset(): void
+`
+
 const literal = (text: string): string => JSON.stringify(text)
 
 const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
@@ -89,26 +116,24 @@ const output = ({ dtype, labels }: PortSpec): string =>
   labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)
 
 const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
-  ports
-    .map((port) => {
-      const { name, shape, extent, labels, range } = port
-      const dtype = labels ? 'string' : port.dtype
-      const places = range ? `, from ${range[0]} to ${range[1]}` : ''
-      const bits = passesAsBits(port.dtype) ? ', as bits' : ''
-      const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
-      return `  /** ${dtype}[${dims.join(', ')}]${bits}${places} */\n  readonly ${literal(name)}: ${type(port)}`
-    })
-    .join('\n')
+  ports.map((port) => `${comment(port)}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
+
+function comment({ dtype, shape, extent, labels, range }: PortSpec): string {
+  const places = range ? `, from ${range[0]} to ${range[1]}` : ''
+  const bits = passesAsBits(dtype) ? ', as bits' : ''
+  const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
+  return `  /** ${labels ? 'string' : dtype}[${dims.join(', ')}]${bits}${places} */`
+}
 
 const list = (name: string, values: readonly unknown[] | undefined): string =>
   values ? `; readonly ${name}: readonly [${values.map((v) => JSON.stringify(v)).join(', ')}]` : ''
 
 const extentType = '; readonly extent: { readonly axis: number; readonly address: number }'
 
-const ports = (all: readonly PortSpec[]): string => {
+const ports = (all: readonly (PortSpec & Partial<StateSpec>)[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, extent, labels, classes, range }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('range', range)}${list('labels', labels)}${list('classes', classes)} },\n`,
+    ({ name, dtype, shape, extent, labels, classes, range, next }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('range', range)}${list('labels', labels)}${list('classes', classes)}${next === undefined ? '' : `; readonly next: ${literal(next)}`} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

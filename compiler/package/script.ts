@@ -1,5 +1,5 @@
 import { targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { decodeSource, runtimeSource } from './runtime.generated.ts'
+import { decodeSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>
@@ -15,14 +15,16 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
   return text(
     spec,
     name,
-    runtimeSource,
+    runtimeFor(spec),
     urls.length === targets.length ? `(t) => t === 'simd' ? ${urls.join(' : ')}` : `() => ${urls[0]}`,
   )
 }
 
 /** The ES module `NAME.js` that carries its one module in base64. */
 export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array): string =>
-  text(spec, name, `${runtimeSource}\n${decodeSource}`, `() => decode('${base64(module)}')`)
+  text(spec, name, `${runtimeFor(spec)}\n${decodeSource}`, `() => decode('${base64(module)}')`)
+
+const runtimeFor = ({ states }: ModuleSpec): string => (states ? statefulRuntimeSource : runtimeSource)
 
 /** `locate` is a function's text: what the runtime loads for a target. */
 const text = (spec: ModuleSpec, name: string, source: string, locate: string): string =>

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Tensor } from '../index.ts'
 import type { Reply, Request } from './child.ts'
 import type { Instance } from './instance.ts'
 
@@ -50,16 +51,18 @@ export function childInstance(node: CurrentNode, flags: readonly string[] = []):
       settled.abort()
     }
   }
+  const tensors = async (request: Request): Promise<Record<string, Tensor>> => {
+    const reply = await ask(request)
+    if (reply.kind === 'tensors') return reply.tensors
+    throw new Error(reply.kind === 'failed' ? reply.message : 'the child process answers another question')
+  }
   return {
     load: async (module, spec) => {
       const reply = await ask({ kind: 'load', module, spec })
       if (reply.kind === 'failed') throw new Error(reply.message)
     },
-    run: async (inputs) => {
-      const reply = await ask({ kind: 'run', inputs })
-      if (reply.kind === 'outputs') return reply.outputs
-      throw new Error(reply.kind === 'failed' ? reply.message : 'the child process answers another question')
-    },
+    begin: (values) => tensors({ kind: 'begin', values }),
+    run: (inputs) => tensors({ kind: 'run', inputs }),
     close: () => {
       if (child?.connected) child.disconnect()
     },

@@ -4,17 +4,19 @@ import { localInstance } from './instance.ts'
 
 export type Request =
   | { readonly kind: 'load'; readonly module: Uint8Array; readonly spec: ModuleSpec }
+  | { readonly kind: 'begin'; readonly values: Readonly<Record<string, Tensor>> | undefined }
   | { readonly kind: 'run'; readonly inputs: Readonly<Record<string, Tensor>> }
 
 export type Reply =
   | { readonly kind: 'loaded' }
-  | { readonly kind: 'outputs'; readonly outputs: Record<string, Tensor> }
+  | { readonly kind: 'tensors'; readonly tensors: Record<string, Tensor> }
   | { readonly kind: 'failed'; readonly message: string }
 
 const instance = localInstance()
 
 async function answer(request: Request): Promise<Reply> {
-  if (request.kind === 'run') return { kind: 'outputs', outputs: await instance.run(request.inputs) }
+  if (request.kind === 'run') return { kind: 'tensors', tensors: await instance.run(request.inputs) }
+  if (request.kind === 'begin') return { kind: 'tensors', tensors: await instance.begin(request.values) }
   await instance.load(request.module, request.spec)
   return { kind: 'loaded' }
 }

@@ -12,6 +12,12 @@ export interface Runner {
   readonly variant: string
   /** Of outputs that are strings: the list that their elements, i32, are places in. */
   readonly labels?: Labels
+  /**
+   * Of a module with states: makes them what `values` has for them, all others what they start as, and gives all of them by the
+   * inputs' names. Runs that follow are steps of one sequence, as long as no other module takes the place.
+   */
+  readonly begin?: (values?: Readonly<Record<string, Tensor>>) => Promise<Readonly<Record<string, Tensor>>>
+  /** Gives also what states became, by the names of the outputs that they are next. */
   readonly run: (inputs: Readonly<Record<string, Tensor>>) => Promise<Readonly<Record<string, Tensor>>>
 }
 

@@ -1,22 +1,45 @@
-import { fail, instantiate, type ModuleSpec, type Output, type Tensor, type View } from '../index.ts'
+import {
+  fail,
+  instantiate,
+  type Model,
+  type ModuleSpec,
+  type Output,
+  type StateSpec,
+  type Tensor,
+  type View,
+} from '../index.ts'
 
 /** What runs compiled modules, one at a time, in this process or another. */
 export interface Instance {
   load(module: Uint8Array, spec: ModuleSpec): Promise<void>
-  /** Outputs by name, those of labels as i32 places in them. Inputs that the module does not have are left alone. */
+  /** Makes states what `values` has for them, all others what they start as, and gives all of them by the inputs' names. */
+  begin(values?: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  /**
+   * Outputs by name, those of labels as i32 places in them, and states by the names of the outputs that they are next. Inputs that
+   * the module does not have are left alone.
+   */
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
 }
 
 /** Runs modules in this process by the runtime that ships to the user. */
 export function localInstance(): Instance {
-  let loaded: { model: ReturnType<typeof instantiate>; spec: ModuleSpec } | undefined
+  let loaded: { model: Model; spec: ModuleSpec } | undefined
+  const current = (): { model: Model; spec: ModuleSpec } => {
+    if (!loaded) throw new Error('no module is loaded')
+    return loaded
+  }
   return {
     load: async (module, spec) => {
       loaded = { model: instantiate(new Uint8Array(module), spec), spec }
     },
+    begin: async (values = {}) => {
+      const { model, spec } = current()
+      model.reset()
+      for (const { name } of spec.states ?? []) if (Object.hasOwn(values, name)) model.state[name] = values[name]!.data
+      return statesOf(model, spec, ({ name }) => name)
+    },
     run: async (inputs) => {
-      if (!loaded) throw new Error('no module is loaded')
-      const { model, spec } = loaded
+      const { model, spec } = current()
       const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
       const results = model.run(Object.fromEntries(values), { copy: true })
       const tensors = spec.outputs.map(({ name, dtype, shape, extent, labels }) => {
@@ -24,9 +47,22 @@ export function localInstance(): Instance {
         const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
         return [name, { dtype, shape: shapeOf(shape, extent?.axis, data.length), data }] as const
       })
-      return Object.fromEntries(tensors)
+      return { ...Object.fromEntries(tensors), ...statesOf(model, spec, ({ next }) => next) }
     },
   }
+}
+
+/** Copies of the states, by what `nameOf` calls them. */
+function statesOf(
+  model: Model,
+  { states = [] }: ModuleSpec,
+  nameOf: (state: StateSpec) => string,
+): Record<string, Tensor> {
+  const entries = states.map((state) => {
+    const { name, dtype, shape } = state
+    return [nameOf(state), { dtype, shape, data: model.state[name]!.slice() }] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 /** `shape` with the length along `axis` that `elements` elements give. */

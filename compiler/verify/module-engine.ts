@@ -1,4 +1,4 @@
-import { compile, target, targets, type ModuleSpec, type Target } from '../index.ts'
+import { compile, target, targets, type ModuleSpec, type Target, type Tensor } from '../index.ts'
 import { childInstance, findCurrentNode } from './child-instance.ts'
 import { labelsOf, type Engine, type Runner } from './engine.ts'
 import { localInstance } from './instance.ts'
@@ -25,16 +25,28 @@ export function modulePlaces(): Places {
       targets.flatMap((variant): Runner[] => {
         const [module, place] = [modules[variant], places[variant]]
         if (!module || !place) return []
+        let started: Readonly<Record<string, Tensor>> | undefined
+        let isFresh = true
+        const load = async (): Promise<void> => {
+          if (latest.get(variant) === module) return
+          await place.load(module, spec)
+          latest.set(variant, module)
+          isFresh = true
+        }
+        const begin = async (values?: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>> => {
+          await load()
+          started = await place.begin(values)
+          return started
+        }
         const run: Runner['run'] = async (inputs) => {
-          if (latest.get(variant) !== module) {
-            await place.load(module, spec)
-            // A fresh memory is zeroed. What counts is the run after another, as users' runs are.
-            await place.run(inputs)
-            latest.set(variant, module)
-          }
+          await load()
+          // A fresh memory is zeroed. What counts is the run after another, as users' runs are.
+          if (isFresh) await place.run(inputs)
+          if (isFresh && spec.states) await place.begin(started)
+          isFresh = false
           return place.run(inputs)
         }
-        return [{ variant, labels: labelsOf(spec.outputs), run }]
+        return [{ variant, labels: labelsOf(spec.outputs), run, ...(spec.states && { begin }) }]
       }),
     close: () => child?.close(),
   }

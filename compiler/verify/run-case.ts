@@ -46,14 +46,19 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine, leas
       atol: Math.max(test.meta.tolerance.atol, least?.atol ?? 0),
       rtol: Math.max(test.meta.tolerance.rtol, least?.rtol ?? 0),
     }
-    // A module's own results are carried on, not another's.
+    // A runner's own results are carried on, not another's: modules keep them, the reference evaluator is given them.
     const carried = new Map<string, Record<string, Tensor>>()
+    const latest = new Map<string, Runner>()
     for (const set of test.sets) {
       const inputs = readSet(set, 'input', test.inputs, test.labels)
       const runners = await compileFor(inputs)
       const expected = readSet(set, 'output', test.outputs, runners[0]?.labels)
-      for (const { variant, run } of runners) {
-        const outputs = await run({ ...inputs, ...carried.get(variant) })
+      for (const runner of runners) {
+        const { variant } = runner
+        const values = { ...inputs, ...carried.get(variant) }
+        if (latest.get(variant) !== runner) await runner.begin?.(values)
+        latest.set(variant, runner)
+        const outputs = await runner.run(values)
         for (const [output, value] of Object.entries(expected)) {
           const difference = compare(outputs[output]!, value, tolerance)
           const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
@@ -104,7 +109,11 @@ function compiler(
       const bind = Object.fromEntries(entries.filter(([name]) => bound.has(name)))
       const free = entries.filter(([name]) => !bound.has(name))
       const shapes: Record<string, Shape> = Object.fromEntries(free.map(([name, t]) => [name, t.shape]))
-      const options: CompileOptions = { shapes, dims, bind, readExternal: readerBeside(join(folder, 'model.onnx')) }
+      const chained = [...test.meta.state].filter(([, to]) => !bound.has(to))
+      const options: CompileOptions = {
+        ...{ shapes, dims, bind, readExternal: readerBeside(join(folder, 'model.onnx')) },
+        state: Object.fromEntries(chained.map(([from, to]) => [to, from])),
+      }
       try {
         known.set(JSON.stringify(key), await engine.prepare(test.model, options))
       } catch (error) {

@@ -8,11 +8,13 @@ import {
   reader,
   type Accuracy,
   type Metric,
+  type StateSpec,
   type Tensor,
   type Validation,
 } from '../index.ts'
 import type { Runner } from './engine.ts'
 import type { Reference } from './onnxruntime.ts'
+import { steps } from './steps.ts'
 
 /** The metric of the source model and of one variant of the module, which stands as `quantized`. */
 export interface MetricAccuracy {
@@ -31,6 +33,7 @@ export async function verifyMetric(
   bound: Readonly<Record<string, Tensor>>,
   metric: Metric,
   seed: number,
+  states?: readonly StateSpec[],
 ): Promise<{ found: MetricAccuracy[]; notes: string[] }> {
   if (!labels && (metric === 'top1' || metric === 'auc')) fail('A501', `metric ${metric} needs labels`)
   if (runners.length === 0) fail('A501', 'this engine runs none of the modules')
@@ -38,15 +41,13 @@ export async function verifyMetric(
   const expected: number[][] = []
   const found: number[][][] = runners.map(() => [])
   let width = 1
-  for (const sample of samples) {
-    const results = await reference.run({ ...bound, ...sample })
+  for await (const step of steps(reference, runners, samples, bound, states)) {
     let first: string | undefined
-    for (const [i, { run }] of runners.entries()) {
-      const outputs = await run(sample)
+    for (const [i, outputs] of step.found.entries()) {
       first ??= (Object.entries(outputs).find(([, t]) => isFloat(t.dtype)) ?? Object.entries(outputs)[0]!)[0]
       found[i]!.push(numbers(outputs[first]!))
     }
-    const output = results[first!]!
+    const output = step.expected[first!]!
     width = outputWidth(output.shape)
     expected.push(numbers(output))
   }

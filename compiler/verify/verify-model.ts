@@ -1,7 +1,8 @@
-import type { Tensor } from '../index.ts'
+import type { StateSpec, Tensor } from '../index.ts'
 import { compare, errorInSteps, merge, sqnrDb, type Comparison, type Tolerance } from './compare.ts'
 import type { Runner } from './engine.ts'
 import type { Reference } from './onnxruntime.ts'
+import { steps } from './steps.ts'
 
 /** How one output of a module differs from the reference's, over all runs. */
 export interface OutputAccuracy {
@@ -29,8 +30,8 @@ export interface VariantAccuracy {
 }
 
 /**
- * Compares a module's variants with the reference on `samples`, the inputs of single runs. `bound` are further inputs of the
- * model, which are constants in the module. Floats are judged by `tolerance`, or of quantized models by `steps`.
+ * Compares a module's variants with the reference on `samples`, the inputs of single runs or of a sequence's steps: steps.ts says what
+ * `bound` and `states` are. Floats are judged by `tolerance`, or of quantized models by `steps`.
  */
 export async function verifyModel(
   reference: Reference,
@@ -38,12 +39,13 @@ export async function verifyModel(
   samples: readonly Readonly<Record<string, Tensor>>[],
   bound: Readonly<Record<string, Tensor>>,
   tolerance: Tolerance | 'steps',
+  states?: readonly StateSpec[],
 ): Promise<VariantAccuracy[]> {
   const found = runners.map(() => new Map<string, Comparison>())
-  for (const sample of samples) {
-    const expected = await reference.run({ ...bound, ...sample })
-    for (const [i, { run }] of runners.entries()) {
-      for (const [name, value] of Object.entries(await run(sample))) {
+  for await (const step of steps(reference, runners, samples, bound, states)) {
+    const { expected } = step
+    for (const [i, outputs] of step.found.entries()) {
+      for (const [name, value] of Object.entries(outputs)) {
         const difference = compare(value, expected[name]!, tolerance === 'steps' ? noTolerance : tolerance)
         const before = found[i]!.get(name)
         found[i]!.set(name, before ? merge(before, difference) : difference)

@@ -107,12 +107,12 @@ describe('what a module keeps between runs', () => {
   })
 
   it.each([
-    [{ z: 'hn' }, {}, 'the model has no input "z", but "x", "h"'],
-    [{ h: 'z' }, {}, 'the model has no output "z", but "hn", "s", "x"'],
+    [{ z: 'hn' }, {}, 'state z=hn: the model has no input "z"; it has "x", "h"'],
+    [{ h: 'z' }, {}, 'state h=z: the model has no output "z"; it has "hn", "s", "x"'],
     [{ h: 's' }, {}, 'the input is f32[3], the output f32[]'],
-    [{ h: 'hn', x: 'hn' }, {}, 'the inputs "h" and "x" cannot both become "hn"'],
+    [{ h: 'hn', x: 'hn' }, {}, 'state x=hn: "h" becomes "hn" already'],
     [{ h: 'hn' }, { h: zeros('f32', [4]) }, 'the start of state "h" is f32[4], the input f32[3]'],
-    [{ h: 'hn' }, { x: zeros('f32', [3]) }, 'a start is given for "x", which is no state'],
+    [{ h: 'hn' }, { x: zeros('f32', [3]) }, 'a start is given for "x", which is no state; states are "h"'],
   ])('refuses %o', async (state, stateStart, message) => {
     const g = graph([x, h], { hn: b.binary('add', x, h), s: b.reduce('add', x, [0], false), x: b.unary('neg', x) })
     await expect(compileGraph(g, { state: state as Record<string, string>, stateStart })).rejects.toThrow(message)

@@ -33,6 +33,11 @@ export const codes = {
   A401: 'unsupported-kernel',
   A501: 'bad-argument',
   A502: 'bad-file',
+  A503: 'missing-package',
+  A504: 'unfit-data',
+  A505: 'cannot-write',
+  A506: 'not-quantizable',
+  A507: 'reference-failed',
   A601: 'internal',
 } as const
 

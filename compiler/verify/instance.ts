@@ -1,4 +1,5 @@
-import { fail, instantiate, type ModuleSpec, type Output, type Tensor, type View } from '../index.ts'
+import { instantiate, type ModuleSpec, type Output, type Tensor, type View } from '../index.ts'
+import { noValue } from './errors.ts'
 
 /** What runs compiled modules, one at a time, in this process or another. */
 export interface Instance {
@@ -38,4 +39,4 @@ function shapeOf(shape: readonly number[], axis: number | undefined, elements: n
 const isView = (output: Output): output is View => ArrayBuffer.isView(output)
 
 const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
-  inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)
+  inputs[name]?.data ?? noValue(name)

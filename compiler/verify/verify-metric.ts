@@ -1,8 +1,8 @@
 import {
   accuracyOf,
   doubts,
-  fail,
   isFloat,
+  metricNeedsLabels,
   outputWidth,
   prepareLabels,
   reader,
@@ -13,6 +13,7 @@ import {
 } from '../index.ts'
 import type { Runner } from './engine.ts'
 import type { Reference } from './onnxruntime.ts'
+import { noRunner } from './errors.ts'
 
 /** The metric of the source model and of one variant of the module, which stands as `quantized`. */
 export interface MetricAccuracy {
@@ -22,7 +23,7 @@ export interface MetricAccuracy {
 
 /**
  * The accuracy of a module's variants beside the source model's, by its first output of floats, and what makes the figures
- * doubtful. A501 where labels are missing or do not go with the model.
+ * doubtful. A501 where labels are missing, A504 where they do not go with the model.
  */
 export async function verifyMetric(
   reference: Reference,
@@ -32,8 +33,8 @@ export async function verifyMetric(
   metric: Metric,
   seed: number,
 ): Promise<{ found: MetricAccuracy[]; notes: string[] }> {
-  if (!labels && (metric === 'top1' || metric === 'auc')) fail('A501', `metric ${metric} needs labels`)
-  if (runners.length === 0) fail('A501', 'this engine runs none of the modules')
+  if (!labels && (metric === 'top1' || metric === 'auc')) metricNeedsLabels(metric)
+  if (runners.length === 0) noRunner()
   const numbers = (t: Tensor): number[] => Array.from({ length: t.data.length }, (_, i) => Number(reader(t)(i)))
   const expected: number[][] = []
   const found: number[][][] = runners.map(() => [])

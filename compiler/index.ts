@@ -38,6 +38,7 @@ export {
   type Diagnostic,
   type Origin,
 } from './core/diagnostic.ts'
+export { metricNeedsLabels, missingPackage, reasonOf } from './core/errors.ts'
 export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'
 export type { Executor, Run } from './core/executor.ts'

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { inTemporaryFolder, randomInputs } from '../data/index.ts'
-import { moduleFile, targets, type ModuleSpec, type Report, type Target } from '../index.ts'
+import { moduleFile, reasonOf, targets, type ModuleSpec, type Report, type Target } from '../index.ts'
 import type { Engine } from './engines/index.ts'
 import { arithmetics, macsIn, type Macs, type Peaks } from './arithmetic.ts'
 import { peakLoops, peakModule } from './peak.ts'
@@ -90,7 +90,7 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
         if (peer.inPages && !engine.isBrowser) throw new Error('it runs in browsers only')
         starts.push((await run(peer.name, [peer])) as Start)
       } catch (error) {
-        absent.push({ system: peer.name, reason: reasonOf(engine, error) })
+        absent.push({ system: peer.name, reason: causeOf(engine, error) })
       }
     }
     present = present.filter(({ starts }) => starts.length === i)
@@ -151,7 +151,7 @@ function ownPaths({ folder, name }: BenchModel, peakFolder: string): Record<stri
   return Object.fromEntries([...modules, ...peaks])
 }
 
-function reasonOf(engine: Engine, error: unknown): string {
+function causeOf(engine: Engine, error: unknown): string {
   if (engine.name === 'workerd') return 'the engine compiles no WebAssembly at run time'
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!
+  return reasonOf(error).split('\n')[0]!
 }

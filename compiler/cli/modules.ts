@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { readFile } from '../data/index.ts'
+import { cannotRead, readFile } from '../data/index.ts'
 import { fail, inspectModule, moduleFile, targets, type ModuleSpec, type Target } from '../index.ts'
 
 /** By its magic number. */
@@ -28,7 +28,7 @@ export function readModules(path: string): { modules: Partial<Record<Target, Uin
   )
   const read = present.map((target) => [target, readFile(join(folder, moduleFile(name, target)))] as const)
   const specs = read.map(([, bytes]) => inspectModule(bytes).spec)
-  if (!specs[0]) fail('A502', `cannot read "${path}": there is no such module`)
+  if (!specs[0]) cannotRead(path, 'there is no such module')
   if (specs.some((spec) => JSON.stringify(spec) !== JSON.stringify(specs[0]))) {
     fail('A502', `the modules of "${name}" in "${folder}" are not of the same compilation`)
   }

@@ -1,6 +1,6 @@
-import { fail } from '../core/diagnostic.ts'
 import type { Accuracy, Metric } from '../core/quantization-report.ts'
 import { places, type Outputs, type Validation } from './metric.ts'
+import { aucNeedsBothClasses, noBetterThanChance, noFiniteOutput } from './errors.ts'
 
 /** Samples from which on a figure at chance is no accident. */
 const enough = 100
@@ -24,7 +24,7 @@ function shares(values: readonly number[]): Map<number, number> {
 
 /**
  * What makes a figure of the float model meaningless, as sentences: it is no better than chance, or than labels in another order
- * would give. A501 where there are samples enough to be sure that the data is at fault, or where no output is a number.
+ * would give. A504 where there are samples enough to be sure that the data is at fault, or where no output is a number.
  */
 export function doubts(
   metric: Metric,
@@ -34,10 +34,7 @@ export function doubts(
   { float: figure }: Pick<Accuracy, 'float'>,
 ): string[] {
   const broken = float.filter((row) => !row.every(Number.isFinite)).length
-  if (float.length > 0 && broken === float.length)
-    fail('A501', `the float model gives NaN or infinities on all ${broken} samples`, {
-      hint: 'check the data for NaN, and the scale of its values',
-    })
+  if (float.length > 0 && broken === float.length) noFiniteOutput(broken)
   const found = broken > 0 ? [`the float model gives NaN or infinities on ${broken} of ${float.length} samples`] : []
   if (!labels || labels.length === 0) return found
   if (metric === 'top1') found.push(...chanceOfClasses(float, width, labels, figure))
@@ -60,7 +57,7 @@ function chanceOfClasses(
   if (figure > shuffled + twoSigma(shuffled, truth.length)) return []
   const what = `the float model is right on ${percent(figure)}, with the labels in another order on ${percent(shuffled)}`
   const atChance = figure <= 1 / width + twoSigma(1 / width, truth.length)
-  if (atChance && labels.length >= enough) fail('A501', `${what}: the data does not go with the model`, { hint })
+  if (atChance && labels.length >= enough) noBetterThanChance(what, hint)
   return [`${what}; ${hint}`]
 }
 
@@ -68,13 +65,13 @@ function chanceOfClasses(
 function chanceOfScores(labels: readonly (readonly number[])[], figure: number): string[] {
   const positive = labels.filter(([y]) => y === 1).length
   const negative = labels.length - positive
-  if (positive === 0 || negative === 0) fail('A501', 'metric auc needs samples of both classes')
+  if (positive === 0 || negative === 0) aucNeedsBothClasses()
   const margin = 2 * Math.sqrt((labels.length + 1) / (12 * positive * negative))
   if (figure > 0.5 + margin) return []
   if (figure < 0.5 - margin)
     return [`an area of ${percent(figure)} is less than chance: are the classes 0 and 1 the other way round?`]
   const what = `the float model’s area of ${percent(figure)} is chance`
-  if (labels.length >= enough) fail('A501', `${what}: the data does not go with the model`, { hint })
+  if (labels.length >= enough) noBetterThanChance(what, hint)
   return [`${what}; ${hint}`]
 }
 

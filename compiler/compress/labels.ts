@@ -1,6 +1,6 @@
-import { fail } from '../core/diagnostic.ts'
 import type { Metric } from '../core/quantization-report.ts'
 import type { Validation } from './metric.ts'
+import { labelNoClass, labelNotFinite, wrongLabelSize } from './errors.ts'
 
 type Labels = NonNullable<Validation['labels']>
 
@@ -15,14 +15,14 @@ const isOneHot = (row: readonly number[]): boolean =>
 
 /**
  * Labels for outputs of `rows` rows of `width` elements: for top1 a class for each row, for auc one of the classes 0 and 1;
- * where every label is one-hot it becomes the place of its 1. A501 where they are other than the metric takes, with the place
+ * where every label is one-hot it becomes the place of its 1. A504 where they are other than the metric takes, with the place
  * of the first that is.
  */
 export function prepareLabels(given: Labels, metric: Metric, rows: number, width: number): Prepared {
   if (metric === 'agreement') return { labels: given, notes: [] }
   if (metric === 'mse') {
     const wrong = given.findIndex((row) => !row.every(Number.isFinite))
-    if (wrong >= 0) fail('A501', `the label of sample ${wrong} is [${given[wrong]!.slice(0, 4).join(', ')}]`)
+    if (wrong >= 0) labelNotFinite(wrong, given[wrong]!)
     return { labels: given, notes: [] }
   }
   const classes = metric === 'auc' ? 2 : width
@@ -30,18 +30,13 @@ export function prepareLabels(given: Labels, metric: Metric, rows: number, width
   const labels = isHot ? given.map((row) => [row.indexOf(1)]) : given
   const expected = metric === 'auc' ? 1 : rows
   const odd = labels.findIndex((row) => row.length !== expected)
-  if (odd >= 0)
-    fail('A501', `the label of sample ${odd} has ${labels[odd]!.length} values; metric ${metric} takes ${expected}`, {
-      hint: `a label is the number of a class, from 0 to ${classes - 1}, or one-hot`,
-    })
+  if (odd >= 0) wrongLabelSize(odd, labels[odd]!.length, metric, expected, classes)
   const isClass = (x: number): boolean => Number.isInteger(x) && x >= 0 && x < classes
   const wrong = labels.findIndex((row) => !row.every(isClass))
   if (wrong >= 0) {
     const flat = labels.flat()
     const fromOne = flat.every((x) => Number.isInteger(x) && x >= 1 && x <= classes)
-    fail('A501', `the label of sample ${wrong} is ${labels[wrong]!.join(', ')}, which is no class of ${classes}`, {
-      hint: fromOne ? 'the labels seem to count from 1: subtract 1' : `classes are numbered from 0 to ${classes - 1}`,
-    })
+    labelNoClass(wrong, labels[wrong]!, classes, fromOne)
   }
   return { labels, notes: isHot ? ['labels are one-hot: the place of the 1 is the class'] : [] }
 }

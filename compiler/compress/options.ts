@@ -1,10 +1,18 @@
-import { fail } from '../core/diagnostic.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Graph } from '../core/graph.ts'
 import type { Metric } from '../core/quantization-report.ts'
 import type { Progress, Sample } from './calibrate.ts'
 import { measuredOutput, type Validation } from './metric.ts'
 import type { Bits } from './weights.ts'
+import {
+  bitsOfActivations,
+  budgetNeedsSamples,
+  missingInput,
+  noCalibration,
+  noMeasuredOutput,
+  wrongBits,
+} from './errors.ts'
+import { metricNeedsLabels } from '../core/errors.ts'
 
 export interface QuantizeOptions {
   /** `int8` stores activations and weights as integers, `weights` only the weights. */
@@ -27,20 +35,17 @@ export interface QuantizeOptions {
   readonly onProgress?: Progress | undefined
 }
 
-/** A501 where the options do not go together, or with the graph. */
+/** A501 where the options do not go together, A506 where the graph has nothing to judge by. */
 export function check(graph: Graph, options: QuantizeOptions): void {
   const { mode, bits, calibration, validation, metric, maxDrop, samples } = options
-  if (bits !== undefined && mode !== 'weights') fail('A501', 'only weights alone can have other bits than 8')
-  if (bits !== undefined && ![4, 8].includes(bits)) fail('A501', `weights have 4 or 8 bits, not ${String(bits)}`)
+  if (bits !== undefined && mode !== 'weights') bitsOfActivations()
+  if (bits !== undefined && ![4, 8].includes(bits)) wrongBits(bits)
   const lacking = [...calibration, ...(validation?.samples ?? [])].flatMap((sample) =>
     graph.inputs.filter(({ name }) => !Object.hasOwn(sample, name)),
   )
-  if (lacking[0]) fail('A501', `a sample has no value for the input "${lacking[0].name}"`)
-  if (!measuredOutput(graph)) fail('A501', 'the model has no output of f32 of a fixed size to judge by')
-  if (mode === 'int8' && (calibration.length === 0 || samples === 0))
-    fail('A501', 'there are no samples to calibrate on')
-  if (maxDrop !== undefined && (!validation || validation.samples.length === 0))
-    fail('A501', 'a budget needs samples to measure accuracy on')
-  if ((metric === 'top1' || metric === 'auc') && validation && !validation.labels)
-    fail('A501', `metric ${metric} needs labels`, { hint: 'give them as an array "y", or measure agreement' })
+  if (lacking[0]) missingInput(lacking[0].name)
+  if (!measuredOutput(graph)) noMeasuredOutput()
+  if (mode === 'int8' && (calibration.length === 0 || samples === 0)) noCalibration()
+  if (maxDrop !== undefined && (!validation || validation.samples.length === 0)) budgetNeedsSamples()
+  if ((metric === 'top1' || metric === 'auc') && validation && !validation.labels) metricNeedsLabels(metric)
 }

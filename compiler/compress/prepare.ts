@@ -1,4 +1,3 @@
-import { fail } from '../core/diagnostic.ts'
 import { isFloat } from '../core/dtype.ts'
 import type { Graph } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
@@ -7,6 +6,7 @@ import type { Sample } from './calibrate.ts'
 import { prepareLabels } from './labels.ts'
 import { defaultMetric, measuredOutput, outputWidth } from './metric.ts'
 import type { QuantizeOptions } from './options.ts'
+import { noFiniteSample } from './errors.ts'
 
 /** The first input that has NaN or an infinity. */
 function notFinite(sample: Sample): string | undefined {
@@ -22,19 +22,18 @@ function notFinite(sample: Sample): string | undefined {
 /** So many samples are named. */
 const named = 3
 
-/** The places of samples that are finite; A501 where none is. What was left out is added to `notes`. */
+/** The places of samples that are finite; A504 where none is. What was left out is added to `notes`. */
 function finite(samples: readonly Sample[], what: string, notes: string[]): number[] {
   const bad = samples.map(notFinite)
   const wrong = bad.flatMap((input, i) => (input === undefined ? [] : [`${i} (input "${input}")`]))
   if (wrong.length === 0) return bad.map((_, i) => i)
   const list = wrong.slice(0, named).join(', ') + (wrong.length > named ? ' …' : '')
-  if (wrong.length === samples.length)
-    fail('A501', `no ${what} sample is finite: there is NaN or an infinity in ${list}`)
+  if (wrong.length === samples.length) noFiniteSample(what, list)
   notes.push(`${wrong.length} of ${samples.length} ${what} samples have NaN or an infinity and were left out: ${list}`)
   return bad.flatMap((input, i) => (input === undefined ? [i] : []))
 }
 
-/** The options with samples and labels as the rest takes them, and what was done to them. A501 where they will not do. */
+/** The options with samples and labels as the rest takes them, and what was done to them. A504 where they will not do. */
 export function prepare(graph: Graph, options: QuantizeOptions): { options: QuantizeOptions; notes: string[] } {
   const notes: string[] = []
   const calibration = finite(options.calibration, 'calibration', notes).map((i) => options.calibration[i]!)

@@ -1,4 +1,3 @@
-import { fail } from '../core/diagnostic.ts'
 import type { Graph } from '../core/graph.ts'
 import type { QuantizationReport } from '../core/quantization-report.ts'
 import { typeBytes } from '../core/tensor.ts'
@@ -13,6 +12,7 @@ import { prepare } from './prepare.ts'
 import { reportOf } from './report.ts'
 import { bisect, perByte, stepsOf, type Attempt } from './search.ts'
 import { Study, type Found, type Levels, type Trial } from './study.ts'
+import { noFiniteActivations, noWeights } from './errors.ts'
 
 export interface Quantized {
   readonly graph: Graph
@@ -64,9 +64,9 @@ export async function quantize(source: Graph, given: QuantizeOptions): Promise<Q
   const techniques: string[] = []
   const optimized = runPasses(source)
   let study = new Study(optimized, options)
-  if (study.layers.length === 0) fail('A501', 'the model has no weights that could be quantized')
+  if (study.layers.length === 0) noWeights()
   await study.observe()
-  if (study.fitting().length === 0) fail('A501', 'no layer has finite activations on the samples')
+  if (study.fitting().length === 0) noFiniteActivations()
   let trial = await study.try(study.all(0), [])
   if (trial.accuracy) notes.push(...study.doubts(trial.accuracy))
   const consider = (technique: string, candidate: Trial): boolean => {

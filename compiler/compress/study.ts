@@ -190,7 +190,7 @@ export class Study {
     return layerErrors(graph, plan, decisions, calibration, options.executor, progress)
   }
 
-  /** What makes the accuracy meaningless; A501 where it surely is. */
+  /** What makes the accuracy meaningless; A504 where it surely is. */
   doubts(accuracy: Accuracy): string[] {
     const width = outputWidth(this.output.value.type.shape)
     return doubts(this.metric, this.float, width, this.options.validation?.labels, accuracy)

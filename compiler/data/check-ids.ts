@@ -1,5 +1,5 @@
-import { fail } from '../core/diagnostic.ts'
 import { reader, type Tensor } from '../core/tensor.ts'
+import { noLookups, outsideTable } from './errors.ts'
 
 /** An input, and if its elements are places in a table, which of them are inside. */
 export interface LookedUp {
@@ -8,7 +8,7 @@ export interface LookedUp {
 }
 
 /**
- * A501 where an element of a sample is a place outside of the table that it is looked up in, or where no input is known to be
+ * A504 where an element of a sample is a place outside of the table that it is looked up in, A501 where no input is known to be
  * looked up at all; `what` names the samples.
  */
 export function checkIds(
@@ -17,10 +17,7 @@ export function checkIds(
   what: string,
 ): void {
   const ranges = inputs.flatMap(({ name, range }) => (range ? [{ name, low: range[0], high: range[1] }] : []))
-  if (ranges.length === 0)
-    fail('A501', '--check-ids: no input of the model is known to be looked up in a table', {
-      hint: 'compile the model anew if that was done by a version of attar without this option',
-    })
+  if (ranges.length === 0) noLookups()
   for (const [i, sample] of samples.entries()) {
     for (const { name, low, high } of ranges) {
       const t = sample[name]
@@ -30,13 +27,7 @@ export function checkIds(
         const id = read(at)
         if (id >= low && id <= high) continue
         const which = samples.length > 1 ? `${what}, sample ${i + 1}` : what
-        fail(
-          'A501',
-          `${which}: input "${name}" has ${id} at [${placeOf(at, t.shape).join(',')}], outside of its table`,
-          {
-            hint: `the table takes ${low} to ${high}; without --check-ids the nearest row is taken`,
-          },
-        )
+        outsideTable(which, name, id, placeOf(at, t.shape), low, high)
       }
     }
   }

@@ -1,9 +1,11 @@
 import { parse } from 'csv-parse/sync'
-import { CompileError, fail } from '../core/diagnostic.ts'
+import { CompileError } from '../core/diagnostic.ts'
 import { isBigInt } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensorOf, type Tensor } from '../core/tensor.ts'
 import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
+import { hasNone, malformed, notANumber, wrongColumns, tooMany } from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 interface Row {
   readonly record: readonly string[]
@@ -20,7 +22,7 @@ const limits = { rows: 2 ** 21, cells: 2 ** 26, rowBytes: 2 ** 26 }
  */
 export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: string, label?: string): Dataset {
   const [head, ...rows] = rowsOf(bytes, what)
-  if (!head || rows.length === 0) fail('A502', `${what} has no rows below its header`)
+  if (!head || rows.length === 0) hasNone(what, 'rows below its header')
   const header = head.record
   const named = (name: string): number[] => {
     const at = header.flatMap((column, i) => (column === name || column.startsWith(`${name}.`) ? [i] : []))
@@ -35,15 +37,13 @@ export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: s
     const all = header.map((_, i) => i).filter((i) => !labelColumns.includes(i))
     const found = own.length === 0 && inputs.length === 1 ? all : own
     const count = elementCount(input.shape)
-    if (found.length !== count)
-      fail('A501', `${what} has ${found.length} columns for input "${input.name}", which has ${count} elements`)
+    if (found.length !== count) wrongColumns(what, found.length, input.name, count)
     return found
   })
   const number = ({ record, line }: Row, column: number): number => {
     const text = record[column]!.trim()
     const value = Number(text)
-    if (text === '' || !Number.isFinite(value))
-      fail('A502', `${what}, line ${line}, column "${header[column]}": "${text.slice(0, 40)}" is not a number`)
+    if (text === '' || !Number.isFinite(value)) notANumber(what, line, header[column]!, text)
     return value
   }
   const samples = rows.map((row): Record<string, Tensor> => {
@@ -69,8 +69,8 @@ function rowsOf(bytes: Uint8Array, what: string): Row[] {
   const row = (record: readonly string[], { lines }: { lines: number }): Row => {
     rows++
     cells += record.length
-    if (rows > limits.rows) fail('A301', `${what} has more than ${limits.rows} rows`)
-    if (cells > limits.cells) fail('A301', `${what} has more than ${limits.cells} cells`)
+    if (rows > limits.rows) tooMany(what, limits.rows, 'rows')
+    if (cells > limits.cells) tooMany(what, limits.cells, 'cells')
     return { record, line: lines }
   }
   try {
@@ -78,6 +78,6 @@ function rowsOf(bytes: Uint8Array, what: string): Row[] {
     return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), options as object) as unknown as Row[]
   } catch (error) {
     if (error instanceof CompileError) throw error
-    return fail('A502', `${what}: ${error instanceof Error ? error.message : String(error)}`)
+    return malformed(what, reasonOf(error))
   }
 }

@@ -1,6 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
-import { fail } from '../core/diagnostic.ts'
 import { choose } from '../core/random.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import { readCsv } from './csv.ts'
@@ -13,6 +12,14 @@ import { readNpy } from './npy.ts'
 import { readNpz } from './npz.ts'
 import { completePreprocess, imageTensor, type Preprocess, type PreprocessOptions } from './preprocess.ts'
 import { checkSize, defaultLabel, splitSamples, unusedNotes, type Dataset, type InputType } from './samples.ts'
+import {
+  labelsAreInput,
+  noDataset,
+  wrongLabelCount,
+  picturesNameNoLabels,
+  picturesNeedOneInput,
+  unevenLabels,
+} from './errors.ts'
 
 export interface DatasetOptions {
   readonly preprocess?: PreprocessOptions | undefined
@@ -37,7 +44,9 @@ export interface Source extends Omit<Dataset, 'samples'> {
 
 /**
  * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures (a folder inside for each
- * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. A501 where the data does not go with the inputs, A502 where it cannot be read, A301 for more than 2 GiB.
+ * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. A504
+ * where the data does not go with the inputs, A501 where that cannot be what was asked for, A502 where it cannot be read, A301 for
+ * more than 2 GiB.
  */
 export async function readDataset(
   path: string,
@@ -61,12 +70,8 @@ export async function openDataset(
   const what = `"${path}"`
   const { label } = options
   const folder = isFolder(path)
-  if (label !== undefined && (folder || isIdx(path)))
-    fail('A501', `${what} has no array of labels called "${label}"`, {
-      hint: 'labels of pictures are the names of their folders, or the IDX file beside theirs',
-    })
-  if (label !== undefined && inputs.some(({ name }) => name === label))
-    fail('A501', `"${label}" is an input of the model, so it cannot be the labels`)
+  if (label !== undefined && (folder || isIdx(path))) picturesNameNoLabels(what, label)
+  if (label !== undefined && inputs.some(({ name }) => name === label)) labelsAreInput(label)
   if (folder) return fromFolder(path, inputs, options)
   if (isIdx(path)) return fromIdx(path, inputs, options)
   switch (extname(path)) {
@@ -79,9 +84,7 @@ export async function openDataset(
     case '.jsonl':
       return held(readJsonLines(readFile(path), inputs, what, label))
     default:
-      fail('A501', `${what} is no data set`, {
-        hint: 'attar reads .npz, .npy, .csv, .jsonl, IDX files and folders of JPEG and PNG pictures',
-      })
+      noDataset(what)
   }
 }
 
@@ -112,15 +115,14 @@ function fromArrays(
   if (!y) return { samples, notes }
   const values = toNumbers(y)
   const each = values.length / samples.length
-  if (!Number.isInteger(each) || each === 0)
-    fail('A501', `array "${name}" has ${values.length} elements for ${samples.length} runs`)
+  if (!Number.isInteger(each) || each === 0) unevenLabels(name, values.length, samples.length)
   return { samples, labels: samples.map((_, i) => values.slice(i * each, (i + 1) * each)), notes }
 }
 
 /** The input that takes pictures, and how. */
 function pictureInput(inputs: readonly InputType[], options: DatasetOptions): { input: InputType; how: Preprocess } {
   const [input] = inputs
-  if (!input || inputs.length > 1) fail('A501', `pictures are for models of one input; this one has ${inputs.length}`)
+  if (!input || inputs.length > 1) picturesNeedOneInput(inputs.length)
   return { input, how: completePreprocess(options.preprocess ?? {}, input) }
 }
 
@@ -149,7 +151,6 @@ function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOpt
   const beside = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'))
   if (beside === path || !existsSync(beside)) return source
   const labels = readIdx(readFile(beside), `"${beside}"`)
-  if (labels.shape.length !== 1 || labels.shape[0] !== images.count)
-    fail('A502', `"${beside}" does not hold ${images.count} labels`)
+  if (labels.shape.length !== 1 || labels.shape[0] !== images.count) wrongLabelCount(beside, images.count)
   return { ...source, labels: Array.from(labels.data, (label) => [Number(label)]) }
 }

@@ -16,9 +16,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
-import { CompileError, fail } from '../core/diagnostic.ts'
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+import { CompileError } from '../core/diagnostic.ts'
+import { cannotRead, cannotWrite, notAFile } from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 /** A regular file's bytes. A502 where it cannot be read. */
 export function readFile(path: string): Uint8Array {
@@ -27,9 +27,9 @@ export function readFile(path: string): Uint8Array {
     // A pipe or a device may never end.
     bytes = statSync(path).isFile() ? readFileSync(path) : undefined
   } catch (error) {
-    fail('A502', `cannot read "${path}": ${reason(error)}`)
+    cannotRead(path, reasonOf(error))
   }
-  return bytes ?? fail('A502', `"${path}" is not a file`)
+  return bytes ?? notAFile(path)
 }
 
 /** Reads files in the folder of `path` and below by relative names, nothing outside, also not by way of links. */
@@ -54,11 +54,11 @@ function entryAt(path: string, stat: typeof lstatSync = lstatSync): Stats | unde
 }
 
 /**
- * A502 where files of these names could not be written into `folder`, as far as that can be known before: something on the
+ * A505 where files of these names could not be written into `folder`, as far as that can be known before: something on the
  * way to it is no folder or must not be written, or what stands there under a name is no file.
  */
 export function checkWritable(folder: string, names: readonly string[] = []): void {
-  const refuse = (why: string): never => fail('A502', `cannot write into "${folder}": ${why}`)
+  const refuse = (why: string): never => cannotWrite(folder, why)
   try {
     let existing = resolve(folder)
     while (!entryAt(existing, statSync)) {
@@ -73,13 +73,13 @@ export function checkWritable(folder: string, names: readonly string[] = []): vo
     if (other !== undefined) refuse(`"${other}" is there and is not a regular file`)
   } catch (error) {
     if (error instanceof CompileError) throw error
-    refuse(reason(error))
+    refuse(reasonOf(error))
   }
 }
 
 /**
  * Writes files into `folder`, which is made if need be: each whole or not at all, and none if one cannot be written. Then
- * those named in `stale` are removed. A502 where the file system refuses.
+ * those named in `stale` are removed. A505 where the file system refuses.
  */
 export function writeFiles(
   folder: string,
@@ -107,7 +107,7 @@ export function writeFiles(
     } catch (error) {
       for (const step of undo.reverse()) step()
       if (made !== undefined) rmSync(made, { recursive: true })
-      fail('A502', `cannot write into "${folder}": ${reason(error)}`)
+      cannotWrite(folder, reasonOf(error))
     } finally {
       if (staging !== undefined) rmSync(staging, { recursive: true, force: true })
     }

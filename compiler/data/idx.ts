@@ -1,7 +1,8 @@
-import { fail } from '../core/diagnostic.ts'
 import { elementCount } from '../core/shape.ts'
 import type { Image } from './image.ts'
 import { canHold, unpack } from './unpack.ts'
+import { cannotUnpack, malformed, notOfFormat, notPictures, unpacksToMore } from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 /** An array of bytes in the format of the MNIST database: two zeros, type, rank, dimensions (big-endian), data. */
 export interface Idx {
@@ -20,12 +21,11 @@ export function readIdx(packed: Uint8Array, what: string): Idx {
   const rank = bytes[3] ?? 0
   const start = 4 + 4 * rank
   if (bytes[0] !== 0 || bytes[1] !== 0 || bytes[2] !== 8 || rank === 0 || rank > 4 || bytes.length < start)
-    fail('A502', `${what} is not an IDX file of bytes`)
+    notOfFormat(what, 'an IDX file of bytes')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
   const data = bytes.subarray(start)
-  if (data.length !== elementCount(shape))
-    fail('A502', `${what}: ${data.length} bytes do not fill [${shape.join(',')}]`)
+  if (data.length !== elementCount(shape)) malformed(what, `${data.length} bytes do not fill [${shape.join(',')}]`)
   return { shape, data }
 }
 
@@ -33,23 +33,21 @@ export function readIdx(packed: Uint8Array, what: string): Idx {
 const smallestGzip = 18
 
 function unpackGzip(packed: Uint8Array, what: string): Uint8Array {
-  if (packed.length < smallestGzip) fail('A502', `${what} cannot be unpacked: it ends early`)
+  if (packed.length < smallestGzip) cannotUnpack(what, 'it ends early')
   const size = new DataView(packed.buffer, packed.byteOffset, packed.byteLength).getUint32(packed.length - 4, true)
-  if (!canHold(packed.length, size))
-    fail('A502', `${what} cannot be unpacked: it is too short for what it says it holds`)
-  if (size > maxBytes) fail('A301', `${what} unpacks to more than ${maxBytes} bytes`)
+  if (!canHold(packed.length, size)) cannotUnpack(what, 'it is too short for what it says it holds')
+  if (size > maxBytes) unpacksToMore(what, maxBytes)
   try {
     return unpack('gzip', [packed], size)
   } catch (error) {
-    return fail('A502', `${what} cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`)
+    return cannotUnpack(what, reasonOf(error))
   }
 }
 
 /** Gray pictures [n, height, width], or coloured ones [n, height, width, 3]. */
 export function imagesOf({ shape, data }: Idx, what: string): { count: number; at: (i: number) => Image } {
   const [count, height, width, channels = 1] = shape
-  if (shape.length < 3 || (channels !== 1 && channels !== 3) || !height || !width)
-    fail('A502', `${what} holds [${shape.join(',')}], not pictures`)
+  if (shape.length < 3 || (channels !== 1 && channels !== 3) || !height || !width) notPictures(what, shape)
   const size = height * width * channels
   return {
     count: count!,

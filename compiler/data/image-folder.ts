@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail } from '../core/diagnostic.ts'
+import { hasNone, tooMany } from './errors.ts'
 
 const isPicture = (name: string): boolean => /\.(jpe?g|png)$/i.test(name)
 
@@ -30,7 +30,7 @@ export function listImages(folder: string): ImageList {
       .map((name) => join(path, name))
   const lists = classes.length > 0 ? classes.map((name) => picturesIn(join(folder, name))) : [picturesIn(folder)]
   const files = lists.flatMap((paths, label) => paths.map((path) => ({ path, label })))
-  if (files.length === 0) fail('A502', `"${folder}" has no .jpg, .jpeg or .png in it or in its folders`)
-  if (files.length > maxFiles) fail('A301', `"${folder}" has more than ${maxFiles} pictures`)
+  if (files.length === 0) hasNone(`"${folder}"`, '.jpg, .jpeg or .png in it or in its folders')
+  if (files.length > maxFiles) tooMany(`"${folder}"`, maxFiles, 'pictures')
   return { files, classes }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
-import { fail } from '../core/diagnostic.ts'
 import { readFile } from './files.ts'
 import { plainPng, pngHeader } from './png.ts'
+import { cannotDecode, hasNone, notAPicture, tooManyPixels } from './errors.ts'
 
 /** Pixels row by row, `channels` bytes each: gray or red, green, blue. */
 export interface Image {
@@ -24,16 +24,13 @@ const starts = (bytes: Uint8Array, magic: readonly number[]): boolean => magic.e
  */
 export async function readImage(bytes: Uint8Array, what: string): Promise<Image> {
   const size = starts(bytes, pngMagic) ? pngHeader(bytes) : starts(bytes, [0xff, 0xd8]) ? jpegSize(bytes) : undefined
-  if (!size) fail('A502', `${what} is neither a JPEG nor a PNG picture`)
-  if (!(size.width > 0 && size.height > 0)) fail('A502', `${what} has no pixels`)
-  if (size.width * size.height > maxPixels) {
-    fail('A301', `${what} has ${size.width} × ${size.height} pixels; the limit is 2^26`)
-  }
+  if (!size) notAPicture(what)
+  if (!(size.width > 0 && size.height > 0)) hasNone(what, 'pixels')
+  if (size.width * size.height > maxPixels) tooManyPixels(what, size.width, size.height)
   try {
     return starts(bytes, pngMagic) ? await readPng(bytes) : await readJpeg(bytes)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'its data is corrupt'
-    return fail('A502', `${what} cannot be decoded: ${reason}`)
+    return cannotDecode(what, error instanceof Error ? error.message : 'its data is corrupt')
   }
 }
 

@@ -1,5 +1,6 @@
 export { checkIds } from './check-ids.ts'
 export { chosen, holdsPictures, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
+export { cannotRead } from './errors.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, type Image } from './image.ts'
 export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'

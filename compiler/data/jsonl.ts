@@ -1,8 +1,9 @@
-import { fail } from '../core/diagnostic.ts'
 import { isBigInt } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
 import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
+import { hasNone, malformed, incompleteLabels, tooMany } from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 /** Lists within one another are no deeper than a tensor's dimensions could be. */
 const maxDepth = 32
@@ -23,7 +24,7 @@ function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; nu
     const newline = bytes.indexOf(10, from)
     const end = newline < 0 ? bytes.length : newline
     number++
-    if (end - from > longestLine) fail('A301', `${what}, line ${number}, has more than ${longestLine} bytes`)
+    if (end - from > longestLine) tooMany(`${what}, line ${number},`, longestLine, 'bytes')
     const text = decoder.decode(bytes.subarray(from, end)).trim()
     if (text !== '') yield { text, number }
     from = end + 1
@@ -38,7 +39,7 @@ export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], w
   const members = new Set<string>()
   const hasLabels = !inputs.some(({ name }) => name === labelName)
   for (const { text, number } of linesOf(bytes, what)) {
-    const bad = (message: string): never => fail('A502', `${what}, line ${number}: ${message}`)
+    const bad = (message: string): never => malformed(`${what}, line ${number}`, message)
     const line = parseLine(text, bad)
     for (const name of Object.keys(line)) members.add(name)
     const numbers = (name: string): number[] | undefined => {
@@ -58,9 +59,9 @@ export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], w
     const own = hasLabels ? numbers(labelName) : undefined
     if (own) labels.push(own)
   }
-  if (samples.length === 0) fail('A502', `${what} has no lines`)
+  if (samples.length === 0) hasNone(what, 'lines')
   if (labels.length !== 0 && labels.length !== samples.length)
-    fail('A502', `${what}: ${labels.length} of ${samples.length} lines have "${labelName}"`)
+    incompleteLabels(what, labels.length, samples.length, labelName)
   const used = new Set(inputs.map(({ name }) => name))
   if (labels.length > 0) used.add(labelName)
   const notes = unusedNotes('member', [...members], used, label, what)
@@ -72,7 +73,7 @@ function parseLine(text: string, bad: (message: string) => never): Record<string
   try {
     value = JSON.parse(text)
   } catch (error) {
-    bad(error instanceof Error ? error.message : String(error))
+    bad(reasonOf(error))
   }
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)

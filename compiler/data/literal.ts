@@ -1,7 +1,7 @@
-import { fail } from '../core/diagnostic.ts'
 import { integerRange, isBigInt, isFloat, type DType, type Scalar } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensorOf, type Tensor } from '../core/tensor.ts'
+import { badLiteral } from './errors.ts'
 
 /** What a value is for: dimensions that are not known are names or undefined; without `shape` nothing is known of it. */
 export interface LiteralType {
@@ -29,7 +29,7 @@ export function isLiteral(text: string): boolean {
  * input's type does not hold a number.
  */
 export function parseLiteral(text: string, type: LiteralType, what: string): Tensor {
-  const bad = (message: string): never => fail('A501', `${what}: ${message}`)
+  const bad = (message: string): never => badLiteral(what, message)
   const nested = parse(text, bad)
   const shape = shapeOf(nested, bad)
   const words = [nested].flat(Infinity as 1) as string[]

@@ -1,8 +1,8 @@
-import { fail } from '../core/diagnostic.ts'
 import { allocate, byteSize, fromBytes, isFloat, isSigned, type DType, type Scalar } from '../core/dtype.ts'
 import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
 import { bytesOf, tensor, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
+import { notOfFormat } from './errors.ts'
 
 /** NumPy's array-protocol type strings, for the types that it has. */
 const descriptions: Readonly<Partial<Record<DType, string>>> = {
@@ -29,7 +29,7 @@ const rankLimit = 32
  * early, or hold elements that attar does not have; `what` names the file.
  */
 export function readNpy(bytes: Uint8Array, what = 'the file'): Tensor {
-  const bad = (message: string): never => fail('A502', `${what} is not a .npy file that attar can read: ${message}`)
+  const bad = (message: string): never => notOfFormat(what, 'a .npy file that attar can read', message)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 12 || !magic.every((byte, i) => bytes[i] === byte))
     bad('it does not start with NumPy’s magic number')

@@ -1,8 +1,10 @@
 import { unzipSync, zipSync, type UnzipFileInfo } from 'fflate'
-import { CompileError, fail } from '../core/diagnostic.ts'
+import { CompileError } from '../core/diagnostic.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { readNpy, writeNpy } from './npy.ts'
 import { canHold } from './unpack.ts'
+import { malformed, notOfFormat, tooMany, unpacksToMore } from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 /** What an archive may hold, unpacked, whatever it says of itself. */
 const limits = { arrays: 2 ** 16, bytes: 2 ** 31 - 1 }
@@ -16,13 +18,13 @@ export function readNpz(bytes: Uint8Array, what = 'the archive'): Record<string,
   let total = 0
   let packed = 0
   const admit = ({ name, size, originalSize }: UnzipFileInfo): boolean => {
-    if (++arrays > limits.arrays) fail('A301', `${what} has more than ${limits.arrays} entries`)
+    if (++arrays > limits.arrays) tooMany(what, limits.arrays, 'entries')
     if (!name.endsWith('.npy')) return false
     packed += size
-    if (packed > bytes.length) fail('A502', `${what}: its entries overlap`)
-    if (!canHold(size, originalSize)) fail('A502', `${what}: the size of "${name}" is not what was packed`)
+    if (packed > bytes.length) malformed(what, 'its entries overlap')
+    if (!canHold(size, originalSize)) malformed(what, `the size of "${name}" is not what was packed`)
     total += originalSize
-    if (total > limits.bytes) fail('A301', `${what} unpacks to more than ${limits.bytes} bytes`)
+    if (total > limits.bytes) unpacksToMore(what, limits.bytes)
     return true
   }
   let files: Record<string, Uint8Array>
@@ -30,7 +32,7 @@ export function readNpz(bytes: Uint8Array, what = 'the archive'): Record<string,
     files = unzipSync(bytes, { filter: admit })
   } catch (error) {
     if (error instanceof CompileError) throw error
-    fail('A502', `${what} is not an .npz archive: ${error instanceof Error ? error.message : String(error)}`)
+    notOfFormat(what, 'an .npz archive', reasonOf(error))
   }
   const entries = Object.entries(files).map(([file, content]) => {
     const name = file.slice(0, -'.npy'.length)

@@ -1,9 +1,18 @@
-import { fail } from '../core/diagnostic.ts'
 import { integerRange, isBigInt, isFloat } from '../core/dtype.ts'
-import { formatType, writer, zeros, type Tensor } from '../core/tensor.ts'
+import { writer, zeros, type Tensor } from '../core/tensor.ts'
 import type { Image } from './image.ts'
 import { filters, fits, resize, type Filter, type Fit } from './resize.ts'
 import type { InputType } from './samples.ts'
+import {
+  noPictureInput,
+  notAnObject,
+  notJson,
+  wrongChannels,
+  wrongNumberCount,
+  wrongMember,
+  unknownMember,
+} from './errors.ts'
+import { reasonOf } from '../core/errors.ts'
 
 export const layouts = ['NCHW', 'NHWC'] as const
 export const channelOrders = ['RGB', 'BGR', 'gray'] as const
@@ -47,15 +56,15 @@ export function parsePreprocess(json: string, what: string): PreprocessOptions {
   try {
     value = JSON.parse(json)
   } catch (error) {
-    fail('A501', `${what} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    notJson(what, reasonOf(error))
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) fail('A501', `${what} is not an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) notAnObject(what)
   for (const [name, member] of Object.entries(value)) {
     if (!Object.hasOwn(checks, name)) {
-      fail('A501', `${what} has "${name}"; it may have ${Object.keys(checks).join(', ')}`)
+      unknownMember(what, name, Object.keys(checks))
     }
     const [legal, wanted] = checks[name as keyof Preprocess]
-    if (!legal(member)) fail('A501', `${what}: "${name}" is ${JSON.stringify(member)}, not ${wanted}`)
+    if (!legal(member)) wrongMember(what, name, member, wanted)
   }
   return value
 }
@@ -69,22 +78,20 @@ function axesOf(
   return { height: height!, width: width!, channels: channels! }
 }
 
-/** Options with all that was left open filled in for `input`. A501 where it takes no pictures, or other ones. */
+/** Options with all that was left open filled in for `input`. A504 where it takes no pictures, or other ones. */
 export function completePreprocess(options: PreprocessOptions, input: InputType): Preprocess {
   const { shape } = input
-  const takes = `input "${input.name}" is ${formatType(input)}`
-  if (shape.length !== 4 || shape[0] !== 1) fail('A501', `${takes}: pictures go one by one into inputs of 4 dimensions`)
+  if (shape.length !== 4 || shape[0] !== 1) noPictureInput(input)
   const fitting = options.channels === undefined ? [1, 3] : [options.channels === 'gray' ? 1 : 3]
   const layout = options.layout ?? (fitting.includes(shape[1]!) ? 'NCHW' : 'NHWC')
   const count = axesOf(input, layout).channels
   const channels = options.channels ?? (count === 1 ? 'gray' : 'RGB')
   if (count !== (channels === 'gray' ? 1 : 3)) {
-    fail('A501', `${takes}, which in the layout ${layout} has ${count} channels; ${channels} does not fit`)
+    wrongChannels(input, layout, count, channels)
   }
   const each = (x: number | readonly number[] | undefined, otherwise: number, name: string): readonly number[] => {
     const list = [x ?? otherwise].flat()
-    if (list.length !== 1 && list.length !== count)
-      fail('A501', `${name} has ${list.length} numbers for ${count} channels`)
+    if (list.length !== 1 && list.length !== count) wrongNumberCount(name, list.length, count)
     return list.length === count ? list : new Array<number>(count).fill(list[0]!)
   }
   return {

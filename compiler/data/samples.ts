@@ -1,9 +1,9 @@
-import { fail } from '../core/diagnostic.ts'
 import { byteSize, integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
 import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, reader, tensorOf, typeBytes, type Tensor, type TensorType } from '../core/tensor.ts'
 import type { Preprocess } from './preprocess.ts'
+import { noArray, noLabels, outOfRange, unequalRuns, wrongType, tooManySamples } from './errors.ts'
 
 /** An input of a model. */
 export interface InputType extends TensorType {
@@ -37,8 +37,7 @@ export function unusedNotes(
   label: string | undefined,
   what: string,
 ): string[] {
-  if (label !== undefined && !used.has(label))
-    fail('A501', `${what} has no ${kind} "${label}" for labels; it has ${names.join(', ') || 'none'}`)
+  if (label !== undefined && !used.has(label)) noLabels(what, kind, label, names)
   const unused = names.filter((name) => !used.has(name))
   if (unused.length === 0) return []
   const shown = unused.slice(0, 8).map((name) => `"${name}"`)
@@ -53,13 +52,12 @@ const maxBytes = 2 ** 31
 /** A301 for more samples than fit into 2 GiB. */
 export function checkSize(count: number, inputs: readonly InputType[]): void {
   const bytes = inputs.reduce((sum, input) => sum + typeBytes(input), 0)
-  if (count * bytes > maxBytes)
-    fail('A301', `${count} samples take more than 2 GiB`, { hint: 'name fewer with --samples' })
+  if (count * bytes > maxBytes) tooManySamples(count)
 }
 
 /**
  * `t` as `dtype`: floats to floats (rounded), integers and booleans to integers that hold their values, so that NumPy's
- * 64-bit defaults will do, and where `notes` are taken, integers to floats of the same values. A501 for anything else; `what`
+ * 64-bit defaults will do, and where `notes` are taken, integers to floats of the same values. A504 for anything else; `what`
  * names the tensor.
  */
 export function convert(t: Tensor, dtype: DType, what: string, notes?: string[]): Tensor {
@@ -71,10 +69,10 @@ export function convert(t: Tensor, dtype: DType, what: string, notes?: string[])
     notes.push(`${what} is ${t.dtype}, the model takes ${dtype}: its numbers are taken as they are, without a scale`)
     return tensorOf(dtype, t.shape, values.map(Number))
   }
-  if (isFloat(t.dtype) || isFloat(dtype)) fail('A501', `${what} is ${t.dtype}, the model takes ${dtype}`)
+  if (isFloat(t.dtype) || isFloat(dtype)) wrongType(what, t.dtype, dtype)
   const { min, max } = integerRange(dtype)
   const misfit = values.find((v) => v < min || v > max)
-  if (misfit !== undefined) fail('A501', `${what} has the value ${misfit}, which ${dtype} does not hold`)
+  if (misfit !== undefined) outOfRange(what, misfit, dtype)
   return tensorOf(dtype, t.shape, values)
 }
 
@@ -87,7 +85,7 @@ function runsIn(t: Tensor, shape: Shape): number | undefined {
 }
 
 /**
- * The array that each input is read from. The only input of a model may go by another name if one array alone fits it. A501
+ * The array that each input is read from. The only input of a model may go by another name if one array alone fits it. A504
  * where one is missing.
  */
 function arraysFor(
@@ -98,8 +96,7 @@ function arraysFor(
     if (Object.hasOwn(arrays, name)) return { name, array: arrays[name]! }
     const fitting = Object.entries(arrays).filter(([, t]) => runsIn(t, shape) !== undefined)
     const [only] = fitting
-    if (inputs.length > 1 || fitting.length !== 1 || !only)
-      fail('A501', `the data has no array "${name}"; it has ${Object.keys(arrays).join(', ') || 'none'}`)
+    if (inputs.length > 1 || fitting.length !== 1 || !only) noArray(name, Object.keys(arrays))
     return { name: only[0], array: only[1] }
   })
 }
@@ -108,7 +105,7 @@ function arraysFor(
  * Arrays of a data set, cut into the inputs of single runs, and the names of those arrays. An array has the input's own shape, for one run, or holds the
  * runs one after another: n × shape, or rows in multiples of the input's first dimension. Arrays that are no inputs
  * (labels) are left alone. The only input of a model may go by another name if one array alone fits it. What is converted is
- * added to `notes`. A501 where an input is missing or an array doesn't fit.
+ * added to `notes`. A504 where an input is missing or an array doesn't fit.
  */
 export function splitSamples(
   arrays: Readonly<Record<string, Tensor>>,
@@ -120,12 +117,12 @@ export function splitSamples(
     const { name, dtype, shape } = input
     const t = found[i]!.array
     const runs = runsIn(t, shape)
-    if (runs === undefined) fail('A501', `array "${name}" is ${formatType(t)}, the model takes ${formatType(input)}`)
+    if (runs === undefined) wrongType(`array "${name}"`, formatType(t), formatType(input))
     return { name, shape, runs, data: convert(t, dtype, `array "${found[i]!.name}"`, notes).data, dtype }
   })
   const [first] = columns
   const other = columns.find((c) => c.runs !== first!.runs)
-  if (other) fail('A501', `array "${first!.name}" has data for ${first!.runs} runs, "${other.name}" for ${other.runs}`)
+  if (other) unequalRuns(first!, other)
   const samples = Array.from({ length: first?.runs ?? 1 }, (_, run) => {
     const cut = columns.map(({ name, dtype, shape, data }) => {
       const size = elementCount(shape)

@@ -13,6 +13,7 @@ import { elementCount, rowMajorStrides } from '../core/shape.ts'
 import { tensor, zeros, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import type { Integers, Message } from './protobuf.ts'
+import { reasonOf } from '../core/errors.ts'
 
 /** Numbers of the fields of a TensorProto. */
 const fields = {
@@ -110,7 +111,7 @@ function externalBytes(raw: Message, what: string, length: number, read: ReadExt
   try {
     file = read(location)
   } catch (error) {
-    fail('A103', `${what}: cannot read "${location}": ${error instanceof Error ? error.message : String(error)}`)
+    fail('A103', `${what}: cannot read "${location}": ${reasonOf(error)}`)
   }
   const number = (key: string, fallback: number): number => {
     const text = entries.get(key)

@@ -60,6 +60,10 @@ const both = (a: Range, b: Range): Range => ({
 
 const rangeWith = (interval: Interval, assumed = interval): Range => ({ interval, assumed: meet(interval, assumed) })
 
+/** Whether nothing is assumed of it. */
+const isBounded = ({ interval, assumed }: Range): boolean =>
+  interval.finite === assumed.finite && interval.low === assumed.low && interval.high === assumed.high
+
 const ofType = (value: Value): Range => rangeWith(rangeOf(value.type.dtype))
 
 const plain = (value: Value, whole: Range): Ranges => ({ whole, axes: value.type.shape.map(() => undefined) })
@@ -67,6 +71,7 @@ const plain = (value: Value, whole: Range): Ranges => ({ whole, axes: value.type
 /** The ranges of every value of a graph. */
 export class ChannelRanges {
   private readonly known = new Map<Value, Ranges>()
+  private readonly dense = new Set<Node>()
 
   constructor(graph: Graph) {
     for (const node of nodesOf(graph)) {
@@ -87,6 +92,11 @@ export class ChannelRanges {
   at(value: Value, axis: number, position: number): Range {
     const { whole, axes } = this.of(value)
     return axes[axis]?.[position] ?? whole
+  }
+
+  /** Whether no weight of a product by constants is 0. */
+  isDense(node: ProductNode): boolean {
+    return this.dense.has(node)
   }
 
   /** The ranges of the node's results; none for one that is not known. */
@@ -272,22 +282,27 @@ export class ChannelRanges {
     const ranges = (found?.known ?? [this.of(data).whole]).map((r) => (outside ? join(r, outside) : r))
     const finite = ranges.map((r) => r.interval.finite)
     const broken = new Uint8Array(weights.channels)
-    const all = new IntervalSums(
-      weights.channels,
-      ranges.map((r) => r.interval),
-    )
-    const assumed = new IntervalSums(
-      weights.channels,
-      ranges.map((r) => r.assumed),
-    )
-    for (let i = 0; i < values.length; i++) {
-      const w = values[i]!
-      const position = found ? found.positions[i]! : 0
-      if (!finite[position] || !(Math.abs(w) < Infinity)) broken[outputs[i]!] = 1
-      if (w === 0) continue
-      all.add(outputs[i]!, w, position)
-      assumed.add(outputs[i]!, w, position)
+    const sumsFrom = (intervals: readonly Interval[]): IntervalSums => new IntervalSums(weights.channels, intervals)
+    const all = sumsFrom(ranges.map((r) => r.interval))
+    // Beyond a first clamp inputs no longer matter.
+    const assumed = ranges.every(isBounded) ? all : sumsFrom(ranges.map((r) => r.assumed))
+    let dense = true
+    const { outer, inner } = outputs
+    for (let row = 0, i = 0; row < outer.length; row++) {
+      for (let k = 0; k < inner.length; k++, i++) {
+        const w = values[i]!
+        const output = outer[row]! + inner[k]!
+        const position = found ? found.positions.outer[row]! + found.positions.inner[k]! : 0
+        if (!finite[position] || !(Math.abs(w) < Infinity)) broken[output] = 1
+        if (w === 0) {
+          dense = false
+          continue
+        }
+        all.add(output, w, position)
+        if (assumed !== all) assumed.add(output, w, position)
+      }
     }
+    if (dense) this.dense.add(node)
     return Array.from(broken, (is, o) =>
       is ? ofType(node.results[0]!) : sumRange(dtype, all.interval(o, dtype), assumed.interval(o, dtype)),
     )

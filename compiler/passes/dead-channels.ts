@@ -25,6 +25,7 @@ import {
   isProduct,
   paddingOf,
   productWeights,
+  type ElementNumbers,
   type ProductNode,
 } from './product-weights.ts'
 
@@ -116,9 +117,13 @@ class Removal {
     // A channel that is no one number was needed by outputs only that go as well.
     const numbers = found.known.map(({ interval }) => singleValue(interval) ?? 0)
     const sums = new Float64Array(channels)
-    for (let i = 0; i < values.length; i++) {
-      if (values[i] === 0 || contracted.every((each) => each.stays[each.values[i]!])) continue
-      sums[outputs[i]!]! += values[i]! * numbers[found.positions[i]!]!
+    const { outer, inner } = outputs
+    for (let row = 0, i = 0; row < outer.length; row++) {
+      for (let k = 0; k < inner.length; k++, i++) {
+        const at = (each: ElementNumbers): number => each.outer[row]! + each.inner[k]!
+        if (values[i] === 0 || contracted.every((each) => each.stays[at(each.values)])) continue
+        sums[at(outputs)]! += values[i]! * numbers[at(found.positions)]!
+      }
     }
     if (sums.every((s) => s === 0)) return undefined
     const { type } = node.results[0]!

@@ -22,8 +22,8 @@ const mostSweeps = 100
 interface Needs {
   readonly outputs: number
   readonly resultAxis: number
-  /** For each contracted index a row of flags, by output channel, for each of its values. */
-  readonly byIndex: ReadonlyMap<Index, Uint8Array>
+  /** For each contracted index a row of flags, by output channel, for each of its values, or that each needs all. */
+  readonly byIndex: ReadonlyMap<Index, Uint8Array | 'all'>
 }
 
 /**
@@ -243,6 +243,10 @@ export class KeptPositions {
     const rows = needs?.byIndex.get(index)
     if (!needs || !rows) return void values.fill(1)
     const kept = this.flags.get(node.results[0]!)![needs.resultAxis]
+    if (rows === 'all') {
+      if (!kept || kept.includes(1)) values.fill(1)
+      return
+    }
     for (let v = 0; v < values.length; v++) {
       for (let o = 0; o < needs.outputs && !values[v]; o++) {
         if (rows[v * needs.outputs + o] && (!kept || kept[o])) values[v] = 1
@@ -264,15 +268,26 @@ export class KeptPositions {
     const finite = ranges.map((range) => range.interval.finite)
     const folded = ranges.map((range) => found !== undefined && this.isFolded(node, range))
     const contracted = contractedWith(node, weights)
+    const needs = (rows: (k: number) => Uint8Array | 'all'): Needs => ({
+      ...{ outputs: channels, resultAxis: weights.resultAxis },
+      byIndex: new Map(contracted.map(({ index }, k) => [index, rows(k)])),
+    })
+    if (this.ranges.isDense(node) && !folded.includes(true)) return needs(() => 'all')
     const rows = contracted.map(({ index }) => new Uint8Array(index.extent * channels))
-    for (let i = 0; i < values.length; i++) {
-      const w = values[i]!
-      const position = found ? found.positions[i]! : 0
-      if ((folded[position] && Number.isFinite(w)) || (w === 0 && finite[position])) continue
-      contracted.forEach((each, k) => (rows[k]![each.values[i]! * channels + outputs[i]!] = 1))
+    const { outer, inner } = outputs
+    for (let row = 0, i = 0; row < outer.length; row++) {
+      for (let k = 0; k < inner.length; k++, i++) {
+        const w = values[i]!
+        const position = found ? found.positions.outer[row]! + found.positions.inner[k]! : 0
+        if ((folded[position] && Number.isFinite(w)) || (w === 0 && finite[position])) continue
+        const output = outer[row]! + inner[k]!
+        for (let c = 0; c < rows.length; c++) {
+          const each = contracted[c]!.values
+          rows[c]![(each.outer[row]! + each.inner[k]!) * channels + output] = 1
+        }
+      }
     }
-    const byIndex = new Map(contracted.map(({ index }, k) => [index, rows[k]!]))
-    return { outputs: channels, resultAxis: weights.resultAxis, byIndex }
+    return needs((k) => rows[k]!)
   }
 }
 

@@ -7,13 +7,22 @@ export type ProductNode = NodeOf<'convolution'> | NodeOf<'dot_general'>
 
 export const isProduct = (node: Node): node is ProductNode => node.op === 'convolution' || node.op === 'dot_general'
 
+/**
+ * A number for each element of a tensor: what it has for the element's place along the first axes plus what it has for that along
+ * the others, of which there are `inner.length` at each of the first.
+ */
+export interface ElementNumbers {
+  readonly outer: Int32Array
+  readonly inner: Int32Array
+}
+
 /** A product by constants, weight by weight; `outputs` has the output channel of each. */
 export interface ProductWeights {
   readonly operand: number
   readonly data: Value
   readonly shape: readonly number[]
   readonly values: ArrayLike<number>
-  readonly outputs: Int32Array
+  readonly outputs: ElementNumbers
   readonly channels: number
   readonly resultAxis: number
 }
@@ -38,7 +47,7 @@ export function channelsOf<T>(
   node: ProductNode,
   { operand, data }: ProductWeights,
   known: (axis: number) => T | undefined,
-): { readonly known: T; readonly positions: Int32Array } | undefined {
+): { readonly known: T; readonly positions: ElementNumbers } | undefined {
   for (let axis = 0; axis < data.type.shape.length; axis++) {
     const found = known(axis)
     const partners = found && partnersOf(node, operand, 1 - operand, axis)
@@ -51,7 +60,7 @@ export function channelsOf<T>(
 export const contractedWith = (
   node: ProductNode,
   { operand, shape }: ProductWeights,
-): readonly { readonly index: Index; readonly values: Int32Array }[] =>
+): readonly { readonly index: Index; readonly values: ElementNumbers }[] =>
   indicesOf(node).flatMap((index) => {
     const place = index.places.find((p) => p.of === 'operand' && p.at === operand)
     const isSummed = index.places.length > 1 && index.places.every((p) => p.of === 'operand')
@@ -68,8 +77,17 @@ export function paddingOf(node: Node): number | undefined {
   return outside ? (node.attrs.padValue ?? 0) : undefined
 }
 
+/** Elements over which a loop is long enough. */
+const longEnough = 64
+
 /** For each element of a tensor the sum of one number for its position along each axis. */
-function sumsAlong(tables: readonly (readonly number[])[]): Int32Array {
+function sumsAlong(tables: readonly (readonly number[])[]): ElementNumbers {
+  let [split, inner] = [tables.length, 1]
+  while (split > 0 && inner < longEnough) inner *= tables[--split]!.length
+  return { outer: allSums(tables.slice(0, split)), inner: allSums(tables.slice(split)) }
+}
+
+function allSums(tables: readonly (readonly number[])[]): Int32Array {
   let sums = Int32Array.of(0)
   for (const table of tables) {
     const next = new Int32Array(sums.length * table.length)

@@ -7,13 +7,14 @@ import {
   decodeModel,
   decodeStrings,
   decodeTensor,
-  fail,
+  reasonOf,
   tensorOf,
   type Tensor,
   type ValueInfo,
 } from '../index.ts'
 import { defaultTolerance, type Tolerance } from './compare.ts'
 import type { Labels } from './engine.ts'
+import { cannotSearch, malformedMeta, notJson, unknownType } from './errors.ts'
 
 /** A folder with `model.onnx` and data for it: the layout of ONNX's own backend tests. */
 export interface CaseFolder {
@@ -44,7 +45,7 @@ export function findCases(root: string, filter?: string): CaseFolder[] {
   try {
     visit(root)
   } catch (error) {
-    fail('A502', `cannot search "${root}" for cases: ${error instanceof Error ? error.message : String(error)}`)
+    cannotSearch(root, reasonOf(error))
   }
   const wanted = filter === undefined ? cases : cases.filter((c) => minimatch(c.name, filter, { matchBase: true }))
   return wanted.sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -91,7 +92,7 @@ export function readCase(folder: string): Case {
 
 function readMeta(path: string): CaseMeta {
   const meta: unknown = existsSync(path) ? parse(path) : {}
-  const bad = (key: string): never => fail('A502', `"${path}": ${key} is not what it should be`)
+  const bad = (key: string): never => malformedMeta(path, key)
   if (!isRecord(meta)) return bad('the whole')
   const { dims = {}, state = {}, atol = defaultTolerance.atol, rtol = defaultTolerance.rtol } = meta
   if (!isRecord(dims) || !isRecord(state)) return bad('dims or state')
@@ -106,7 +107,7 @@ function parse(path: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(readFile(path)))
   } catch (error) {
-    fail('A502', `"${path}" is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    notJson(path, reasonOf(error))
   }
 }
 
@@ -135,8 +136,7 @@ export function readSet(
     }
     // A sequence's bytes may pass for those of a tensor.
     // An output without a type has the one that is inferred.
-    if (!dtype && !(kind === 'output' && typeName === 'unknown'))
-      fail('A202', `${kind} "${name}" is of type ${typeName}, which attar does not have`)
+    if (!dtype && !(kind === 'output' && typeName === 'unknown')) unknownType(`${kind} "${name}"`, typeName)
     const { tensor } = decodeTensor(readFile(file))
     // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
     return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor] as const]

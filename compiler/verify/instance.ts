@@ -1,5 +1,4 @@
 import {
-  fail,
   instantiate,
   type Model,
   type ModuleSpec,
@@ -8,6 +7,7 @@ import {
   type Tensor,
   type View,
 } from '../index.ts'
+import { noValue } from './errors.ts'
 
 /** What runs compiled modules, one at a time, in this process or another. */
 export interface Instance {
@@ -74,4 +74,4 @@ function shapeOf(shape: readonly number[], axis: number | undefined, elements: n
 const isView = (output: Output): output is View => ArrayBuffer.isView(output)
 
 const dataOf = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor['data'] =>
-  inputs[name]?.data ?? fail('A501', `there is no value for input "${name}"`)
+  inputs[name]?.data ?? noValue(name)

@@ -1,6 +1,15 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-web/wasm'
 import type { Labels } from './engine.ts'
-import { decodeModel, fail, toNumbers, type CompileOptions, type DType, type Tensor } from '../index.ts'
+import {
+  decodeModel,
+  missingPackage,
+  reasonOf,
+  toNumbers,
+  type CompileOptions,
+  type DType,
+  type Tensor,
+} from '../index.ts'
+import { notBound, referenceCannotLoad, referenceCannotRun, referenceLacksType, unknownType } from './errors.ts'
 
 /** Types at the boundary of onnxruntime-web. */
 export const ortTypes: Readonly<Partial<Record<DType, OrtTensor.Type>>> = {
@@ -27,8 +36,8 @@ export interface Reference {
 
 /**
  * A session of onnxruntime-web (WebAssembly, one thread, without its optimizations), which is loaded here. Strings come as i32
- * places in the lists that `labels` has for them. A501 where the
- * package is not installed, A502 where it cannot run the model.
+ * places in the lists that `labels` has for them. A503 where the
+ * package is not installed, A507 where it cannot run the model.
  */
 export async function openReference(
   model: Uint8Array,
@@ -36,9 +45,7 @@ export async function openReference(
   labels: { readonly inputs: Labels; readonly outputs: Labels } = { inputs: new Map(), outputs: new Map() },
 ): Promise<Reference> {
   const ort = await import('onnxruntime-web/wasm').catch(() =>
-    fail('A501', 'the reference, onnxruntime-web, is not installed', {
-      hint: 'npm install --save-dev onnxruntime-web',
-    }),
+    missingPackage('the reference, onnxruntime-web,', 'onnxruntime-web'),
   )
   ort.env.wasm.numThreads = 1
   ort.env.logLevel = 'fatal'
@@ -50,17 +57,14 @@ export async function openReference(
       externalData: externalFiles(model, readExternal),
     })
   } catch (error) {
-    fail('A502', `onnxruntime-web cannot load the model: ${reasonOf(error)}`)
+    referenceCannotLoad(failureOf(error))
   }
   return {
     inputs: session.inputNames,
     run: async (inputs) => {
       const feeds = session.inputNames.map((name) => {
         const t = Object.hasOwn(inputs, name) ? inputs[name] : undefined
-        if (!t)
-          fail('A501', `the model's input "${name}" has no value`, {
-            hint: `bind it as it was when compiled: --bind ${name}=file.npy`,
-          })
+        if (!t) notBound(name)
         const list = labels.inputs.get(name)
         if (list)
           return [
@@ -72,12 +76,12 @@ export async function openReference(
             ),
           ] as const
         const type = ortTypes[t.dtype]
-        if (!type) fail('A202', `onnxruntime-web does not take ${t.dtype}, the type of input "${name}"`)
+        if (!type) referenceLacksType(name, t.dtype)
         return [name, new ort.Tensor(type, t.data as OrtTensor['data'] & Float32Array, t.shape)] as const
       })
       const results = await session
         .run(Object.fromEntries(feeds))
-        .catch((error: unknown) => fail('A502', `onnxruntime-web cannot run the model: ${reasonOf(error)}`))
+        .catch((error: unknown) => referenceCannotRun(failureOf(error)))
       return Object.fromEntries(
         Object.entries(results).map(([name, t]) => [name, fromOrt(name, t, labels.outputs.get(name))] as const),
       )
@@ -87,9 +91,10 @@ export async function openReference(
 }
 
 /** What onnxruntime found, without its codes and places in its sources. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  const [line = ''] = text.replace(/^[^]*ERROR_MESSAGE: */, '').split('\n')
+function failureOf(error: unknown): string {
+  const [line = ''] = reasonOf(error)
+    .replace(/^[^]*ERROR_MESSAGE: */, '')
+    .split('\n')
   return line.replace(/^(Load model .*? failed:)?\/\S+\.(cc|h):\d+ .*?\)( const)? /, '')
 }
 
@@ -98,7 +103,7 @@ function fromOrt(name: string, { type, dims, data }: OrtTensor, labels: readonly
     return { dtype: 'i32', shape: dims, data: Int32Array.from(data, (text) => labels.indexOf(text)) }
   }
   const dtype = Object.entries(ortTypes).find(([, t]) => t === type)?.[0] as DType | undefined
-  if (!dtype || Array.isArray(data)) fail('A202', `output "${name}" is of type ${type}, which attar does not have`)
+  if (!dtype || Array.isArray(data)) unknownType(`output "${name}"`, type)
   // Where the engine has Float16Array, that is what float16 comes as.
   const bits = dtype === 'f16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
   return { dtype, shape: dims, data: bits as Tensor['data'] }

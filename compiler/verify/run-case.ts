@@ -7,6 +7,7 @@ import {
   type CompileOptions,
   type Shape,
   type Tensor,
+  reasonOf,
 } from '../index.ts'
 import { readerBeside } from '../data/index.ts'
 import { join } from 'node:path'
@@ -73,7 +74,7 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine, leas
     return result({ status: 'pass' })
   } catch (error) {
     if (!(error instanceof CompileError)) {
-      return result({ status: 'fail', code: 'crash', message: error instanceof Error ? error.message : String(error) })
+      return result({ status: 'fail', code: 'crash', message: reasonOf(error) })
     }
     const { diagnostics } = error
     const unsupported = diagnostics.every(({ code }) => unsupportedCodes.includes(code))

@@ -1,8 +1,8 @@
 import {
   accuracyOf,
   doubts,
-  fail,
   isFloat,
+  metricNeedsLabels,
   outputWidth,
   prepareLabels,
   reader,
@@ -14,6 +14,7 @@ import {
 } from '../index.ts'
 import type { Runner } from './engine.ts'
 import type { Reference } from './onnxruntime.ts'
+import { noRunner } from './errors.ts'
 import { steps } from './steps.ts'
 
 /** The metric of the source model and of one variant of the module, which stands as `quantized`. */
@@ -24,7 +25,7 @@ export interface MetricAccuracy {
 
 /**
  * The accuracy of a module's variants beside the source model's, by its first output of floats, and what makes the figures
- * doubtful. A501 where labels are missing or do not go with the model.
+ * doubtful. A501 where labels are missing, A504 where they do not go with the model.
  */
 export async function verifyMetric(
   reference: Reference,
@@ -35,8 +36,8 @@ export async function verifyMetric(
   seed: number,
   states?: readonly StateSpec[],
 ): Promise<{ found: MetricAccuracy[]; notes: string[] }> {
-  if (!labels && (metric === 'top1' || metric === 'auc')) fail('A501', `metric ${metric} needs labels`)
-  if (runners.length === 0) fail('A501', 'this engine runs none of the modules')
+  if (!labels && (metric === 'top1' || metric === 'auc')) metricNeedsLabels(metric)
+  if (runners.length === 0) noRunner()
   const numbers = (t: Tensor): number[] => Array.from({ length: t.data.length }, (_, i) => Number(reader(t)(i)))
   const expected: number[][] = []
   const found: number[][][] = runners.map(() => [])

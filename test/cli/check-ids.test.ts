@@ -103,7 +103,7 @@ describe('--check-ids', () => {
     expect(await run('bad.npy')).toBe(0)
     expect(await run('bad.npy', '--check-ids')).toBe(2)
     expect(err.join('\n')).toMatch(
-      /A501[^]*the inputs: input "ids" has 10 at \[1\], outside of its table\n[^]*-10 to 9/,
+      /A504[^]*the inputs: input "ids" has 10 at \[1\], outside of its table\n[^]*-10 to 9/,
     )
   })
 

@@ -52,11 +52,11 @@ it('refuses places that cannot be written, with a message and not a byte', async
   symlinkSync(at('plain'), at('linked/model.d.ts'))
   const long = 'x'.repeat(250)
   const wrong: [args: string[], message: RegExp][] = [
-    [['-o', at('plain')], /A502[^]*plain" is not a folder/],
-    [['-o', at('plain/below/it')], /A502[^]*plain" is not a folder/],
-    [['-o', '/dev/full'], /A502[^]*full" is not a folder/],
+    [['-o', at('plain')], /A505[^]*plain" is not a folder/],
+    [['-o', at('plain/below/it')], /A505[^]*plain" is not a folder/],
+    [['-o', '/dev/full'], /A505[^]*full" is not a folder/],
     [['-o', ''], /^error: option '-o, --output <folder>' argument '' is invalid/],
-    [['-o', at('x'.repeat(300), 'out')], /A502[^]*ENAMETOOLONG/],
+    [['-o', at('x'.repeat(300), 'out')], /A505[^]*ENAMETOOLONG/],
     [['-o', at('o'), '--name', long], /A501[^]*too long/],
     [['-o', at('o'), '--name', 'ü'.repeat(124)], /A501[^]*too long/],
     [['-o', at('o'), '--name', 'a.relaxed'], /A501[^]*another model/],
@@ -64,9 +64,9 @@ it('refuses places that cannot be written, with a message and not a byte', async
       ['-o', at('o'), '--name', name],
       /A501[^]*can't stand in a file name/,
     ]),
-    [['-o', at('taken-model.js')], /A502[^]*"model.js" is there and is not a regular file/],
-    [['-o', at('taken-report.json')], /A502[^]*"report.json" is there and is not a regular file/],
-    [['-o', at('linked')], /A502[^]*"model.d.ts" is there and is not a regular file/],
+    [['-o', at('taken-model.js')], /A505[^]*"model.js" is there and is not a regular file/],
+    [['-o', at('taken-report.json')], /A505[^]*"report.json" is there and is not a regular file/],
+    [['-o', at('linked')], /A505[^]*"model.d.ts" is there and is not a regular file/],
   ]
   const before = tree()
   for (const [args, message] of wrong) {
@@ -83,7 +83,7 @@ it.skipIf(process.getuid?.() === 0)('refuses folders that must not be written', 
   mkdirSync(at('locked'))
   chmodSync(at('locked'), 0o555)
   expect(await compile('-o', at('locked/out'))).toBe(2)
-  expect(err.join('\n')).toMatch(/A502[^]*EACCES/)
+  expect(err.join('\n')).toMatch(/A505[^]*EACCES/)
 })
 
 it('refuses places for outputs and reports before it runs', async () => {

@@ -128,14 +128,14 @@ it('takes labels by name, and refuses those that do not go with the model', asyn
   expect(report().compilation.quantization!.accuracy!.metric).toBe('agreement')
   err = []
   expect(await compile(random, '--label', 'target')).toBe(2)
-  expect(err.join('\n')).toMatch(/A501[^]*in another order[^]*scale of pixels/)
+  expect(err.join('\n')).toMatch(/A504[^]*in another order[^]*scale of pixels/)
   err = []
   const shifted = write(
     'shifted.npz',
     [...Array(count).keys()].map((i) => 1 + (i % 2)),
   )
   expect(await compile(shifted, '--label', 'target')).toBe(2)
-  expect(err.join('\n')).toMatch(/A501[^]*sample 1 is 2[^]*subtract 1/)
+  expect(err.join('\n')).toMatch(/A504[^]*sample 1 is 2[^]*subtract 1/)
   err = []
   const verify = ['verify', at('model.onnx'), at('out'), '--val', shifted, '--label', 'target']
   expect(await attar(...verify, '--metric', 'top1')).toBe(2)

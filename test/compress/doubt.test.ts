@@ -22,7 +22,7 @@ describe('labels', () => {
     expect(labels).toEqual(classes(2, 0))
     expect(notes.join()).toMatch(/one-hot/)
     expect(prepareLabels([[0, 1]], 'auc', 1, 2).labels).toEqual(classes(1))
-    expect(() => prepareLabels([[0.5, 0.5, 0]], 'top1', 1, 3)).toThrow(/A501[^]*sample 0 has 3 values/)
+    expect(() => prepareLabels([[0.5, 0.5, 0]], 'top1', 1, 3)).toThrow(/A504[^]*sample 0 has 3 values/)
   })
 
   it.each([
@@ -37,7 +37,7 @@ describe('labels', () => {
 
   it('are values of any size for mse, but numbers', () => {
     expect(prepareLabels(classes(7.5), 'mse', 1, 1).labels).toEqual(classes(7.5))
-    expect(() => prepareLabels(classes(1, NaN), 'mse', 1, 1)).toThrow(/A501[^]*sample 1/)
+    expect(() => prepareLabels(classes(1, NaN), 'mse', 1, 1)).toThrow(/A504[^]*sample 1/)
   })
 })
 
@@ -65,7 +65,7 @@ describe('doubts', () => {
     const labels = truth.map((c) => [c])
     const float = guess.map(scores)
     expect(of('top1', float.slice(0, 50), labels.slice(0, 50)).join()).toMatch(/in another order[^]*scale of pixels/)
-    expect(() => of('top1', float, labels)).toThrow(/A501[^]*does not go with the model[^]*order of channels[^]*layout/)
+    expect(() => of('top1', float, labels)).toThrow(/A504[^]*does not go with the model[^]*order of channels[^]*layout/)
     // Numbered otherwise, so that none is right.
     const shifted = truth.map((c) => [(c + 1) % width])
     expect(() => of('top1', truth.map(scores), shifted)).toThrow(/right on 0.00 %/)
@@ -102,7 +102,7 @@ describe('doubts', () => {
       ).join(),
     ).toMatch(/other way round/)
     const noise = labels.map(() => [random.float()])
-    expect(() => of('auc', noise, labels, 1)).toThrow(/A501[^]*is chance/)
+    expect(() => of('auc', noise, labels, 1)).toThrow(/A504[^]*is chance/)
     expect(() =>
       of(
         'auc',
@@ -143,6 +143,6 @@ describe('doubts', () => {
         truth.map(() => scores(0).fill(NaN)),
         labels,
       ),
-    ).toThrow(/A501[^]*all 200 samples/)
+    ).toThrow(/A504[^]*all 200 samples/)
   })
 })

@@ -47,7 +47,7 @@ describe('CSV', () => {
       /A502[^]*c\.csv", line 3, column "x\.1": "three" is not a number/,
     )
     await expect(readDataset(put('d.csv', 'x.0,x.1\n1,2,3\n'), [x])).rejects.toThrow(/A502[^]*line 2/)
-    await expect(readDataset(put('e.csv', 'a,b,c\n1,2,3\n'), [x])).rejects.toThrow(/A501[^]*3 columns for input "x"/)
+    await expect(readDataset(put('e.csv', 'a,b,c\n1,2,3\n'), [x])).rejects.toThrow(/A504[^]*3 columns for input "x"/)
     await expect(readDataset(put('f.csv', 'x.0,x.1\n'), [x])).rejects.toThrow(/no rows/)
   })
 })
@@ -166,7 +166,7 @@ describe('pictures', () => {
       preprocess: { channels: 'BGR', scale: 1 },
     })
     expect(toNumbers(bgr.samples[0]!.image!)).toEqual([30, 20, 10, 30, 20, 10])
-    await expect(readDataset(at('pets'), [{ ...input, shape: [1, 5, 5, 5] }])).rejects.toThrow(/A501[^]*5 channels/)
+    await expect(readDataset(at('pets'), [{ ...input, shape: [1, 5, 5, 5] }])).rejects.toThrow(/A504[^]*5 channels/)
     await expect(readDataset(at('pets'), [input], { preprocess: { mean: [1, 2] } })).rejects.toThrow(/2 numbers for 3/)
   })
 

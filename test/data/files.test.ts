@@ -43,10 +43,10 @@ describe('files', () => {
     const out = join(folder, 'deep/out')
     writeFiles(out, { a: 'text', b: Uint8Array.of(1, 2) })
     expect(readFileSync(join(out, 'b'))).toEqual(Buffer.of(1, 2))
-    expect(() => writeFiles(out, { a: 'changed', 'missing/c': 'x' })).toThrow(/A502/)
+    expect(() => writeFiles(out, { a: 'changed', 'missing/c': 'x' })).toThrow(/A505/)
     expect(readFileSync(join(out, 'a'), 'utf8')).toBe('text')
     expect(readdirSync(out)).toEqual(['a', 'b'])
-    expect(() => writeFiles(join(folder, 'new/one'), { 'missing/c': 'x' })).toThrow(/A502/)
+    expect(() => writeFiles(join(folder, 'new/one'), { 'missing/c': 'x' })).toThrow(/A505/)
     expect(existsSync(join(folder, 'new'))).toBe(false)
   })
 
@@ -61,7 +61,7 @@ describe('files', () => {
         return 'third'
       },
     }
-    expect(() => writeFiles(folder, files)).toThrow(/A502/)
+    expect(() => writeFiles(folder, files)).toThrow(/A505/)
     expect(readFileSync(join(folder, 'a'), 'utf8')).toBe('first')
     expect(readdirSync(folder).sort()).toEqual(['a', 'c'])
   })
@@ -72,13 +72,13 @@ describe('files', () => {
     symlinkSync('plain', join(folder, 'link'))
     symlinkSync('nothing', join(folder, 'dangling'))
     for (const path of ['plain', 'plain/below', 'link', 'dangling', 'dangling/below'])
-      expect(() => writeFiles(join(folder, path), { a: '' }), path).toThrow(/A502[^]*(not a folder|link to nothing)/)
+      expect(() => writeFiles(join(folder, path), { a: '' }), path).toThrow(/A505[^]*(not a folder|link to nothing)/)
     for (const name of ['folder', 'link']) {
       expect(() => writeFiles(folder, { a: '', [name]: '' })).toThrow(`"${name}" is there and is not a regular file`)
       expect(existsSync(join(folder, 'a'))).toBe(false)
     }
-    expect(() => writeFiles('/dev', { full: '' })).toThrow(/A502/)
-    expect(() => writeFiles(folder, { a: '', ['x'.repeat(300)]: '' })).toThrow(/A502[^]*ENAMETOOLONG/)
+    expect(() => writeFiles('/dev', { full: '' })).toThrow(/A505/)
+    expect(() => writeFiles(folder, { a: '', ['x'.repeat(300)]: '' })).toThrow(/A505[^]*ENAMETOOLONG/)
     expect(readdirSync(folder).sort()).toEqual(['dangling', 'folder', 'link', 'plain'])
   })
 })

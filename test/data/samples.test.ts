@@ -34,8 +34,8 @@ describe('splitSamples', () => {
 
   it('refuses what does not fit', () => {
     const t = (...shape: number[]) => tensorOf('f32', shape, range(shape.reduce((n, d) => n * d, 1)))
-    expect(() => splitSamples({ y: t(2, 4) }, [x])).toThrow(/A501[^]*no array "x"/)
-    expect(() => splitSamples({ x: t(5, 3) }, [x])).toThrow(/A501[^]*f32\[5,3\]/)
+    expect(() => splitSamples({ y: t(2, 4) }, [x])).toThrow(/A504[^]*no array "x"/)
+    expect(() => splitSamples({ x: t(5, 3) }, [x])).toThrow(/A504[^]*f32\[5,3\]/)
     expect(() => splitSamples({ x: t(2, 3), z: t(4) }, [x, { name: 'z', dtype: 'f32', shape: [] }])).toThrow(
       /1 runs, "z" for 4/,
     )

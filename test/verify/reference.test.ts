@@ -51,6 +51,6 @@ describe('onnxruntime-web as the reference', () => {
   })
 
   it('says what it cannot load', async () => {
-    await expect(openReference(new Uint8Array([1, 2, 3]), noFiles)).rejects.toThrow(/A101|A502/)
+    await expect(openReference(new Uint8Array([1, 2, 3]), noFiles)).rejects.toThrow(/A101|A507/)
   })
 })

@@ -1,5 +1,5 @@
 import type { Builder } from 'flatbuffers'
-import { fail } from '../../core/diagnostic.ts'
+import { missingPackage } from '../../core/errors.ts'
 import type { Layer, Network, NetworkPort, NetworkTensor } from './network.ts'
 import { builtinOperators, operandAttributes, tensorTypes, writeOptions, zeroPad } from './tflite-schema.ts'
 
@@ -13,13 +13,11 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array):
   new Uint8Array(buffer, byteOffset, byteLength)
 
 /**
- * The network as a TensorFlow Lite model (schema version 3) with one signature that names inputs and outputs. A501 where
+ * The network as a TensorFlow Lite model (schema version 3) with one signature that names inputs and outputs. A503 where
  * the package that writes such files is missing.
  */
 export async function writeTflite(network: Network): Promise<Uint8Array> {
-  const { Builder } = await import('flatbuffers').catch(() =>
-    fail('A501', 'flatbuffers is not installed', { hint: 'npm install --save-dev flatbuffers' }),
-  )
+  const { Builder } = await import('flatbuffers').catch(() => missingPackage('flatbuffers'))
   const b = new Builder(2 ** 20)
   const tensors = network.tensors.map(({ shape, data }): Written => {
     return { type: tensorTypes.f32, shape, ...(data && { bytes: bytesOf(data) }) }

@@ -18,7 +18,7 @@ export interface Absence {
 
 /**
  * Other systems with a model. `converted` has paths of the model in a system's own format, where the user made one.
- * @throws CompileError A501 where a system is not installed; where the model can't be read, A1xx or A502.
+ * @throws CompileError A503 where a system is not installed; where the model can't be read, A1xx or A502.
  */
 export async function openPeers(
   names: readonly PeerName[],

@@ -22,7 +22,7 @@ const engines = { relaxed: engine('litert_wasm_internal'), compatible: engine('l
 
 /**
  * LiteRT.js with XNNPACK on one thread. It runs `network`, written as a TensorFlow Lite model, or the file that the user
- * has converted. A501 where a package is missing.
+ * has converted. A503 where a package is missing.
  */
 export async function litert({ folder }: PeerModel, converted: string | (() => Network)): Promise<Peer> {
   const core = packageFolder('@litertjs/core', 'dist/index.js')

@@ -22,7 +22,7 @@ const script = 'ort.wasm.min.mjs'
 const loader = 'ort-wasm-simd-threaded.mjs'
 const wasm = 'ort-wasm-simd-threaded.wasm'
 
-/** onnxruntime-web on the model as it is. A501 where the package is missing, A1xx or A502 where the model can't be read. */
+/** onnxruntime-web on the model as it is. A503 where the package is missing, A1xx or A502 where the model can't be read. */
 export function onnxruntimeWeb({ source, bound }: PeerModel): Peer {
   const folder = packageFolder('onnxruntime-web', join('dist', wasm))
   const external = externalFiles(readFile(source), readerBeside(source)).map(({ path }) => path)

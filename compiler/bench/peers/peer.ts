@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fail, type ModuleSpec, type Tensor } from '../../index.ts'
+import { missingPackage, type ModuleSpec, type Tensor } from '../../index.ts'
 import type { Sizes } from '../sizes.ts'
 import type { Starter } from '../task.ts'
 
@@ -34,9 +34,9 @@ export interface Peer {
   bytes(): Promise<Sizes>
 }
 
-/** The path of an installed package's folder that has `file` in it. A501 where the package is missing. */
+/** The path of an installed package's folder that has `file` in it. A503 where the package is missing. */
 export function packageFolder(name: string, file: string): string {
   const candidates = createRequire(import.meta.url).resolve.paths(name) ?? []
   const folder = candidates.map((path) => join(path, name)).find((path) => existsSync(join(path, file)))
-  return folder ?? fail('A501', `${name} is not installed`, { hint: `npm install --save-dev ${name}` })
+  return folder ?? missingPackage(name)
 }

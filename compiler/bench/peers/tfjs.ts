@@ -28,7 +28,7 @@ const wasm = 'tfjs-backend-wasm-simd.wasm'
 const variants = ['', '-simd', '-threaded-simd'].map((kind) => `tfjs-backend-wasm${kind}.wasm`)
 const weights = 'tfjs.bin'
 
-/** TensorFlow.js with its WebAssembly backend, SIMD on one thread, op by op. A501 where a package is missing. */
+/** TensorFlow.js with its WebAssembly backend, SIMD on one thread, op by op. A503 where a package is missing. */
 export function tfjs({ folder }: PeerModel, network: Network): Peer {
   const backendFolder = packageFolder('@tensorflow/tfjs-backend-wasm', `dist/${backend}`)
   const paths = {

@@ -6,10 +6,10 @@ export interface Libraries {
   readonly document: Document
 }
 
-/** A501 where a package is missing. */
+/** A503 where a package is missing. */
 export async function loadLibraries(): Promise<Libraries> {
   const missing = (): never =>
-    fail('A501', 'the report needs the packages @observablehq/plot and linkedom', {
+    fail('A503', 'the report needs the packages @observablehq/plot and linkedom', {
       hint: 'npm install --save-dev @observablehq/plot linkedom',
     })
   const [plot, linkedom] = await Promise.all([

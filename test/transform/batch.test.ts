@@ -4,7 +4,7 @@ import { createNode } from '../../compiler/core/graph.ts'
 import { ops, type AttrsOf, type OpName } from '../../compiler/core/ops/index.ts'
 import { trivialWindow as one } from '../../compiler/core/ops/window.ts'
 import type { Shape } from '../../compiler/core/shape.ts'
-import { tensorOf, type Tensor, type TensorType } from '../../compiler/core/tensor.ts'
+import { tensorOf, toNumbers, type Tensor, type TensorType } from '../../compiler/core/tensor.ts'
 import { Random } from '../support/random.ts'
 import { graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
 import { drawSamples, expectEachSample } from './samples.ts'
@@ -170,7 +170,13 @@ describe('a batch of samples', () => {
         if (given) return given
         // Places among them, of which some lie outside.
         const t = randomTensor(random, dtype, shape)
-        return dtype === 'i32' ? tensorOf(dtype, shape, Array.from(t.data, (v) => Number(v) - 2)) : t
+        return dtype === 'i32'
+          ? tensorOf(
+              dtype,
+              shape,
+              toNumbers(t).map((v) => v - 2),
+            )
+          : t
       })
       expectEachSample(graph, samples, batched)
     }

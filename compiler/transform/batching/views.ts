@@ -34,9 +34,14 @@ export const pad: Rule<'pad'> = (c, { attrs: { low, high } }, [x, filling]) => {
 }
 
 export const concatenate: Rule<'concatenate'> = (c, { attrs: { axis } }, operands) =>
-  along(c, operands.find((o) => o.batched)!, axis !== 0, (_, shift) => [
-    c.b.concatenate(
-      operands.map((o) => inForm(c, o, shift)),
-      axis + shift,
-    ),
-  ])
+  along(
+    c,
+    operands.find((o) => o.batched)!,
+    axis !== 0,
+    (_, shift) => [
+      c.b.concatenate(
+        operands.map((o) => inForm(c, o, shift)),
+        axis + shift,
+      ),
+    ],
+  )

@@ -49,6 +49,13 @@ export function closeLoop(outputs: readonly Value[], args: readonly Value[]) {
   return closeRegion(outputs, args, (value) => !varying.has(value.node))
 }
 
+/** A node like `node` on other operands and with other regions, in the order of `regionsOf`. */
+export function withRegions(node: Node, operands: readonly Value[], regions: readonly Graph[]): Node {
+  const [first, second] = regions
+  if (node.op === 'while') return createNode('while', operands, { ...node.attrs, body: first! }, node.origin)
+  return createNode('if', operands, { then: first!, otherwise: second! }, node.origin)
+}
+
 /** A loop to build: its body is given by values that depend on arguments. */
 export interface LoopParts {
   /** Iterations, or with `next` their greatest number. */

@@ -40,6 +40,8 @@ export interface OpContext {
   column(name: string): Float64Array | Float32Array
   strings(name: string, fallback?: readonly string[]): readonly string[]
   tensor(name: string): Tensor
+  /** The same as a constant: one node, however often this node is lowered. */
+  stored(name: string): Value
   /** undefined where the attribute is no tensor of strings. */
   stringTensor(name: string): StringTensor | undefined
   /** The dtype an attribute such as Cast's `to` names (an ONNX TensorProto.DataType number). */
@@ -52,6 +54,10 @@ export interface OpContext {
   captured(graph: GraphProto): Item[]
   /** What `body` gives; undefined, with nothing reported, where it fails or a subgraph that it inlines cannot be lowered. */
   attempt<T>(body: () => T): T | undefined
+  /** Tells that `y` is a batch normalization of `x` by inputs 1 to 4, scale, bias, mean and variance; channels are axis 1. */
+  normalization(x: Value, y: Value, epsilon: number, momentum: number): void
+  /** `x` as a value of its own, of which training makes elements 0 with probability `ratio`. */
+  dropout(x: Value, ratio: number): Value
   /** A205 `message` unless `condition`. */
   check(condition: boolean, message: string): asserts condition
   /** A203: the operator is known, but not this form of it. */

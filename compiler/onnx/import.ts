@@ -22,7 +22,6 @@ import {
   type Attribute,
   type FunctionProto,
   type GraphProto,
-  type LazyTensor,
   type ModelProto,
   type NodeProto,
   type Opsets,
@@ -30,11 +29,14 @@ import {
 import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
 import { reasonOf } from './ops/absent.ts'
+import { fixedInputs } from './ops/fixed-inputs.ts'
 import { operators } from './ops/index.ts'
 import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
+import { Scope, scopeOf } from './scope.ts'
 import type { ReadExternal } from './stored-tensor.ts'
-import { constantStrings, withCommonList } from './strings.ts'
+import { withCommonList } from './strings.ts'
+import { Stored, type FixedReason, type Training } from './training.ts'
 import { warningsOf } from './warnings.ts'
 
 export interface ImportOptions extends Bindings {
@@ -52,13 +54,20 @@ const listedCost = 1 / 8
 const maxDepth = 64
 
 /**
- * The core graph of an ONNX model, with every dimension a number, the model's metadata, what outputs stand for, and what is odd about the
- * model. Throws one CompileError with everything found wrong: A1xx for the file, A2xx for its operators, A301 for a model beyond all bounds.
+ * The core graph of an ONNX model, with every dimension a number, the model's metadata, what outputs stand for, what is odd about the
+ * model, and what training would change. Throws one CompileError with everything found wrong: A1xx for the file, A2xx for its
+ * operators, A301 for a model beyond all bounds.
  */
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string>; names: PortNames; warnings: readonly Diagnostic[] } {
+): {
+  graph: Graph
+  metadata: Record<string, string>
+  names: PortNames
+  warnings: readonly Diagnostic[]
+  training: Training
+} {
   const budget = new Budget(bytes.length)
   const readExternal = options.readExternal && counted(options.readExternal, budget)
   return within(budget, () => importDecoded(decodeModel(bytes, readExternal), options))
@@ -76,7 +85,7 @@ const counted =
 function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
   const { values, ports } = bindInputs(model.graph, options)
   const importer = new Importer(model)
-  const scope = scopeOf(undefined, values, model.graph)
+  const scope = scopeOf(undefined, values, model.graph, importer.stored.within(''))
   const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
@@ -96,7 +105,8 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
   requireElements(graph, options.dims ?? {})
-  return { graph, metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+  const facts = { metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+  return { graph, ...facts, training: importer.stored.of(graph) }
 }
 
 /** A106 where a dimension of 0 leaves no output with an element. */
@@ -119,12 +129,6 @@ function tensorIn(item: Item, name: string): Value {
 
 const namesIn = (item: Item): PortNames['outputs'][string] =>
   isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
-
-function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | undefined>, graph: GraphProto): Scope {
-  const b = new Builder(undefined)
-  const strings = [...graph.strings].map(([name, value]) => [name, constantStrings(b, value)] as const)
-  return new Scope(parent, new Map([...strings, ...given]), graph.initializers)
-}
 
 /** The outputs; those of data-dependent size are followed by one that counts their elements. */
 function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
@@ -177,37 +181,6 @@ function asStrings(item: Item, list: Pick<Strings, 'list' | 'open'>): Item {
   return isTensor(item) ? { places: item, ...list } : item
 }
 
-/** What names mean: in a graph, then in the graphs around it. undefined marks the result of a node that failed. */
-class Scope {
-  private readonly parent: Scope | undefined
-  private readonly values: Map<string, Item | undefined>
-  private readonly initializers: ReadonlyMap<string, LazyTensor>
-
-  constructor(
-    parent: Scope | undefined,
-    values: Map<string, Item | undefined>,
-    initializers: ReadonlyMap<string, LazyTensor>,
-  ) {
-    this.parent = parent
-    this.values = values
-    this.initializers = initializers
-  }
-
-  has(name: string): boolean {
-    return this.values.has(name) || this.initializers.has(name) || (this.parent?.has(name) ?? false)
-  }
-
-  get(name: string): Item | undefined {
-    const stored = this.values.has(name) ? undefined : this.initializers.get(name)
-    if (stored) this.values.set(name, new Builder(undefined).constant(stored()))
-    return this.values.has(name) ? this.values.get(name) : this.parent?.get(name)
-  }
-
-  set(name: string, value: Item | undefined): void {
-    this.values.set(name, value)
-  }
-}
-
 /** Where a list of nodes is lowered. */
 interface Place {
   readonly scope: Scope
@@ -221,6 +194,7 @@ interface Place {
 class Reported extends Error {}
 
 class Importer {
+  readonly stored = new Stored()
   private readonly found: Diagnostic[] = []
   private readonly unsupported = new Map<string, { origin: Origin; names: string[] }>()
   private readonly functions: ReadonlyMap<string, FunctionProto>
@@ -309,6 +283,7 @@ class Importer {
       inline: (graph, args) => this.inline(graph, args, origin, place),
       captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
       attempt: (body) => this.attempt(body),
+      ...{ stored: this.stored, path: place.path },
     }
     try {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
@@ -319,6 +294,7 @@ class Importer {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)
       })
       results.forEach((item) => checkSizes(item, origin))
+      this.noteFixed(origin.operator, inputs)
       if (keepsShape.has(origin.operator)) checkShape(context.inputs[0], lowered[0])
       return results
     } catch (error) {
@@ -328,6 +304,18 @@ class Importer {
       const what = known ? error.message : 'the operands and attributes make no sense together'
       const types = inputs.map((v) => (!v ? 'omitted' : isTensor(v) ? formatType(v.type) : kindOf(v))).join(', ')
       fail('A204', `${what}; inputs: ${types}`)
+    }
+  }
+
+  /** Remembers which of a node's inputs are no weights. */
+  private noteFixed(operator: string, inputs: readonly (Item | undefined)[]): void {
+    if (!Object.hasOwn(fixedInputs, operator)) return
+    const entries = Object.entries(fixedInputs[operator]!) as [FixedReason, readonly number[]][]
+    for (const [reason, positions] of entries) {
+      for (const i of positions) {
+        const item = inputs[i]
+        if (item && isTensor(item)) this.stored.fix(item, reason)
+      }
     }
   }
 
@@ -351,8 +339,9 @@ class Importer {
     if (args.length !== graph.inputs.length)
       fail('A102', `the subgraph has ${graph.inputs.length} inputs, not ${args.length}`)
     const values = new Map(graph.inputs.map(({ name }, i) => [name, args[i]]))
-    const scope = scopeOf(place.scope, values, graph)
-    const inner = { ...place, scope, path: `${origin.node}/`, depth: place.depth + 1 }
+    const path = `${origin.node}/`
+    const scope = scopeOf(place.scope, values, graph, this.stored.within(path))
+    const inner = { ...place, scope, path, depth: place.depth + 1 }
     const outputs = graph.outputs.map(({ name }) => name)
     return this.lowerNodes(graph.nodes, outputs, inner).map((value) => {
       if (!value) throw new Reported()
@@ -373,8 +362,9 @@ class Importer {
     const omitted = new Set(f.inputs.filter((name) => !given.has(name)))
     const attributes = new Map([...f.defaults, ...node.attributes])
     const nodes = f.nodes.map((inner) => specialize(inner, attributes, omitted))
-    const scope = new Scope(undefined, given, new Map())
-    const inner = { scope, opsets: f.opsets, path: `${origin.node}/`, depth: place.depth + 1 }
+    const path = `${origin.node}/`
+    const scope = new Scope(undefined, given, new Map(), this.stored.within(path))
+    const inner = { scope, opsets: f.opsets, path, depth: place.depth + 1 }
     const wanted = f.outputs.slice(0, node.outputs.length)
     return this.lowerNodes(nodes, wanted, inner).map((value) => {
       if (!value) throw new Reported()

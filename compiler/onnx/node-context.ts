@@ -8,11 +8,16 @@ import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
 import { isBounded, isSequence, isTensor, kindOf, type Bounded, type Item, type Sequence } from './item.ts'
 import { requireDType, type StringTensor } from './stored-tensor.ts'
+import type { Stored } from './training.ts'
 
 type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['value']
 
 /** What the importer does for a node. */
-export type Host = Pick<OpContext, 'inline' | 'captured' | 'attempt'>
+export interface Host extends Pick<OpContext, 'inline' | 'captured' | 'attempt'> {
+  readonly stored: Stored
+  /** Where the node stands: what names in it begin with. */
+  readonly path: string
+}
 
 /** Names of the graph inputs that `value` depends on. */
 const inputsOf = (value: Value): string[] =>
@@ -35,6 +40,7 @@ export class NodeContext implements OpContext {
   readonly captured: OpContext['captured']
   readonly attempt: OpContext['attempt']
   private readonly node: NodeProto
+  private readonly host: Host
   /** Names that something reads. */
   private readonly read: ReadonlySet<string>
   private readonly items: readonly (Item | undefined)[]
@@ -46,7 +52,7 @@ export class NodeContext implements OpContext {
     origin: Origin,
     items: readonly (Item | undefined)[],
     { floats, items: takesItems, keeps }: Operator,
-    { inline, captured, attempt }: Host,
+    host: Host,
     read: ReadonlySet<string>,
   ) {
     this.node = node
@@ -63,9 +69,10 @@ export class NodeContext implements OpContext {
     this.b = new Builder(origin)
     this.opset = origin.opset
     this.outputCount = node.outputs.findLastIndex((name) => name !== '') + 1
-    this.inline = inline
-    this.captured = captured
-    this.attempt = attempt
+    this.host = host
+    this.inline = host.inline
+    this.captured = host.captured
+    this.attempt = host.attempt
     const narrow = floats === 'storage' ? undefined : inputs.find((v) => v && isStorageOnly(v.type.dtype))
     this.storage = narrow?.type.dtype
     this.inputs = narrow ? inputs.map((v) => v && (isStorageOnly(v.type.dtype) ? this.b.convert(v, 'f32') : v)) : inputs
@@ -179,6 +186,26 @@ export class NodeContext implements OpContext {
 
   tensor(name: string): Tensor {
     return this.attribute(name, 'tensor')()
+  }
+
+  stored(name: string): Value {
+    const { stored, path } = this.host
+    return stored.value(path + this.node.outputs[0]!, this.attribute(name, 'tensor'), this.b)
+  }
+
+  normalization(x: Value, y: Value, epsilon: number, momentum: number): void {
+    const parameters = [1, 2, 3, 4].map((i) => this.items[i]!)
+    if (!parameters.every(isTensor)) return
+    const [scale, bias, mean, variance] = parameters as [Value, Value, Value, Value]
+    this.host.stored.normalization({ name: this.name, x, y, scale, bias, mean, variance, epsilon, momentum })
+  }
+
+  dropout(x: Value, ratio: number): Value {
+    return this.host.stored.dropout(this.name, x, ratio, this.b)
+  }
+
+  private get name(): string {
+    return this.host.path + this.node.name
   }
 
   stringTensor(name: string): StringTensor | undefined {

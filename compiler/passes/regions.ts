@@ -4,28 +4,14 @@
  * and it takes each other value once and none that it does not use.
  */
 import { Builder } from '../core/builder.ts'
-import {
-  applyPatch,
-  countUses,
-  createNode,
-  nodesOf,
-  regionsOf,
-  type Graph,
-  type Node,
-  type Value,
-} from '../core/graph.ts'
+import { applyPatch, countUses, nodesOf, regionsOf, type Graph, type Node, type Value } from '../core/graph.ts'
+import { withRegions } from '../core/region.ts'
 
 /** Values that regions take from outside are a node's last operands, and the last inputs of each region. */
 const capturedCount = (node: Node): number =>
   node.op === 'while'
     ? node.attrs.body.inputs.length - 1 - node.attrs.carried - node.attrs.scanInputs.length
     : node.operands.length - 1
-
-function withRegions(node: Node, operands: readonly Value[], regions: readonly Graph[]): Node {
-  const [first, second] = regions
-  if (node.op === 'while') return createNode('while', operands, { ...node.attrs, body: first! }, node.origin)
-  return createNode('if', operands, { then: first!, otherwise: second! }, node.origin)
-}
 
 function optimize(node: Node, run: (graph: Graph) => Graph): Node {
   const count = capturedCount(node)

@@ -77,7 +77,11 @@ describe('loops over a batch', () => {
     expectEachSample(graph, samples, all)
     const { value } = batch(graph, 3, all)
     expect([...carried, count].map((v) => value(v).batched)).toEqual([false, true, false])
-    expectEachSample(graph, [4, 40, 1].map((l) => ({ ...samples[0], limit: tensorOf('i32', [], [l]) })), new Set(['limit']))
+    expectEachSample(
+      graph,
+      [4, 40, 1].map((l) => ({ ...samples[0], limit: tensorOf('i32', [], [l]) })),
+      new Set(['limit']),
+    )
   })
 
   it('carry for each sample what does not depend on it at first', () => {
@@ -87,7 +91,11 @@ describe('loops over a batch', () => {
     const { carried } = b.while({
       trips: 6,
       iteration: regionArgument('i32', []),
-      carried: parameters.map((p, i) => ({ initial: one, argument: p, next: i === 0 ? n : b.binary('add', p, parameters[i - 1]!) })),
+      carried: parameters.map((p, i) => ({
+        initial: one,
+        argument: p,
+        next: i === 0 ? n : b.binary('add', p, parameters[i - 1]!),
+      })),
       scanInputs: [],
       scanOutputs: [],
     })
@@ -141,19 +149,21 @@ describe('loops over a batch', () => {
 
   it('nested deeply take time that grows with the nest, not with its power', () => {
     const n = int('n')
-    const nest = (depth: number, given: readonly Value[]): Value[] => {
-      const parameters = given.map(() => regionArgument('i32', []))
-      const inner = depth === 0 ? parameters : nest(depth - 1, parameters)
+    // What differs between samples takes an iteration for each value that is carried, anew in each loop.
+    const nest = (depth: number, last: Value): Value => {
+      const parameters = [0, 1, 2, 3, 4, 5].map(() => regionArgument('i32', []))
+      const end = parameters[5]!
+      const inner = depth === 0 ? end : nest(depth - 1, end)
+      const nexts = [n, ...parameters.slice(0, 4), b.binary('add', parameters[4]!, inner)]
       return b.while({
         trips: 1,
         iteration: regionArgument('i32', []),
-        carried: given.map((initial, i) => ({ initial, argument: parameters[i]!, next: i === 0 ? n : inner[i - 1]! })),
+        carried: parameters.map((p, i) => ({ initial: i < 5 ? one : last, argument: p, next: nexts[i]! })),
         scanInputs: [],
         scanOutputs: [],
-      }).carried
+      }).carried[5]!
     }
-    // Six carried values, twelve deep: 6^12 rounds would not end.
-    const graph = graphOf([n], nest(12, [one, one, one, one, one, one]))
+    const graph = graphOf([n], [nest(16, one)])
     expectEachSample(graph, ints(2, 5), all)
   })
 })
@@ -222,8 +232,16 @@ describe('branches over a batch', () => {
     expectEachSample(graph, samples, all)
     await expectCompiled(graph, samples, all)
 
-    // A condition that samples share, in a branch that none of them takes.
+    // The same loop in a branch that samples share, in one that they do not.
     const m = int('m')
+    const [inner] = b.if(less(m, one), [loop(n, b.scalar(20, 'i32'))], [m], (v) => v === n || v === m)
+    const [either] = b.if(positive, [inner!], [n], (v) => v === n || v === m)
+    const nested = graphOf([n, m], [either!])
+    const some = ints(3, 0, -4).map((sample) => ({ ...sample, m: tensorOf('i32', [], [0]) }))
+    expectEachSample(nested, some, all)
+    await expectCompiled(nested, some, all)
+
+    // A condition that samples share, in a branch that none of them takes.
     const [k, steps] = [regionArgument('i32', []), regionArgument('i32', [])]
     const after = b.binary('add', steps, m)
     const endless = b.while({
@@ -261,7 +279,13 @@ describe('what cannot be batched', () => {
     expect(codeOf(() => batch(graph, 2, new Set(['y'])))).toBe('A501')
     expect(() => batch(graph, 2).value(int('n'))).toThrow(TypeError)
     const extent = { axis: 0, count: 'count' }
-    const limited: Graph = { ...graph, outputs: [{ name: 'y', value: x, extent }, { name: 'count', value: n }] }
+    const limited: Graph = {
+      ...graph,
+      outputs: [
+        { name: 'y', value: x, extent },
+        { name: 'count', value: n },
+      ],
+    }
     expect(codeOf(() => batch(limited, 2))).toBe('A850')
     expect(batch(limited, 2, new Set(['x'])).graph.outputs[0]!.extent).toEqual({ axis: 1, count: 'count' })
     const tables = (['f32', 'i32', 'i32', 'u8', 'i32'] as const).map((dtype, i) =>

@@ -136,7 +136,12 @@ const root = process.env.ATTAR_CASES
 const models: Readonly<Record<string, string | undefined>> = {
   ...{ 'mlperf-ic-float': undefined, 'mlperf-ic-float-bn': undefined, 'mlperf-kws-float-bn': undefined },
   ...{ 'mlperf-vww-float': undefined, 'mlperf-vww-float-bn': undefined, 'mlperf-ad-float': undefined },
-  ...{ 'bert-tiny-sms-static': undefined, 'mnist-cnn-bn': undefined, 'mnist-mlp-bn': undefined, 'mnist-cntk': undefined },
+  ...{
+    'bert-tiny-sms-static': undefined,
+    'mnist-cnn-bn': undefined,
+    'mnist-mlp-bn': undefined,
+    'mnist-cntk': undefined,
+  },
   ...{ 'cifar-resnet20': 'N', 'cifar-resnet20-bn': undefined, 'fashion-cnn': 'N', 'sine-mlp': 'N' },
   ...{ 'mlperf-ic-int8-qdq': undefined, 'mlperf-kws-int8-qop': undefined, 'mnist-int8-dynamic': undefined },
 }

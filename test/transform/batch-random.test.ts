@@ -37,7 +37,8 @@ it('random graphs give for each sample what they give for it alone', () => {
     }
     allNodesOf(graph).forEach((node) => seen.add(node.op))
   }
-  if (count >= 150) for (const op of ['while', 'if', 'convolution', 'dot_general', 'sort', 'gather']) expect(seen).toContain(op)
+  if (count >= 150)
+    for (const op of ['while', 'if', 'convolution', 'dot_general', 'sort', 'gather']) expect(seen).toContain(op)
 })
 
 it('random graphs, batched, compile to what the evaluator gives', async () => {

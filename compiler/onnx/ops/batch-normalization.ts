@@ -16,6 +16,7 @@ export const batchNormalization: Operator = {
     const { dtype, shape } = x.type
     const rank = shape.length
     const epsilon = c.float('epsilon', 1e-5)
+    const momentum = c.float('momentum', 0.9)
     const [scale, bias, oldMean, oldVariance] = [1, 2, 3, 4].map((i) => b.convert(c.input(i), dtype)) as [
       Value,
       Value,
@@ -34,9 +35,10 @@ export const batchNormalization: Operator = {
       // Before opset 14 exporters name the outputs of training too, which nothing reads.
       if ([1, 2, 3, 4].some((i) => c.wantsOutput(i)))
         c.unsupported('outputs beyond the first, which only training gives')
-      return [normalize(oldMean, oldVariance)]
+      const y = normalize(oldMean, oldVariance)
+      if (!aligned) c.normalization(x, y, epsilon, momentum)
+      return [y]
     }
-    const momentum = c.float('momentum', 0.9)
     const batch = moments(
       b,
       x,

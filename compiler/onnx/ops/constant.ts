@@ -12,7 +12,7 @@ export const constant: Operator = {
       const all = c.strings('value_strings')
       return [constantStrings(b, { shape: [all.length], strings: all })]
     }
-    if (c.has('value')) return [b.constant(c.tensor('value'))]
+    if (c.has('value')) return [c.stored('value')]
     if (c.has('sparse_value')) return [b.constant(c.tensor('sparse_value'))]
     if (c.has('value_float')) return [b.scalar(c.float('value_float'), 'f32')]
     if (c.has('value_floats')) return [b.vector(c.floats('value_floats'), 'f32')]

@@ -2,48 +2,37 @@ import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../c
 import { splitOperands, splitOutputs } from '../../core/ops/while.ts'
 import type { LoopFlags } from './rule.ts'
 
-interface Known {
-  readonly operands: readonly boolean[]
-  readonly flags: LoopFlags
-  readonly results: readonly boolean[]
-}
-
 const or = (a: readonly boolean[], b: readonly boolean[]): boolean[] => a.map((flag, i) => flag || b[i]!)
-const same = (a: readonly boolean[], b: readonly boolean[]): boolean => a.every((flag, i) => flag === b[i])
+const count = (flags: LoopFlags): number => [flags.condition, ...flags.carried].filter(Boolean).length
 
 /**
  * Which values differ between samples. For loops that is a fixed point: a carried value does as soon as it may in any iteration.
- * Flags are only ever added, and a loop is looked at again only where its operands have more of them than before: nested loops
- * take as many rounds as they have operands, not products of that.
+ * Flags are only ever added to what is known of a loop: nested loops take as many rounds as they carry values, not products of that.
  */
 export class Varying {
-  private readonly known = new Map<Node, Known>()
+  private readonly known = new Map<Node, LoopFlags>()
 
   /** Flags of a loop of whose operands these differ between samples. */
   loop(node: NodeOf<'while'>, operands: readonly boolean[]): LoopFlags {
-    return this.look(node, operands).flags
+    this.loopResults(node, operands)
+    return this.known.get(node)!
   }
 
-  private look(node: NodeOf<'while'>, given: readonly boolean[]): Known {
+  private loopResults(node: NodeOf<'while'>, operands: readonly boolean[]): boolean[] {
     const { attrs } = node
-    const before = this.known.get(node)
-    const operands = before ? or(before.operands, given) : given
-    if (before && same(before.operands, operands)) return before
     const { condition = false, carried: initial, scanInputs, invariants } = splitOperands(operands, attrs)
+    const before = this.known.get(node)
     let flags: LoopFlags = { condition, carried: initial }
-    if (before) flags = { condition: condition || before.flags.condition, carried: or(initial, before.flags.carried) }
+    if (before) flags = { condition: condition || before.condition, carried: or(initial, before.carried) }
     for (;;) {
-      // What is carried stays when the loop ends: with a condition for each sample, at another time.
+      // What is carried stays when a loop ends: with a condition for each sample, at another time.
       const carried = flags.condition ? flags.carried.map(() => true) : flags.carried
       const outputs = splitOutputs(this.outputs(attrs.body, [false, ...carried, ...scanInputs, ...invariants]), attrs)
       const next = { condition: flags.condition || (outputs.condition ?? false), carried: or(carried, outputs.carried) }
-      const settled = next.condition === flags.condition && same(next.carried, flags.carried)
+      const settled = count(next) === count(flags)
       flags = next
-      if (!settled) continue
-      const slices = outputs.slices.map((flag) => flag || flags.condition)
-      const known = { operands, flags, results: [...flags.carried, ...slices, flags.condition] }
-      this.known.set(node, known)
-      return known
+      this.known.set(node, flags)
+      if (settled) return [...carried, ...outputs.slices.map((flag) => flag || next.condition), next.condition]
     }
   }
 
@@ -51,7 +40,6 @@ export class Varying {
     const varying = new Set<Value>()
     region.inputs.forEach(({ value }, i) => inputs[i] && varying.add(value))
     for (const node of nodesOf(region)) {
-      if (node.op === 'input') continue
       const flags = node.operands.map((o) => varying.has(o))
       if (!flags.includes(true)) continue
       const results = this.results(node, flags)
@@ -61,7 +49,7 @@ export class Varying {
   }
 
   private results(node: Node, operands: readonly boolean[]): readonly boolean[] {
-    if (node.op === 'while') return this.look(node, operands).results
+    if (node.op === 'while') return this.loopResults(node, operands)
     const [condition, ...captured] = operands
     if (node.op !== 'if' || condition) return node.results.map(() => true)
     return or(this.outputs(node.attrs.then, captured), this.outputs(node.attrs.otherwise, captured))

@@ -47,7 +47,11 @@ const step = 2 ** -17
  * Expects the gradients of the graph's outputs by its float inputs to be central differences in f64, element by element. Those
  * where the differences to both sides are unlike (kinks, ties) are left out; most must not be.
  */
-export function expectGradients(graph: Graph, random: Random, { inputs = {}, most = 40, smooth: least = 0.8 }: Differences = {}): void {
+export function expectGradients(
+  graph: Graph,
+  random: Random,
+  { inputs = {}, most = 40, smooth: least = 0.8 }: Differences = {},
+): void {
   const doubles = inDoubles(graph)
   const loss = weightedSum(
     doubles.outputs.map((port) => port.value),

@@ -57,7 +57,7 @@ describe('while', () => {
       trips: 4,
       iteration: i!,
       carried: [
-        { initial: x, argument: p!, next: b.map([p!, weight], (e, n) => f.mul(f.add(e!, n!), 0.5)) },
+        { initial: x, argument: p!, next: b.map([p!, weight], (e, n) => f.mul(e!, f.mul(f.add(n!, 1), 0.5))) },
         { initial: b.full(1, 'f32', [2]), argument: q!, next: b.binary('mul', q!, p!) },
         { initial: b.full(2, 'f32', [2]), argument: r!, next: b.binary('add', r!, q!) },
       ],

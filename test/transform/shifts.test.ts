@@ -58,6 +58,14 @@ describe('any other is none', () => {
       },
     ],
     [
+      'sums over several rows that are divided by one another',
+      (x) => {
+        const e = powers(x, [2])
+        const weighted = b.reduce('add', b.binary('mul', e, x), [1, 2])
+        return b.binary('div', weighted, b.reduce('add', e, [1, 2]))
+      },
+    ],
+    [
       'twice the shift',
       (x) => {
         const e = powers(x, [2])
@@ -78,5 +86,12 @@ describe('any other is none', () => {
     ['the difference to the maximum', (x) => b.binary('sub', x, b.reduce('max', x, [1], true))],
   ])('%s', (_, make) => {
     check(make, true)
+  })
+
+  it('one that the loss shifts with', () => {
+    const x = inputOf('x', 'f64', [5])
+    const loss = b.unary('log', b.reduce('add', powers(x, [0]), [0]))
+    const [dx] = gradients(loss, [x])
+    expect(nodesOf(graphOf([x], [dx!])).some((node) => node.op === 'argreduce')).toBe(true)
   })
 })

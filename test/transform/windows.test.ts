@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { evaluateValues } from '../../compiler/core/evaluate.ts'
+import { nodesOf } from '../../compiler/core/graph.ts'
 import type { ConvolutionAttrs } from '../../compiler/core/ops/convolution.ts'
 import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
@@ -46,6 +47,14 @@ describe('reduce_window', () => {
     expect(gradientOf(3, 1)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0])
     // More taps than a loop reads: by way of the windows one beside another.
     expect(gradientOf(4, 1)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0])
+  })
+
+  it('no loop reads a window of many taps at once', () => {
+    const v = inputOf('v', 'f32', [40])
+    const y = b.reduceWindow('max', v, [{ ...trivialWindow, size: 30 }])
+    const found = gradients(b.reduce('add', y, [0]), [v])
+    const reads = nodesOf(graphOf([v], found)).map(({ op, operands }) => (op === 'map' ? operands.length : 0))
+    expect(Math.max(...reads)).toBeLessThanOrEqual(12)
   })
 })
 

@@ -44,6 +44,7 @@ export const codes = {
   A702: 'bad-training',
   A703: 'interrupted',
   A704: 'bad-labels',
+  A705: 'not-trainable',
   A801: 'not-differentiable',
   A802: 'unbounded-loop',
   A850: 'not-batchable',

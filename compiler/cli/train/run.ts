@@ -160,7 +160,8 @@ async function prepare(
   if (model !== undefined) {
     const { readFile } = await import('../../data/index.ts')
     const importing = await importOptions(model, options)
-    return trainableModel(readFile(model), importing, {
+    return trainableModel(readFile(model), {
+      ...importing,
       classes: typeof classes === 'number' ? classes : classes?.length,
       seed,
     })

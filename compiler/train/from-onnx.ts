@@ -1,0 +1,131 @@
+import { Builder } from '../core/builder.ts'
+import { fail } from '../core/diagnostic.ts'
+import type { Graph, Node, Value } from '../core/graph.ts'
+import { decodeModel } from '../onnx/decode.ts'
+import { importModel, type ImportOptions } from '../onnx/import.ts'
+import { elementCount } from '../core/shape.ts'
+import type { Tensor } from '../core/tensor.ts'
+import { withParameters } from '../transform/parameters.ts'
+import { newHead } from './head.ts'
+import type { Dropout, Normalization, Parameter, Statistic, TrainableModel } from './model.ts'
+
+export interface TrainableOptions extends ImportOptions {
+  /** Give the model a new last layer, for this many classes. */
+  readonly classes?: number | undefined
+  readonly seed: number
+}
+
+/**
+ * An ONNX model that can be trained: its weights are parameters, by the names that they have in the model. Dimensions of the batch
+ * that have only a name become 1. Of several outputs the first of floats counts.
+ * @throws CompileError A705 where no weight can be trained, and what `importModel` finds.
+ */
+export function trainableModel(
+  bytes: Uint8Array,
+  options: TrainableOptions,
+): { model: TrainableModel; metadata: Record<string, string> } {
+  const dims = { ...batchOfOne(bytes, options), ...options.dims }
+  const { graph, metadata, training } = importModel(bytes, { ...options, dims })
+  const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
+  if (!output) fail('A705', 'the model has no output of f32 of a fixed size, from which a loss could be computed')
+  const weights = [...training.trainable].filter(([, { type }]) => type.dtype === 'f32')
+  if (weights.length === 0) {
+    const reasons = [...training.fixed].map(([name, reason]) => `"${name}" is ${reason}`)
+    fail('A705', 'the model has no weights of f32 that could be trained', {
+      hint:
+        reasons.length > 0 ? `of its tensors ${reasons.slice(0, 4).join(', ')}` : 'it has no tensors of floats at all',
+    })
+  }
+  const { scores, activation } = beforeActivation(output.value)
+  const statistics = training.normalizations.flatMap(({ meanName, mean, varianceName, variance }) => [
+    [meanName, mean] as const,
+    [varianceName, variance] as const,
+  ])
+  // Values that are looked for again behind the rewrite are outputs of it.
+  const followed = [
+    output.value,
+    scores,
+    ...training.normalizations.map(({ x }) => x),
+    ...training.dropouts.map(({ y }) => y),
+  ]
+  const before: Graph = { inputs: graph.inputs, outputs: followed.map((value, i) => ({ name: `${i}`, value })) }
+  const after = withParameters(before, new Map([...weights, ...statistics]))
+  const [result, ownScores, ...places] = after.outputs.map(({ value }) => value)
+  const inputs = new Map(after.inputs.map(({ name, value }) => [name, value]))
+  const stored = (name: string, constant: Value): Statistic => ({
+    name,
+    value: inputs.get(name)!,
+    start: tensorOf(constant.node),
+  })
+  const parameters = weights.map(([name, constant]): Parameter => ({
+    ...stored(name, constant),
+    decays: constant.type.shape.length > 1,
+  }))
+  const normalizations = training.normalizations.map((place, i): Normalization => ({
+    name: place.name,
+    x: places[i]!,
+    axis: 1,
+    mean: stored(place.meanName, place.mean),
+    variance: stored(place.varianceName, place.variance),
+    momentum: place.momentum,
+  }))
+  const dropouts = training.dropouts.map(({ ratio }, i): Dropout => ({
+    value: places[normalizations.length + i]!,
+    ratio,
+  }))
+  const model: TrainableModel = {
+    graph: { inputs: after.inputs, outputs: [{ name: output.name, value: result! }] },
+    data: graph.inputs.map(({ name }) => name),
+    ...{ parameters, normalizations, dropouts, scores: ownScores!, activation },
+  }
+  return { model: options.classes === undefined ? model : newHead(model, options.classes, options.seed), metadata }
+}
+
+function tensorOf(node: Node): Tensor {
+  if (node.op !== 'constant') throw new TypeError(`a ${node.op} is no stored tensor`)
+  return node.attrs.value
+}
+
+/** Names of dimensions that stand first in an input, each 1. */
+function batchOfOne(bytes: Uint8Array, { readExternal }: TrainableOptions): Record<string, number> {
+  const names = decodeModel(bytes, readExternal).graph.inputs.flatMap(({ shape }) => {
+    const first = shape?.[0]
+    return typeof first === 'string' ? [first] : []
+  })
+  return Object.fromEntries(names.map((name) => [name, 1]))
+}
+
+const activations: Readonly<Record<string, TrainableModel['activation']>> = {
+  Softmax: 'softmax',
+  LogSoftmax: 'softmax',
+  Sigmoid: 'sigmoid',
+}
+
+/** What a softmax or sigmoid at the end of the model takes; the value itself where there is none. */
+function beforeActivation(output: Value): Pick<TrainableModel, 'scores' | 'activation'> {
+  const last = withoutReshapes(output)
+  const { origin } = last.node
+  const activation = origin && activations[origin.operator]
+  if (!activation) return { scores: output, activation: undefined }
+  const taken = new Set<Value>()
+  const seen = new Set<Value>()
+  const stack = [last]
+  while (stack.length > 0) {
+    const value = stack.pop()!
+    if (seen.has(value) || value.node.op === 'constant') continue
+    seen.add(value)
+    if (value.node.origin?.node === origin.node) stack.push(...value.node.operands)
+    else taken.add(value)
+  }
+  const [scores, ...others] = taken
+  if (!scores || others.length > 0) return { scores: output, activation: undefined }
+  const same = elementCount(scores.type.shape) === elementCount(output.type.shape)
+  if (!same) return { scores: output, activation: undefined }
+  return { scores: new Builder(origin).reshape(scores, output.type.shape), activation }
+}
+
+function withoutReshapes(value: Value): Value {
+  let at = value
+  while (at.node.op === 'reshape') at = at.node.operands[0]!
+  return at
+}

@@ -9,6 +9,7 @@ import { fuseMaps } from './fuse-maps.ts'
 import { integerProducts } from './integer-products.ts'
 import { integerRounding } from './integer-rounding.ts'
 import { mergeIdentical } from './merge-identical.ts'
+import { mergeLoops } from './merge-loops.ts'
 import { packedTables } from './packed-tables.ts'
 import { requantize } from './requantize.ts'
 import { optimizeRegions } from './regions.ts'
@@ -27,6 +28,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-constants', run: foldConstants },
   { name: 'compose-views', run: composeViews },
   { name: 'merge-identical', run: mergeIdentical },
+  { name: 'merge-loops', run: mergeLoops },
   { name: 'fold-padding', run: foldPadding },
   { name: 'fuse-maps', run: fuseMaps },
   { name: 'fold-affine', run: foldAffine },

@@ -217,7 +217,10 @@ function reshapeGroups(from: Shape, to: Shape): { before: number[]; after: numbe
         group.before.push(i++)
       }
     } while (left !== right)
-    groups.push(group)
+    // An axis of length 1 that is new stays behind the one it follows.
+    const isNew = group.before.length === 0 && groups.length > 0
+    if (isNew) groups.at(-1)!.after.push(...group.after)
+    else groups.push(group)
   }
   return groups
 }

@@ -19,7 +19,8 @@ import { cotangentType } from './vjp/rule.ts'
  * c · p, but 0 where c is: what a `select` or a maximum did not choose gets no gradient even where the derivative of how it
  * was computed is infinite or NaN there (0 · ∞; JAX's "double where" done for the user).
  */
-const guarded = (c: Expr, product: Expr): Expr => f.select(f.ne(c, 0), product, 0)
+const guarded = (c: Expr, product: Expr): Expr =>
+  c.kind === 'const' && literal(c) !== 0 ? product : f.select(f.ne(c, 0), product, 0)
 
 const cosh = (x: Expr): Expr => unary('cosh', x)
 const sinh = (x: Expr): Expr => unary('sinh', x)
@@ -73,6 +74,7 @@ interface BinaryRule {
 
 const times = (c: Expr, factor: Expr, infinite: boolean): Expr => {
   if (literal(factor) === 1) return c
+  if (literal(c) === 1) return factor
   return infinite ? guarded(c, f.mul(c, factor)) : f.mul(c, factor)
 }
 

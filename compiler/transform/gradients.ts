@@ -5,6 +5,7 @@ import { topological, type NodeOf, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
 import { formatType, sameType } from '../core/tensor.ts'
 import { infiniteValues } from './infinite.ts'
+import { shiftsWithin } from './shifts.ts'
 import { rules } from './vjp/index.ts'
 import { cotangentType, type PullBack } from './vjp/rule.ts'
 import { varyingWith } from './varying.ts'
@@ -21,7 +22,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   if (!isFloat(dtype) || shape.length > 0)
     fail('A801', `a loss is a scalar of floats, not ${formatType(loss.type)}`, place(loss))
   const b = new Builder(loss.node.origin)
-  return vjp([loss], [b.convert(b.scalar(1, 'f32'), dtype)], wrt)
+  return vjp([loss], [b.scalar(1, dtype)], wrt)
 }
 
 /**
@@ -42,7 +43,8 @@ export function vjp(outputs: readonly Value[], cotangents: readonly Value[], wrt
 
 const pullBack: PullBack = (outputs, cotangents, wrt) => {
   const order = topological(outputs)
-  const varying = varyingWith(order, wrt)
+  const shifts = shiftsWithin(order, outputs)
+  const varying = varyingWith(order, wrt, shifts)
   const infinite = infiniteValues(order)
   const given = new Map<Value, Value>()
   const give = (to: Value, cotangent: Value | undefined): void => {

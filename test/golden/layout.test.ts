@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import type { Value } from '../../compiler/core/graph.ts'
+import { nodesOf, type Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { printGraph } from '../../compiler/core/print.ts'
 import { channelsLast } from '../../compiler/passes/channels-last.ts'
@@ -93,6 +93,15 @@ describe('channels-last and sink-transposes', () => {
       output "y0" = %16
       "
     `)
+  })
+
+  it('keeps new axes of length 1 behind the ones they follow, so that what grows along them merges again', () => {
+    const t = b.transpose(inputOf('x', 'f32', [2, 4, 3, 5]), [0, 3, 1, 2])
+    const split = b.reshape(t, [2, 1, 5, 1, 4, 1, 3, 1])
+    const phases = f32([1, 1, 1, 1, 1, 2, 1, 2], [1, 2, 3, 4])
+    const grown = b.reshape(b.binary('mul', split, phases), [2, 5, 8, 6])
+    const merged = sinkTransposes(graphOf([], [b.transpose(grown, [0, 2, 3, 1])]))
+    expect(nodesOf(merged).map(({ op }) => op)).not.toContain('transpose')
   })
 
   it('sinks through what a reshape leaves together, and stops where it does not', () => {

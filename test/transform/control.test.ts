@@ -5,6 +5,8 @@ import * as f from '../../compiler/core/formula.ts'
 import { allNodesOf, type Value } from '../../compiler/core/graph.ts'
 import { parameter } from '../../compiler/core/region.ts'
 import { scalarTensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
+import { mergeIdentical } from '../../compiler/passes/merge-identical.ts'
+import { mergeLoops } from '../../compiler/passes/merge-loops.ts'
 import { gradients } from '../../compiler/transform/gradients.ts'
 import { expectGradients } from '../support/differences.ts'
 import { Random } from '../support/random.ts'
@@ -55,7 +57,7 @@ describe('while', () => {
       trips: 4,
       iteration: i!,
       carried: [
-        { initial: x, parameter: p!, next: b.map([p!, weight], (e, n) => f.mul(f.add(e!, n!), 0.5)) },
+        { initial: x, parameter: p!, next: b.map([p!, weight], (e, n) => f.mul(e!, f.mul(f.add(n!, 1), 0.5))) },
         { initial: b.full(1, 'f32', [2]), parameter: q!, next: b.binary('mul', q!, p!) },
         { initial: b.full(2, 'f32', [2]), parameter: r!, next: b.binary('add', r!, q!) },
       ],
@@ -95,7 +97,8 @@ describe('while', () => {
   it('keeps products of each iteration, and computes maps of them again', () => {
     const { loss, parameters } = lstm({ steps: 6, batch: 2, inputs: 3, hidden: 4 })
     const found = gradients(loss, parameters)
-    const loops = allNodesOf(graphOf([], found)).filter((node) => node.op === 'while')
+    const merged = mergeLoops(mergeIdentical(graphOf([], [loss, ...found])))
+    const loops = allNodesOf(merged).filter((node) => node.op === 'while')
     // The loop with what it leaves, and the one back.
     expect(loops).toHaveLength(2)
     const products = loops.map((l) => allNodesOf(l.attrs.body).filter(({ op }) => op === 'dot_general').length)
@@ -114,6 +117,14 @@ it('sums what several uses of a value give', () => {
   const [dx, dy, dz] = gradients(b.binary('add', b.binary('mul', y, y), x), [x, y, inputOf('z', 'f32', [2])])
   const known = new Map([[x, scalarTensor('f32', 3)]])
   expect(evaluateValues([dx!, dy!, dz!], known).map(toNumbers)).toEqual([[4 * 27 + 1], [18], [0, 0]])
+})
+
+it('differentiates by constants too, as a model has its parameters', () => {
+  const x = inputOf('x', 'f32', [3])
+  const slope = b.scalar(0.5, 'f32')
+  const y = b.map([x, slope], (e, s) => f.select(f.lt(e!, 0), f.mul(e!, s!), e!))
+  const [ds] = gradients(b.reduce('add', y, [0]), [slope])
+  expect(evaluateValues([ds!], new Map([[x, tensorOf('f32', [3], [-1, 2, -3])]])).map(toNumbers)).toEqual([[-4]])
 })
 
 it('refuses what has no derivative, with its place', () => {

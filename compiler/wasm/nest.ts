@@ -1,16 +1,13 @@
 import { byteSize, type DType } from '../core/dtype.ts'
-import { formatExpr } from '../core/expr.ts'
 import { identityOf } from '../core/ops/reduce.ts'
-import { accessesOf, normalizeNest } from '../schedule/program/normalize-nest.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { lanes } from '../schedule/kernels/vectorizable.ts'
-import { planVector, type VectorPlan } from '../schedule/kernels/vector-plan.ts'
+import type { VectorPlan } from '../schedule/kernels/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
 import { horizontal } from './horizontal.ts'
 import { checkedIndex, clampedIndex, indexCode } from './index-code.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
-import { requestTranspose } from './transpose.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
 import {
@@ -43,54 +40,23 @@ interface Stream {
   readonly indices: readonly { readonly stream: Stream; readonly scale: number; readonly limit: number }[]
 }
 
-const describeAccess = (a: Access): unknown => [
-  a.buffer.dtype,
-  a.strides,
-  (a.indirect ?? []).map((i) => [describeAccess(i.index), i.dtype, i.scale, i.limit]),
-]
-
-/** The function of a nest, or undefined where it has nothing to do. Streams' base addresses are its parameters. */
-export function requestNest(original: NestKernel, straight: Straight): FunctionRequest | undefined {
-  const outputs = original.extents.length - original.reduced
-  if (original.extents.slice(0, outputs).includes(0)) return undefined
-  const normal = normalizeNest(original)
-  const transpose = requestTranspose(normal)
-  if (transpose) return transpose
-  const plan = planVector(normal)
-  const { kernel } = plan
-  const accesses = [...kernel.reads, ...kernel.post.reads, kernel.write]
-  const flat = accessesOf(kernel)
-  const key = JSON.stringify([
-    'nest',
-    plan.axis,
-    kernel.extents,
-    kernel.reduced,
-    kernel.combine,
-    kernel.accumulate,
-    kernel.sequential,
-    formatExpr(kernel.body),
-    formatExpr(kernel.post.expr),
-    kernel.reads.length,
-    accesses.map(describeAccess),
-  ])
-  return {
-    key,
-    params: flat.map(() => 'i32'),
-    args: flat.map((a) => ({ buffer: a.buffer, offset: a.offset })),
-    build: (f) => new NestEmitter(f, plan, straight).emit(),
-  }
-}
-
 /** Elements from which on a mathematical function's code goes into the loop: a call loads its constants every time. */
 const inlineElements = 128
 
 /** Elements of a reduced row from which on several sums side by side pay. */
 const longRow = 32
 
+/** Elements of a long column: several columns' sums side by side hide the latency of combining, and use whole lines of the cache. */
+const longColumn = 256
+
+/** Vectors of columns that are reduced side by side. */
+const mostColumns = 4
+
 /** The code of templates that can be inlined. */
 export type Straight = (template: TemplateName) => StraightBody | undefined
 
-class NestEmitter {
+/** Emits the loops of a nest; streams' base addresses are the function's parameters. */
+export class NestEmitter {
   private readonly f: FunctionBuilder
   private readonly plan: VectorPlan
   private readonly straight: Straight
@@ -104,7 +70,7 @@ class NestEmitter {
   private readonly constants: HoistedConstants
   /** Reads that do not move in the innermost loops, loaded before them. */
   private cached = new Map<Stream, number>()
-  /** The iteration that scalar code is emitted for, of those side by side. */
+  /** The iteration that scalar code is emitted for, of those side by side; of vectors the first of four. */
   private place = 0
 
   constructor(f: FunctionBuilder, plan: VectorPlan, straight: Straight) {
@@ -190,21 +156,59 @@ class NestEmitter {
     const unrolled = this.isUnrolled(level)
     if (!unrolled && !this.isVector(level)) return [...hoisted, ...this.loop(level, extent, 1, this.outer(level + 1))]
     const rest = extent % lanes
-    const whole = extent - rest
-    if (unrolled)
-      return [...hoisted, ...this.loop(level, whole / lanes, lanes, this.elements(lanes)), ...this.elements(rest)]
-    const main = whole > 0 ? this.loop(level, whole / lanes, lanes, this.element(lanes)) : []
-    return [...hoisted, ...main, ...(rest > 0 ? this.element(rest) : [])]
+    const vectors = (extent - rest) / lanes
+    if (unrolled) return [...hoisted, ...this.loop(level, vectors, lanes, this.elements(lanes)), ...this.elements(rest)]
+    const beside = this.columnsBeside(level)
+    const [turns, several] = beside > 1 ? [Math.floor(vectors / beside), this.columns(beside)] : [0, []]
+    const left = vectors - turns * beside
+    const main = this.loop(level, left, lanes, left > 0 ? this.element(lanes) : [])
+    return [
+      ...hoisted,
+      ...this.loop(level, turns, beside * lanes, several),
+      ...main,
+      ...(rest > 0 ? this.element(rest) : []),
+    ]
+  }
+
+  /** How many vectors of the output are reduced side by side. */
+  private columnsBeside(level: number): number {
+    const { extents, reduced } = this.kernel
+    const column = extents.slice(this.outputs).reduce((a, b) => a * b, 1)
+    const plain = this.all.every((s) => s.indices.length === 0 && [0, s.bytes].includes(s.strides[level]!))
+    if (reduced === 0 || column < longColumn || !plain || this.write.strides[level] === 0) return 1
+    return Math.min(mostColumns, Math.floor(extents[level]! / lanes))
+  }
+
+  /** So many vectors of the output, reduced side by side. */
+  private columns(count: number): Code[] {
+    const { f, kernel } = this
+    const { dtype } = kernel.body
+    const start = this.constants.splat(identityOf(kernel.combine!, dtype), dtype)
+    const accs = Array.from({ length: count }, () => f.newLocal('v128'))
+    const inner = (level: number): Code[] =>
+      level === kernel.extents.length
+        ? this.besides(count, lanes, (i) => this.accumulate(accs[i]!, lanes))
+        : this.loop(level, kernel.extents[level]!, 1, inner(level + 1))
+    return [
+      ...accs.map((acc, i) => f.set(acc, i === 0 ? start : f.get(accs[0]!))),
+      ...inner(this.outputs),
+      ...this.besides(count, lanes, (i) => this.finish(f.get(accs[i]!), lanes)),
+    ]
+  }
+
+  /** `body` for iterations that stand side by side, `step` apart. */
+  private besides(count: number, step: number, body: (i: number) => Code[]): Code[] {
+    const codes = Array.from({ length: count }, (_, i) => {
+      this.place = i * step
+      return body(i)
+    })
+    this.place = 0
+    return codes.flat()
   }
 
   /** So many scalar elements of the innermost loop. */
   private elements(count: number): Code[] {
-    const codes = Array.from({ length: count }, (_, place) => {
-      this.place = place
-      return this.element(1)
-    })
-    this.place = 0
-    return codes.flat()
+    return this.besides(count, 1, () => this.element(1))
   }
 
   /** Loads reads that stay put in all of `levels` into locals. */
@@ -306,7 +310,15 @@ class NestEmitter {
   private store(value: Code, count: number, vector: boolean): Code[] {
     const { f, write, kernel } = this
     if (vector)
-      return storeVector(f, write.dtype, () => f.get(write.pointer), value, count, write.strides[this.outputs - 1]!)
+      return storeVector(
+        f,
+        write.dtype,
+        () => f.get(write.pointer),
+        value,
+        count,
+        write.strides[this.outputs - 1]!,
+        this.place,
+      )
     const { accumulate } = kernel
     const stored = (pointer: () => Code): Code => {
       const result = accumulate
@@ -354,7 +366,7 @@ class NestEmitter {
     const apart = s.indices.some((i) => i.stream.strides[level] !== 0)
     if (apart) return loadLanes(f, s.dtype, count, (lane) => [this.address(s, lane), lane * stride])
     if (stride === 0) return splatScalar(f, f.loadScalar(s.dtype, this.address(s, 0)), s.dtype)
-    if (stride === s.bytes) return loadContiguous(f, s.dtype, this.address(s, 0))
+    if (stride === s.bytes) return loadContiguous(f, s.dtype, this.address(s, 0), this.place * stride)
     // A negative offset does not fit a load's immediate: it goes into the address.
     return loadLanes(f, s.dtype, count, (lane) =>
       stride >= 0 ? [this.address(s, 0), lane * stride] : [f.m.i32.add(this.address(s, 0), f.i32(lane * stride)), 0],

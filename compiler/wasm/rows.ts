@@ -3,7 +3,8 @@ import { accessesOf } from '../schedule/program/normalize-nest.ts'
 import type { Access, RowsKernel } from '../schedule/program/program.ts'
 import { oneRow } from '../schedule/rows/split.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
-import { requestNest, type FunctionRequest, type Straight } from './nest.ts'
+import type { FunctionRequest, Straight } from './nest.ts'
+import { requestNest } from './request-nest.ts'
 
 /** Where accesses start in the first row, and how many bytes they move from one row to the next, by loop over rows. */
 interface Base {

@@ -84,23 +84,25 @@ export function storeVector(
   value: Code,
   count: number,
   stride: number,
+  place = 0,
 ): Code[] {
   const { m } = f
   const bytes = byteSize(dtype)
+  const from = place * stride
   const v = toMemory(f, dtype, value)
   if (count === lanes && stride === bytes) {
-    if (bytes === 4) return [m.v128.store(0, 4, pointer(), v, memoryName)]
+    if (bytes === 4) return [m.v128.store(from, 4, pointer(), v, memoryName)]
     const local = f.newLocal('v128')
     const packed = m.i8x16.shuffle(f.get(local), f.get(local), bytes === 1 ? firstBytes : firstHalves)
     const store =
       bytes === 1
-        ? m.v128.store32_lane(0, 1, 0, pointer(), packed, memoryName)
-        : m.v128.store64_lane(0, 2, 0, pointer(), packed, memoryName)
+        ? m.v128.store32_lane(from, 1, 0, pointer(), packed, memoryName)
+        : m.v128.store64_lane(from, 2, 0, pointer(), packed, memoryName)
     return [f.set(local, v), store]
   }
   const local = f.newLocal('v128')
   const store = (lane: number): Code => {
-    const at = lane * stride
+    const at = from + lane * stride
     switch (bytes) {
       case 1:
         return m.v128.store8_lane(at, 1, lane * 4, pointer(), f.get(local), memoryName)

@@ -13,7 +13,7 @@ import { graphOf, randomTensor } from './run-graph.ts'
 
 const b = new Builder(undefined)
 
-/** The floats among the values, f64, each element times a number of its own, all in one sum: no two cotangents are alike. */
+/** The floats among the values, of one type, each element times a number of its own, all in one sum: no two cotangents are alike. */
 export function weightedSum(values: readonly Value[], random: Random): Value {
   const sums = values
     .filter((v) => isFloat(v.type.dtype))
@@ -26,7 +26,7 @@ export function weightedSum(values: readonly Value[], random: Random): Value {
         v.type.shape.map((_, i) => i),
       )
     })
-  return sums.reduce((sum, v) => b.binary('add', sum, v), b.scalar(0, 'f64'))
+  return sums.reduce((sum, v) => b.binary('add', sum, v), b.scalar(0, sums[0]?.type.dtype ?? 'f32'))
 }
 
 const numbers = (random: Random, shape: Shape): number[] =>

@@ -6,9 +6,9 @@ import type { ConvolutionAttrs } from '../../compiler/core/ops/convolution.ts'
 import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { gradients } from '../../compiler/transform/gradients.ts'
-import { expectGradients } from '../support/differences.ts'
+import { expectGradients, weightedSum } from '../support/differences.ts'
 import { Random } from '../support/random.ts'
-import { graphOf, inputOf } from '../support/run-graph.ts'
+import { graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
 
@@ -45,8 +45,37 @@ describe('reduce_window', () => {
     }
     expect(gradientOf(2, 2)).toEqual([1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0])
     expect(gradientOf(3, 1)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0])
-    // More taps than a loop reads: by way of the windows one beside another.
+    // More taps than a loop reads: along one axis after another.
     expect(gradientOf(4, 1)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0])
+  })
+
+  it('the same in whatever way it is found', () => {
+    const v = inputOf('v', 'f32', [9, 9])
+    const numbers = randomTensor(new Random(1), 'i32', [9, 9])
+    // Small integers: most windows have ties.
+    const x = tensorOf('f32', [9, 9], toNumbers(numbers))
+    for (const size of [3, 4, 5]) {
+      const axis = { ...trivialWindow, size, stride: 2, low: 1, high: 1 }
+      const y = b.reduceWindow('max', v, [axis, axis])
+      const [dv] = gradients(weightedSum([y], new Random(2)), [v])
+      const found = toNumbers(evaluateValues([dv!], new Map([[v, x]]))[0]!)
+      // By the definition: the first largest element of each window.
+      const weights = gradients(weightedSum([y], new Random(2)), [y])[0]!
+      const given = toNumbers(evaluateValues([weights], new Map([[v, x]]))[0]!)
+      const expected = new Array<number>(81).fill(0)
+      const places = y.type.shape[0]!
+      given.forEach((weight, k) => {
+        const [top, left] = [Math.floor(k / places) * 2 - 1, (k % places) * 2 - 1]
+        let best = -1
+        for (let i = Math.max(0, top); i < Math.min(9, top + size); i++) {
+          for (let j = Math.max(0, left); j < Math.min(9, left + size); j++) {
+            if (best < 0 || Number(x.data[9 * i + j]) > Number(x.data[best])) best = 9 * i + j
+          }
+        }
+        expected[best]! += weight
+      })
+      expect(found.map((n) => n.toFixed(5))).toEqual(expected.map((n) => n.toFixed(5)))
+    }
   })
 
   it('no loop reads a window of many taps at once', () => {

@@ -176,6 +176,8 @@ export class Emitter {
       count === x.type.shape[i] && start[i] === 0 && strides[i] === 1 ? [] : [i],
     )
     if (cut.length === 0) return x
+    const tensor = storedIn(x)
+    if (tensor) return this.stored(ops.slice.evaluate([tensor], { start, shape, strides })[0]!)
     const ends = cut.map((i) => {
       const [from, count, by] = [start[i]!, shape[i]!, strides[i]!]
       const end = from + count * by

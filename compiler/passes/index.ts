@@ -35,7 +35,7 @@ export const passes: readonly Pass[] = [
   { name: 'fuse-maps', run: fuseMaps },
   { name: 'fold-affine', run: foldAffine },
   { name: 'channels-last', run: channelsLast, own: true },
-  { name: 'sink-transposes', run: sinkTransposes },
+  { name: 'sink-transposes', run: sinkTransposes, own: true },
   { name: 'fold-constants-again', run: foldConstants },
   { name: 'dead-channels', run: (graph) => deadChannels(graph) },
   { name: 'compose-views-again', run: composeViews },
@@ -57,6 +57,8 @@ export function runPasses(graph: Graph): Graph {
 
 /** The graph as smaller and simpler for whoever compiles it: constants folded, dead channels gone, quantization as it was. */
 export function simplify(graph: Graph): Graph {
-  const simplified = passes.filter(({ own, name }) => !own && name !== 'regions').reduce((g, pass) => pass.run(g), graph)
+  const simplified = passes
+    .filter(({ own, name }) => !own && name !== 'regions')
+    .reduce((g, pass) => pass.run(g), graph)
   return optimizeRegions(simplified, simplify)
 }

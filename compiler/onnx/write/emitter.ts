@@ -176,6 +176,8 @@ export class Emitter {
       count === x.type.shape[i] && start[i] === 0 && strides[i] === 1 ? [] : [i],
     )
     if (cut.length === 0) return x
+    const tensor = storedIn(x)
+    if (tensor) return this.stored(ops.slice.evaluate([tensor], { start, shape, strides })[0]!)
     const ends = cut.map((i) => {
       const [from, count, by] = [start[i]!, shape[i]!, strides[i]!]
       const end = from + count * by
@@ -195,15 +197,11 @@ export class Emitter {
   /** `x` surrounded by a scalar. */
   pad(x: Edge, value: Edge, low: readonly number[], high: readonly number[]): Edge {
     if ([...low, ...high].every((n) => n === 0)) return x
-    const shape = x.type.shape.map((d, i) => low[i]! + d + high[i]!)
-    return this.padBy(x, this.ints([...low, ...high]), value, shape)
-  }
-
-  /** The same by counts that may depend on data. */
-  padBy(x: Edge, counts: Edge, value: Edge, shape: Shape): Edge {
     const { dtype } = x.type
+    const shape = x.type.shape.map((d, i) => low[i]! + d + high[i]!)
     const as = computeType('Pad', dtype)
-    return this.cast(this.node('Pad', [this.cast(x, as), counts, this.cast(value, as)], { dtype: as, shape }), dtype)
+    const inputs = [this.cast(x, as), this.ints([...low, ...high]), this.cast(value, as)]
+    return this.cast(this.node('Pad', inputs, { dtype: as, shape }), dtype)
   }
 
   concat(all: readonly Edge[], axis: number): Edge {

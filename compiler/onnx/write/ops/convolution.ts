@@ -6,6 +6,7 @@ import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import { matMul } from './dot-general.ts'
 import type { Rule } from './rule.ts'
+import { transposedAttributes, transposedKernel } from './transposed.ts'
 import { cropped, padded, spread, tap, windowAttributes } from './window.ts'
 
 /** Elements of a window up to which a convolution that ONNX has no operator for becomes a product of what stands under it. */
@@ -39,6 +40,13 @@ interface Convolution {
 }
 
 function convolved(e: Emitter, c: Convolution): Edge {
+  const attributes = c.image.type.dtype === 'f32' ? transposedAttributes(c.windows, c.groups) : undefined
+  if (!attributes) return applied(e, c)
+  const kernel = transposedKernel(e, c.kernel, c.groups)
+  return e.node('ConvTranspose', [c.image, kernel], { dtype: 'f32', shape: c.shape }, attributes)
+}
+
+function applied(e: Emitter, c: Convolution): Edge {
   const all = [trivialWindow, trivialWindow, ...c.windows]
   const apart = spread(e, c.image, all, 0)
   const { dtype } = c.image.type

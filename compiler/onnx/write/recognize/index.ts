@@ -6,6 +6,7 @@ import { graphsIn, nodesIn, type Attribute, type Edge, type OnnxGraph, type Onnx
 import { averagePool } from './average-pool.ts'
 import { bias } from './bias.ts'
 import { clip, relu } from './clip.ts'
+import { layerNormalization } from './layer-normalization.ts'
 import { keptAxes, mean } from './mean.ts'
 import type { Pattern, Uses } from './pattern.ts'
 import { dequantizeLinear, quantizeLinear } from './quantization.ts'
@@ -21,6 +22,7 @@ const patterns: readonly Pattern[] = [
   averagePool,
   sigmoid,
   softmax,
+  layerNormalization,
   quantizeLinear,
   dequantizeLinear,
 ]

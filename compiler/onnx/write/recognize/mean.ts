@@ -18,7 +18,7 @@ export const keptAxes: Pattern = (node, uses) => {
   return undefined
 }
 
-/** ReduceSum by the number of elements; GlobalAveragePool where that is all but the first two axes. */
+/** ReduceSum by the number of elements; GlobalAveragePool where that is all but the first two axes of an image. */
 export const mean: Pattern = (node, uses) => {
   const sum = node.operator === 'Div' ? nodeOf(node.inputs[0], 'ReduceSum') : undefined
   const axes = intsOf(sum?.inputs[1])
@@ -27,7 +27,7 @@ export const mean: Pattern = (node, uses) => {
   const { shape, dtype } = x.type
   const isMean = single(node.inputs[1]) === elementCount(axes.map((i) => shape[i]!))
   if (!isMean || node.inputs[1]!.type.shape.length > node.outputs[0]!.type.shape.length) return undefined
-  const isGlobal = shape.length > 2 && axes.length === shape.length - 2 && axes.every((axis) => axis > 1)
+  const isGlobal = shape.length > 3 && axes.length === shape.length - 2 && axes.every((axis) => axis > 1)
   if (isGlobal && sum.attributes['keepdims'] === 1 && dtype === 'f32')
     return { operator: 'GlobalAveragePool', inputs: [x] }
   return { operator: 'ReduceMean', inputs: sum.inputs, attributes: sum.attributes }

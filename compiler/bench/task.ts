@@ -253,10 +253,12 @@ async function startAttar(
     },
     run: () => model.run(inputs),
     outputs: () => {
+      // Others are given what states start as.
+      model.reset?.()
       const results = model.run(inputs)
       return Promise.resolve(payload.outputs.map((name) => results[name]!))
     },
-    memoryBytes: () => Object.values(first.result)[0]?.buffer.byteLength ?? 0,
+    memoryBytes: () => Object.values({ ...first.result, ...model.state })[0]?.buffer.byteLength ?? 0,
   }
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
+import type { Tensor } from '../index.ts'
 import { toJson } from './format.ts'
 import {
   addShapeOptions,
@@ -37,12 +38,13 @@ interface Options extends ShapeOptions, StateOptions {
 
 const usage = `
 attar bench out/          sizes, cold start and warm latency of a compiled model
-attar bench model.onnx    compiles it first; --shape, --dim and --bind are for this
+attar bench model.onnx    compiles it first; --shape, --dim, --bind and --state are for this
 attar bench model.onnx --layers
                           where the time goes, kernel by kernel, in this process
 attar bench out/ --against onnxruntime-web,litert,tfjs --model model.onnx --engines chromium
                           and beside it other systems, in one page, run by run in turns; those of TensorFlow
-                          run f32 image models, which are converted, and run in browsers only`
+                          run f32 image models, which are converted, and run in browsers only
+A model with states runs on from where the run before left them; onnxruntime-web takes their start in every run.`
 
 function names(text: string): string[] {
   const list = text.split(',').map((name) => name.trim())
@@ -204,8 +206,26 @@ async function peersOn(
   }
   // Without other systems no source is needed, and may not be there.
   const bound = against.length > 0 ? await boundTensors(bind, source!) : {}
-  const subject = { source: source!, spec: model.spec, bound, folder }
+  const starts = against.length > 0 ? await startsOf(model) : {}
+  const subject = { source: source!, spec: model.spec, bound, starts, folder }
   return openPeers([...new Set(against.map(named))], subject, peerModel)
+}
+
+/** What the model's states start as. A501 where this Node, and none that npm brought, runs its modules. */
+async function startsOf({ folder, name, spec }: BenchModel): Promise<Readonly<Record<string, Tensor>>> {
+  if (!spec.states) return {}
+  const { readModules } = await import('./modules.ts')
+  const { modulePlaces } = await import('../verify/index.ts')
+  const { fail } = await import('../index.ts')
+  const places = modulePlaces()
+  try {
+    const [runner] = places.runners(readModules(join(folder, `${name}.wasm`)).modules, spec)
+    return runner
+      ? await runner.begin!()
+      : fail('A501', 'no Node here runs the module, so that its states are not known')
+  } finally {
+    places.close()
+  }
 }
 
 /** `node` stands for the system's Node and for the newest that npm brought. */

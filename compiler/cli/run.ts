@@ -5,6 +5,11 @@ import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './option
 import { addPictureOptions, pictureOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
 
+interface Inputs {
+  readonly steps: readonly Readonly<Record<string, Tensor>>[]
+  readonly isOne: boolean
+}
+
 interface Options extends PictureOptions {
   input?: Readonly<Record<string, string>>
   inputs?: string
@@ -14,9 +19,13 @@ interface Options extends PictureOptions {
   json?: boolean
 }
 
+const usage = `
+An input with one dimension more in front holds several runs, one after another; outputs then have it too.
+What a module keeps between runs (compile --state) starts as it was compiled, and goes from each run to the next.`
+
 export const addRun: AddCommand = (program, terminal) => {
   addPictureOptions(program.command('run'))
-    .description('Run a compiled model once in this process and print its outputs.')
+    .description('Run a compiled model in this process and print its outputs.')
     .argument('<model.wasm>', 'a module that attar compiled')
     .addOption(
       new Repeatable(
@@ -30,6 +39,7 @@ export const addRun: AddCommand = (program, terminal) => {
     .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
     .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output', notEmpty)
     .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}')
+    .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const { checkIds, checkWritable, readFile, writeFiles } = await import('../data/index.ts')
       const { fail, inspectModule, reader } = await import('../index.ts')
@@ -38,15 +48,22 @@ export const addRun: AddCommand = (program, terminal) => {
       if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
       const bytes = readFile(path)
       const { spec } = inspectModule(bytes)
-      const inputs = await gather(spec, options)
-      if (options.checkIds) checkIds([inputs], spec.inputs, 'the inputs')
+      const { steps, isOne } = await gather(spec, options)
+      if (options.checkIds) checkIds(steps, spec.inputs, 'the inputs')
       const instance = localInstance()
       await instance.load(bytes, spec).catch((error: unknown) => {
         if (!(error instanceof WebAssembly.CompileError)) throw error
         const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
         fail('A502', `this engine does not take "${path}": it has instructions that the engine does not know`, { hint })
       })
-      const outputs = await instance.run(inputs)
+      const results: Record<string, Tensor>[] = []
+      for (const inputs of steps) results.push(await instance.run(inputs))
+      // States are among the results, too.
+      const outputs: Record<string, Tensor> = {}
+      for (const { name } of spec.outputs) {
+        const value = isOne ? results[0]![name]! : await stacked(name, results)
+        Object.defineProperty(outputs, name, { value, enumerable: true })
+      }
       const { output, json } = options
       if (output !== undefined) writeFiles(dirname(output), { [basename(output)]: encodeTensors(output, outputs) })
       const values = (t: Tensor, count: number) => Array.from({ length: count }, (_, i) => reader(t)(i))
@@ -76,10 +93,25 @@ async function readPicture(spec: ModuleSpec, name: string, file: string, options
   return imageTensor(await readImage(readFile(file), `"${file}"`), how, input)
 }
 
-/** The module's inputs from the files that the options name. A501 where one is missing, unknown or doesn't fit. */
-async function gather(spec: ModuleSpec, options: Options): Promise<Record<string, Tensor>> {
+/** An output of several runs, with these as its first dimension. */
+async function stacked(name: string, results: readonly Record<string, Tensor>[]): Promise<Tensor> {
+  const { fail, sameShape } = await import('../index.ts')
+  const all = results.map((result) => result[name]!)
+  const { dtype, shape, data } = all[0]!
+  if (all.some((t) => !sameShape(t.shape, shape)))
+    fail('A501', `output "${name}" is of another length in each run, so that runs cannot be given together`)
+  const values = new (data.constructor as new (length: number) => Tensor['data'])(all.length * data.length)
+  all.forEach((t, i) => values.set(t.data as never, i * data.length))
+  return { dtype, shape: [all.length, ...shape], data: values }
+}
+
+/**
+ * The module's inputs for each run, from the files that the options name, and whether it is one run whose inputs have no dimension for
+ * several. A501 where an input is missing, unknown or doesn't fit.
+ */
+async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
   const { convert, randomInputs } = await import('../data/index.ts')
-  const { fail, formatType, sameShape } = await import('../index.ts')
+  const { elementCount, fail, formatType, sameShape } = await import('../index.ts')
   const { readArrays, readTensor } = await import('./tensors.ts')
   const names = spec.inputs.map(({ name }) => `"${name}"`).join(', ') || 'none'
   const given = new Map(options.inputs === undefined ? [] : Object.entries(readArrays(options.inputs)))
@@ -104,10 +136,27 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Record<string
   const inputs = spec.inputs.map((port) => {
     const { name, dtype, shape } = port
     const t = given.get(name) ?? fail('A501', `input "${name}" has no value; the module's inputs are ${names}`)
-    if (!sameShape(t.shape, shape)) {
+    const isSingle = sameShape(t.shape, shape)
+    const runs = isSingle ? undefined : t.shape[0]
+    if (!isSingle && !(runs! > 0 && sameShape(t.shape.slice(1), shape))) {
       fail('A501', `input "${name}" is given as ${formatType(t)}, the module takes ${formatType(port)}`)
     }
-    return [name, convert(t, dtype, `input "${name}"`)] as const
+    return { name, shape, runs, value: convert(t, dtype, `input "${name}"`) }
   })
-  return Object.fromEntries(inputs)
+  const several = inputs.filter(({ runs }) => runs !== undefined)
+  const [first] = several
+  const other = several.find(({ runs }) => runs !== first!.runs)
+  if (other)
+    fail('A501', `input "${first!.name}" holds ${first!.runs} runs, "${other.name}" ${other.runs}`, {
+      hint: 'an input without the further dimension is the same in all runs',
+    })
+  const steps = Array.from({ length: first?.runs ?? 1 }, (_, i) => {
+    const each = inputs.map(({ name, shape, runs, value }) => {
+      const size = elementCount(shape)
+      const data = runs === undefined ? value.data : value.data.subarray(i * size, (i + 1) * size)
+      return [name, { dtype: value.dtype, shape, data }] as const
+    })
+    return Object.fromEntries(each)
+  })
+  return { steps, isOne: !first }
 }

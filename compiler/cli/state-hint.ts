@@ -96,5 +96,5 @@ export function stateHint(all: readonly Pair[]): string[] {
   const pairs = all.filter(({ output }) => !output.includes('='))
   if (pairs.length === 0) return []
   const options = pairs.map(({ input, output }) => `--state ${quoted(`${input}=${output}`)}`).join(' ')
-  return [`hint: to keep in the module what outputs seem to give back to inputs: attar compile ${options}`]
+  return [`hint: outputs look like inputs of the next run; attar compile keeps these in the module with ${options}`]
 }

@@ -6,7 +6,7 @@ import { createNode, type Value } from '../../compiler/core/graph.ts'
 import type { ConvolutionAttrs } from '../../compiler/core/ops/convolution.ts'
 import type { ReduceKind } from '../../compiler/core/ops/reduce.ts'
 import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'
-import { parameter } from '../../compiler/core/region.ts'
+import { regionArgument } from '../../compiler/core/region.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { smallTensor } from '../fuzz/value-pool.ts'
 import { Random } from '../support/random.ts'
@@ -434,7 +434,7 @@ describe('regions as ONNX', () => {
   const loop =
     (trips: number, conditional: boolean, scan: { axis: number; reverse: boolean }) =>
     (x: Value, xs: Value, limit: Value) => {
-      const [state, slice, iteration] = [parameter('f32', [2, 3]), parameter('f32', [2, 3]), parameter('i32', [])]
+      const [state, slice, iteration] = [regionArgument('f32', [2, 3]), regionArgument('f32', [2, 3]), regionArgument('i32', [])]
       const next = b.binary('add', b.binary('add', state, slice), b.convert(iteration, 'f32'))
       const { carried, stacked, count } = b.while({
         trips,
@@ -446,10 +446,10 @@ describe('regions as ONNX', () => {
           },
         }),
         carried: [
-          { initial: x, parameter: state, next },
-          { initial: x, parameter: parameter('f32', [2, 3]), next: x },
+          { initial: x, argument: state, next },
+          { initial: x, argument: regionArgument('f32', [2, 3]), next: x },
         ],
-        scanInputs: [{ value: xs, parameter: slice, ...scan }],
+        scanInputs: [{ value: xs, argument: slice, ...scan }],
         scanOutputs: [
           { slice: next, ...scan },
           { slice: state, axis: 0, reverse: !scan.reverse },
@@ -480,12 +480,12 @@ describe('regions as ONNX', () => {
 
   it('loops that a condition alone ends', async () => {
     await expectOp([['i32', [3]], tensorOf('i32', [], [7])], (x, limit) => {
-      const [state, iteration] = [parameter('i32', [3]), parameter('i32', [])]
+      const [state, iteration] = [regionArgument('i32', [3]), regionArgument('i32', [])]
       const { carried, count } = b.while({
         trips: 2 ** 31 - 1,
         iteration,
         condition: { initial: b.scalar(1, 'bool'), next: b.binary('lt', iteration, limit) },
-        carried: [{ initial: x, parameter: state, next: b.binary('add', state, x) }],
+        carried: [{ initial: x, argument: state, next: b.binary('add', state, x) }],
         scanInputs: [],
         scanOutputs: [],
       })
@@ -504,15 +504,15 @@ describe('regions as ONNX', () => {
   it('loops within branches within loops', async () => {
     await expectOp([tensorOf('bool', [], [1]), ['f32', [2]]], (c, x) => {
       const [outer, inner, i, j] = [
-        parameter('f32', [2]),
-        parameter('f32', [2]),
-        parameter('i32', []),
-        parameter('i32', []),
+        regionArgument('f32', [2]),
+        regionArgument('f32', [2]),
+        regionArgument('i32', []),
+        regionArgument('i32', []),
       ]
       const within = b.while({
         trips: 2,
         iteration: j,
-        carried: [{ initial: outer, parameter: inner, next: b.binary('add', inner, x) }],
+        carried: [{ initial: outer, argument: inner, next: b.binary('add', inner, x) }],
         scanInputs: [],
         scanOutputs: [],
       })
@@ -521,7 +521,7 @@ describe('regions as ONNX', () => {
       const { carried } = b.while({
         trips: 3,
         iteration: i,
-        carried: [{ initial: x, parameter: outer, next: chosen! }],
+        carried: [{ initial: x, argument: outer, next: chosen! }],
         scanInputs: [],
         scanOutputs: [],
       })

@@ -41,6 +41,9 @@ export interface ModelScript {
   readonly target: 'simd' | 'relaxed-simd'
   load(source?: WebAssembly.Module): Promise<{
     run(inputs: Readonly<Record<string, NumberArray>>): Readonly<Record<string, NumberArray>>
+    /** Of models with states. */
+    readonly state?: Readonly<Record<string, NumberArray>>
+    reset?(): void
   }>
 }
 

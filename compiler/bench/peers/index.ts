@@ -2,7 +2,7 @@ import { readerBeside, readFile } from '../../data/index.ts'
 import { importModel } from '../../index.ts'
 import { lowerToNetwork } from '../network/lower.ts'
 import type { Network } from '../network/network.ts'
-import { Unsupported } from '../network/unsupported.ts'
+import { Unsupported, unsupported } from '../network/unsupported.ts'
 import { litert } from './litert.ts'
 import { onnxruntimeWeb } from './onnxruntime-web.ts'
 import { peerNames, type Peer, type PeerModel, type PeerName } from './peer.ts'
@@ -39,6 +39,7 @@ export async function openPeers(
 }
 
 function openPeer(name: PeerName, model: PeerModel, converted: string | undefined): Promise<Peer> | Peer {
+  if (name !== 'onnxruntime-web' && model.spec.states) unsupported('states between runs')
   switch (name) {
     case 'onnxruntime-web':
       return onnxruntimeWeb(model)

@@ -14,8 +14,8 @@ interface Settings {
   readonly model: string
   /** Names that the model gives its external data, with the names in the job. */
   readonly external: Readonly<Record<string, string>>
-  /** Inputs that are constants in attar's module. */
-  readonly bound: readonly Value[]
+  /** Inputs that attar's module has in itself. */
+  readonly given: readonly Value[]
 }
 
 const script = 'ort.wasm.min.mjs'
@@ -23,7 +23,7 @@ const loader = 'ort-wasm-simd-threaded.mjs'
 const wasm = 'ort-wasm-simd-threaded.wasm'
 
 /** onnxruntime-web on the model as it is. A503 where the package is missing, A1xx or A502 where the model can't be read. */
-export function onnxruntimeWeb({ source, bound }: PeerModel): Peer {
+export function onnxruntimeWeb({ source, bound, starts }: PeerModel): Peer {
   const folder = packageFolder('onnxruntime-web', join('dist', wasm))
   const external = externalFiles(readFile(source), readerBeside(source)).map(({ path }) => path)
   const names = Object.fromEntries(external.map((file, i) => [file, `external${i}`]))
@@ -34,7 +34,7 @@ export function onnxruntimeWeb({ source, bound }: PeerModel): Peer {
   }
   const settings: Settings = {
     ...{ script, loader, wasm, model: 'model.onnx', external: names },
-    bound: Object.entries(bound).map(toValue),
+    given: Object.entries({ ...bound, ...starts }).map(toValue),
   }
   let sizes: Promise<Sizes> | undefined
   return {
@@ -88,7 +88,7 @@ async function startOnnxruntimeWeb(argument: unknown, context: EngineContext): P
   ort.env.wasm.wasmBinary = wasm.buffer
   ort.env.wasm.wasmPaths = { mjs: new URL(url(settings.loader), globalThis.location?.href).href }
   const feeds = Object.fromEntries(
-    [...inputs, ...settings.bound].map((value) => [value.name, new ort.Tensor(value.type, decode(value), value.shape)]),
+    [...inputs, ...settings.given].map((value) => [value.name, new ort.Tensor(value.type, decode(value), value.shape)]),
   )
   const begin = performance.now()
   const creation = await timed(() => ort.InferenceSession.create(model, { executionProviders: ['wasm'], externalData }))

@@ -15,6 +15,8 @@ export interface PeerModel {
   readonly spec: ModuleSpec
   /** Inputs of the model that are constants in attar's module. */
   readonly bound: Readonly<Record<string, Tensor>>
+  /** What inputs start as that stay in attar's module. Others are given this in every run. */
+  readonly starts: Readonly<Record<string, Tensor>>
   /** A folder for files that the peer needs; it stays as long as the peer is used. */
   readonly folder: string
 }

@@ -44,7 +44,10 @@ export function statesOf(graph: Graph, { state = {}, stateStart = {}, bind = {},
       return wrong(`${what}: "${input}" is an output and "${next}" an input`, `the input comes first: ${next}=${input}`)
     }
     if (!from && Object.hasOwn(bind, input)) {
-      return wrong(`${what}: the input "${input}" is bound to a constant`, 'what it starts as is given apart')
+      return wrong(
+        `${what}: the input "${input}" is bound to a constant`,
+        'what a state starts as is its own option, stateStart or --state-init',
+      )
     }
     if (!from) wrong(`${what}: the model has no input "${input}"; it has ${listed([...inputs.keys()])}`, form)
     if (!to) wrong(`${what}: the model has no output "${next}"; it has ${listed([...outputs.keys()])}`, form)

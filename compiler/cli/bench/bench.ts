@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
-import { toJson } from './format.ts'
+import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../../bench/index.ts'
+import { toJson } from '../format.ts'
 import {
   addShapeOptions,
   asIs,
@@ -13,9 +13,9 @@ import {
   seedNumber,
   wholeNumber,
   type ShapeOptions,
-} from './options.ts'
-import type { AddCommand } from './program.ts'
-import type { Terminal } from './terminal.ts'
+} from '../options.ts'
+import type { AddCommand } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
 
 interface Options extends ShapeOptions {
   name?: string
@@ -75,10 +75,10 @@ export const addBench: AddCommand = (program, terminal) => {
     .action(async (path: string, options: Options) => {
       const isModel = extname(path) === '.onnx'
       if (options.layers) {
-        const { layersOf } = await import('./bench-layers.ts')
+        const { layersOf } = await import('./layers.ts')
         return layersOf(path, options, terminal)
       }
-      const { checkWritable, inTemporaryFolder, writeFiles } = await import('../data/index.ts')
+      const { checkWritable, inTemporaryFolder, writeFiles } = await import('../../data/index.ts')
       const { html } = options
       // Before what may take minutes.
       if (html !== undefined) checkWritable(dirname(html), [basename(html)])
@@ -98,8 +98,8 @@ interface Subject {
 }
 
 async function compiled(path: string, options: Options, terminal: Terminal): Promise<Subject> {
-  const { readFile } = await import('../data/index.ts')
-  const { artefacts, checkName, compile } = await import('../index.ts')
+  const { readFile } = await import('../../data/index.ts')
+  const { artefacts, checkName, compile } = await import('../../index.ts')
   const name = options.name ?? basename(path, '.onnx')
   checkName(name)
   terminal.status('compiling')
@@ -114,7 +114,7 @@ async function compiled(path: string, options: Options, terminal: Terminal): Pro
 }
 
 async function existing(path: string, { name }: Options): Promise<Subject> {
-  const { readModules } = await import('./modules.ts')
+  const { readModules } = await import('../modules.ts')
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const { spec } = readModules(isFolder && name !== undefined ? join(path, `${name}.wasm`) : path)
   const folder = isFolder ? path : dirname(path)
@@ -146,9 +146,9 @@ async function benchModel(
   terminal: Terminal,
   isModel: boolean,
 ): Promise<void> {
-  const { bench } = await import('../bench/index.ts')
-  const { describe, jsonLines } = await import('./bench-format.ts')
-  const { fail } = await import('../index.ts')
+  const { bench } = await import('../../bench/index.ts')
+  const { describe, jsonLines } = await import('./format.ts')
+  const { fail } = await import('../../index.ts')
   const { runs, starts, warmUp: warmUpMs, seed, json } = options
   const { peers, absent } = await peersOn(model, source, options, folder)
   const skip = (place: { engine?: string; system?: string }, reason: string): void => {
@@ -174,7 +174,7 @@ async function benchModel(
   }
   if (results.length === 0) fail('A501', 'no engine could be measured')
   if (options.html === undefined) return
-  const { writeReport } = await import('./bench-report.ts')
+  const { writeReport } = await import('./report.ts')
   await writeReport(
     options.html,
     { model: model.name, results, absent },
@@ -190,8 +190,8 @@ async function peersOn(
   { against = [], bind = {}, peerModel = {} }: Options,
   folder: string,
 ): Promise<{ readonly peers: readonly Peer[]; readonly absent: readonly Absence[] }> {
-  const { openPeers, peerNames } = await import('../bench/index.ts')
-  const { fail } = await import('../index.ts')
+  const { openPeers, peerNames } = await import('../../bench/index.ts')
+  const { fail } = await import('../../index.ts')
   const known = (name: string): name is PeerName => (peerNames as readonly string[]).includes(name)
   const named = (name: string): PeerName =>
     known(name) ? name : fail('A501', `there is no system "${name}"; attar knows ${peerNames.join(', ')}`)
@@ -206,8 +206,8 @@ async function peersOn(
 
 /** `node` stands for the system's Node and for the newest that npm brought. */
 async function enginesCalled(wanted: readonly string[]): Promise<Engine[]> {
-  const { engines } = await import('../bench/index.ts')
-  const { fail } = await import('../index.ts')
+  const { engines } = await import('../../bench/index.ts')
+  const { fail } = await import('../../index.ts')
   const known = await engines()
   return wanted.flatMap((name) => {
     const found = known.filter((engine) => engine.name === name || engine.name.startsWith(`${name} (`))

@@ -54,9 +54,9 @@ export {
 } from './core/quantization-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
-export { doubts } from './compress/doubt.ts'
-export { prepareLabels } from './compress/labels.ts'
-export { accuracyOf, defaultMetric, outputWidth, type Validation } from './compress/metric.ts'
+export { doubts } from './compress/accuracy/doubt.ts'
+export { prepareLabels } from './compress/accuracy/labels.ts'
+export { accuracyOf, defaultMetric, outputWidth, type Validation } from './compress/accuracy/metric.ts'
 export {
   bytesOf,
   formatType,

@@ -21,7 +21,7 @@ import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
 import type { WriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
-import { removedChannels } from './passes/removed-channels.ts'
+import { removedChannels } from './passes/channels/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 export { statesOf }

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { CompileError } from '../index.ts'
 import { version } from '../version.ts'
-import { addBench } from './bench.ts'
+import { addBench } from './bench/bench.ts'
 import { addCompile } from './compile.ts'
 import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'

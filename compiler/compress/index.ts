@@ -1,5 +1,5 @@
 export type { Progress, Sample } from './calibrate.ts'
 export { carryStates } from './carry-states.ts'
-export { accuracyOf, defaultMetric, outputWidth, type Validation } from './metric.ts'
+export { accuracyOf, defaultMetric, outputWidth, type Validation } from './accuracy/metric.ts'
 export type { QuantizeOptions } from './options.ts'
 export { quantize, type Quantized } from './quantize.ts'

@@ -2,7 +2,7 @@ import type { Executor } from '../core/executor.ts'
 import type { Graph } from '../core/graph.ts'
 import type { Metric } from '../core/quantization-report.ts'
 import type { Progress, Sample } from './calibrate.ts'
-import { measuredOutput, type Validation } from './metric.ts'
+import { measuredOutput, type Validation } from './accuracy/metric.ts'
 import type { Bits } from './weights.ts'
 import {
   bitsOfActivations,

@@ -2,9 +2,9 @@ import type { Graph, Port, Value } from '../core/graph.ts'
 import type { Accuracy, Metric } from '../core/quantization-report.ts'
 import { choose } from '../core/random.ts'
 import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
-import { compensated } from './compensate.ts'
-import { layerErrors, type LayerErrors } from './correct-bias.ts'
-import { doubts } from './doubt.ts'
+import { compensated } from './techniques/compensate.ts'
+import { layerErrors, type LayerErrors } from './techniques/correct-bias.ts'
+import { doubts } from './accuracy/doubt.ts'
 import { formsOf, type Form } from './forms.ts'
 import { layersOf, type Layer } from './layers.ts'
 import {
@@ -15,13 +15,13 @@ import {
   outputWidth,
   relativeNoise,
   type Outputs,
-} from './metric.ts'
+} from './accuracy/metric.ts'
 import type { QuantizeOptions } from './options.ts'
 import { planOf, type Plan } from './plan.ts'
 import { chooseRange, type Choice } from './range.ts'
 import { rewrite, weightsOf, type Decisions } from './rewrite.ts'
 import { sensitivities } from './search.ts'
-import { secondMoments } from './second-moments.ts'
+import { secondMoments } from './techniques/second-moments.ts'
 import type { QuantizedWeights } from './weights.ts'
 
 /** Samples on which layers are ranked, and trials where there is no validation: their noise shows on a few. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { doubts } from '../../compiler/compress/doubt.ts'
-import { prepareLabels } from '../../compiler/compress/labels.ts'
-import { accuracyOf } from '../../compiler/compress/metric.ts'
+import { doubts } from '../../compiler/compress/accuracy/doubt.ts'
+import { prepareLabels } from '../../compiler/compress/accuracy/labels.ts'
+import { accuracyOf } from '../../compiler/compress/accuracy/metric.ts'
 import type { Metric } from '../../compiler/core/quantization-report.ts'
 import { Random } from '../support/random.ts'
 

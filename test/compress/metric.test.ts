@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { accuracyOf, defaultMetric, outputWidth } from '../../compiler/compress/metric.ts'
+import { accuracyOf, defaultMetric, outputWidth } from '../../compiler/compress/accuracy/metric.ts'
 import { bisect, perByte, stepsOf } from '../../compiler/compress/search.ts'
 
 describe('metrics', () => {

@@ -1,17 +1,20 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { printGraph } from '../../compiler/core/print.ts'
 import { verify } from '../../compiler/core/verify.ts'
 import { passes } from '../../compiler/passes/index.ts'
-import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
-import { expectClose, runModule } from '../support/run-graph.ts'
+import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { expectClose, expectModulesEqualEvaluated } from '../support/run-graph.ts'
 import { randomGraph } from './random-graph.ts'
 import { smallTensor } from './value-pool.ts'
 
 /** FUZZ: how many graphs. FUZZ_SEED: the first seed. */
 const count = Number(process.env['FUZZ'] ?? 150)
 const first = Number(process.env['FUZZ_SEED'] ?? 1)
+
+const engines = await relaxedEngines(false)
+afterAll(() => engines.forEach((engine) => engine.close()))
 
 const batch = 25
 const batches = Array.from({ length: Math.ceil(count / batch) }, (_, i) => first + i * batch)
@@ -59,10 +62,8 @@ describe('random graphs', () => {
   it.each(batches)('modules give the results of graphs from %i on', async (start) => {
     for (const seed of seedsFrom(start)) {
       await explain(seed, async () => {
-        const { graph, inputs, expected } = caseOf(seed)
-        const { modules, spec } = await compileGraph(graph, { targets: ['simd'] })
-        const actual = runModule(modules.simd!, spec, inputs)
-        for (const [name, value] of Object.entries(expected)) expectClose(actual[name]!, value, 0)
+        const { graph, inputs } = caseOf(seed)
+        await expectModulesEqualEvaluated(graph, inputs, engines, 0)
       })
     }
   })

@@ -9,7 +9,7 @@ import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { fuseMaps } from '../../compiler/passes/fuse-maps.ts'
 import { runPasses } from '../../compiler/passes/index.ts'
-import { tabulate } from '../../compiler/passes/tabulate.ts'
+import { tabulate } from '../../compiler/passes/integers/tabulate.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { graphOf, inputOf, runModule } from '../support/run-graph.ts'
 

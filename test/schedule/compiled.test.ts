@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { dtypes, isStorageOnly, type DType } from '../../compiler/core/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
@@ -7,12 +7,16 @@ import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
+import { relaxedEngines } from '../support/relaxed-engines.ts'
 import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
 
+const engines = await relaxedEngines(false)
+afterAll(() => engines.forEach((engine) => engine.close()))
+
 async function check(inputs: Value[], outputs: Value[], seed = 1): Promise<void> {
-  await expectCompiledEqualsEvaluated(graphOf(inputs, outputs), new Random(seed))
+  await expectCompiledEqualsEvaluated(graphOf(inputs, outputs), new Random(seed), undefined, engines)
 }
 
 describe('compiled equals evaluated', () => {

@@ -1,12 +1,14 @@
 import { expect } from 'vitest'
-import type { ModuleSpec } from '../../compiler/core/artefact.ts'
+import type { Compiled, ModuleSpec, PortSpec } from '../../compiler/core/artefact.ts'
 import { fromBytes, isBigInt, isFloat, type DType } from '../../compiler/core/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { createNode, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { bytesOf, reader, writer, zeros, type Tensor } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
+import { jobOf } from './jobs.ts'
 import type { Random } from './random.ts'
+import type { RelaxedEngine } from './relaxed-engines.ts'
 
 export function inputOf(name: string, dtype: DType, shape: readonly number[]): Value {
   return createNode('input', [], { name, type: { dtype, shape } }, undefined).results[0]!
@@ -66,13 +68,45 @@ export function expectClose(actual: Tensor, expected: Tensor, tolerance = 1e-4):
   }
 }
 
-/** Compiles the graph, runs its baseline module on random inputs and expects what the evaluator gives. */
-export async function expectCompiledEqualsEvaluated(graph: Graph, random: Random, tolerance?: number): Promise<void> {
+/** What the engine gives for the module with relaxed SIMD, whatever its memory held. */
+async function runRelaxed(
+  engine: RelaxedEngine,
+  compiled: Compiled,
+  inputs: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>[]> {
+  const runs = await engine.run(jobOf(compiled, 'relaxed-simd', inputs))
+  const tensorOf = ({ dtype, shape }: PortSpec, bytes: Uint8Array): Tensor => ({
+    ...{ dtype, shape },
+    data: fromBytes(dtype, bytes, elementCount(shape)),
+  })
+  return runs.map((outputs) =>
+    Object.fromEntries(compiled.spec.outputs.map((port, i) => [port.name, tensorOf(port, outputs[i]!)])),
+  )
+}
+
+/** Compiles the graph and expects of its baseline module, and of the relaxed one on each of `engines`, what the evaluator gives. */
+export async function expectModulesEqualEvaluated(
+  graph: Graph,
+  inputs: Readonly<Record<string, Tensor>>,
+  engines: readonly RelaxedEngine[],
+  tolerance?: number,
+): Promise<void> {
+  const expected = Object.entries(evaluate(graph, inputs))
+  const compiled = await compileGraph(graph, engines.length > 0 ? {} : { targets: ['simd'] })
+  const actual = [runModule(compiled.modules.simd!, compiled.spec, inputs)]
+  for (const engine of engines) actual.push(...(await runRelaxed(engine, compiled, inputs)))
+  for (const outputs of actual) for (const [name, value] of expected) expectClose(outputs[name]!, value, tolerance)
+}
+
+/** The same on random inputs; without `engines` of the baseline module alone. */
+export async function expectCompiledEqualsEvaluated(
+  graph: Graph,
+  random: Random,
+  tolerance?: number,
+  engines: readonly RelaxedEngine[] = [],
+): Promise<void> {
   const inputs = Object.fromEntries(
     graph.inputs.map(({ name, value }) => [name, randomTensor(random, value.type.dtype, value.type.shape)]),
   )
-  const expected = evaluate(graph, inputs)
-  const { modules, spec } = await compileGraph(graph, { targets: ['simd'] })
-  const actual = runModule(modules.simd!, spec, inputs)
-  for (const [name, value] of Object.entries(expected)) expectClose(actual[name]!, value, tolerance)
+  await expectModulesEqualEvaluated(graph, inputs, engines, tolerance)
 }

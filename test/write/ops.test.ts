@@ -434,7 +434,11 @@ describe('regions as ONNX', () => {
   const loop =
     (trips: number, conditional: boolean, scan: { axis: number; reverse: boolean }) =>
     (x: Value, xs: Value, limit: Value) => {
-      const [state, slice, iteration] = [regionArgument('f32', [2, 3]), regionArgument('f32', [2, 3]), regionArgument('i32', [])]
+      const [state, slice, iteration] = [
+        regionArgument('f32', [2, 3]),
+        regionArgument('f32', [2, 3]),
+        regionArgument('i32', []),
+      ]
       const next = b.binary('add', b.binary('add', state, slice), b.convert(iteration, 'f32'))
       const { carried, stacked, count } = b.while({
         trips,

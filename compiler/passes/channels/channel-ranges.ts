@@ -1,5 +1,5 @@
-import { isFloat, type DType } from '../core/dtype.ts'
-import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { isFloat, type DType } from '../../core/dtype.ts'
+import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import {
   anyFinite,
   exactNumber,
@@ -9,11 +9,11 @@ import {
   rangeOf,
   singleValue,
   type Interval,
-} from '../core/interval.ts'
-import { windowIndex, type WindowAxis } from '../core/ops/window.ts'
-import { indicesOf, isSingle, placeIn, valueAt } from '../core/relation.ts'
-import { elementCount, rowMajorStrides } from '../core/shape.ts'
-import type { Tensor } from '../core/tensor.ts'
+} from '../../core/interval.ts'
+import { windowIndex, type WindowAxis } from '../../core/ops/window.ts'
+import { indicesOf, isSingle, placeIn, valueAt } from '../../core/relation.ts'
+import { elementCount, rowMajorStrides } from '../../core/shape.ts'
+import type { Tensor } from '../../core/tensor.ts'
 import { IntervalSums } from './interval-sums.ts'
 import {
   channelsOf,

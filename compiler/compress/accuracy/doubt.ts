@@ -1,6 +1,6 @@
-import type { Accuracy, Metric } from '../core/quantization-report.ts'
+import type { Accuracy, Metric } from '../../core/quantization-report.ts'
 import { places, type Outputs, type Validation } from './metric.ts'
-import { aucNeedsBothClasses, noBetterThanChance, noFiniteOutput } from './errors.ts'
+import { aucNeedsBothClasses, noBetterThanChance, noFiniteOutput } from '../errors.ts'
 
 /** Samples from which on a figure at chance is no accident. */
 const enough = 100

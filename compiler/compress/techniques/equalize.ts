@@ -5,18 +5,18 @@
  * weights allow: a depthwise convolution has a scale for each of them and allows anything, in others a channel's weights
  * share their scale with those of all channels, so that half of the way is gone (as SmoothQuant does).
  */
-import { Builder } from '../core/builder.ts'
-import type { Executor } from '../core/executor.ts'
-import { children, foldExpr, type Expr } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
-import { applyPatch, countUses, createNode, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import type { OpName } from '../core/ops/index.ts'
-import { indicesOf, partnersOf, placeIn } from '../core/relation.ts'
-import { rowMajorStrides } from '../core/shape.ts'
-import { tensor, toNumbers, type Tensor } from '../core/tensor.ts'
-import type { Progress, Sample } from './calibrate.ts'
-import { layersOf, type Layer } from './layers.ts'
-import { channelOf } from './weights.ts'
+import { Builder } from '../../core/builder.ts'
+import type { Executor } from '../../core/executor.ts'
+import { children, foldExpr, type Expr } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
+import { applyPatch, countUses, createNode, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
+import type { OpName } from '../../core/ops/index.ts'
+import { indicesOf, partnersOf, placeIn } from '../../core/relation.ts'
+import { rowMajorStrides } from '../../core/shape.ts'
+import { tensor, toNumbers, type Tensor } from '../../core/tensor.ts'
+import type { Progress, Sample } from '../calibrate.ts'
+import { layersOf, type Layer } from '../layers.ts'
+import { channelOf } from '../weights.ts'
 
 /** Two layers with nothing between them that a positive factor would not pass. */
 interface Pair {

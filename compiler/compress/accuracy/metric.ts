@@ -1,11 +1,11 @@
-import type { Graph, Port } from '../core/graph.ts'
-import type { Accuracy, Metric } from '../core/quantization-report.ts'
-import { uniform } from '../core/random.ts'
-import type { Shape } from '../core/shape.ts'
-import { toNumbers, type Tensor } from '../core/tensor.ts'
-import type { Run } from '../core/executor.ts'
-import type { Progress, Sample } from './calibrate.ts'
-import { decibels } from './range.ts'
+import type { Graph, Port } from '../../core/graph.ts'
+import type { Accuracy, Metric } from '../../core/quantization-report.ts'
+import { uniform } from '../../core/random.ts'
+import type { Shape } from '../../core/shape.ts'
+import { toNumbers, type Tensor } from '../../core/tensor.ts'
+import type { Run } from '../../core/executor.ts'
+import type { Progress, Sample } from '../calibrate.ts'
+import { decibels } from '../range.ts'
 
 /** Samples on which accuracy is measured. */
 export interface Validation {

@@ -3,18 +3,18 @@
  * computed twice on the float graph's own input, as it was and with its operands as they are stored, and the mean
  * difference over the samples, channel by channel, is what the bias lacks (Nagel et al. 2019, section 4.2).
  */
-import { Builder } from '../core/builder.ts'
-import type { Executor } from '../core/executor.ts'
-import * as f from '../core/formula.ts'
-import { createNode, type Graph, type Value } from '../core/graph.ts'
-import type { OpName } from '../core/ops/index.ts'
-import { elementCount } from '../core/shape.ts'
-import { toNumbers } from '../core/tensor.ts'
-import type { Progress, Sample } from './calibrate.ts'
-import type { Layer } from './layers.ts'
-import type { Plan } from './plan.ts'
-import { dequantizeValue, quantizeValue, weightsOf, type Decisions } from './rewrite.ts'
-import { weightsValue } from './weights.ts'
+import { Builder } from '../../core/builder.ts'
+import type { Executor } from '../../core/executor.ts'
+import * as f from '../../core/formula.ts'
+import { createNode, type Graph, type Value } from '../../core/graph.ts'
+import type { OpName } from '../../core/ops/index.ts'
+import { elementCount } from '../../core/shape.ts'
+import { toNumbers } from '../../core/tensor.ts'
+import type { Progress, Sample } from '../calibrate.ts'
+import type { Layer } from '../layers.ts'
+import type { Plan } from '../plan.ts'
+import { dequantizeValue, quantizeValue, weightsOf, type Decisions } from '../rewrite.ts'
+import { weightsValue } from '../weights.ts'
 
 /** What quantization does to a layer alone, given exact inputs. */
 export interface LayerError {

@@ -1,8 +1,8 @@
-import type { LayerBench } from '../bench/index.ts'
-import type { Target } from '../index.ts'
-import { formatTable, toJson } from './format.ts'
-import { importOptions, type ShapeOptions } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import type { LayerBench } from '../../bench/index.ts'
+import type { Target } from '../../index.ts'
+import { formatTable, toJson } from '../format.ts'
+import { importOptions, type ShapeOptions } from '../options.ts'
+import type { Terminal } from '../terminal.ts'
 
 export interface LayerOptions extends ShapeOptions {
   /** Of the random inputs. */
@@ -15,9 +15,9 @@ export async function timedLayers(
   options: LayerOptions,
   terminal: Terminal,
 ): Promise<LayerBench & { readonly target: Target }> {
-  const { randomInputs, readFile } = await import('../data/index.ts')
-  const { compile, target } = await import('../index.ts')
-  const { benchLayers } = await import('../bench/index.ts')
+  const { randomInputs, readFile } = await import('../../data/index.ts')
+  const { compile, target } = await import('../../index.ts')
+  const { benchLayers } = await import('../../bench/index.ts')
   terminal.status('compiling')
   const compiled = await compile(readFile(path), {
     ...(await importOptions(path, options)),
@@ -39,7 +39,7 @@ export async function layersOf(
     for (const layer of layers) terminal.out(toJson(layer))
     return
   }
-  const { describePeaks } = await import('../bench/index.ts')
+  const { describePeaks } = await import('../../bench/index.ts')
   const sum = layers.reduce((total, layer) => total + layer.medianMs, 0)
   const percent = (share: number, digits: number): string => `${(100 * share).toFixed(digits)} %`
   const rows = layers.map(({ kernel, nodes, macs, medianMs, gmacs, ofPeak }) => [

@@ -1,11 +1,11 @@
-import { Builder } from '../core/builder.ts'
-import type { Executor } from '../core/executor.ts'
-import type { Graph, NodeOf, Value } from '../core/graph.ts'
-import { freeAxes } from '../core/ops/dot-general.ts'
-import { windowShape } from '../core/ops/window.ts'
-import { elementCount, rowMajorStrides } from '../core/shape.ts'
-import type { Progress, Sample } from './calibrate.ts'
-import type { Layer } from './layers.ts'
+import { Builder } from '../../core/builder.ts'
+import type { Executor } from '../../core/executor.ts'
+import type { Graph, NodeOf, Value } from '../../core/graph.ts'
+import { freeAxes } from '../../core/ops/dot-general.ts'
+import { windowShape } from '../../core/ops/window.ts'
+import { elementCount, rowMajorStrides } from '../../core/shape.ts'
+import type { Progress, Sample } from '../calibrate.ts'
+import type { Layer } from '../layers.ts'
 
 /** Σ x xᵀ over all x that a layer's weights are multiplied by, and where each weight stands in them. */
 export interface SecondMoments {

@@ -1,5 +1,5 @@
-import { describePeaks, type Comparison, type EngineBench, type Measurement } from '../bench/index.ts'
-import { formatCount, formatError, formatTable } from './format.ts'
+import { describePeaks, type Comparison, type EngineBench, type Measurement } from '../../bench/index.ts'
+import { formatCount, formatError, formatTable } from '../format.ts'
 
 /** One object a line: a system on an engine, then how the peers compare. */
 export const jsonLines = ({ measurements, comparisons }: EngineBench): object[] => [

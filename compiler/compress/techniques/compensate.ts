@@ -3,9 +3,9 @@
  * inputs go together: with H = Σ x xᵀ, the change that adds least to the squared error of the results is proportional to a
  * row of the inverse of what is left of H (Hassibi & Stork 1993; Frantar et al. 2022, "GPTQ").
  */
-import type { Layer } from './layers.ts'
+import type { Layer } from '../layers.ts'
 import type { SecondMoments } from './second-moments.ts'
-import { channelOf, nearest, type QuantizedWeights } from './weights.ts'
+import { channelOf, nearest, type QuantizedWeights } from '../weights.ts'
 
 /** What is added to the diagonal, of its mean: inputs that never differ leave no matrix to invert. */
 const damping = 0.01

@@ -1,6 +1,6 @@
-import type { Metric } from '../core/quantization-report.ts'
+import type { Metric } from '../../core/quantization-report.ts'
 import type { Validation } from './metric.ts'
-import { labelNoClass, labelNotFinite, wrongLabelSize } from './errors.ts'
+import { labelNoClass, labelNotFinite, wrongLabelSize } from '../errors.ts'
 
 type Labels = NonNullable<Validation['labels']>
 

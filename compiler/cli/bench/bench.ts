@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
-import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../bench/index.ts'
-import type { Tensor } from '../index.ts'
-import { toJson } from './format.ts'
+import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../../bench/index.ts'
+import type { Tensor } from '../../index.ts'
+import { toJson } from '../format.ts'
 import {
   addShapeOptions,
   addStateOptions,
@@ -17,9 +17,9 @@ import {
   wholeNumber,
   type ShapeOptions,
   type StateOptions,
-} from './options.ts'
-import type { AddCommand } from './program.ts'
-import type { Terminal } from './terminal.ts'
+} from '../options.ts'
+import type { AddCommand } from '../program.ts'
+import type { Terminal } from '../terminal.ts'
 
 interface Options extends ShapeOptions, StateOptions {
   name?: string
@@ -80,10 +80,10 @@ export const addBench: AddCommand = (program, terminal) => {
     .action(async (path: string, options: Options) => {
       const isModel = extname(path) === '.onnx'
       if (options.layers) {
-        const { layersOf } = await import('./bench-layers.ts')
+        const { layersOf } = await import('./layers.ts')
         return layersOf(path, options, terminal)
       }
-      const { checkWritable, inTemporaryFolder, writeFiles } = await import('../data/index.ts')
+      const { checkWritable, inTemporaryFolder, writeFiles } = await import('../../data/index.ts')
       const { html } = options
       // Before what may take minutes.
       if (html !== undefined) checkWritable(dirname(html), [basename(html)])
@@ -103,8 +103,8 @@ interface Subject {
 }
 
 async function compiled(path: string, options: Options, terminal: Terminal): Promise<Subject> {
-  const { readFile } = await import('../data/index.ts')
-  const { artefacts, checkName, compile } = await import('../index.ts')
+  const { readFile } = await import('../../data/index.ts')
+  const { artefacts, checkName, compile } = await import('../../index.ts')
   const name = options.name ?? basename(path, '.onnx')
   checkName(name)
   terminal.status('compiling')
@@ -120,7 +120,7 @@ async function compiled(path: string, options: Options, terminal: Terminal): Pro
 }
 
 async function existing(path: string, { name }: Options): Promise<Subject> {
-  const { readModules } = await import('./modules.ts')
+  const { readModules } = await import('../modules.ts')
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const { spec } = readModules(isFolder && name !== undefined ? join(path, `${name}.wasm`) : path)
   const folder = isFolder ? path : dirname(path)
@@ -152,9 +152,9 @@ async function benchModel(
   terminal: Terminal,
   isModel: boolean,
 ): Promise<void> {
-  const { bench } = await import('../bench/index.ts')
-  const { describe, jsonLines } = await import('./bench-format.ts')
-  const { fail } = await import('../index.ts')
+  const { bench } = await import('../../bench/index.ts')
+  const { describe, jsonLines } = await import('./format.ts')
+  const { fail } = await import('../../index.ts')
   const { runs, starts, warmUp: warmUpMs, seed, json } = options
   const { peers, absent } = await peersOn(model, source, options, folder)
   const skip = (place: { engine?: string; system?: string }, reason: string): void => {
@@ -180,7 +180,7 @@ async function benchModel(
   }
   if (results.length === 0) fail('A501', 'no engine could be measured')
   if (options.html === undefined) return
-  const { writeReport } = await import('./bench-report.ts')
+  const { writeReport } = await import('./report.ts')
   await writeReport(
     options.html,
     { model: model.name, results, absent },
@@ -196,8 +196,8 @@ async function peersOn(
   { against = [], bind = {}, peerModel = {} }: Options,
   folder: string,
 ): Promise<{ readonly peers: readonly Peer[]; readonly absent: readonly Absence[] }> {
-  const { openPeers, peerNames } = await import('../bench/index.ts')
-  const { fail } = await import('../index.ts')
+  const { openPeers, peerNames } = await import('../../bench/index.ts')
+  const { fail } = await import('../../index.ts')
   const known = (name: string): name is PeerName => (peerNames as readonly string[]).includes(name)
   const named = (name: string): PeerName =>
     known(name) ? name : fail('A501', `there is no system "${name}"; attar knows ${peerNames.join(', ')}`)
@@ -214,9 +214,9 @@ async function peersOn(
 /** What the model's states start as. A501 where this Node, and none that npm brought, runs its modules. */
 async function startsOf({ folder, name, spec }: BenchModel): Promise<Readonly<Record<string, Tensor>>> {
   if (!spec.states) return {}
-  const { readModules } = await import('./modules.ts')
-  const { modulePlaces } = await import('../verify/index.ts')
-  const { fail } = await import('../index.ts')
+  const { readModules } = await import('../modules.ts')
+  const { modulePlaces } = await import('../../verify/index.ts')
+  const { fail } = await import('../../index.ts')
   const places = modulePlaces()
   try {
     const [runner] = places.runners(readModules(join(folder, `${name}.wasm`)).modules, spec)
@@ -230,8 +230,8 @@ async function startsOf({ folder, name, spec }: BenchModel): Promise<Readonly<Re
 
 /** `node` stands for the system's Node and for the newest that npm brought. */
 async function enginesCalled(wanted: readonly string[]): Promise<Engine[]> {
-  const { engines } = await import('../bench/index.ts')
-  const { fail } = await import('../index.ts')
+  const { engines } = await import('../../bench/index.ts')
+  const { fail } = await import('../../index.ts')
   const known = await engines()
   return wanted.flatMap((name) => {
     const found = known.filter((engine) => engine.name === name || engine.name.startsWith(`${name} (`))

@@ -3,12 +3,12 @@
  * Before: maps are fused. After: a map whose result depends on one byte, be it an operand or a part of the expression, and
  * takes more work from there on than a lookup does, is that lookup; what leads to the byte is a map of its own.
  */
-import { Builder } from '../core/builder.ts'
-import { constantOf } from '../core/evaluate.ts'
-import { arg, bitcast, constant, mathOps, parts, replaceParts, substitute, type Expr } from '../core/expr.ts'
-import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import { elementCount, sameShape } from '../core/shape.ts'
-import { tensorOf } from '../core/tensor.ts'
+import { Builder } from '../../core/builder.ts'
+import { constantOf } from '../../core/evaluate.ts'
+import { arg, bitcast, constant, mathOps, parts, replaceParts, substitute, type Expr } from '../../core/expr.ts'
+import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
+import { elementCount, sameShape } from '../../core/shape.ts'
+import { tensorOf } from '../../core/tensor.ts'
 
 const isByte = (e: Expr): boolean => e.dtype === 'i8' || e.dtype === 'u8'
 const depends = (e: Expr): boolean => parts(e).some((part) => part.kind === 'arg')

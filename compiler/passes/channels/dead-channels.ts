@@ -11,12 +11,12 @@
  * elsewhere (quotients, logarithms, constants), a weight of 0 keeps its channel. Sums are what they were where the number is 0, and
  * off by their rounding else. Integers are exact. Where padding differs from the number, the channel stays.
  */
-import { Builder } from '../core/builder.ts'
-import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { singleValue } from '../core/interval.ts'
-import type { KeptAxes } from '../core/ops/facets.ts'
-import { facetsOf, type OpName } from '../core/ops/index.ts'
-import { pick, tensorOf, type Tensor } from '../core/tensor.ts'
+import { Builder } from '../../core/builder.ts'
+import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
+import { singleValue } from '../../core/interval.ts'
+import type { KeptAxes } from '../../core/ops/facets.ts'
+import { facetsOf, type OpName } from '../../core/ops/index.ts'
+import { pick, tensorOf, type Tensor } from '../../core/tensor.ts'
 import { ChannelRanges } from './channel-ranges.ts'
 import { KeptPositions } from './kept-positions.ts'
 import {

@@ -1,7 +1,7 @@
-import type { Node, NodeOf, Value } from '../core/graph.ts'
-import type { Index, Place } from '../core/ops/facets.ts'
-import { indicesOf, outputAxisOf, partnersOf, valueAt } from '../core/relation.ts'
-import { reader, type Tensor } from '../core/tensor.ts'
+import type { Node, NodeOf, Value } from '../../core/graph.ts'
+import type { Index, Place } from '../../core/ops/facets.ts'
+import { indicesOf, outputAxisOf, partnersOf, valueAt } from '../../core/relation.ts'
+import { reader, type Tensor } from '../../core/tensor.ts'
 
 export type ProductNode = NodeOf<'convolution'> | NodeOf<'dot_general'>
 

@@ -4,11 +4,11 @@
  * Before: any graph. After: no large constant of 4 bits is looked up along an axis before its last, where rows have an even
  * number of elements that are taken whole.
  */
-import { Builder } from '../core/builder.ts'
-import { convert, type Expr } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
-import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import { tensor, type Tensor } from '../core/tensor.ts'
+import { Builder } from '../../core/builder.ts'
+import { convert, type Expr } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
+import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
+import { tensor, type Tensor } from '../../core/tensor.ts'
 
 /** Smaller tables are not worth the halves' way back. */
 const smallestTable = 1 << 10

@@ -5,17 +5,17 @@
  * which the second is constant is an i32 product of 8-bit integers, dequantized by a map; what is quantized again as it was
  * before is taken as it is.
  */
-import { Builder } from '../core/builder.ts'
-import { constantOf } from '../core/evaluate.ts'
-import { convert, type Expr } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
-import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { dequantized, saturated } from '../core/quantization.ts'
-import { largest, mayScale } from '../core/reassociation.ts'
-import { elementCount } from '../core/shape.ts'
-import { reader, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
-import { channelScales, dequantizer, quantizingOf, type Dequantized, type Quantizing } from '../core/dequantized.ts'
-import { productOf, type Product } from './product.ts'
+import { Builder } from '../../core/builder.ts'
+import { constantOf } from '../../core/evaluate.ts'
+import { convert, type Expr } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
+import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
+import { dequantized, saturated } from '../../core/quantization.ts'
+import { largest, mayScale } from '../../core/reassociation.ts'
+import { elementCount } from '../../core/shape.ts'
+import { reader, tensorOf, toNumbers, type Tensor } from '../../core/tensor.ts'
+import { channelScales, dequantizer, quantizingOf, type Dequantized, type Quantizing } from '../../core/dequantized.ts'
+import { productOf, type Product } from '../product.ts'
 
 /** So many products of differences of bytes, 255 · 255 at most, are sure to fit into 31 bits. */
 const mostTerms = 1 << 15

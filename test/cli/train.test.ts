@@ -64,7 +64,7 @@ describe('a training by a configuration', () => {
     expect(report.test.accuracy).toBeGreaterThan(0.8)
     expect(report.test.interval[0]).toBeLessThan(report.test.accuracy)
     expect(JSON.parse(readFileSync(at('out', 'report.json'), 'utf8'))).toEqual(report)
-    const { graph } = importModel(readFileSync(at('out', 'model.onnx')))
+    const { graph } = importModel(readFileSync(at('out', 'model.onnx')), { dims: { batch: 1 } })
     const { input, y } = readNpz(readFileSync(at('test.npz')))
     const rows = input!.data as Float32Array
     const right = Array.from({ length: 90 }, (_, i) => {

@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest'
+import { Builder } from '../../compiler/core/builder.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import type { Value } from '../../compiler/core/graph.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { augmented, crop, flip, pictureShape } from '../../compiler/train/augment/index.ts'
+import { losses, samplesOf, schedules, shareInterval, type Sample } from '../../compiler/train/index.ts'
+import { dropped } from '../../compiler/train/dropout.ts'
+import { warmed } from '../../compiler/train/schedules/index.ts'
+import { input } from '../../compiler/train/step.ts'
+import { inDoubles } from '../support/retype.ts'
+
+const b = new Builder(undefined)
+
+/** `value` in f64. */
+function valueOf(
+  value: Value,
+  inputs: Readonly<Record<string, Tensor>>,
+  ports: readonly { name: string; value: Value }[],
+): number[] {
+  return toNumbers(evaluate(inDoubles({ inputs: ports, outputs: [{ name: 'y', value }] }), inputs)['y']!)
+}
+
+describe('losses', () => {
+  const rows = [
+    [0.3, -1.2, 2],
+    [-40, 50, 0.5],
+    [1e-3, 0, 0],
+  ]
+  const cases = {
+    'cross-entropy': { dtype: 'i32', shape: [3], target: [2, 0, 1] },
+    'binary-cross-entropy': { dtype: 'f64', shape: [3, 3], target: [1, 0, 1, 0, 0, 1, 1, 0.25, 0] },
+    'mean-squared-error': { dtype: 'f64', shape: [3, 3], target: [1, 0, 1, 0, 3, 1, -1, 0.25, 0] },
+  } as const
+
+  it.each(Object.keys(losses) as (keyof typeof losses)[])('%s: the derivative is that of the loss', (name) => {
+    for (const labelSmoothing of [0, 0.1]) {
+      const { dtype, shape, target } = cases[name]
+      const ports = [input('s', 'f32', [3, 3]), input('t', dtype === 'i32' ? 'i32' : 'f32', shape)]
+      const [s, t] = ports.map((port) => port.value) as [Value, Value]
+      const loss = losses[name].perSample(b, s, t, { labelSmoothing })
+      const derivative = losses[name].derivative(b, s, t, { labelSmoothing })
+      const given = (values: readonly number[]) => ({
+        s: tensorOf('f64', [3, 3], values),
+        t: tensorOf(dtype, shape, target),
+      })
+      const flat = rows.flat()
+      const found = valueOf(derivative, given(flat), ports)
+      flat.forEach((x, i) => {
+        const at = (d: number): number => valueOf(loss, given(flat.with(i, x + d)), ports)[Math.floor(i / 3)]!
+        expect(found[i]).toBeCloseTo((at(1e-5) - at(-1e-5)) / 2e-5, 5)
+      })
+    }
+  })
+
+  it('say which samples are right', () => {
+    const ports = [input('s', 'f32', [3, 3]), input('t', 'i32', [3])]
+    const right = losses['cross-entropy'].correct!(b, ports[0]!.value, ports[1]!.value)
+    const given = { s: tensorOf('f64', [3, 3], rows.flat()), t: tensorOf('i32', [3], [2, 0, 0]) }
+    expect(valueOf(right, given, ports)).toEqual([1, 0, 1])
+  })
+})
+
+describe('schedules', () => {
+  it('begin and end where they should', () => {
+    expect([0, 0.5, 0.999].map(schedules.constant)).toEqual([1, 1, 1])
+    expect([0, 0.49, 0.5, 0.74, 0.75].map(schedules.step)).toEqual([1, 1, 0.1, 0.1, 0.01])
+    expect(schedules.cosine(0)).toBe(1)
+    expect(schedules.cosine(0.5)).toBeCloseTo(0.5, 12)
+    expect(schedules.cosine(1)).toBeCloseTo(0, 12)
+    expect(schedules['one-cycle'](0)).toBeCloseTo(1 / 25, 12)
+    expect(schedules['one-cycle'](0.3)).toBeCloseTo(1, 12)
+    expect(schedules['one-cycle'](1)).toBeCloseTo(4e-6, 12)
+  })
+
+  it('rise over the warm-up', () => {
+    const schedule = warmed(schedules.cosine, 0.2)
+    expect([0, 0.1, 0.2].map(schedule)).toEqual([0, 0.5, 1])
+    expect(schedule(0.6)).toBeCloseTo(0.5, 12)
+  })
+})
+
+describe('augmentations', () => {
+  const pixels = Float32Array.from({ length: 24 }, (_, i) => i + 1)
+  const sample: Sample = { inputs: { image: pixels }, target: [1] }
+  const shown = (layout: 'NHWC' | 'NCHW', augmentation: ReturnType<typeof flip>, epochs: number): number[][] => {
+    const shape = pictureShape(layout === 'NHWC' ? [1, 3, 4, 2] : [1, 2, 3, 4], layout)
+    const samples = augmented(samplesOf([sample]), 'image', shape, [augmentation], 7)
+    return Array.from({ length: epochs }, (_, epoch) =>
+      Array.from((samples.at(0, epoch) as Sample).inputs['image'] as Float32Array),
+    )
+  }
+
+  it.each(['horizontal', 'vertical'] as const)('flip %s about every second time', (direction) => {
+    for (const layout of ['NHWC', 'NCHW'] as const) {
+      const [h, w, c] = [3, 4, 2]
+      const at = (y: number, x: number, k: number): number =>
+        layout === 'NHWC' ? (y * w + x) * c + k : (k * h + y) * w + x
+      const flipped = new Array<number>(24)
+      for (let y = 0; y < h; y++)
+        for (let x = 0; x < w; x++)
+          for (let k = 0; k < c; k++)
+            flipped[at(y, x, k)] = pixels[direction === 'horizontal' ? at(y, w - 1 - x, k) : at(h - 1 - y, x, k)]!
+      const all = shown(layout, flip(direction), 100)
+      const count = all.filter((p) => p.join() === flipped.join()).length
+      expect(count + all.filter((p) => p.join() === pixels.join()).length).toBe(100)
+      expect(count).toBeGreaterThan(30)
+      expect(count).toBeLessThan(70)
+    }
+  })
+
+  it('crop to every place, with zeros around', () => {
+    const all = shown('NHWC', crop({ padding: 1 }), 300)
+    expect(new Set(all.map((p) => p.join())).size).toBe(9)
+    for (const picture of all)
+      picture.forEach((value, i) => expect(value === 0 || (value - 1 - i) % 2 === 0, `${value} at ${i}`).toBe(true))
+  })
+
+  it('give the same for the same seed, epoch and sample', () => {
+    expect(shown('NHWC', crop({ padding: 2 }), 20)).toEqual(shown('NHWC', crop({ padding: 2 }), 20))
+  })
+})
+
+describe('dropout', () => {
+  it('leaves out its share, another one at each step and place, and keeps the mean', () => {
+    const step = input('step', 'u32', [])
+    const x = input('x', 'f32', [100, 100])
+    const run = (counter: number, place: number): number[] => {
+      const y = dropped(b, x.value, 0.3, step.value, 5, place)
+      const given = {
+        x: tensorOf('f32', [100, 100], new Array<number>(10000).fill(1)),
+        step: tensorOf('u32', [], [counter]),
+      }
+      return toNumbers(evaluate({ inputs: [x, step], outputs: [{ name: 'y', value: y }] }, given)['y']!)
+    }
+    const first = run(0, 0)
+    const zeros = first.filter((v) => v === 0).length
+    expect(Math.abs(zeros - 3000)).toBeLessThan(5 * Math.sqrt(2100))
+    expect(new Set(first)).toEqual(new Set([0, Math.fround(1 / 0.7)]))
+    expect(run(0, 0)).toEqual(first)
+    for (const other of [run(1, 0), run(0, 1)]) {
+      const same = other.filter((v, i) => v === first[i]).length
+      expect(Math.abs(same - 5800)).toBeLessThan(5 * Math.sqrt(2436))
+    }
+  })
+})
+
+it('an interval of a share holds it, and shrinks with the samples', () => {
+  // Wilson's interval for 8 of 10: 0.490 to 0.943.
+  const [low, high] = shareInterval(0.8, 10)
+  expect(low).toBeCloseTo(0.4902, 4)
+  expect(high).toBeCloseTo(0.9433, 4)
+  expect(shareInterval(1, 100)[1]).toBe(1)
+  expect(shareInterval(0, 100)[0]).toBe(0)
+})

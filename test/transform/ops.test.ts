@@ -171,6 +171,13 @@ describe('scatter', () => {
     expect(ofU).toEqual([1, 1, 0, ...Array<number>(15).fill(0)])
   })
 
+  it('of no updates, and into no elements', () => {
+    const none = inputOf('none', 'f32', [0, 3])
+    const unused = b.scatter(x, indices('i32', [0, 1], []), none, { ...attrs, kind: 'set' })
+    const nowhere = b.scatter(none, places, u, { ...attrs, kind: 'set' })
+    expectGradients(graphOf([x, none, u], [unused, nowhere]), new Random(1))
+  })
+
   it('refuses products, and long windows along an axis that they move along', () => {
     const product = b.scatter(x, places, u, { ...attrs, kind: 'mul' })
     expect(() => gradients(b.reduce('add', product, [0, 1]), [x])).toThrow(/A801/)

@@ -67,6 +67,7 @@ export const scatter: Vjp<'scatter'> = ({ node, b, dy, varies }) => {
   const { shape } = node.operands[2]!.type
   // Integers and booleans only.
   if (kind === 'and' || kind === 'or') return []
+  if (isEmpty(dy)) return []
   if (isEmpty(node.operands[2]!)) return [dy]
   if (kind === 'mul') fail('A801', 'a scatter that multiplies has no derivative')
   const windowAxes = windowAxesOf(dy.type.shape.length, node.attrs)

@@ -46,7 +46,7 @@ export function trainableModel(
     output.value,
     scores,
     ...training.normalizations.map(({ x }) => x),
-    ...training.dropouts.map(({ y }) => y),
+    ...training.dropouts.flatMap(({ x, y }) => [x, y]),
   ]
   const before: Graph = { inputs: graph.inputs, outputs: followed.map((value, i) => ({ name: `${i}`, value })) }
   const after = withParameters(before, new Map([...weights, ...statistics]))
@@ -70,7 +70,8 @@ export function trainableModel(
     momentum: place.momentum,
   }))
   const dropouts = training.dropouts.map(({ ratio }, i): Dropout => ({
-    value: places[normalizations.length + i]!,
+    x: places[normalizations.length + 2 * i]!,
+    value: places[normalizations.length + 2 * i + 1]!,
     ratio,
   }))
   const model: TrainableModel = {

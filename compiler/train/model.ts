@@ -28,8 +28,9 @@ export interface Statistic {
   readonly start: Tensor
 }
 
-/** A value of which training sets a share of `ratio` to zero. */
+/** `value`, which is equal to `x` at inference; training sets a share of `ratio` of it to zero. */
 export interface Dropout {
+  readonly x: Value
   readonly value: Value
   readonly ratio: number
 }

@@ -6,12 +6,16 @@ import type { Normalization } from './model.ts'
 
 /**
  * Mean and variance of a batch `x` for each channel, and what running statistics take in: the variance of the population that
- * the batch was drawn from, n / (n − 1) times as much (Ioffe & Szegedy, 2015, algorithm 2). With `isBatched`, `x` has the
+ * the batch was drawn from, n / (n − 1) times as much (Ioffe & Szegedy, 2015, algorithm 2). With `batched`, `x` has the
  * batch axis before its own.
  */
-export function batchStatistics(b: Builder, x: Value, { axis, mean, variance }: Normalization, isBatched: boolean) {
+export function batchStatistics(
+  b: Builder,
+  { value: x, batched }: { readonly value: Value; readonly batched: boolean },
+  { axis, mean, variance }: Normalization,
+) {
   const { shape } = x.type
-  const channel = isBatched ? axis + 1 : axis
+  const channel = batched ? axis + 1 : axis
   const others = shape.map((_, i) => i).filter((i) => i !== channel)
   const count = elementCount(shape) / shape[channel]!
   const average = (v: Value): Value => b.map([b.reduce('add', v, others)], (sum) => f.mul(sum, 1 / count))

@@ -1,7 +1,7 @@
 import { Builder } from '../core/builder.ts'
 import { convert } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
-import { applyPatch, createNode, type Graph, type Port, type Value } from '../core/graph.ts'
+import { createNode, type Graph, type Port, type Value } from '../core/graph.ts'
 import type { DType } from '../core/dtype.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { zeros, type Tensor } from '../core/tensor.ts'
@@ -155,36 +155,32 @@ interface Changed {
 
 /** The model's prediction in training mode: statistics of the batch, dropout. */
 function trainingForward(b: Builder, model: TrainableModel, options: StepOptions) {
-  const batched = batch(
-    { inputs: model.graph.inputs, outputs: [...model.graph.outputs, { name: 'scores', value: model.scores }] },
-    options.batch,
-    new Set(model.data),
-  )
-  const patch = new Map<Value, Value>()
-  const outputs: Port[] = [{ name: 'scores', value: batched.value(model.scores).value }]
-  const running: { readonly mean: Normalization; readonly current: Value; readonly which: 'mean' | 'variance' }[] = []
-  if (!options.frozenStatistics) {
-    for (const normalization of model.normalizations) {
-      const { value, batched: has } = batched.value(normalization.x)
-      const statistics = batchStatistics(b, value, normalization, has)
-      for (const which of ['mean', 'variance'] as const) {
-        patch.set(batched.value(normalization[which].value).value, statistics[which])
-        running.push({ mean: normalization, current: statistics.running[which], which })
-        outputs.push({ name: `${which} ${normalization.name}`, value: statistics.running[which] })
-      }
-    }
+  const normalizations = options.frozenStatistics ? [] : model.normalizations
+  const places = [model.scores, ...normalizations.map(({ x }) => x)]
+  const outputs = places.map((value, i): Port => ({ name: `${i}`, value }))
+  const batched = batch({ inputs: model.graph.inputs, outputs }, options.batch, new Set(model.data))
+  const replacements = new Map<Value, Value>()
+  for (const normalization of normalizations) {
+    const { mean, variance } = batchStatistics(b, batched.value(normalization.x), normalization)
+    replacements.set(normalization.mean.value, mean)
+    replacements.set(normalization.variance.value, variance)
   }
   const counter = model.dropouts.length > 0 ? input(ports.counter, 'u32', []) : undefined
-  model.dropouts.forEach(({ value, ratio }, place) => {
-    const { value: x } = batched.value(value)
-    if (counter) patch.set(x, dropped(b, x, ratio, counter.value, options.seed, place))
+  model.dropouts.forEach(({ x, value, ratio }, place) => {
+    if (counter) replacements.set(value, dropped(b, batched.value(x).value, ratio, counter.value, options.seed, place))
   })
-  const graph = applyPatch({ inputs: batched.graph.inputs, outputs }, patch)
-  const [scores, ...current] = graph.outputs.map(({ value }) => value)
-  const statistics = running.map(({ mean, which }, i): Changed => {
-    const { name, value, start } = mean[which]
-    const next = b.map([value, current[i]!], (o, n) => f.add(f.mul(o, mean.momentum), f.mul(n, 1 - mean.momentum)))
-    return { name, value, next, start }
+  const graph = batched.replacing(replacements)
+  const [scores, ...found] = graph.outputs.map(({ value }) => value)
+  // Computed from what the normalizations read in the end; passes leave one of equal computations.
+  const statistics = normalizations.flatMap((normalization, i): Changed[] => {
+    const { batched: has } = batched.value(normalization.x)
+    const { running } = batchStatistics(b, { value: found[i]!, batched: has }, normalization)
+    return (['mean', 'variance'] as const).map((which) => {
+      const { name, value, start } = normalization[which]
+      const { momentum } = normalization
+      const next = b.map([value, running[which]], (o, n) => f.add(f.mul(o, momentum), f.mul(n, 1 - momentum)))
+      return { name, value, next, start }
+    })
   })
   return { forward: { graph, scores: scores! }, statistics, counter }
 }

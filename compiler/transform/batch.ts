@@ -6,6 +6,7 @@
 import { Builder } from '../core/builder.ts'
 import { fail } from '../core/diagnostic.ts'
 import {
+  applyPatch,
   countsOf,
   createNode,
   nodesOf,
@@ -17,6 +18,7 @@ import {
   type Value,
 } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
+import { isBatched, leading, shared } from './batching/forms.ts'
 import { ruleOf } from './batching/index.ts'
 import type { Context, Operand } from './batching/rule.ts'
 import { Varying } from './batching/varying.ts'
@@ -27,7 +29,12 @@ export interface Batched {
    * What became of a value of the source graph: itself where it does not depend on batched inputs, else a value with a leading axis
    * of `size`. A TypeError for values that are not of the graph, or of a region within it.
    */
-  readonly value: (source: Value) => Operand
+  readonly value: (source: Value) => { readonly value: Value; readonly batched: boolean }
+  /**
+   * The graph with other values in place of what values of the source graph became, of the types that `value` gives. They may be
+   * computed from what it gives for others, and are read by all that reads the ones that they replace.
+   */
+  readonly replacing: (replacements: ReadonlyMap<Value, Value>) => Graph
 }
 
 /**
@@ -44,18 +51,38 @@ export function batch(graph: Graph, size: number, inputs?: ReadonlySet<string>):
   const known = new Map<Value, Operand>()
   const ports = graph.inputs.map((port): Port => {
     const { name, value } = port
-    const own = inputs && !inputs.has(name) ? value : widened(port, size)
-    known.set(value, { value: own, batched: own !== value })
-    return { ...port, value: own }
+    const isOwn = !inputs || inputs.has(name)
+    const operand = isOwn ? leading(widened(port, size)) : shared(value)
+    known.set(value, operand)
+    return { ...port, value: operand.value }
   })
   const batching = new Batching(size)
   batching.rebuild(nodesOf(graph), known, undefined)
-  const value = (source: Value): Operand => {
+  const operandOf = (source: Value): Operand => {
     const operand = known.get(source)
     if (!operand) throw new TypeError('the value is not of the graph')
     return operand
   }
-  return { graph: { inputs: ports, outputs: outputsOf(graph, value) }, value }
+  const wide = new Map<Value, Value>()
+  const value = (source: Value): ReturnType<Batched['value']> => {
+    const operand = operandOf(source)
+    const shape = [size, ...source.type.shape]
+    const batched = isBatched(operand)
+    const own =
+      wide.get(source) ?? (batched ? new Builder(source.node.origin).reshape(operand.value, shape) : operand.value)
+    wide.set(source, own)
+    return { value: own, batched }
+  }
+  const made: Graph = { inputs: ports, outputs: outputsOf(graph, value) }
+  const replacing = (replacements: ReadonlyMap<Value, Value>): Graph => {
+    const patch = new Map<Value, Value>()
+    for (const [source, replacement] of replacements) {
+      const target = operandOf(source).value
+      patch.set(target, new Builder(source.node.origin).reshape(replacement, target.type.shape))
+    }
+    return applyPatch(made, patch)
+  }
+  return { graph: made, value, replacing }
 }
 
 function widened({ name, value }: Port, size: number): Value {
@@ -63,7 +90,7 @@ function widened({ name, value }: Port, size: number): Value {
   return createNode('input', [], { name, type: { dtype, shape: [size, ...shape] } }, value.node.origin).results[0]!
 }
 
-function outputsOf(graph: Graph, of: (source: Value) => Operand): Port[] {
+function outputsOf(graph: Graph, of: Batched['value']): Port[] {
   const counts = countsOf(graph)
   return graph.outputs.map(({ name, value, extent }) => {
     const own = of(value)
@@ -91,8 +118,8 @@ class Batching {
       const operands = node.operands.map((o) => known.get(o)!)
       // What a branch holds that no sample takes was not reached, loops that never end among it.
       const guarded = mask !== undefined && regionsOf(node).length > 0
-      const differs = guarded || operands.some((o) => o.batched)
-      const results = differs ? this.batched(node, operands, mask) : shared(node, operands)
+      const differs = guarded || operands.some(isBatched)
+      const results = differs ? this.batched(node, operands, mask) : rebuilt(node, operands)
       node.results.forEach((result, i) => known.set(result, results[i]!))
     }
   }
@@ -107,20 +134,16 @@ class Batching {
         this.rebuild(topological(outputs), known, within)
         return outputs.map((output) => known.get(output)!)
       },
-      loopFlags: (loop, given) =>
-        this.varying.loop(
-          loop,
-          given.map((o) => o.batched),
-        ),
+      loopFlags: (loop, given) => this.varying.loop(loop, given.map(isBatched)),
     }
     return ruleOf(node.op)(context, node, operands)
   }
 }
 
 /** A node that no sample changes: itself, or in a region, whose inputs are others, one like it. */
-function shared(node: Node, operands: readonly Operand[]): readonly Operand[] {
+function rebuilt(node: Node, operands: readonly Operand[]): readonly Operand[] {
   const values = operands.map((o) => o.value)
   const unchanged = values.every((value, i) => value === node.operands[i])
   const { results } = unchanged ? node : createNode<OpName>(node.op, values, node.attrs, node.origin)
-  return results.map((value) => ({ value, batched: false }))
+  return results.map(shared)
 }

@@ -130,6 +130,23 @@ describe('a training', () => {
     }
   })
 
+  test('drops out while it trains, and not while it validates', async () => {
+    const once = async (ratio: number) => {
+      const model = network([dense(8), relu(), dropout(ratio), dense(3)])
+      const { history } = await fit(
+        model,
+        { train: data.validation, validation: data.validation },
+        { ...options, epochs: 1, batch: 60, optimizer: sgd(), learningRate: 1e-6 },
+        compiledExecutor,
+      )
+      return history[0]!
+    }
+    const [without, half] = [await once(0), await once(0.5)]
+    expect(without.train.loss).toBeCloseTo(without.validation.loss, 4)
+    expect(Math.abs(half.train.loss - half.validation.loss)).toBeGreaterThan(0.01)
+    expect(half.validation.loss).toBeCloseTo(without.validation.loss, 4)
+  })
+
   test('weighs classes', async () => {
     const model = network([dense(3)])
     const { best } = await fit(

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { CompileError } from '../../compiler/core/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import { allNodesOf, nodesOf, type Graph, type Value } from '../../compiler/core/graph.ts'
+import { allNodesOf, createNode, nodesOf, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { unboundedTrips } from '../../compiler/core/ops/while.ts'
 import { regionArgument } from '../../compiler/core/region.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
+import { verify } from '../../compiler/core/verify.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { batch } from '../../compiler/transform/batch.ts'
 import { Random } from '../support/random.ts'
@@ -305,5 +306,23 @@ describe('what cannot be batched', () => {
     expect(value(twice)).toEqual({ value: twice, batched: false })
     expect(made.outputs.map((port) => port.value.type.shape)).toEqual([[4, 3], [3]])
     expect(allNodesOf(made)).toContain(twice.node)
+  })
+
+  it('values can be replaced in the batch, those that are only seen differently too', () => {
+    const x = inputOf('x', 'f32', [1, 4])
+    const twice = b.binary('add', x, x)
+    // A dropout's place: a reshape that keeps the shape.
+    const [place] = createNode('reshape', [twice], { shape: [1, 4] }, undefined).results as [Value]
+    const flat = b.reshape(place, [4])
+    const graph = graphOf([x], [twice, place, flat, b.binary('sub', twice, place), b.reshape(flat, [2, 2])])
+    const made = batch(graph, 2)
+    const { value } = made.value(place)
+    expect(value.type.shape).toEqual([2, 1, 4])
+    const other = made.replacing(new Map([[place, b.binary('add', made.value(twice).value, b.scalar(1, 'f32'))]]))
+    verify(other)
+    const results = evaluate(other, { x: tensorOf('f32', [2, 1, 4], [1, 2, 3, 4, 5, 6, 7, 8]) })
+    const doubled = [2, 4, 6, 8, 10, 12, 14, 16]
+    const more = doubled.map((v) => v + 1)
+    expect(Object.values(results).map(toNumbers)).toEqual([doubled, more, more, doubled.map(() => -1), more])
   })
 })

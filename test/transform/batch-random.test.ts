@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import { allNodesOf } from '../../compiler/core/graph.ts'
+import { Builder } from '../../compiler/core/builder.ts'
+import { allNodesOf, applyPatch, nodesOf, type Value } from '../../compiler/core/graph.ts'
+import { bytesOf } from '../../compiler/core/tensor.ts'
 import { printGraph } from '../../compiler/core/print.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
@@ -8,7 +10,7 @@ import { randomGraph } from '../fuzz/random-graph.ts'
 import { smallTensor } from '../fuzz/value-pool.ts'
 import { Random } from '../support/random.ts'
 import { expectClose, runModule } from '../support/run-graph.ts'
-import { drawSamples, expectEachSample, stacked } from './samples.ts'
+import { drawSamples, expectEachSample, stack, stacked } from './samples.ts'
 
 /** FUZZ: how many graphs. FUZZ_SEED: the first seed. */
 const count = Number(process.env['FUZZ'] ?? 150)
@@ -39,6 +41,27 @@ it('random graphs give for each sample what they give for it alone', () => {
   }
   if (count >= 150)
     for (const op of ['while', 'if', 'convolution', 'dot_general', 'sort', 'gather']) expect(seen).toContain(op)
+})
+
+it('what replaces a value of a random graph is read in its place', () => {
+  for (const seed of seeds) {
+    const { graph, batched, samples } = caseOf(seed)
+    const random = new Random(seed)
+    const made = batch(graph, samples.length, batched)
+    const nodes = nodesOf(graph).filter((node) => node.op !== 'input' && node.op !== 'constant')
+    if (nodes.length === 0) continue
+    const replaced = random.pick(random.pick(nodes).results)
+    const ones = ({ type: { dtype, shape } }: Value): Value => new Builder(undefined).full(1, dtype, shape)
+    const { value } = made.value(replaced)
+    const outputs = evaluate(made.replacing(new Map([[replaced, ones(value)]])), stacked(samples, batched))
+    const source = applyPatch(graph, new Map([[replaced, ones(replaced)]]))
+    const each = samples.map((sample) => evaluate(source, sample))
+    for (const port of graph.outputs) {
+      const expected = each.map((results) => results[port.name]!)
+      const whole = made.value(port.value).batched ? stack(expected) : expected[0]!
+      expect(bytesOf(outputs[port.name]!), `seed ${seed}: ${port.name}`).toEqual(bytesOf(whole))
+    }
+  }
 })
 
 it('random graphs, batched, compile to what the evaluator gives', async () => {

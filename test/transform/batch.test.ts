@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { arg, binary, unary } from '../../compiler/core/expr.ts'
-import { createNode } from '../../compiler/core/graph.ts'
+import { createNode, nodesOf } from '../../compiler/core/graph.ts'
 import { ops, type AttrsOf, type OpName } from '../../compiler/core/ops/index.ts'
 import { trivialWindow as one } from '../../compiler/core/ops/window.ts'
 import type { Shape } from '../../compiler/core/shape.ts'
 import { tensorOf, toNumbers, type Tensor, type TensorType } from '../../compiler/core/tensor.ts'
+import { batch } from '../../compiler/transform/batch.ts'
 import { Random } from '../support/random.ts'
 import { graphOf, inputOf, randomTensor } from '../support/run-graph.ts'
 import { drawSamples, expectEachSample } from './samples.ts'
@@ -185,5 +186,58 @@ describe('a batch of samples', () => {
   it('is tried for every op that has operands', () => {
     const without = ['input', 'constant', 'iota', 'while', 'if']
     expect(Object.keys(ops).filter((op) => !without.includes(op) && !cases.some((c) => c.op === op))).toEqual([])
+  })
+
+  it('is rows of one product where only one operand is batched, and images of one convolution', () => {
+    const shapesOf = (c: Case, own: string) => {
+      const operands = c.operands.map(({ dtype, shape }, i) => inputOf(`x${i}`, dtype, shape))
+      const graph = graphOf(operands, createNode<OpName>(c.op, operands, c.attrs as never, undefined).results)
+      const found = nodesOf(batch(graph, 3, new Set([own])).graph).filter((n) => n.op === c.op)
+      return found.map((n) => n.operands.map((o) => o.type.shape))
+    }
+    expect(shapesOf(dot([2, 4], [4, 5], [[], [], [1], [0]]), 'x0')).toEqual([
+      [
+        [3, 2, 4],
+        [4, 5],
+      ],
+    ])
+    expect(shapesOf(dot([1, 4], [4, 5], [[], [], [1], [0]]), 'x0')).toEqual([
+      [
+        [3, 4],
+        [4, 5],
+      ],
+    ])
+    expect(shapesOf(dot([1, 2, 4], [1, 4, 5], [[0], [0], [2], [1]]), 'x0')).toEqual([
+      [
+        [3, 2, 4],
+        [4, 5],
+      ],
+    ])
+    expect(shapesOf(dot([5, 4], [4, 2], [[], [], [1], [0]]), 'x1')).toEqual([
+      [
+        [3, 4, 2],
+        [5, 4],
+      ],
+    ])
+    const images = { ...conv, window: [one, one], groups: 1 }
+    const pictures = of('convolution', [f32(1, 4, 5, 3), f32(6, 4, 1, 1)], images)
+    expect(shapesOf(pictures, 'x0')).toEqual([
+      [
+        [3, 4, 5, 3],
+        [6, 4, 1, 1],
+      ],
+    ])
+    expect(shapesOf({ ...pictures, operands: [f32(2, 4, 5, 3), f32(6, 4, 1, 1)] }, 'x0')).toEqual([
+      [
+        [6, 4, 5, 3],
+        [6, 4, 1, 1],
+      ],
+    ])
+    expect(shapesOf(pictures, 'x1')).toEqual([
+      [
+        [1, 4, 5, 3],
+        [18, 4, 1, 1],
+      ],
+    ])
   })
 })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import { applyPatch, nodesOf, type Graph, type Value } from '../../compiler/core/graph.ts'
+import { nodesOf, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { verify } from '../../compiler/core/verify.ts'
 import { readFile } from '../../compiler/data/index.ts'
@@ -128,7 +128,6 @@ it('a model for one picture is ready for training: a batch, its statistics, para
   const [place] = training.normalizations
   const batched = batch(graph, 4)
   const { value: x } = batched.value(place!.x)
-  const { value: y } = batched.value(place!.y)
   // [samples, 1, channels, height, width]: all axes but that of the channels.
   const axes = [0, 1, 3, 4]
   const mean = b.mean(x, axes, true)
@@ -137,7 +136,7 @@ it('a model for one picture is ready for training: a batch, its statistics, para
   const column = (v: Value): Value => b.reshape(v, [3, 1, 1])
   const normal = b.binary('div', centered, b.unary('sqrt', b.binary('add', variance, b.scalar(0.5, 'f32'))))
   const scaled = b.binary('add', b.binary('mul', normal, column(place!.scale)), column(place!.bias))
-  const made = withParameters(applyPatch(batched.graph, new Map([[y, scaled]])), training.trainable)
+  const made = withParameters(batched.replacing(new Map([[place!.y, scaled]])), training.trainable)
   verify(made)
   expect(made.inputs.map((port) => port.name)).toEqual(['x', 'w', 's', 'o', 'k'])
 

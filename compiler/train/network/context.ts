@@ -67,7 +67,7 @@ export class NetworkContext {
   /** `x`, of which training drops a share. A value of its own: others that read `x` see all of it. */
   dropout(x: Value, ratio: number): Value {
     const value = createNode('map', [x], { expr: arg(0, x.type.dtype) }, this.b.origin).results[0]!
-    this.dropouts.push({ value, ratio })
+    this.dropouts.push({ x, value, ratio })
     return value
   }
 

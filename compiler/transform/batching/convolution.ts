@@ -1,31 +1,34 @@
 import type { Value } from '../../core/graph.ts'
-import { batched, mergedInto, splitFrom, view } from './forms.ts'
+import { along, fromElements, isBatched, mergedInto, splitFrom, withLeading } from './forms.ts'
 import type { Operand, Rule } from './rule.ts'
 
 /**
  * Samples of the input are images of one batch. Samples of the kernel are output channels, blocks of them within each group. With samples
  * in both, each is a group of its own, or several.
  */
-export const convolution: Rule<'convolution'> = ({ b, size }, { attrs, results }, operands) => {
+export const convolution: Rule<'convolution'> = (c, { attrs, results }, operands) => {
+  const { b, size } = c
   const [x, w] = operands as [Operand, Operand]
   const { lhs, rhs, out, groups } = attrs
-  if (!w.batched) {
-    const y = b.convolution(mergedInto(b, x.value, lhs.batch), w.value, attrs)
-    return [batched(splitFrom(b, y, out.batch, size))]
-  }
-  if (x.batched) {
-    const images = mergedInto(b, x.value, lhs.feature)
-    const kernels = mergedInto(b, w.value, rhs.output)
-    const y = b.convolution(images, kernels, { ...attrs, groups: groups * size })
-    return [batched(splitFrom(b, y, out.feature, size))]
-  }
   const { shape } = results[0]!.type
-  const grouped = (v: Value, axis: number, first: readonly number[]): Value => {
-    const own = v.type.shape.slice(first.length)
-    return view(b, v, [...first, ...own.toSpliced(axis, 1, groups, own[axis]! / groups)])
+  if (!isBatched(w)) {
+    return along(c, x, lhs.batch === 0 && out.batch === 0, (images, form) => {
+      if (form === 'first') return [b.convolution(images, w.value, attrs)]
+      return [splitFrom(b, b.convolution(mergedInto(b, images, lhs.batch), w.value, attrs), out.batch, size)]
+    })
   }
-  const blocks = mergedInto(b, grouped(w.value, rhs.output, [size]), rhs.output + 1)
+  const own = withLeading(c, w)
+  if (isBatched(x)) {
+    const images = mergedInto(b, withLeading(c, x), lhs.feature)
+    const y = b.convolution(images, mergedInto(b, own, rhs.output), { ...attrs, groups: groups * size })
+    return [fromElements(c, splitFrom(b, y, out.feature, size), shape)]
+  }
+  const grouped = (v: Value, axis: number, first: readonly number[]): Value => {
+    const whole = v.type.shape.slice(first.length)
+    return b.reshape(v, [...first, ...whole.toSpliced(axis, 1, groups, whole[axis]! / groups)])
+  }
+  const blocks = mergedInto(b, grouped(own, rhs.output, [size]), rhs.output + 1)
   const all = blocks.type.shape.toSpliced(rhs.output, 2, groups * blocks.type.shape[rhs.output + 1]!)
-  const y = grouped(b.convolution(x.value, view(b, blocks, all), attrs), out.feature, [])
-  return [batched(view(b, splitFrom(b, y, out.feature + 1, size), [size, ...shape]))]
+  const y = grouped(b.convolution(x.value, b.reshape(blocks, all), attrs), out.feature, [])
+  return [fromElements(c, splitFrom(b, y, out.feature + 1, size), shape)]
 }

@@ -1,16 +1,16 @@
 import type { Value } from '../../core/graph.ts'
 import { freeAxes, type DotGeneralAttrs } from '../../core/ops/dot-general.ts'
-import { batched, fromForm, inForm, sampleShape, shifted, toFront, view } from './forms.ts'
-import type { Context, Operand, Rule } from './rule.ts'
+import { axesBefore, fromElements, inForm, isBatched, sampleShape, shifted, toFront } from './forms.ts'
+import type { BatchedForm, Context, Operand, Rule } from './rule.ts'
 
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i)
 
 /** Samples in both operands are one more batch; those in one of them are rows of one product. */
 export const dotGeneral: Rule<'dot_general'> = (c, { attrs, results }, operands) => {
   const [lhs, rhs] = operands as [Operand, Operand]
-  if (lhs.batched && rhs.batched) return [both(c, attrs, lhs, rhs)]
+  if (isBatched(lhs) && isBatched(rhs)) return [both(c, attrs, lhs, rhs)]
   const { shape } = results[0]!.type
-  if (lhs.batched) return [batched(view(c.b, rows(c, attrs, lhs, rhs.value), [c.size, ...shape]))]
+  if (isBatched(lhs)) return [fromElements(c, rows(c, attrs, lhs, rhs.value), shape)]
   const { lhsBatch, lhsContract, rhsBatch, rhsContract } = attrs
   const swapped = { lhsBatch: rhsBatch, lhsContract: rhsContract, rhsBatch: lhsBatch, rhsContract: lhsContract }
   const product = rows(c, swapped, rhs, lhs.value)
@@ -22,20 +22,21 @@ export const dotGeneral: Rule<'dot_general'> = (c, { attrs, results }, operands)
   const target = [c.size, ...shape]
   const turned = new Array<number>(target.length)
   order.forEach((axis, i) => (turned[axis] = target[i]!))
-  return [batched(c.b.transpose(view(c.b, product, turned), order))]
+  return [fromElements(c, c.b.transpose(c.b.reshape(product, turned), order), shape)]
 }
 
 function both(c: Context, attrs: DotGeneralAttrs, lhs: Operand, rhs: Operand): Operand {
   const { lhsBatch, lhsContract, rhsBatch, rhsContract } = attrs
   const inFirst = lhsBatch[0] === 0 && rhsBatch[0] === 0 && sampleShape(lhs)[0] === 1
-  const shift = inFirst ? 0 : 1
-  const product = c.b.dotGeneral(inForm(c, lhs, shift), inForm(c, rhs, shift), {
+  const form: BatchedForm = inFirst ? 'first' : 'leading'
+  const before = axesBefore(form)
+  const product = c.b.dotGeneral(inForm(c, lhs, form), inForm(c, rhs, form), {
     lhsBatch: inFirst ? lhsBatch : [0, ...shifted(lhsBatch, 1)],
     rhsBatch: inFirst ? rhsBatch : [0, ...shifted(rhsBatch, 1)],
-    lhsContract: shifted(lhsContract, shift),
-    rhsContract: shifted(rhsContract, shift),
+    lhsContract: shifted(lhsContract, before),
+    rhsContract: shifted(rhsContract, before),
   })
-  return fromForm(c.b, product, shift)
+  return { value: product, form }
 }
 
 /**
@@ -54,9 +55,8 @@ function rows({ b, size }: Context, attrs: DotGeneralAttrs, lhs: Operand, rhs: V
   const right = range(0, other.length).filter((axis) => rhsBatch.includes(axis) || !attrs.rhsBatch.includes(axis))
   const at = (kept: readonly number[], axes: readonly number[]): number[] => axes.map((axis) => kept.indexOf(axis))
   const product = b.dotGeneral(
-    view(b, lhs.value, [size, ...left.map((axis) => shape[axis]!)]),
-    view(
-      b,
+    b.reshape(lhs.value, [size, ...left.map((axis) => shape[axis]!)]),
+    b.reshape(
       rhs,
       right.map((axis) => other[axis]!),
     ),

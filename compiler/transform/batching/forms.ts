@@ -1,83 +1,94 @@
 /**
- * Two forms of a batched value. With a leading axis it is [size, …shape]; that is what rules take and give. Where its own first
- * axis has length 1, the samples may take the place of that: [size, …shape.slice(1)], as in a model that was exported with such a batch.
- * Rules compute in the second form where their op leaves the first axis as it is. Between two that do, reshapes cancel.
+ * Batched values in one form or the other. What reads a value reads the one that its rule gave, if only through a reshape: replacing
+ * that replaces it everywhere.
  */
 import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Shape } from '../../core/shape.ts'
-import type { Context, Operand } from './rule.ts'
+import type { BatchedForm, Context, Operand } from './rule.ts'
 
-export const batched = (value: Value): Operand => ({ value, batched: true })
+export const leading = (value: Value): Operand => ({ value, form: 'leading' })
+export const shared = (value: Value): Operand => ({ value, form: 'shared' })
+
+export const isBatched = ({ form }: Operand): boolean => form !== 'shared'
 
 /** The shape for one sample. */
-export const sampleShape = ({ value, batched }: Operand): Shape =>
-  batched ? value.type.shape.slice(1) : value.type.shape
+export function sampleShape({ value, form }: Operand): Shape {
+  const { shape } = value.type
+  if (form === 'shared') return shape
+  return form === 'leading' ? shape.slice(1) : shape.with(0, 1)
+}
 
-/** Axes before a value's own ones: 1 with a leading axis, 0 where the samples stand in its first axis. */
-export type Shift = 0 | 1
+/** The shape in a form of a value that has `shape` for one sample. */
+export const shapeIn = (form: BatchedForm, shape: Shape, size: number): number[] =>
+  form === 'leading' ? [size, ...shape] : shape.with(0, size)
+
+/** Axes before a value's own ones. */
+export const axesBefore = (form: BatchedForm): 0 | 1 => (form === 'leading' ? 1 : 0)
 
 /** `list`, an entry for each axis, with `first` for that of the samples. */
-export const withFirst = <T>(list: readonly T[], first: T, shift: Shift): T[] => [first, ...list.slice(1 - shift)]
+export const withFirst = <T>(list: readonly T[], first: T, form: BatchedForm): T[] => [
+  first,
+  ...list.slice(1 - axesBefore(form)),
+]
 
 export const shifted = (axes: readonly number[], by: number): number[] => axes.map((axis) => axis + by)
 
-/** `x` under another shape; a reshape of a reshape is one. */
-export const view = (b: Builder, x: Value, shape: Shape): Value =>
-  b.reshape(x.node.op === 'reshape' ? x.node.operands[0]! : x, shape)
+/** The operand in one of the forms, repeated for each sample if it is shared. */
+export function inForm({ b, size }: Context, operand: Operand, form: BatchedForm): Value {
+  const { value } = operand
+  const target = shapeIn(form, sampleShape(operand), size)
+  if (isBatched(operand)) return b.reshape(value, target)
+  return b.broadcastInDim(
+    value,
+    target,
+    value.type.shape.map((_, i) => i + axesBefore(form)),
+  )
+}
 
-const ones = (count: number): number[] => new Array<number>(count).fill(1)
+/** The operand with a leading axis, repeated for each sample if it is shared. */
+export const withLeading = (c: Context, operand: Operand): Value => inForm(c, operand, 'leading')
+
+export const bestForm = (shape: Shape): BatchedForm => (shape[0] === 1 ? 'first' : 'leading')
+
+/** The operand in the form that saves reshapes, repeated for each sample if it is shared. */
+export function inBestForm(c: Context, operand: Operand): Operand {
+  const form = bestForm(sampleShape(operand))
+  return { value: inForm(c, operand, form), form }
+}
+
+/** A result that has `shape` for one sample, of elements in the order of samples: in the form that saves reshapes. */
+export function fromElements({ b, size }: Context, value: Value, shape: Shape): Operand {
+  const form = bestForm(shape)
+  return { value: b.reshape(value, shapeIn(form, shape, size)), form }
+}
 
 /** `x`, [size] or [size, …shape], with axes of length 1 between so that it has `rank` axes. */
 export function spread(b: Builder, x: Value, rank: number): Value {
   const [size, ...shape] = x.type.shape as [number, ...number[]]
-  return view(b, x, [size, ...ones(rank - 1 - shape.length), ...shape])
-}
-
-/** The operand with a leading axis, repeated for each sample if it is not batched. */
-export const repeated = (c: Context, operand: Operand): Value => inForm(c, operand, 1)
-
-/** The operand in one of the forms, repeated for each sample if it is not batched. */
-export function inForm({ b, size }: Context, { value, batched }: Operand, shift: Shift): Value {
-  const { shape } = value.type
-  if (!batched) {
-    const target = withFirst(shape, size, shift)
-    return b.broadcastInDim(
-      value,
-      target,
-      shape.map((_, i) => i + shift),
-    )
-  }
-  return shift === 1 ? value : view(b, value, [size, ...shape.slice(2)])
-}
-
-/** A result in one of the forms as one with a leading axis. */
-export function fromForm(b: Builder, value: Value, shift: Shift): Operand {
-  const [size, ...shape] = value.type.shape as [number, ...number[]]
-  return batched(shift === 1 ? value : view(b, value, [size, 1, ...shape]))
+  return b.reshape(x, [size, ...new Array<number>(rank - 1 - shape.length).fill(1), ...shape])
 }
 
 /**
- * Results of an op on one batched operand that `build` makes of one of its forms: the second where its own first axis has length 1
- * and is the first axis of each result (`keepsFirst`).
+ * Results of an op on one batched operand that `build` makes of one of its forms: `first` where its own first axis has length 1 and is
+ * the first axis of each result (`keepsFirst`). `before` is the number of axes before its own.
  */
 export function along(
   c: Context,
   operand: Operand,
   keepsFirst: boolean,
-  build: (x: Value, shift: Shift) => readonly Value[],
+  build: (x: Value, form: BatchedForm, before: 0 | 1) => readonly Value[],
 ): Operand[] {
-  const shift = keepsFirst && sampleShape(operand)[0] === 1 ? 0 : 1
-  return build(inForm(c, operand, shift), shift).map((result) => fromForm(c.b, result, shift))
+  const form = keepsFirst && sampleShape(operand)[0] === 1 ? 'first' : 'leading'
+  return build(inForm(c, operand, form), form, axesBefore(form)).map((value) => ({ value, form }))
 }
 
-/** `x` with its axes in another order: a view where that moves only axes of length 1. */
+/** `x` with its axes in another order: a reshape where that moves only axes of length 1. */
 function permuted(b: Builder, x: Value, perm: readonly number[]): Value {
   const { shape } = x.type
   const moved = perm.filter((axis) => shape[axis] !== 1)
   if (moved.some((axis, i) => i > 0 && axis < moved[i - 1]!)) return b.transpose(x, perm)
-  return view(
-    b,
+  return b.reshape(
     x,
     perm.map((axis) => shape[axis]!),
   )
@@ -91,12 +102,11 @@ export const toFront = (b: Builder, x: Value, axis: number): Value =>
 export function mergedInto(b: Builder, x: Value, axis: number): Value {
   const [size, ...shape] = x.type.shape as [number, ...number[]]
   const others = shape.map((_, i) => i + 1)
-  return view(b, permuted(b, x, others.toSpliced(axis, 0, 0)), shape.with(axis, size * shape[axis]!))
+  return b.reshape(permuted(b, x, others.toSpliced(axis, 0, 0)), shape.with(axis, size * shape[axis]!))
 }
 
 /** `x`, with blocks for `size` samples in axis `axis`, as [size, …shape]. */
 export function splitFrom(b: Builder, x: Value, axis: number, size: number): Value {
   const { shape } = x.type
-  const parts = shape.toSpliced(axis, 1, size, shape[axis]! / size)
-  return toFront(b, view(b, x, parts), axis)
+  return toFront(b, b.reshape(x, shape.toSpliced(axis, 1, size, shape[axis]! / size)), axis)
 }

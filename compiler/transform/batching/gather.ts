@@ -1,20 +1,20 @@
 import type { GatherAttrs } from '../../core/ops/gather.ts'
-import { along, batched, sampleShape, shifted } from './forms.ts'
+import { along, isBatched, leading, sampleShape, shifted, withLeading } from './forms.ts'
 import type { Context, Operand, Rule } from './rule.ts'
 
 /** Samples of the operand are in every slice, those of the indices are places more, and with both each has its own. */
 export const gather: Rule<'gather'> = (c, { attrs }, operands) => {
   const [x, indices] = operands as [Operand, Operand]
-  if (!indices.batched) return ofOperand(c, attrs, x, indices)
-  if (!x.batched) return ofIndices(c, attrs, x, indices)
-  const result = c.b.gather(x.value, indices.value, {
+  if (!isBatched(indices)) return ofOperand(c, attrs, x, indices)
+  if (!isBatched(x)) return ofIndices(c, attrs, x, indices)
+  const result = c.b.gather(withLeading(c, x), withLeading(c, indices), {
     ...shiftedAxes(attrs),
     operandBatchingDims: [0, ...shifted(attrs.operandBatchingDims, 1)],
     startIndicesBatchingDims: [0, ...shifted(attrs.startIndicesBatchingDims, 1)],
     indexVectorDim: attrs.indexVectorDim + 1,
     sliceSizes: [1, ...attrs.sliceSizes],
   })
-  return [batched(result)]
+  return [leading(result)]
 }
 
 /** With an axis more at the front of operand and result. */
@@ -30,8 +30,9 @@ function ofOperand(c: Context, attrs: GatherAttrs, x: Operand, indices: Operand)
   const { collapsedSliceDims, operandBatchingDims, startIndexMap, offsetDims, sliceSizes } = attrs
   const named = [...collapsedSliceDims, ...operandBatchingDims, ...startIndexMap]
   const keepsFirst = offsetDims[0] === 0 && sliceSizes[0] === 1 && !named.includes(0)
-  return along(c, x, keepsFirst, (value, shift) => {
-    if (shift === 0) return [c.b.gather(value, indices.value, { ...attrs, sliceSizes: sliceSizes.with(0, c.size) })]
+  return along(c, x, keepsFirst, (value, form) => {
+    if (form === 'first')
+      return [c.b.gather(value, indices.value, { ...attrs, sliceSizes: sliceSizes.with(0, c.size) })]
     const wide = shiftedAxes(attrs)
     const slices = { offsetDims: [0, ...wide.offsetDims], sliceSizes: [c.size, ...sliceSizes] }
     return [c.b.gather(value, indices.value, { ...wide, ...slices })]
@@ -42,12 +43,12 @@ function ofIndices(c: Context, attrs: GatherAttrs, x: Operand, indices: Operand)
   const { offsetDims, startIndicesBatchingDims, indexVectorDim } = attrs
   const hasFirst = sampleShape(indices).length > 0 && indexVectorDim !== 0
   const keepsFirst = hasFirst && !offsetDims.includes(0) && !startIndicesBatchingDims.includes(0)
-  return along(c, indices, keepsFirst, (value, shift) => [
+  return along(c, indices, keepsFirst, (value, _, before) => [
     c.b.gather(x.value, value, {
       ...attrs,
-      offsetDims: shifted(offsetDims, shift),
-      startIndicesBatchingDims: shifted(startIndicesBatchingDims, shift),
-      indexVectorDim: indexVectorDim + shift,
+      offsetDims: shifted(offsetDims, before),
+      startIndicesBatchingDims: shifted(startIndicesBatchingDims, before),
+      indexVectorDim: indexVectorDim + before,
     }),
   ])
 }

@@ -1,12 +1,14 @@
 import type { Builder } from '../../core/builder.ts'
 import { createNode, type Graph, type Value } from '../../core/graph.ts'
 import { regionArgument } from '../../core/region.ts'
-import { batched, repeated, spread } from './forms.ts'
+import { isBatched, leading, shared, spread, withLeading } from './forms.ts'
 import type { Context, Operand, Rule } from './rule.ts'
 
 /** Where the condition differs between samples both branches are computed, and each sample takes its own. */
 export const ifElse: Rule<'if'> = (c, node, [condition, ...captured]) =>
-  condition!.batched ? chosen(c, node.attrs, condition!.value, captured) : branched(c, node, condition!.value, captured)
+  isBatched(condition!)
+    ? chosen(c, node.attrs, condition!.value, captured)
+    : branched(c, node, condition!.value, captured)
 
 interface Branches {
   readonly then: Graph
@@ -29,8 +31,8 @@ function chosen(c: Context, { then, otherwise }: Branches, condition: Value, cap
   const left = outputsOf(c, then, captured, masked(b, mask, condition))
   const right = outputsOf(c, otherwise, captured, masked(b, mask, b.unary('not', condition)))
   return left.map((value, i) => {
-    const [x, y] = [repeated(c, value), repeated(c, right[i]!)]
-    return batched(b.select(spread(b, condition, x.type.shape.length), x, y))
+    const [x, y] = [withLeading(c, value), withLeading(c, right[i]!)]
+    return leading(b.select(spread(b, condition, x.type.shape.length), x, y))
   })
 }
 
@@ -47,12 +49,12 @@ function branched(
     const ports = [...inputs.map((o) => o.value), ...(mask ? [mask] : [])].map((value, i) => ({ name: `p${i}`, value }))
     return { ports, outputs: outputsOf(c, branch, inputs, mask) }
   })
-  const flags = attrs.then.outputs.map((_, i) => regions.some(({ outputs }) => outputs[i]!.batched))
+  const flags = attrs.then.outputs.map((_, i) => regions.some(({ outputs }) => isBatched(outputs[i]!)))
   const [then, otherwise] = regions.map(({ ports, outputs }): Graph => ({
     inputs: ports,
-    outputs: outputs.map((o, i) => ({ name: `r${i}`, value: flags[i] ? repeated(c, o) : o.value })),
+    outputs: outputs.map((o, i) => ({ name: `r${i}`, value: flags[i] ? withLeading(c, o) : o.value })),
   })) as [Graph, Graph]
   const operands = [condition, ...captured.map((o) => o.value), ...(c.mask ? [c.mask] : [])]
   const { results } = createNode('if', operands, { then, otherwise }, origin)
-  return results.map((value, i) => ({ value, batched: flags[i]! }))
+  return results.map((value, i) => (flags[i] ? leading(value) : shared(value)))
 }

@@ -2,11 +2,18 @@ import type { Builder } from '../../core/builder.ts'
 import type { Node, NodeOf, Value } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
 
-/** What a value of the source graph became: one value for all samples, or with a leading axis along which they stand. */
+/**
+ * What a value of the source graph became. `shared`: one value for all samples. `leading`: [size, …shape], as inputs and outputs are.
+ * `first`: [size, …shape.slice(1)], where the value's own first axis has length 1 and the samples stand in its place, as in a model
+ * that was exported with such a batch. Rules compute in the last form where their op leaves the first axis as it is, so
+ * that between two that do no reshape stands.
+ */
 export interface Operand {
   readonly value: Value
-  readonly batched: boolean
+  readonly form: 'shared' | BatchedForm
 }
+
+export type BatchedForm = 'leading' | 'first'
 
 /** Which values of a loop differ between samples. */
 export interface LoopFlags {

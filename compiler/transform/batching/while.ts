@@ -1,7 +1,7 @@
 import type { Value } from '../../core/graph.ts'
 import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
 import { regionArgument } from '../../core/region.ts'
-import { batched, repeated, spread } from './forms.ts'
+import { inBestForm, inForm, isBatched, leading, shared, spread, withLeading } from './forms.ts'
 import { masked } from './if.ts'
 import type { Context, Operand, Rule } from './rule.ts'
 
@@ -14,40 +14,45 @@ export const whileLoop: Rule<'while'> = (c, node, operands) => {
   const { b, size } = c
   const flags = c.loopFlags(node, operands)
   const { condition, carried, scanInputs, invariants } = splitOperands(operands, attrs)
-  const like = (x: Value, shape = x.type.shape): Value => regionArgument(x.type.dtype, shape)
-  const along = ({ axis, reverse }: ScanAxis, o: Operand): ScanAxis => ({ axis: axis + (o.batched ? 1 : 0), reverse })
+  const like = (o: Operand, shape = o.value.type.shape): Operand => ({
+    ...o,
+    value: regionArgument(o.value.type.dtype, shape),
+  })
+  // Slices lack an axis: before it stands that of the samples.
+  const walked = ({ axis, reverse }: ScanAxis, o: Operand): ScanAxis => ({
+    axis: axis + (isBatched(o) ? 1 : 0),
+    reverse,
+  })
 
   const iteration = regionArgument('i32', [])
-  const initials = carried.map((o, i) => (flags.carried[i] ? repeated(c, o) : o.value))
-  const states = initials.map((x) => like(x))
-  const walks = scanInputs.map((o, i) => along(attrs.scanInputs[i]!, o))
-  const slices = scanInputs.map(({ value }, i) => like(value, value.type.shape.toSpliced(walks[i]!.axis, 1)))
-  const inputs: Operand[] = [
-    { value: iteration, batched: false },
-    ...states.map((value, i) => ({ value, batched: flags.carried[i]! })),
-    ...slices.map((value, i) => ({ value, batched: scanInputs[i]!.batched })),
-    ...invariants,
-  ]
+  const initials = carried.map((o, i) => (flags.carried[i] ? inBestForm(c, o) : o))
+  const states = initials.map((o) => like(o))
+  const inputs = scanInputs.map((o, i) => {
+    const whole = isBatched(o) ? leading(withLeading(c, o)) : o
+    const walk = walked(attrs.scanInputs[i]!, whole)
+    return { whole, slice: like(whole, whole.value.type.shape.toSpliced(walk.axis, 1)), ...walk }
+  })
+  const parameters = [shared(iteration), ...states, ...inputs.map((x) => x.slice), ...invariants]
   // Which samples go on. Together they are the loop's condition.
   const active = flags.condition ? regionArgument('bool', [size]) : undefined
   const results = c.region(
     attrs.body.outputs.map((port) => port.value),
-    new Map(attrs.body.inputs.map(({ value }, i) => [value, inputs[i]!])),
+    new Map(attrs.body.inputs.map(({ value }, i) => [value, parameters[i]!])),
     active ?? c.mask,
   )
   const next = splitOutputs(results, attrs)
-  const stays = (value: Operand, old: Value): Value => {
-    const x = repeated(c, value)
-    return active ? b.select(spread(b, active, x.type.shape.length), x, old) : x
-  }
-  const loopStates = carried.map((_, i) => ({
-    initial: initials[i]!,
-    argument: states[i]!,
-    next: flags.carried[i] ? stays(next.carried[i]!, states[i]!) : next.carried[i]!.value,
-  }))
+  const unlessOver = (x: Value, old: Value): Value =>
+    active ? b.select(spread(b, active, x.type.shape.length), x, old) : x
+  const loopStates = states.map((state, i) => {
+    const { value, form } = state
+    const following = next.carried[i]!
+    const kept = form === 'shared' ? following.value : unlessOver(inForm(c, following, form), value)
+    return { initial: initials[i]!.value, argument: value, next: kept }
+  })
   const outputs = next.slices.map((o, i) => {
-    const slice = active ? batched(stays(o, b.scalar(0, o.value.type.dtype))) : o
-    return { operand: slice, ...along(attrs.scanOutputs[i]!, slice) }
+    const isOwn = active !== undefined || isBatched(o)
+    const slice = isOwn ? leading(unlessOver(withLeading(c, o), b.scalar(0, o.value.type.dtype))) : o
+    return { form: slice.form, slice: slice.value, ...walked(attrs.scanOutputs[i]!, slice) }
   })
   const own = active && samplesOf(c, active, condition!, next.condition!)
   const loop = b.while({
@@ -55,21 +60,23 @@ export const whileLoop: Rule<'while'> = (c, node, operands) => {
     iteration,
     condition: own?.condition ?? (condition && sharedCondition(c, condition.value, next.condition!.value)),
     carried: [...loopStates, ...(own?.carried ?? [])],
-    scanInputs: scanInputs.map(({ value }, i) => ({ value, argument: slices[i]!, ...walks[i]! })),
-    scanOutputs: outputs.map(({ operand, axis, reverse }) => ({ slice: operand.value, axis, reverse })),
+    scanInputs: inputs.map(({ whole, slice, axis, reverse }) => ({
+      ...{ value: whole.value, argument: slice.value, axis, reverse },
+    })),
+    scanOutputs: outputs,
   })
   return [
-    ...carried.map((_, i) => ({ value: loop.carried[i]!, batched: flags.carried[i]! })),
-    ...loop.stacked.map((value, i) => ({ value, batched: outputs[i]!.operand.batched })),
-    own ? batched(loop.carried.at(-1)!) : { value: loop.count, batched: false },
+    ...states.map(({ form }, i) => ({ value: loop.carried[i]!, form })),
+    ...loop.stacked.map((value, i) => ({ value, form: outputs[i]!.form })),
+    own ? leading(loop.carried.at(-1)!) : shared(loop.count),
   ]
 }
 
 /** What a loop carries to stop for each sample at its own time: which samples are `active`, and last how many iterations each had. */
 function samplesOf(c: Context, active: Value, initial: Operand, next: Operand) {
   const { b, size, mask } = c
-  const first = masked(b, mask, repeated(c, initial))
-  const following = b.binary('and', active, repeated(c, next))
+  const first = masked(b, mask, withLeading(c, initial))
+  const following = b.binary('and', active, withLeading(c, next))
   const any = (samples: Value): Value => b.reduce('or', samples, [0])
   const count = regionArgument('i32', [size])
   return {

@@ -1,13 +1,13 @@
 import { Builder } from '../core/builder.ts'
 import { convert } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
-import { createNode, type Graph, type Port, type Value } from '../core/graph.ts'
+import { applyPatch, createNode, type Graph, type Port, type Value } from '../core/graph.ts'
 import type { DType } from '../core/dtype.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { zeros, type Tensor } from '../core/tensor.ts'
 import { batch } from '../transform/batch.ts'
 import { vjp } from '../transform/gradients.ts'
-import { dropped } from './dropout.ts'
+import { dropoutMask } from './dropout.ts'
 import type { Loss, LossOptions } from './losses/index.ts'
 import type { Normalization, Parameter, TrainableModel } from './model.ts'
 import { batchStatistics } from './normalization.ts'
@@ -20,6 +20,7 @@ export const ports = {
   weight: own('weight'),
   counter: own('counter'),
   scalar: (name: string) => own(`scalar ${name}`),
+  mask: (place: number) => own(`mask ${place}`),
   loss: own('loss'),
   correct: own('correct'),
   slot: (parameter: string, slot: string) => own(`${slot} ${parameter}`),
@@ -156,24 +157,26 @@ interface Changed {
 /** The model's prediction in training mode: statistics of the batch, dropout. */
 function trainingForward(b: Builder, model: TrainableModel, options: StepOptions) {
   const normalizations = options.frozenStatistics ? [] : model.normalizations
-  const places = [model.scores, ...normalizations.map(({ x }) => x)]
-  const outputs = places.map((value, i): Port => ({ name: `${i}`, value }))
-  const batched = batch({ inputs: model.graph.inputs, outputs }, options.batch, new Set(model.data))
+  const { graph: source, masks } = withMasks(b, model, [model.scores, ...normalizations.map(({ x }) => x)])
+  const batched = batch(source, options.batch, new Set([...model.data, ...masks.map(({ name }) => name)]))
   const replacements = new Map<Value, Value>()
-  for (const normalization of normalizations) {
-    const { mean, variance } = batchStatistics(b, batched.value(normalization.x), normalization)
+  const counter = masks.length > 0 ? input(ports.counter, 'u32', []) : undefined
+  masks.forEach(({ value }, place) => {
+    const { shape } = batched.value(value).value.type
+    const { ratio } = model.dropouts[place]!
+    if (counter) replacements.set(value, dropoutMask(b, shape, ratio, counter.value, options.seed, place))
+  })
+  const read = source.outputs.slice(1).map(({ value }) => value)
+  normalizations.forEach((normalization, i) => {
+    const { mean, variance } = batchStatistics(b, batched.value(read[i]!), normalization)
     replacements.set(normalization.mean.value, mean)
     replacements.set(normalization.variance.value, variance)
-  }
-  const counter = model.dropouts.length > 0 ? input(ports.counter, 'u32', []) : undefined
-  model.dropouts.forEach(({ x, value, ratio }, place) => {
-    if (counter) replacements.set(value, dropped(b, batched.value(x).value, ratio, counter.value, options.seed, place))
   })
   const graph = batched.replacing(replacements)
   const [scores, ...found] = graph.outputs.map(({ value }) => value)
   // Computed from what the normalizations read in the end; passes leave one of equal computations.
   const statistics = normalizations.flatMap((normalization, i): Changed[] => {
-    const { batched: has } = batched.value(normalization.x)
+    const { batched: has } = batched.value(read[i]!)
     const { running } = batchStatistics(b, { value: found[i]!, batched: has }, normalization)
     return (['mean', 'variance'] as const).map((which) => {
       const { name, value, start } = normalization[which]
@@ -183,6 +186,15 @@ function trainingForward(b: Builder, model: TrainableModel, options: StepOptions
     })
   })
   return { forward: { graph, scores: scores! }, statistics, counter }
+}
+
+/** The model's graph with a factor behind each dropout, which is an input: its mask. `values` are the outputs. */
+function withMasks(b: Builder, { graph, dropouts }: TrainableModel, values: readonly Value[]) {
+  const masks = dropouts.map(({ x }, i) => input(ports.mask(i), 'f32', x.type.shape))
+  const patch = new Map(dropouts.map(({ x, value }, i) => [value, b.binary('mul', x, masks[i]!.value)]))
+  const outputs = values.map((value, i): Port => ({ name: `${i}`, value }))
+  const masked = applyPatch({ inputs: graph.inputs, outputs }, patch)
+  return { graph: { inputs: [...graph.inputs, ...masks], outputs: masked.outputs }, masks }
 }
 
 /** Gradients scaled together to a norm of at most `most` (Pascanu et al., 2013). */

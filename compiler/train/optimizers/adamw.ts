@@ -1,6 +1,6 @@
 import * as f from '../../core/formula.ts'
 import { pow } from '../../core/math.ts'
-import type { Optimizer } from './optimizer.ts'
+import { flushed, type Optimizer } from './optimizer.ts'
 
 export interface AdamWOptions {
   /** Decay of the first and the second moment's running mean. */
@@ -21,8 +21,8 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
       rootCorrection: 1 / Math.sqrt(1 - pow(beta2, step)),
     }),
     update: (b, { value, gradient, slots, scalars, decays }) => {
-      const m = b.map([slots[0]!, gradient], (m, g) => f.add(f.mul(m, beta1), f.mul(g, 1 - beta1)))
-      const v = b.map([slots[1]!, gradient], (v, g) => f.add(f.mul(v, beta2), f.mul(f.square(g), 1 - beta2)))
+      const m = b.map([slots[0]!, gradient], (m, g) => flushed(f.add(f.mul(m, beta1), f.mul(g, 1 - beta1))))
+      const v = b.map([slots[1]!, gradient], (v, g) => flushed(f.add(f.mul(v, beta2), f.mul(f.square(g), 1 - beta2))))
       const { keep, stepSize, rootCorrection } = scalars
       const next = b.map([value, m, v, keep, stepSize!, rootCorrection!], (p, m, v, keep, size, root) =>
         f.sub(decays ? f.mul(p, keep) : p, f.div(f.mul(m, size), f.add(f.mul(f.sqrt(v), root), epsilon))),

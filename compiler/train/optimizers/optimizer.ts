@@ -1,4 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
+import type { Expr } from '../../core/expr.ts'
+import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 
 /** What is known before a step, on the host. */
@@ -27,3 +29,6 @@ export interface UpdateArguments {
   readonly scalars: Readonly<Record<string, Value>>
   readonly decays: boolean
 }
+
+/** `x`, or 0 where it is next to nothing: running means that decay would end as denormals, with which processors compute slowly. */
+export const flushed = (x: Expr): Expr => f.select(f.lt(f.abs(x), 1e-30), 0, x)

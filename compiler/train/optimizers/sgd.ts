@@ -1,5 +1,5 @@
 import * as f from '../../core/formula.ts'
-import type { Optimizer } from './optimizer.ts'
+import { flushed, type Optimizer } from './optimizer.ts'
 
 export interface SgdOptions {
   readonly momentum?: number | undefined
@@ -20,7 +20,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
       const [velocity] = slots
       const rate = scalars['learningRate']!
       if (!velocity) return { value: b.map([value, g, rate], (p, g, lr) => f.sub(p, f.mul(lr, g))), slots: [] }
-      const next = b.map([velocity, g], (v, g) => f.add(f.mul(v, momentum), g))
+      const next = b.map([velocity, g], (v, g) => flushed(f.add(f.mul(v, momentum), g)))
       const direction = nesterov ? b.map([g, next], (g, v) => f.add(g, f.mul(v, momentum))) : next
       return { value: b.map([value, direction, rate], (p, d, lr) => f.sub(p, f.mul(lr, d))), slots: [next] }
     },

@@ -60,6 +60,7 @@ const forms: Readonly<Record<string, Forward>> = {
   'one by one by two': { batch: 2, channels: 8, outputs: 8, lengths: [6, 5], kernel: [1, 1], stride: 2 },
   'one spatial axis': { batch: 3, channels: 3, outputs: 10, lengths: [17], kernel: [5], low: 2, high: 2 },
   'more than a band': { batch: 5, channels: 33, outputs: 40, lengths: [13, 17], kernel: [3, 3], low: 1, high: 1 },
+  'more columns than go together': { batch: 1, channels: 3, outputs: 139, lengths: [9, 11], kernel: [2, 2] },
   groups: { batch: 2, channels: 12, outputs: 15, lengths: [7, 6], kernel: [3, 2], low: 1, high: 1, groups: 3 },
   depthwise: { batch: 3, channels: 9, outputs: 9, lengths: [9, 7], kernel: [3, 3], low: 1, high: 1, groups: 9 },
   'depthwise by two': {

@@ -8,18 +8,20 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 import { address, flag, start } from './template.ts'
 
 /** What the pixels of a band may take, in bytes: they are read anew for every tile of the result, so they stay in a first-level cache. */
-const bandBytes = 3 << 13
+const bandBytes = 1 << 15
 
 /** Fewer pixels are not worth going over the result again. */
 const leastBand = 64
 
-/** Bytes of the eight columns that stand side by side. */
-const blockBytes = 32
+/** Rows of the template's tile, whose columns, and how many of these it takes at a time. */
+const tile = { rows: 4, columns: 8, chunk: 64 }
 
-/** Pixels of a band and room for their columns, where neighbours stand `step` bytes apart. */
-function bandFor(s: Scheduler, pixels: number, step: number): { band: number; scratch: TemplateAddress } {
-  const band = Math.min(pixels, Math.max(leastBand, Math.floor(bandBytes / (step + blockBytes))))
-  return { band, scratch: start(s.newBuffer('f32', band * 8)) }
+/** Pixels of a band and room for what the template takes of them. */
+function bandFor(s: Scheduler, pixels: number, columns: number): { band: number; scratch: TemplateAddress } {
+  const blocks = Math.ceil(Math.min(columns, tile.chunk) / tile.columns)
+  const each = tile.rows + blocks * tile.columns
+  const band = Math.min(pixels, Math.max(leastBand, Math.floor(bandBytes / 4 / each)))
+  return { band, scratch: start(s.newBuffer('f32', band * each)) }
 }
 
 /** The pixels of both operands, strides in bytes: images, rows and pixels apart from one another. */
@@ -83,7 +85,7 @@ export function weightGradient(
     s.emit(
       call(
         'f32_wgrad_4x8',
-        { ...operands, ...walk, ...taps, ...apart, ...bandFor(s, images * OH * OW, walk.step), groups, C, CO },
+        { ...operands, ...walk, ...taps, ...apart, ...bandFor(s, images * OH * OW, CO), groups, C, CO },
         { holes: { ragged: flag(CO % 8 !== 0) }, macs, nodes },
       ),
     )
@@ -117,7 +119,7 @@ export function columnProduct(
     x: address(x.access),
     g: address(g.access),
     y: address(y),
-    ...{ ...bandFor(s, K, step), groups: batches, images: 1, OH: 1, OW: K, KH: 1, KW: 1, C: M, CO: N },
+    ...{ ...bandFor(s, K, N), groups: batches, images: 1, OH: 1, OW: K, KH: 1, KW: 1, C: M, CO: N },
     ...{ xg: x.batch * 4, xi: 0, sy: 0, step, xrow: 0, xcol: 0 },
     ...{ gg: g.batch * 4, gi: 0, grow: 0, gpix, yg: M * N * 4, yk: N * 4 },
   }

@@ -8,7 +8,7 @@ import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
-import type { WriteOptions } from './onnx/write/index.ts'
+import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
@@ -79,7 +79,7 @@ export {
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
-export type { WriteOptions } from './onnx/write/index.ts'
+export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
@@ -102,9 +102,13 @@ export async function removedChannels(graph: Graph): Promise<readonly RemovedCha
 /**
  * The bytes of an ONNX model (opset 18, or later where a type needs it) that computes the graph: constants folded, batch normalizations
  * in the weights before them, channels that are always the same gone. Quantized layers stand between DequantizeLinear and QuantizeLinear,
- * with integers for weights. Throws a CompileError with everything that ONNX has no form for.
+ * with integers for weights. A function that gives the graph for a batch size makes a model for any, whose first axes are called
+ * `dimension`. Throws a CompileError with everything that ONNX has no form for, or that a batch size is fixed in (A402).
  */
-export async function writeModel(graph: Graph, options: WriteOptions = {}): Promise<Uint8Array> {
+export async function writeModel(
+  graph: Graph | ((batch: number) => Graph),
+  options: BatchedWriteOptions = {},
+): Promise<Uint8Array> {
   const pipeline = await import('./pipeline.ts')
   return pipeline.writeSimplified(graph, options)
 }

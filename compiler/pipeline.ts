@@ -19,7 +19,7 @@ import { hash } from './core/hash.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
 import { importModel } from './onnx/import.ts'
-import type { WriteOptions } from './onnx/write/index.ts'
+import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
@@ -78,10 +78,15 @@ export async function compile(model: Uint8Array | Imported, options: CompileOpti
 /** The layers of a model of which channels go. */
 export const channelsThatGo = (graph: Graph): RemovedChannels[] => removedChannels(graph, runPasses(graph))
 
-/** An ONNX model of what is left of the graph when it has been simplified. */
-export async function writeSimplified(graph: Graph, options: WriteOptions): Promise<Uint8Array> {
-  const { writeModel } = await import('./onnx/write/index.ts')
-  return within(new Budget(sizeOf(graph), foldingAllowance), () => writeModel(simplify(graph), options))
+/** An ONNX model of what is left of the graph when it has been simplified; of a function, one for any batch size. */
+export async function writeSimplified(
+  source: Graph | ((batch: number) => Graph),
+  options: BatchedWriteOptions,
+): Promise<Uint8Array> {
+  const { writeBatchedModel, writeModel } = await import('./onnx/write/index.ts')
+  const simplified = (graph: Graph): Graph => within(new Budget(sizeOf(graph), foldingAllowance), () => simplify(graph))
+  if (typeof source === 'function') return writeBatchedModel((batch) => simplified(source(batch)), options)
+  return writeModel(simplified(source), options)
 }
 
 /** Compiles a core graph: the phases after the front end. */

@@ -8,7 +8,7 @@ import { openReference } from '../../compiler/verify/onnxruntime.ts'
 import type { Random } from '../support/random.ts'
 import { expectClose, randomTensor } from '../support/run-graph.ts'
 
-const noFiles = (): never => {
+export const noFiles = (): never => {
   throw new Error('the model has no files')
 }
 

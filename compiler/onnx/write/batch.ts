@@ -131,7 +131,7 @@ class Batcher {
     const nodes = all as readonly OnnxNode[]
     const others = nodes.map((n) => plain(n.attributes))
     const differing = Object.keys(others[0]!).find((key) => others.some((o) => o[key] !== others[0]![key]))
-    if (differing !== undefined) this.refuse(`its attribute "${differing}" differs with the size`, node)
+    if (differing !== undefined) this.refuse(`attribute "${differing}" of ${node.operator} differs with the size`, node)
     node.outputs.forEach((edge, i) =>
       this.pair(
         nodes.map((n) => n.outputs[i]!),
@@ -165,18 +165,19 @@ class Batcher {
     if (tensors.every((t) => t === undefined)) {
       const twins = this.twins.get(edge)
       if (!twins || twins.some((twin, k) => twin !== edges[k]))
-        this.refuse(`its input ${i} differs with the size`, node)
+        this.refuse(`input ${i} of ${node.operator} differs with the size`, node)
       return edge
     }
     if (tensors.some((t) => t === undefined)) {
-      this.refuse(`its input ${i} differs with the size`, node)
+      this.refuse(`input ${i} of ${node.operator} differs with the size`, node)
       return edge
     }
     const known = tensors as readonly Tensor[]
     if (known.every((t) => sameTensor(t, known[0]!))) return edge
     const isShape = node.operator === 'Reshape' && i === 1
     const made = (isShape && this.inferred(known)) || this.derive(known)
-    if (!made) this.refuse(`its input ${i} is a constant of ${known[0]!.dtype} that differs with the size`, node)
+    if (!made)
+      this.refuse(`input ${i} of ${node.operator} is a constant of ${known[0]!.dtype} that differs with the size`, node)
     return made ?? edge
   }
 

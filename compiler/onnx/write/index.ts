@@ -25,6 +25,11 @@ export interface WriteOptions {
   readonly ports?: PortNames
 }
 
+export interface BatchedWriteOptions extends WriteOptions {
+  /** What the batch's size is called in the model; `batch` unless given. */
+  readonly dimension?: string
+}
+
 /**
  * The bytes of an ONNX model that computes the graph. Inputs and outputs keep their names; outputs of data-dependent size come without
  * padding, and without the outputs that count it. Throws a CompileError with everything that ONNX has no form for (A402), or A301 for weights beyond 2 GiB.
@@ -45,11 +50,11 @@ const batchSizes = [
 
 /**
  * The same of a model for any batch size. `graphOf` gives the graph for one; lengths that differ with it are the dimension `dimension`
- * of the model. A402 names the nodes that a size is fixed in.
+ * of the model, or follow from it. A402 names the nodes that a size is fixed in.
  */
 export function writeBatchedModel(
   graphOf: (batch: number) => Graph,
-  { dimension = 'batch', ...options }: WriteOptions & { readonly dimension?: string } = {},
+  { dimension = 'batch', ...options }: BatchedWriteOptions = {},
 ): Uint8Array {
   const tried = (sizes: readonly number[]): Uint8Array => {
     const graphs = sizes.map((size) => toOnnx(graphOf(size), options))
@@ -105,8 +110,9 @@ function toOnnx(graph: Graph, { names, ports }: WriteOptions): { written: OnnxGr
     const edge = labels ? stringsAt(e, results[i]!, labels) : results[i]!
     if (extent) {
       const { axis, count } = extent
-      const bounds = [e.ints([0]), e.reshape(e.cast(byName.get(count)!, 'i64'), [1]), e.ints([axis])]
-      return [{ name, edge: e.node('Slice', [edge, ...bounds], edge.type), open: [axis] }]
+      const index = e.range(edge.type.shape[axis]!, 'i64')
+      const isWanted = e.elementwise('Less', [index, e.cast(byName.get(count)!, 'i64')], 'bool')
+      return [{ name, edge: e.node('Compress', [edge, isWanted], edge.type, { axis }), open: [axis] }]
     }
     const isNamed = edge.from.kind === 'input' && edge.from.name === name
     const isOwn = isNamed || (edge.from.kind === 'node' && !taken.has(edge))

@@ -14,7 +14,7 @@ export const layerNormalization: Pattern = (node, uses) => {
     return { operator: 'LayerNormalization', inputs: [x, scale, shift], attributes: attributes! }
   }
   if (node.operator !== 'Mul') return undefined
-  const found = pairWith(node, 'Div', uses)
+  const found = pairWith(node, 'Div', uses) ?? pairWith(node, 'Mul', uses)
   const normal = found && normalized(found.inner, uses)
   if (!normal) return undefined
   const shape = normal.x.type.shape.slice(normal.axis)
@@ -31,8 +31,15 @@ function aligned(edge: Edge, shape: readonly number[]): Edge | undefined {
   return fits ? storedEdge({ ...tensor, shape }) : undefined
 }
 
-function normalized({ inputs }: OnnxNode, uses: Uses): { x: Edge; axis: number; epsilon: number } | undefined {
-  const [difference, root] = inputs
+/** The factors of what is divided by a root, or multiplied by its reciprocal. */
+function quotient(node: OnnxNode, uses: Uses): readonly (Edge | undefined)[] {
+  if (node.operator === 'Div') return node.inputs
+  const found = pairWith(node, 'Div', uses)
+  return found && single(found.inner.inputs[0]) === 1 ? [found.other, found.inner.inputs[1]] : []
+}
+
+function normalized(node: OnnxNode, uses: Uses): { x: Edge; axis: number; epsilon: number } | undefined {
+  const [difference, root] = quotient(node, uses)
   const centred = nodeOf(difference, 'Sub')
   const sum = uses.once(root) ? nodeOf(nodeOf(root, 'Sqrt')?.inputs[0], 'Add') : undefined
   const variance = sum && pairWith(sum, 'ReduceMean', uses)

@@ -75,6 +75,20 @@ it('says which systems cannot run a model, and where', async () => {
   ])
 })
 
+it('gives onnxruntime-web what states start as, and says which systems have none', { timeout: 60_000 }, async () => {
+  const sums = { inputs: ['x f32[4]', 'h f32[4]'], outputs: ['hn f32[4]', 'y f32[4]'] }
+  writeFileSync(at('sums.onnx'), model({ ...sums, nodes: ['hn = Add(x, h)', 'y = Mul(hn, hn)'] }))
+  const args = ['--state', 'h=hn', '--state-init', 'h=1,2,3,4', '--against', 'onnxruntime-web,litert,tfjs', '--json']
+  expect(await bench(at('sums.onnx'), ...args, '--engines', 'node (current)'), err.join()).toBe(0)
+  const reason = 'it has no equivalent of states between runs, which the model needs'
+  expect(lines().slice(0, 2)).toEqual([
+    { model: 'sums', system: 'litert', skipped: reason },
+    { model: 'sums', system: 'tfjs', skipped: reason },
+  ])
+  // After runs whose states went on from one to the next.
+  expect(lines().find(({ against }) => against === 'onnxruntime-web')).toMatchObject({ agrees: true })
+})
+
 it('refuses systems that it does not know', async () => {
   for (const [args, message] of [
     [['--against', 'caffe'], 'no system "caffe"'],

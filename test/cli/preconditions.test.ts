@@ -76,7 +76,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const [model, folder] = [at('m.onnx'), at('out')]
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
-    ['compile', compile, ['bits', 'calib', 'val', ...ofData]],
+    ['compile', compile, ['state-init', 'bits', 'calib', 'val', ...ofData]],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...pictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
@@ -90,7 +90,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
       ['val', 'bind', 'metric', 'check-ids', 'max-drop', 'samples', 'seed', ...pictures],
     ],
     ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind']],
-    ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'layers']],
+    ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'state', 'state-init', 'layers']],
+    ['bench', [model], ['state-init']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],

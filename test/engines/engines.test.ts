@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines, runModel, scriptOf, type Files, type ModelScript } from '../../compiler/bench/engines/index.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import { toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { artefacts, compile, importModel, instantiate, quantize, type Output } from '../../compiler/index.ts'
+import { model, stored } from '../onnx/build.ts'
 import { compiled, inputs, outputs } from '../package/fixture.ts'
 
 /** Needs escaping in addresses. */
@@ -46,6 +47,8 @@ let digits: string
 const pixels = Float32Array.from({ length: 784 }, (_, i) => (i * 37) % 256)
 let probabilities: number[]
 let digits8: string
+let recurrent: string
+let recurrentBaseline: string
 let probabilities8: Output
 
 async function write(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<string> {
@@ -88,15 +91,90 @@ async function compileDigits8(): Promise<void> {
   probabilities8 = here.run({ image: pixels }, { copy: true })['probabilities']!
 }
 
+/** A recurrent network and a counter. */
+const weights = Array.from({ length: 64 }, (_, i) => Math.sin(i * i) / 4)
+const network = model({
+  inputs: ['x f32[1,8]', 'h f32[1,8]', 'n i64[]'],
+  outputs: ['y f32[1,8]', 'hn f32[1,8]', 'n2 i64[]'],
+  nodes: ['u = MatMul(h, w)', 's = Add(u, x)', 'hn = Tanh(s)', 'y = MatMul(hn, w)', 'n2 = Add(n, one)'],
+  initializers: [stored('w', tensorOf('f32', [8, 8], weights)), stored('one', tensorOf('i64', [], [1]))],
+})
+const start = tensorOf('f32', [1, 8], [1, -1, 0.5, 0, 0, 2, 0, -3])
+const frame = [0.1, 0.2, -0.3, 0.4, 0, -0.6, 0.7, 0.8]
+
+async function compileRecurrent(targets: readonly ('simd' | 'relaxed-simd')[]): Promise<string> {
+  const result = await compile(network, { targets, state: { h: 'hn', n: 'n2' }, stateStart: { h: start } })
+  const folder = await mkdtemp(join(tmpdir(), 'attar-recurrent-'))
+  for (const [file, content] of Object.entries(artefacts(result, 'recurrent')))
+    await writeFile(join(folder, file), content)
+  return folder
+}
+
+/** Outputs of steps on the same frame, from these states on. */
+function chained(steps: number, h: Tensor): number[][] {
+  const { graph } = importModel(network, {})
+  const x = tensorOf('f32', [1, 8], frame)
+  return Array.from({ length: steps }, () => {
+    const { y, hn } = evaluate(graph, { x, h, n: tensorOf('i64', [], [0]) })
+    h = hn!
+    return toNumbers(y!)
+  })
+}
+
+/** Two instances, of which the other runs in between; then states that are set; then both anew. */
+const stateTask = async (script: ModelScript, x: readonly number[]) => {
+  type Stateful = {
+    readonly state: { h: Float32Array | readonly number[]; n: ArrayLike<bigint> | readonly number[] }
+    run(inputs: { x: readonly number[] }): { readonly y: Float32Array }
+    reset(): void
+  }
+  const [a, b] = [await script.load(), await script.load()] as unknown as readonly [Stateful, Stateful]
+  const step = (model: Stateful): number[] => Array.from(model.run({ x }).y)
+  const first = [step(a), step(a), step(b), step(a), step(b)]
+  const counts = [Number(a.state.n[0]), Number(b.state.n[0])]
+  a.state.h = new Float32Array(8)
+  a.state.n = [40]
+  const set = [step(a), step(a)]
+  counts.push(Number(a.state.n[0]))
+  a.reset()
+  const anew = [step(a), step(b), step(a)]
+  counts.push(Number(a.state.n[0]), Number(b.state.n[0]))
+  let refused = ''
+  try {
+    a.state.h = [1, 2]
+  } catch (error) {
+    refused = String(error)
+  }
+  return { target: script.target, first, set, anew, counts, refused }
+}
+
+async function expectStates(engine: (typeof known)[number], directory: string): Promise<void> {
+  const job = { directory, name: 'recurrent', script: scriptOf(stateTask), payload: frame }
+  const found = (await engine.run(job)) as Awaited<ReturnType<typeof stateTask>>
+  const [[s1, s2, s3], [z1, z2]] = [chained(3, start), chained(2, tensorOf('f32', [1, 8], new Array(8).fill(0)))]
+  const expected = [s1, s2, s1, s3, s2, z1, z2, s1, s3, s2]
+  const outputs = [...found.first, ...found.set, ...found.anew]
+  expect(outputs).toHaveLength(expected.length)
+  outputs.flat().forEach((value, i) => expect(value).toBeCloseTo(expected.flat()[i]!, 5))
+  // Two instances of one model give the same bits.
+  expect(found.first[2]).toEqual(found.first[0])
+  expect(found.anew[0]).toEqual(found.first[0])
+  expect(found.counts).toEqual([3, 2, 42, 2, 3])
+  expect(found.refused).toContain('state "h" (f32[1,8]) takes a Float32Array of 8, got array of 2')
+}
+
 beforeAll(async () => {
   await compileDigits()
   await compileDigits8()
+  recurrent = await compileRecurrent(['simd', 'relaxed-simd'])
+  recurrentBaseline = await compileRecurrent(['simd'])
   both = await write(['simd', 'relaxed-simd'])
   baseline = await write(['simd', 'relaxed-simd'])
   await rm(join(baseline, `${name}.relaxed.wasm`))
 })
 afterAll(async () => {
-  for (const folder of [both, baseline, digits, digits8]) await rm(folder, { recursive: true })
+  for (const folder of [both, baseline, digits, digits8, recurrent, recurrentBaseline])
+    await rm(folder, { recursive: true })
 })
 
 describe.each(known)('$name', (engine) => {
@@ -122,6 +200,14 @@ describe.each(known)('$name', (engine) => {
   it.skipIf(engine.absent)('gives the same bits of an 8-bit model', limit, async () => {
     const { outputs } = await runModel(engine, digits8, 'digits8', { image: pixels })
     expect(outputs['probabilities']).toEqual(probabilities8)
+  })
+
+  it.skipIf(engine.absent)('keeps states, each instance its own, and sets and resets them', limit, async () => {
+    await expectStates(engine, recurrent)
+  })
+
+  it.runIf(fallingBack.includes(engine.name))('does so in the baseline module', limit, async () => {
+    await expectStates(engine, recurrentBaseline)
   })
 
   it.runIf(fallingBack.includes(engine.name))(

@@ -86,8 +86,25 @@ const pictures = (shape: string) =>
     ],
   })
 
+/** A recurrent model of two states. */
+const recurrent = model({
+  inputs: ['frame f32[512]', 'h f32[8]', 'c f32[8]'],
+  outputs: ['speech f32[1]', 'hn f32[8]', 'cn f32[8]'],
+  nodes: [
+    'm = ReduceMean(frame)',
+    'c1 = Add(c, m)',
+    'cn = Add(c1, one)',
+    't = Tanh(cn)',
+    'hn = Add(h, t)',
+    's = ReduceSum(hn)',
+    'speech = Reshape(s, shape)',
+  ],
+  initializers: [stored('one', tensorOf('f32', [], [1])), stored('shape', tensorOf('i64', [1], [1]))],
+})
+
 /** The model that a command is about. */
 function modelFor(line: string): Uint8Array {
+  if (line.includes('--state')) return recurrent
   if (line.includes('--dim batch=1')) return digits
   if (line.includes('--shape')) return pictures('n,3,h,w')
   return line.includes('photos/') ? pictures('1,3,16,16') : fixedDigits()
@@ -155,7 +172,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it('has no block of another kind than those below', () => {
-  expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js'])
+  expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'js'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
   expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'npm'])
   const { scripts: known } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
@@ -178,7 +195,7 @@ describe('commands', () => {
 })
 
 describe('scripts', () => {
-  const [page, worker, library] = scripts.map(({ text }) => text) as [string, string, string]
+  const [page, worker, stream, library] = scripts.map(({ text }) => text) as [string, string, string, string]
   const pixels = new Float32Array(784)
 
   beforeAll(async () => {
@@ -188,6 +205,10 @@ describe('scripts', () => {
     writeFileSync(at('page.mjs'), page)
     writeFileSync(at('worker.ts'), worker)
     writeFileSync(at('library.mjs'), library)
+    mkdirSync(at('stream'))
+    writeFileSync(at('stream', 'model.onnx'), recurrent)
+    await shell('attar compile stream/model.onnx -o stream/out/ --state h=hn --state c=cn')
+    writeFileSync(at('stream', 'stream.mjs'), stream)
   })
 
   it('pass the type checker', { timeout: 120_000 }, () => {
@@ -200,7 +221,10 @@ describe('scripts', () => {
       },
       ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'], types: ['node'], typeRoots: [at('node_modules', '@types')] },
     }
-    const program = ts.createProgram([at('page.mjs'), at('worker.ts'), at('library.mjs')], options)
+    const program = ts.createProgram(
+      [at('page.mjs'), at('worker.ts'), at('library.mjs'), at('stream', 'stream.mjs')],
+      options,
+    )
     const found = ts.getPreEmitDiagnostics(program)
     expect(found.map((d) => `${d.file?.fileName}: ${ts.flattenDiagnosticMessageText(d.messageText, ' ')}`)).toEqual([])
   })
@@ -208,6 +232,13 @@ describe('scripts', () => {
   it('run in Node', async () => {
     const { stdout } = await run(process.execPath, [at('page.mjs')], { cwd: folder })
     expect(stdout).toMatch(/^Float32Array\(10\)/)
+  })
+
+  it('run on a stream, whose state goes on', async () => {
+    const { stdout } = await run(process.execPath, [at('stream', 'stream.mjs')], { cwd: folder })
+    const [first, second] = stdout.split('\n').map(Number) as [number, number]
+    expect(first).toBeCloseTo(8 * Math.tanh(1), 5)
+    expect(second).toBeCloseTo(8 * (Math.tanh(1) + Math.tanh(2)), 5)
   })
 
   it.skipIf(missing('deno'))('run in Deno with --allow-read', async () => {

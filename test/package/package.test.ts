@@ -12,7 +12,11 @@ import { artefacts, type PackageReport } from '../../compiler/package/index.ts'
 import { inlineScript } from '../../compiler/package/script.ts'
 import { decode } from '../../runtime/base64.ts'
 import type * as Runtime from '../../runtime/index.ts'
-import { compiled, inputs, outputs, spec } from './fixture.ts'
+import { Builder } from '../../compiler/core/builder.ts'
+import { inspectModule } from '../../compiler/index.ts'
+import { compileGraph } from '../../compiler/pipeline.ts'
+import { inputOf } from '../support/run-graph.ts'
+import { compiled, inputs, outputs, spec, withSection } from './fixture.ts'
 
 interface Script {
   readonly spec: unknown
@@ -168,6 +172,82 @@ export { shape, label, first, second, third }`)
       expect.stringMatching(/^9: .*'z'/),
       expect.stringMatching(/^10: .*length '6'/),
     ])
+  })
+})
+
+describe('a model with states', async () => {
+  const b = new Builder(undefined)
+  const [x, h, n, odd] = [
+    inputOf('x', 'f32', [2]),
+    inputOf('h', 'f32', [2]),
+    inputOf('n', 'i64', [1]),
+    inputOf('*/"b"', 'u8', [1]),
+  ]
+  const hn = b.binary('add', x, h)
+  const values = { y: b.unary('neg', hn), hn, 'n*/2': b.binary('add', n, n), b2: odd }
+  const sums = {
+    inputs: Object.entries({ x, h, n, '*/"b"': odd }).map(([name, value]) => ({ name, value })),
+    outputs: Object.entries(values).map(([name, value]) => ({ name, value })),
+  }
+  const state = { h: 'hn', n: 'n*/2', '*/"b"': 'b2' }
+  const result = await compileGraph(sums, { state, targets: ['simd'] })
+
+  it('has types for them, and one without states has none', { timeout: 30_000 }, () => {
+    const made = artefacts(result, 'stateful')
+    for (const [file, content] of Object.entries(made)) writeFileSync(join(folder, file), content)
+    const found = errors(`import { load, spec, type Model, type State, type Inputs } from './stateful.js'
+import type { Model as Other } from './${name}.js'
+const model: Model = await load()
+const inputs: Inputs = { x: [1, 2] }, h: Float32Array = model.state.h, n: bigint = model.state.n[0]!, state: State = model.state
+model.state.h = [1, 2]
+model.state.n = [1, 2n]
+model.state['*/"b"'] = new Uint8ClampedArray(1)
+model.reset()
+const next: 'hn' = spec.states[0].next, { y } = model.run(inputs)
+model.state.h = new Float64Array(2)
+model.state.hn = [1]
+model.state = state
+model.run({ x: [1, 2], h })
+export const reset = (other: Other) => other.reset()
+export { n, next, y }`)
+    expect(found).toEqual([
+      expect.stringMatching(/^9: .*Float64Array/),
+      expect.stringMatching(/^10: .*'hn'/),
+      expect.stringMatching(/^11: .*read-only/),
+      expect.stringMatching(/^12: .*'h'/),
+      expect.stringMatching(/^13: .*'reset'/),
+    ])
+  })
+
+  it('runs where there is no TextDecoder, URL, fetch or atob', () => {
+    const alone = artefacts(result, 'alone', { inline: true })['alone.js'] as string
+    const run = `${alone.replaceAll('export ', '')}
+;(() => {
+  const model = instantiate(), other = instantiate(), steps = [], step = (m) => steps.push(...m.run({ x: [1, 2] }).y)
+  step(model), step(model), step(other)
+  model.state.h = [10, 20]
+  step(model)
+  model.reset()
+  step(model)
+  return JSON.stringify(steps)
+})()`
+    expect(JSON.parse(runInContext(run, createContext()) as string)).toEqual([-1, -2, -2, -4, -1, -2, -11, -22, -1, -2])
+  })
+
+  it('refuses a module whose specification names other states', async () => {
+    const other = await compileGraph(sums, { state: { h: 'hn' }, targets: ['simd'] })
+    expect(() => artefacts({ ...result, modules: other.modules }, 'm')).toThrow('another specification')
+    expect(inspectModule(result.modules.simd!).spec).toEqual(result.spec)
+    for (const states of [
+      {},
+      [{}],
+      [{ ...result.spec.states![0]!, next: 1 }],
+      [{ ...result.spec.states![0]!, address: 2 ** 20 }],
+    ]) {
+      const bare = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 0, 1])
+      const wrong = withSection(bare, 'attar', JSON.stringify({ ...result.spec, states }))
+      expect(() => inspectModule(wrong), JSON.stringify(states)).toThrow('A502')
+    }
   })
 })
 

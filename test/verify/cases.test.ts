@@ -11,7 +11,7 @@ import {
   runCase,
   type CaseResult,
 } from '../../compiler/verify/index.ts'
-import { model, node } from '../onnx/build.ts'
+import { model, node, stored } from '../onnx/build.ts'
 import { writeCase, type DataSet } from './case-folder.ts'
 
 let root: string
@@ -178,7 +178,9 @@ describe('modules', () => {
         { name: 'case', folder: join(root, 'case') },
         {
           prepare: async (bytes, options) => {
+            expect(options.state).toEqual({ state: 'stateN' })
             const runners = await engine.prepare(bytes, options)
+            expect(runners.every(({ begin }) => begin !== undefined)).toBe(true)
             variants.push(...runners.map(({ variant }) => variant))
             return runners
           },
@@ -186,6 +188,31 @@ describe('modules', () => {
       )
       expect(result).toMatchObject({ status: 'pass' })
       expect(variants).toEqual(places.relaxed ? ['simd', 'relaxed-simd'] : ['simd'])
+    } finally {
+      places.close()
+    }
+  })
+
+  it('start with what the first set has for states, and give those to the next module where shapes change', async () => {
+    const counter = model({
+      inputs: ['x f32[N]', 'state f32[1]'],
+      outputs: ['y f32[N]', 'stateN f32[1]'],
+      nodes: ['s = ReduceSum(x)', 'one = Reshape(s, shape)', 'stateN = Add(one, state)', 'y = Mul(x, state)'],
+      initializers: [stored('shape', i64(1))],
+    })
+    const set = (x: number[], state: number, sum: number): DataSet => ({
+      inputs: [f32([x.length], ...x), f32([1], state)],
+      outputs: [f32([x.length], ...x.map((v) => v * state)), f32([1], sum)],
+    })
+    const sets = [set([1, 2], 10, 13), set([4, 5], 13, 22), set([1], 22, 23), set([2, 2], 23, 27)]
+    writeCase(join(root, 'case'), counter, sets, { state: { stateN: 'state' } })
+    const places = modulePlaces()
+    try {
+      const judged = (): Promise<CaseResult> =>
+        runCase({ name: 'case', folder: join(root, 'case') }, moduleEngine(places))
+      expect(await judged()).toMatchObject({ status: 'pass' })
+      writeFileSync(join(root, 'case/meta.json'), '{"state":{"y":"state"}}')
+      expect(await judged()).toMatchObject({ status: 'fail', code: 'A106' })
     } finally {
       places.close()
     }

@@ -113,10 +113,10 @@ export async function writeModel(
   return pipeline.writeSimplified(graph, options)
 }
 
-/** The same of a model for any number of samples, as it is: `graphOf` gives its graph for some. */
+/** The same of a graph for any batch size as it is: nothing is folded, so that its constants keep their names and places. */
 export async function writeBatchedModel(
   graphOf: (batch: number) => Graph,
-  options: WriteOptions & { readonly dimension?: string } = {},
+  options: BatchedWriteOptions = {},
 ): Promise<Uint8Array> {
   const write = await import('./onnx/write/index.ts')
   return write.writeBatchedModel(graphOf, options)

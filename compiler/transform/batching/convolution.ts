@@ -1,3 +1,4 @@
+import { fail } from '../../core/diagnostic.ts'
 import type { Value } from '../../core/graph.ts'
 import { along, fromElements, isBatched, mergedInto, splitFrom, withLeading } from './forms.ts'
 import type { Operand, Rule } from './rule.ts'
@@ -6,7 +7,9 @@ import type { Operand, Rule } from './rule.ts'
  * Samples of the input are images of one batch. Samples of the kernel are output channels, blocks of them within each group. With samples
  * in both, each is a group of its own, or several.
  */
-export const convolution: Rule<'convolution'> = (c, { attrs, results }, operands) => {
+export const convolution: Rule<'convolution'> = (c, { attrs, results, origin }, operands) => {
+  if ((attrs.batchGroups ?? 1) > 1)
+    fail('A850', 'a convolution whose batch is in groups cannot be batched', origin && { origin })
   const { b, size } = c
   const [x, w] = operands as [Operand, Operand]
   const { lhs, rhs, out, groups } = attrs

@@ -15,7 +15,8 @@ const mostTaps = 1024
 const inverse = (list: readonly number[]): number[] => list.map((_, axis) => list.indexOf(axis))
 
 export const convolution: Rule<'convolution'> = (e, node, [x, w]) => {
-  const { lhs, rhs, out, window, groups, padValue = 0 } = node.attrs
+  const { lhs, rhs, out, window, groups, batchGroups = 1, padValue = 0 } = node.attrs
+  if (batchGroups > 1) e.refuse('ONNX has no convolution whose batch is in groups')
   const { dtype, shape } = node.results[0]!.type
   if (elementCount(x!.type.shape) === 0) return [e.full(0, dtype, shape)]
   // Without a spatial axis, one of length 1.

@@ -13,7 +13,7 @@ import {
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
 import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
-import { formatType, type TensorType } from '../core/tensor.ts'
+import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
 import type { Operator } from './context.ts'
@@ -22,7 +22,6 @@ import {
   type Attribute,
   type FunctionProto,
   type GraphProto,
-  type LazyTensor,
   type ModelProto,
   type NodeProto,
   type Opsets,
@@ -33,8 +32,9 @@ import { reasonOf } from './ops/absent.ts'
 import { operators } from './ops/index.ts'
 import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
+import { Scope, scopeOf } from './scope.ts'
 import type { ReadExternal } from './stored-tensor.ts'
-import { constantStrings, withCommonList } from './strings.ts'
+import { withCommonList } from './strings.ts'
 import { warningsOf } from './warnings.ts'
 
 export interface ImportOptions extends Bindings {
@@ -58,7 +58,14 @@ const maxDepth = 64
 export function importModel(
   bytes: Uint8Array,
   options: ImportOptions = {},
-): { graph: Graph; metadata: Record<string, string>; names: PortNames; warnings: readonly Diagnostic[] } {
+): {
+  graph: Graph
+  metadata: Record<string, string>
+  names: PortNames
+  /** What the model calls the constants that it stores, those of inner graphs aside. */
+  tensorNames: ReadonlyMap<Tensor, string>
+  warnings: readonly Diagnostic[]
+} {
   const budget = new Budget(bytes.length)
   const readExternal = options.readExternal && counted(options.readExternal, budget)
   return within(budget, () => importDecoded(decodeModel(bytes, readExternal), options))
@@ -96,7 +103,8 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
   }
   requireElements(graph, options.dims ?? {})
-  return { graph, metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+  const { tensorNames } = scope
+  return { graph, metadata: { ...model.metadata }, names: named, tensorNames, warnings: warningsOf(model) }
 }
 
 /** A106 where a dimension of 0 leaves no output with an element. */
@@ -119,12 +127,6 @@ function tensorIn(item: Item, name: string): Value {
 
 const namesIn = (item: Item): PortNames['outputs'][string] =>
   isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
-
-function scopeOf(parent: Scope | undefined, given: ReadonlyMap<string, Item | undefined>, graph: GraphProto): Scope {
-  const b = new Builder(undefined)
-  const strings = [...graph.strings].map(([name, value]) => [name, constantStrings(b, value)] as const)
-  return new Scope(parent, new Map([...strings, ...given]), graph.initializers)
-}
 
 /** The outputs; those of data-dependent size are followed by one that counts their elements. */
 function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
@@ -175,37 +177,6 @@ function checkShape(x: Value | undefined, item: Item | undefined): void {
 function asStrings(item: Item, list: Pick<Strings, 'list' | 'open'>): Item {
   if (isBounded(item)) fail('A203', 'the result is strings, and how many depends on data')
   return isTensor(item) ? { places: item, ...list } : item
-}
-
-/** What names mean: in a graph, then in the graphs around it. undefined marks the result of a node that failed. */
-class Scope {
-  private readonly parent: Scope | undefined
-  private readonly values: Map<string, Item | undefined>
-  private readonly initializers: ReadonlyMap<string, LazyTensor>
-
-  constructor(
-    parent: Scope | undefined,
-    values: Map<string, Item | undefined>,
-    initializers: ReadonlyMap<string, LazyTensor>,
-  ) {
-    this.parent = parent
-    this.values = values
-    this.initializers = initializers
-  }
-
-  has(name: string): boolean {
-    return this.values.has(name) || this.initializers.has(name) || (this.parent?.has(name) ?? false)
-  }
-
-  get(name: string): Item | undefined {
-    const stored = this.values.has(name) ? undefined : this.initializers.get(name)
-    if (stored) this.values.set(name, new Builder(undefined).constant(stored()))
-    return this.values.has(name) ? this.values.get(name) : this.parent?.get(name)
-  }
-
-  set(name: string, value: Item | undefined): void {
-    this.values.set(name, value)
-  }
 }
 
 /** Where a list of nodes is lowered. */

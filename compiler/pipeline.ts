@@ -59,6 +59,7 @@ export interface Imported {
   readonly graph: Graph
   readonly metadata: Readonly<Record<string, string>>
   readonly names?: PortNames
+  readonly tensorNames?: ReadonlyMap<Tensor, string>
   /** What is odd about the model. */
   readonly warnings?: readonly Diagnostic[]
   /** How the graph came to be quantized, for the report. */

@@ -27,8 +27,9 @@ export async function onnxFile(file: string, model: string) {
   return {
     /** The bytes of what is compiled. A402 with everything that ONNX has no form for. */
     encode: (source: Uint8Array | Imported, options: ImportOptions): Promise<Uint8Array> => {
-      const { graph, metadata, names } = source instanceof Uint8Array ? importModel(source, options) : source
-      return writeModel(graph, { metadata, ...(names && { ports: names }) })
+      const imported: Imported = source instanceof Uint8Array ? importModel(source, options) : source
+      const { graph, metadata, names, tensorNames } = imported
+      return writeModel(graph, { metadata, ...(names && { ports: names }), ...(tensorNames && { names: tensorNames }) })
     },
     write: (bytes: Uint8Array): void => writeFiles(folder, { [name]: bytes }),
   }

@@ -13,7 +13,7 @@ import {
 import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
 import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
-import { formatType, type TensorType } from '../core/tensor.ts'
+import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
 import type { Operator } from './context.ts'
@@ -65,6 +65,8 @@ export function importModel(
   graph: Graph
   metadata: Record<string, string>
   names: PortNames
+  /** What the model calls the constants that it stores. */
+  tensorNames: ReadonlyMap<Tensor, string>
   warnings: readonly Diagnostic[]
   training: Training
 } {
@@ -106,7 +108,8 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
   }
   requireElements(graph, options.dims ?? {})
   const facts = { metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
-  return { graph, ...facts, training: importer.stored.of(graph) }
+  const { stored } = importer
+  return { graph, ...facts, tensorNames: stored.tensorNames(), training: stored.of(graph) }
 }
 
 /** A106 where a dimension of 0 leaves no output with an element. */

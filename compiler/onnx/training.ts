@@ -1,6 +1,7 @@
 import { Builder } from '../core/builder.ts'
 import { isFloat, isSmallFloat } from '../core/dtype.ts'
 import { allNodesOf, createNode, nodesOf, topological, type Graph, type Node, type Value } from '../core/graph.ts'
+import type { Tensor } from '../core/tensor.ts'
 import type { LazyTensor } from './decode.ts'
 
 /**
@@ -96,6 +97,13 @@ export class Stored {
     const [y] = createNode('reshape', [x], { shape: x.type.shape }, b.origin).results
     this.dropouts.push({ name, x, y: y!, ratio })
     return y!
+  }
+
+  /** What stored tensors are called. */
+  tensorNames(): ReadonlyMap<Tensor, string> {
+    const names = new Map<Tensor, string>()
+    for (const [name, { node }] of this.named) if (node.op === 'constant') names.set(node.attrs.value, name)
+    return names
   }
 
   /** What of it is in `graph`. */

@@ -56,6 +56,7 @@ it('writes the model without channels that are always the same', async () => {
   expect(nodes.map((n) => n.operator)).toEqual(['Conv', 'Relu', 'Reshape', 'MatMul'])
   expect([...initializers.values()].map((t) => t().shape)).toContainEqual([8, 3, 3, 3])
   expect([inputs[0]!.name, outputs[0]!.name]).toEqual(['image', 'scores'])
+  expect([...initializers.keys()]).toContain('conv.weight')
   expect(out.join('\n')).toContain('small.onnx')
   const image = floats([1, 3, 8, 8])
   const [before, after] = [network, readFileSync(at('out', 'small.onnx'))]
@@ -80,6 +81,18 @@ it('writes a quantized model with its integers', async () => {
   expected['scores']!.data.forEach((v, i) =>
     expect(Math.abs(Number(actual['scores']!.data[i]) - Number(v))).toBeLessThan(0.1 * spread + 0.1),
   )
+})
+
+it('keeps the names of weights that stay as they are', async () => {
+  const bytes = model({
+    inputs: ['x f32[1,4]'],
+    outputs: ['y'],
+    nodes: ['y = Gemm(x, kernel, shift)'],
+    initializers: [stored('kernel', floats([4, 3])), stored('shift', floats([3]))],
+  })
+  writeFileSync(at('dense.onnx'), bytes)
+  expect(await attar('compile', at('dense.onnx'), '-o', at('out'), '--emit-onnx', at('again.onnx'))).toBe(0)
+  expect([...written(at('again.onnx')).initializers.keys()]).toEqual(['kernel', 'shift'])
 })
 
 it('lists the file and its size with --json', async () => {

@@ -79,7 +79,7 @@ function bytesOf(
   edges: ReadonlyMap<Edge, string>,
   { metadata = {}, names: given = new Map() }: WriteOptions,
 ): Uint8Array {
-  const tensors = new Map([...given].filter((entry): entry is [Tensor, string] => 'data' in entry[0]))
+  const tensors = new Map([...given].flatMap(([of, name]) => ('data' in of ? [[of.data, name] as const] : [])))
   return encode(graph, nameAll(graph, { tensors, edges }), { producerVersion: version, metadata, dimensions })
 }
 

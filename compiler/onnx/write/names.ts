@@ -1,4 +1,4 @@
-import type { Tensor } from '../../core/tensor.ts'
+import type { TypedArray } from '../../core/dtype.ts'
 import { graphsIn, nodesIn, type Edge, type OnnxGraph, type OnnxNode } from './graph.ts'
 
 /** What initializers of an operator are called, by input. */
@@ -16,9 +16,9 @@ const roles: Readonly<Record<string, readonly string[]>> = {
   Expand: ['', 'shape'],
 }
 
-/** Names given from outside, of tensors and of what edges compute. */
+/** Names given from outside, of the data of tensors, whatever their shape, and of what edges compute. */
 export interface GivenNames {
-  readonly tensors: ReadonlyMap<Tensor, string>
+  readonly tensors: ReadonlyMap<TypedArray, string>
   readonly edges: ReadonlyMap<Edge, string>
 }
 
@@ -49,7 +49,7 @@ export function nameAll(graph: OnnxGraph, given: GivenNames): Names {
   }
   const nameEdge = (edge: Edge, name: string): void => {
     if (edges.has(edge)) return
-    const own = edge.from.kind === 'stored' ? given.tensors.get(edge.from.tensor) : undefined
+    const own = edge.from.kind === 'stored' ? given.tensors.get(edge.from.tensor.data) : undefined
     edges.set(edge, unique(own ?? given.edges.get(edge) ?? name, takenEdges))
   }
   const visit = (within: OnnxGraph): void => {

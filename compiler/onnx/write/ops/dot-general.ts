@@ -6,7 +6,7 @@ import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import type { Rule } from './rule.ts'
 
-/** MatMul of [batch …, rows …, k] and [batch …, k, columns]; axes that it does not know as such are merged. */
+/** Gemm of matrices that are transposed, else MatMul of [batch …, rows …, k] and [batch …, k, columns], axes merged where they are more. */
 export const dotGeneral: Rule<'dot_general'> = (e, node, [l, r]) => {
   const { lhsBatch, rhsBatch, lhsContract, rhsContract } = node.attrs
   const [lhs, rhs] = [l!, r!]
@@ -17,6 +17,11 @@ export const dotGeneral: Rule<'dot_general'> = (e, node, [l, r]) => {
   const batch = of(lhs, lhsBatch)
   const inner = elementCount(of(lhs, lhsContract))
   if (inner === 0) return [e.full(0, dtype, shape)]
+  const isTurned = lhsContract[0] === 0 || rhsContract[0] === 1
+  if (isFloat(dtype) && isTurned && [lhs, rhs].every((x) => x.type.shape.length === 2) && lFree.length === 1) {
+    const attributes = { ...(lhsContract[0] === 0 && { transA: 1 }), ...(rhsContract[0] === 1 && { transB: 1 }) }
+    return [e.node('Gemm', [lhs, rhs], { dtype, shape }, attributes)]
+  }
   const [rows, columns] = [of(lhs, lFree), of(rhs, rFree)]
   // Without a batch, all but the last axis of the left operand may be rows.
   const merged = batch.length > 0 || rows.length === 0

@@ -14,10 +14,10 @@ function along(edge: Edge, shape: readonly number[], axis: number): Edge | undef
   return storedEdge(tensorOf(tensor.dtype, [length], new Array<number>(length).fill(toNumbers(tensor)[0]!)))
 }
 
-/** Conv, ConvTranspose or a MatMul of matrices, and then an addition for each channel. */
+/** Conv, ConvTranspose or a product of matrices, and then an addition for each channel. */
 export const bias: Pattern = (node, uses) => {
   if (node.operator !== 'Add') return undefined
-  for (const operator of ['Conv', 'ConvTranspose', 'MatMul']) {
+  for (const operator of ['Conv', 'ConvTranspose', 'Gemm', 'MatMul']) {
     const found = pairWith(node, operator, uses)
     if (!found) continue
     const { inner, other } = found

@@ -104,7 +104,7 @@ it('lists the file and its size with --json', async () => {
 it.each([
   ['the model itself', () => at('model.onnx'), 'A501'],
   ['what is no name of a model', () => at('out.txt'), 'A501'],
-  ['a path below a file', () => at('data.npz', 'm.onnx'), 'A502'],
+  ['a path below a file', () => at('data.npz', 'm.onnx'), 'A505'],
 ])('refuses %s before anything is written', async (_, path, code) => {
   expect(await attar('compile', at('model.onnx'), '-o', at('out'), '--emit-onnx', path())).toBe(2)
   expect(err.join('\n')).toContain(code)

@@ -105,6 +105,7 @@ const recurrent = model({
 /** The model that a command is about. */
 function modelFor(line: string): Uint8Array {
   if (line.includes('--state')) return recurrent
+  if (line.startsWith('attar train')) return digits
   if (line.includes('--dim batch=1')) return digits
   if (line.includes('--shape')) return pictures('n,3,h,w')
   return line.includes('photos/') ? pictures('1,3,16,16') : fixedDigits()
@@ -129,6 +130,29 @@ async function prepare(): Promise<void> {
     at('image.npy'),
     writeNpy(tensorOf('f32', [1, 1, 28, 28], Array.from(image!.data.subarray(0, 784) as Uint8Array))),
   )
+  // The two digits of which a new last layer is to tell which is which.
+  const [zeros, ones] = [0, 1].map((digit) =>
+    Array.from(y!.data as Uint8Array).flatMap((d, i) => (d === digit ? [i] : [])),
+  )
+  const two = [...zeros!, ...ones!]
+  const rows = two.flatMap((i) => Array.from(image!.data.subarray(784 * i, 784 * (i + 1)) as Uint8Array))
+  writeFileSync(
+    at('pets.npz'),
+    writeNpz({
+      image: tensorOf('f32', [two.length, 1, 28, 28], rows),
+      y: tensorOf('u8', [two.length], [...zeros!.map(() => 0), ...ones!.map(() => 1)]),
+    }),
+  )
+  for (const set of ['train', 'test']) {
+    for (const digit of [0, 1]) {
+      mkdirSync(at(set, `${digit}`), { recursive: true })
+      for (const i of [zeros!, ones!][digit]!.slice(...(set === 'train' ? [0, 12] : [12, 16]))) {
+        const data = image!.data.subarray(784 * i, 784 * (i + 1)) as Uint8Array
+        writeFileSync(at(set, `${digit}`, `${i}.png`), encodePng({ width: 28, height: 28, channels: 1, data }))
+      }
+    }
+  }
+  writeFileSync(at('attar.config.ts'), scripts[3]!.text)
   const pixels = (seed: number) => Uint8Array.from({ length: 768 }, (_, i) => (i * seed) % 256)
   for (const [i, kind] of ['cat', 'dog'].entries()) {
     mkdirSync(at('photos', kind), { recursive: true })
@@ -172,7 +196,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it('has no block of another kind than those below', () => {
-  expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'js'])
+  expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'js'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
   expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'npm'])
   const { scripts: known } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
@@ -195,7 +219,9 @@ describe('commands', () => {
 })
 
 describe('scripts', () => {
-  const [page, worker, stream, library] = scripts.map(({ text }) => text) as [string, string, string, string]
+  const [page, worker, stream, config, library] = scripts.map(({ text }) => text) as string[] as [
+    ...[string, string, string, string, string],
+  ]
   const pixels = new Float32Array(784)
 
   beforeAll(async () => {
@@ -205,6 +231,7 @@ describe('scripts', () => {
     writeFileSync(at('page.mjs'), page)
     writeFileSync(at('worker.ts'), worker)
     writeFileSync(at('library.mjs'), library)
+    writeFileSync(at('attar.config.ts'), config)
     mkdirSync(at('stream'))
     writeFileSync(at('stream', 'model.onnx'), recurrent)
     await shell('attar compile stream/model.onnx -o stream/out/ --state h=hn --state c=cn')
@@ -222,7 +249,7 @@ describe('scripts', () => {
       ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'], types: ['node'], typeRoots: [at('node_modules', '@types')] },
     }
     const program = ts.createProgram(
-      [at('page.mjs'), at('worker.ts'), at('library.mjs'), at('stream', 'stream.mjs')],
+      [at('page.mjs'), at('worker.ts'), at('library.mjs'), at('attar.config.ts'), at('stream', 'stream.mjs')],
       options,
     )
     const found = ts.getPreEmitDiagnostics(program)

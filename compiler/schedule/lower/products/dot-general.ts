@@ -111,13 +111,16 @@ function productNest(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents):
 const mergeAxes = (strides: readonly number[], extents: readonly number[]): number | undefined =>
   strides.length === 0 ? 0 : reshapeStrides(strides, extents, [elementCount(extents)])?.[0]
 
-/** A product whose first operand has its rows side by side in memory, as the second has its columns: no copy makes it faster. */
+/**
+ * A product whose first operand has its rows side by side in memory, as the second has its columns: no copy makes it faster. Sums of a
+ * few terms are left to kernels that have epilogues.
+ */
 function transposedProduct(lhs: Side, rhs: Side, e: Extents): ColumnProduct | undefined {
   const [M, N, K] = [elementCount(e.lFree), elementCount(e.rFree), elementCount(e.contract)]
   const batches = elementCount(e.batch)
   const row = mergeAxes(lhs.free, e.lFree)
   const column = mergeAxes(rhs.free, e.rFree)
-  if (batches * K === 0 || M < 4 || N < 4 || row !== 1 || column !== 1) return undefined
+  if (batches === 0 || M < 4 || N < 4 || K < 4 || row !== 1 || column !== 1) return undefined
   const [xStep, gStep] = [mergeAxes(lhs.contract, e.contract), mergeAxes(rhs.contract, e.contract)]
   const [xBatch, gBatch] = [mergeAxes(lhs.batch, e.batch), mergeAxes(rhs.batch, e.batch)]
   if (xStep === undefined || gStep === undefined || xBatch === undefined || gBatch === undefined) return undefined

@@ -35,6 +35,6 @@ console.log(
       ['peak', megabytes(median('peak')), `of the process, ${megabytes(median('before'))} of it Node before the model`],
     ],
     [2],
-  ),
+  ).join('\n'),
 )
 console.log(`\n${folder}/ holds what you would ship. Your own model: npm start -- model.onnx -o out`)

@@ -32,9 +32,11 @@ function wrapped(e: Emitter, x: Edge, dtype: DType): Edge {
   if (x.type.dtype === dtype) return x
   const { min, max } = integerRange(dtype)
   const constant = (value: bigint): Edge => e.scalar(value, x.type.dtype)
-  const lifted = min === 0n ? x : e.elementwise('Sub', [x, constant(min)])
-  const low = e.elementwise('BitwiseAnd', [lifted, constant(max - min)])
-  return e.cast(min === 0n ? low : e.elementwise('Add', [low, constant(min)]), dtype)
+  const low = e.elementwise('BitwiseAnd', [x, constant(max - min)])
+  if (min === 0n) return e.cast(low, dtype)
+  // The sign's bit turned, and taken away where that set it: no sum overflows.
+  const turned = e.elementwise('BitwiseXor', [low, constant(-min)])
+  return e.cast(e.elementwise('Add', [turned, constant(min)]), dtype)
 }
 
 /** What is beyond the range of an integer becomes its ends. */

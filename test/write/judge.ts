@@ -1,7 +1,9 @@
+import { expect } from 'vitest'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Graph } from '../../compiler/core/graph.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import type { Tensor } from '../../compiler/core/tensor.ts'
+import { decodeModel } from '../../compiler/onnx/decode.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { writeModel, type WriteOptions } from '../../compiler/onnx/write/index.ts'
 import { openReference } from '../../compiler/verify/onnxruntime.ts'
@@ -37,12 +39,27 @@ export async function expectWritten(
   { tolerance = 0, ...options }: WriteOptions & { tolerance?: number; expected?: Record<string, Tensor> } = {},
 ): Promise<Uint8Array> {
   const model = writeModel(graph, options)
+  expectLegalWindows(model)
   const expected = options.expected ?? evaluate(graph, inputs)
   const again = evaluate(importModel(model, { shapes: shapesOf(inputs) }).graph, inputs)
   for (const [name, value] of Object.entries(expected)) expectClose(again[name]!, value, tolerance)
   const judged = await runByOnnxruntime(model, inputs)
   for (const [name, value] of Object.entries(expected)) expectClose(judged[name]!, value, tolerance)
   return model
+}
+
+/** Runtimes may take windows that ONNX does not. */
+function expectLegalWindows(model: Uint8Array): void {
+  for (const { operator, attributes } of decodeModel(model).graph.nodes) {
+    const list = (name: string): number[] => {
+      const found = attributes.get(name)
+      return found?.kind === 'ints' ? [...found.value.numbers()] : []
+    }
+    expect(list('pads').every((n) => n >= 0)).toBe(true)
+    if (operator !== 'ConvTranspose') continue
+    const strides = list('strides')
+    expect(list('output_padding').every((n, i) => n >= 0 && n < strides[i]!)).toBe(true)
+  }
 }
 
 /** A dimension of 0 would stand for one that is not known. */

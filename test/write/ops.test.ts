@@ -59,6 +59,54 @@ describe('core ops as ONNX', () => {
     )
   })
 
+  it('of u64 beyond the range of i64', async () => {
+    const values = tensorOf('u64', [2, 4], [2n ** 64n - 1n, 0n, 2n ** 63n, 5n, 1n, 2n ** 63n - 1n, 2n ** 63n, 7n])
+    await expectOp([values], (x) => [
+      ...(['max', 'min'] as const).flatMap((kind) => [
+        b.reduce(kind, x, [1]),
+        b.argreduce(x, { kind, axis: 1, last: false }),
+        b.cumulate(x, { kind, axis: 1, exclusive: false, reverse: false }),
+        b.reduceWindow(kind, x, [one, window(2)]),
+      ]),
+      ...b.sort(x, 1, true),
+      ...b.sort(x, 1, false),
+    ])
+  })
+
+  it('results without elements', async () => {
+    const empty = tensorOf('f32', [2, 0, 3], [])
+    await expectOp([empty, ['f32', [3, 4]]], (x, w) => [
+      ...b.sort(x, 2, true),
+      b.cumulate(x, { kind: 'max', axis: 1, exclusive: false, reverse: false }),
+      b.reduceWindow('add', x, [one, one, window(2)]),
+      b.dotGeneral(x, w, { lhsBatch: [], rhsBatch: [], lhsContract: [2], rhsContract: [0] }),
+      b.pad(x, b.scalar(1, 'f32'), [0, 1, 0], [0, 0, 1]),
+      b.concatenate([x, b.broadcast(b.scalar(1, 'f32'), [2, 2, 3])], 1),
+      b.binary('add', x, x),
+    ])
+  })
+
+  it('differences of bytes by scales along another axis', async () => {
+    const zero = b.constant(tensorOf('i32', [4], [1, -2, 3, 0]))
+    const scale = b.constant(tensorOf('f32', [4, 1], [0.5, 2, 1, 4]))
+    await expectOp([['i8', [4, 4]]], (q) => {
+      const difference = b.binary('sub', b.convert(q, 'i32'), zero)
+      return b.binary('mul', b.convert(difference, 'f32'), scale)
+    })
+  })
+
+  it('quotients of sums under windows that are no means', async () => {
+    const pool = [one, one, window(2), window(2)]
+    const divisors = [
+      tensorOf('f32', [1, 2, 1, 1], [4, 8]),
+      tensorOf('f32', [2, 1, 1, 1], [4, 8]),
+      tensorOf('f32', [3, 1], [4, 8, 4]),
+    ]
+    await expectOp([['f32', [2, 2, 4, 4]]], (x) =>
+      divisors.map((by) => b.binary('div', b.reduceWindow('add', x, pool), b.constant(by))),
+    )
+  })
+
   it('windows over vectors, and over images of another order', async () => {
     await expectOp(
       [
@@ -176,6 +224,13 @@ describe('core ops as ONNX', () => {
         b.convolution(x, w, { ...attrs, window: spatial, padValue: 3 }),
         b.convolution(x, w, { ...attrs, window: cut }),
         b.convolution(x, w, { ...attrs, window: apart }),
+        b.convolution(x, w, { ...attrs, window: [window(3, { baseDilation: 2, high: 6 }), window(2)] }),
+        b.convolution(x, w, { ...attrs, window: [window(3, { baseDilation: 2 }), window(2, { low: 3 })] }),
+        b.convolution(x, w, {
+          ...attrs,
+          window: [window(3, { baseDilation: 2 }), window(2, { baseDilation: 3, high: 3 })],
+        }),
+        b.convolution(x, w, { ...attrs, window: [window(3, { baseDilation: 2, stride: 2 }), window(2)] }),
       ],
     )
   })

@@ -1,9 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { limitMs, macsIn, type Arithmetic, type Macs, type Peaks } from '../../compiler/bench/arithmetic.ts'
 import { peakLoops, peakModule, type PeakLoop } from '../../compiler/bench/peak.ts'
@@ -11,6 +8,7 @@ import { quantile } from '../../compiler/bench/statistics.ts'
 import { writeNpy } from '../../compiler/data/index.ts'
 import { findCurrentNode } from '../../compiler/verify/child-instance.ts'
 import { model, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { mixed, mixedMacs } from './mixed.ts'
 
 const current = findCurrentNode()
@@ -35,25 +33,14 @@ const [weights, dense] = (() => {
   return [rawData!, model(graph)]
 })()
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[]
-let err: string[]
+const { at, out, err, attar } = commandLine()
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('dense.onnx'), dense)
   writeFileSync(at('w.bin'), weights)
   writeFileSync(at('scale.npy'), writeNpy(tensorOf('f32', [1, 4], [1, 2, 3, 4])))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  out = []
-  err = []
-})
 
-const attar = (...args: string[]): Promise<number> =>
-  main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
 const lines = (): Record<string, unknown>[] => out.map((line) => JSON.parse(line) as Record<string, unknown>)
 const shape = (): string[] => ['--dim', 'batch=2', '--bind', `scale=${at('scale.npy')}`]
 const quick = ['--runs', '5', '--starts', '1', '--warm-up', '10']
@@ -111,7 +98,7 @@ describe('attar bench', () => {
 
   it('measures compiled files, where modules are bound statically too, and says which engine cannot run the peer', async () => {
     expect(await attar('compile', at('dense.onnx'), ...shape(), '-o', at('out'), '--name', 'small')).toBe(0)
-    out = []
+    out.length = 0
     const peer = ['--against', 'onnxruntime-web', '--model', at('dense.onnx'), '--bind', `scale=${at('scale.npy')}`]
     expect(await attar('bench', at('out'), '--engines', 'workerd', ...peer, ...quick, '--json')).toBe(0)
     const [own, absent] = lines() as [Measured, unknown]
@@ -142,7 +129,7 @@ describe('attar bench', () => {
       [[at('out'), '--against', 'onnxruntime-web', '--model', at('none.onnx')], 'cannot read'],
     ]
     for (const [args, message] of wrong) {
-      err = []
+      err.length = 0
       expect(await attar('bench', ...args)).toBe(2)
       expect(err.join('\n')).toContain(message)
     }

@@ -1,30 +1,24 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, expect, it } from 'vitest'
 import type { Report } from '../../compiler/core/artefact.ts'
 import { model } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { mixed, mixedMacs } from './mixed.ts'
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
+const { at, out, attar } = commandLine()
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('mixed.onnx'), model(mixed))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
-const attar = async (...args: string[]): Promise<string> => {
-  out = []
-  expect(await main(args, { out: (text) => void out.push(text), err: () => {}, status: () => {} })).toBe(0)
+const printed = async (...args: string[]): Promise<string> => {
+  out.length = 0
+  expect(await attar(...args)).toBe(0)
   return out.join('\n')
 }
 
 it('reports name the kernel that each module runs, and count multiply-accumulates by their kind', async () => {
-  expect(await attar('compile', at('mixed.onnx'), '-o', at('out'))).toContain('1 u8_igemm_i16_4x8 / u8_igemm_dot_6x8')
+  expect(await printed('compile', at('mixed.onnx'), '-o', at('out'))).toContain('1 u8_igemm_i16_4x8 / u8_igemm_dot_6x8')
   const { compilation } = JSON.parse(readFileSync(at('out', 'report.json'), 'utf8')) as { compilation: Report }
   const { integer, float } = mixedMacs
   expect(compilation).toMatchObject({ macs: integer + float, integerMacs: integer, dotMacs: integer })
@@ -35,7 +29,7 @@ it('reports name the kernel that each module runs, and count multiply-accumulate
   expect(compilation.kernels.at(-1)).not.toHaveProperty('relaxed')
 
   const codeOf = async (module: string): Promise<Record<string, number>> => {
-    const { code } = JSON.parse(await attar('inspect', at('out', module), '--json')) as {
+    const { code } = JSON.parse(await printed('inspect', at('out', module), '--json')) as {
       code: { part: string; calls: number }[]
     }
     return Object.fromEntries(code.map(({ part, calls }) => [part, calls]))

@@ -1,35 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, expect, it } from 'vitest'
 import { chromium } from '../../compiler/bench/engines/chromium.ts'
-import { main } from '../../compiler/cli/program.ts'
 import { model } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { classifier } from './classifier.ts'
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[]
-let err: string[]
+const { at, out, err, attar } = commandLine()
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('classifier.onnx'), model(classifier))
   const erf = { inputs: ['x f32[4]'], outputs: ['y f32[4]'], nodes: ['y = Erf(x)'] }
   writeFileSync(at('erf.onnx'), model(erf))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  out = []
-  err = []
-})
 
 const bench = (...args: string[]): Promise<number> =>
-  main(['bench', ...args, '--runs', '3', '--starts', '1', '--warm-up', '1'], {
-    out: (text) => void out.push(text),
-    err: (text) => void err.push(text),
-    status: () => {},
-  })
+  attar('bench', ...args, '--runs', '3', '--starts', '1', '--warm-up', '1')
 const lines = (): Record<string, unknown>[] => out.map((line) => JSON.parse(line) as Record<string, unknown>)
 
 const peers = ['onnxruntime-web', 'litert', 'tfjs']
@@ -66,7 +51,7 @@ it('says which systems cannot run a model, and where', async () => {
     { ...place, system: 'litert' },
     { ...place, system: 'tfjs' },
   ])
-  out = []
+  out.length = 0
   expect(await bench(at('erf.onnx'), ...args)).toBe(0)
   const reason = 'it has no equivalent of the function erf, which the model needs'
   expect(lines().slice(0, 2)).toEqual([
@@ -94,7 +79,7 @@ it('refuses systems that it does not know', async () => {
     [['--against', 'caffe'], 'no system "caffe"'],
     [['--against', 'tfjs,litert', '--peer-model', 'tfjs=model.json'], '--peer-model is for litert only'],
   ] as const) {
-    err = []
+    err.length = 0
     expect(await bench(at('classifier.onnx'), ...args)).toBe(2)
     expect(err.join('\n')).toContain(message)
   }

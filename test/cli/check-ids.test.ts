@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpy, writeNpz } from '../../compiler/data/index.ts'
 import { importModel } from '../../compiler/index.ts'
 import { model, node, stored, type GraphText } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 
 const floats = (shape: number[]) =>
   tensorOf(
@@ -64,19 +62,9 @@ describe('inputs that are looked up in tables', () => {
   })
 })
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
-let err: string[] = []
-beforeEach(() => {
-  out = []
-  err = []
-})
-const attar = (...args: string[]): Promise<number> =>
-  main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
+const { at, out, err, attar } = commandLine()
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   const text = {
     inputs: ['ids i64[3]'],
     outputs: ['y f32[3,4]'],
@@ -93,7 +81,6 @@ beforeAll(async () => {
   expect(await attar('compile', at('m.onnx'), '-o', at('out'))).toBe(0)
   expect(await attar('compile', at('plain.onnx'), '-o', at('plain'))).toBe(0)
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('--check-ids', () => {
   it('refuses places outside of the table in run, which else takes the nearest', async () => {

@@ -1,13 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpy, writeNpz } from '../../compiler/data/index.ts'
 import { model, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { writeCase } from '../verify/case-folder.ts'
 
 const f32 = (shape: number[], ...values: number[]) => tensorOf('f32', shape, values)
@@ -19,28 +17,12 @@ const dense = model({
   initializers: [stored('w', f32([2, 3], 1, -1, 2, 0, 3, -2))],
 })
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
+const { folder, at, out, err, attar, json } = commandLine()
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('dense.onnx'), dense)
   writeFileSync(at('x.npy'), writeNpy(f32([1, 2], 1, 2)))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
-
-let out: string[]
-let err: string[]
-beforeEach(() => {
-  out = []
-  err = []
-})
-
-function attar(...args: string[]): Promise<number> {
-  return main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
-}
-
-const json = (): unknown => JSON.parse(out.join('\n'))
 
 describe('usage', () => {
   it('shows help with the exit codes', async () => {
@@ -51,7 +33,7 @@ describe('usage', () => {
       ['verify', '--help'],
       ['inspect', '--help'],
     ]) {
-      out = []
+      out.length = 0
       expect(await attar(...args)).toBe(0)
       expect(out.join('\n')).toContain('Exit codes:')
     }
@@ -73,7 +55,7 @@ describe('usage', () => {
       ['bench', at('dense.onnx'), '--layers', '--html', at('no')],
     ]
     for (const args of wrong) {
-      err = []
+      err.length = 0
       expect(await attar(...args), args.join(' ')).toBe(2)
       expect(err.join('\n')).toMatch(/^error: /)
     }
@@ -129,7 +111,7 @@ describe('compile', () => {
       for (const model of [instantiate(), await load()]) console.log([...model.run({ x: [1, 2] }).y].join())`
     const node = spawnSync(process.execPath, ['--input-type=module', '-e', run], { encoding: 'utf8' })
     expect([node.stderr, node.stdout]).toEqual(['', '1,5,0\n1,5,0\n'])
-    err = []
+    err.length = 0
     expect(await compileTo('--inline', '--target', 'both')).toBe(2)
     expect(err.join('\n')).toContain('one module')
     const scripts = ['simd', 'relaxed-simd'].map(async (target) => {
@@ -164,7 +146,7 @@ describe('compile', () => {
       ['null', 1],
       ['{ "type": "module" }', 0],
     ] as const) {
-      err = []
+      err.length = 0
       writeFileSync(at('project/package.json'), content)
       expect(await compileTo('project')).toBe(0)
       expect(err).toHaveLength(told)
@@ -177,7 +159,7 @@ describe('compile', () => {
     expect(await attar('compile', at('dense.onnx'), ...args)).toBe(0)
     const phases = ['start', 'reading', 'import', 'passes', 'schedule', 'emit', 'packaging', 'sizes']
     expect(out.join('\n')).toMatch(new RegExp(`\nphase +ms\n${phases.map((phase) => `${phase} +\\d+`).join('\n')}$`))
-    out = []
+    out.length = 0
     expect(await attar('compile', at('dense.onnx'), ...args, '--json')).toBe(0)
     expect((json() as { phases: { phase: string }[] }).phases.map(({ phase }) => phase)).toEqual(phases)
   })
@@ -186,7 +168,7 @@ describe('compile', () => {
     const args = ['--bind', `x=${at('x.npy')}`, '--json']
     expect(await attar('compile', at('dense.onnx'), '-o', at('bound'), ...args)).toBe(0)
     expect(json()).toMatchObject({ spec: { inputs: [], outputs: [{ name: 'y', shape: [1, 3] }] } })
-    out = []
+    out.length = 0
     expect(await attar('run', at('bound/model.wasm'), '--json')).toBe(0)
     expect(json()).toEqual({ outputs: { y: { dtype: 'f32', shape: [1, 3], data: [1, 5, 0] } } })
   })
@@ -196,10 +178,10 @@ describe('compile', () => {
     writeFileSync(at('twice.onnx'), twice)
     expect(await attar('compile', at('twice.onnx'), '-o', at('twice'))).toBe(0)
     expect(err.join('\n')).toMatch(/^warning A108 repeated-output\n/)
-    out = []
+    out.length = 0
     expect(await attar('compile', at('twice.onnx'), '-o', at('twice'), '--json')).toBe(0)
     expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
-    out = []
+    out.length = 0
     expect(await attar('inspect', at('twice.onnx'), '--json')).toBe(0)
     expect(json()).toMatchObject({ warnings: [{ code: 'A108' }] })
   })
@@ -233,7 +215,7 @@ describe('run', () => {
 
   it('draws random inputs by a seed', async () => {
     const draw = async (seed: string): Promise<unknown> => {
-      out = []
+      out.length = 0
       expect(await attar('run', module(), '--input', 'x=random', '--seed', seed, '--json')).toBe(0)
       return json()
     }
@@ -251,7 +233,7 @@ describe('run', () => {
       [[at('dense.onnx')], 'not a WebAssembly module'],
     ]
     for (const [args, message] of wrong) {
-      err = []
+      err.length = 0
       expect(await attar('run', ...args)).toBe(2)
       expect(err.join('\n')).toContain(message)
     }
@@ -271,7 +253,7 @@ describe('inspect', () => {
       ],
       diagnostics: [],
     })
-    out = []
+    out.length = 0
     expect(await attar('inspect', at('dense.onnx'), '--dim', 'batch=5', '--node', '#1')).toBe(0)
     expect(out.join('\n')).toMatch(/^Relu "#1"\ninput +t f32\[5,3\]\n[^]*core +map f32\[5,3\]/)
     expect(await attar('inspect', at('dense.onnx'), '--node', 'none')).toBe(2)
@@ -301,7 +283,7 @@ describe('inspect', () => {
     const calls = found.code.flatMap(({ part, calls: n }) => Array.from({ length: n }, () => part))
     expect(calls.sort()).toEqual(compilation.kernels.map(({ kernel }) => kernel).sort())
     expect(found.code.map(({ part }) => part)).toContain('run')
-    out = []
+    out.length = 0
     expect(await attar('inspect', at('out/model.wasm'))).toBe(0)
     expect(out.join('\n')).toMatch(/code [^]*data [^]*attar [^]*whole module +[\d,]+ +100\.0 %/)
   })
@@ -311,7 +293,7 @@ describe('verify', () => {
   it('compares a module with onnxruntime-web, on random inputs and on given ones', async () => {
     expect(await attar('verify', at('dense.onnx'), at('out'))).toBe(0)
     expect(out.join('\n')).toMatch(/pass +simd +y [^]*8 runs against onnxruntime-web/)
-    out = []
+    out.length = 0
     writeFileSync(
       at('val.npz'),
       writeNpz({ x: f32([3, 2], 1, 2, 3, 4, 5, 6), labels: tensorOf('i64', [3], [0n, 1n, 2n]) }),
@@ -357,7 +339,7 @@ describe('verify', () => {
     )
     writeCase(at('cases/bad'), dense, [{ inputs: [x], outputs: [f32([1, 3], 1, 6, 0)] }])
     for (const engine of ['modules', 'reference']) {
-      out = []
+      out.length = 0
       expect(await attar('verify', '--cases', at('cases'), '--json', '--engine', engine)).toBe(1)
       expect(out.map((line) => JSON.parse(line) as unknown)).toEqual([
         expect.objectContaining({ case: 'bad', status: 'fail', code: 'mismatch', maxAbs: 1, bound: [] }),

@@ -1,11 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeEach, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { beforeEach, expect, it } from 'vitest'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { decodeModel } from '../../compiler/onnx/decode.ts'
 import { model, node, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
 import { randomTensor } from '../support/run-graph.ts'
 import { runByOnnxruntime } from '../write/judge.ts'
@@ -28,25 +26,11 @@ const network = model({
   initializers: [stored('w', kernel), stored('v', floats([1024, 2]))],
 })
 
-const folder = mkdtempSync(join(tmpdir(), 'attar-'))
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
-let err: string[] = []
-const attar = (...args: string[]): Promise<number> =>
-  main(args, {
-    out: (text) => void out.push(...[text].flat()),
-    err: (text) => void err.push(...[text].flat()),
-    status: () => {},
-  })
+const { at, out, err, attar } = commandLine()
 
 writeFileSync(at('model.onnx'), network)
 writeFileSync(at('data.npz'), writeNpz({ image: floats([20, 3, 8, 8]) }))
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  out = []
-  err = []
-  rmSync(at('out'), { recursive: true, force: true })
-})
+beforeEach(() => rmSync(at('out'), { recursive: true, force: true }))
 
 const written = (path: string) => decodeModel(readFileSync(path)).graph
 

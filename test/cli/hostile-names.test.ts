@@ -1,13 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { reportPage, type EngineBench } from '../../compiler/bench/index.ts'
-import { main } from '../../compiler/cli/program.ts'
 import { printable } from '../../compiler/core/printable.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { graph, model, node, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { writeCase } from '../verify/case-folder.ts'
 
 /** A title for the window, a line of its own, colours by C0 and C1, reversed text, separators, a tag beyond 16 bits. */
@@ -46,29 +44,17 @@ function named(name: string, operator = 'Relu', rows: string | number = 1): Uint
   )
 }
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
+const { at, out, err, status, clear, attar } = commandLine()
 
-interface Printed {
-  readonly code: number
-  readonly text: string
-}
-
-async function attar(...args: string[]): Promise<Printed> {
-  const text: string[] = []
-  const status: string[] = []
-  const streams = {
-    out: (t: string) => text.push(t),
-    err: (t: string) => text.push(t),
-    status: (t: string) => status.push(t),
-  }
-  const code = await main(args, streams as never)
+/** Runs a command and gives its exit code and all that it printed. */
+async function printed(...args: string[]): Promise<{ readonly code: number; readonly text: string }> {
+  clear()
+  const code = await attar(...args)
   expect(status.join(''), args.join(' ')).not.toMatch(acting)
-  return { code, text: text.join('\n') }
+  return { code, text: [...out, ...err].join('\n') }
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   for (const [kind, name] of [
     ['evil', evil],
     ['plain', 'n'],
@@ -83,10 +69,9 @@ beforeAll(async () => {
     const x = values([1, 16], 16)
     writeCase(at(`${kind}-cases`, 'case'), named(name), [{ inputs: [x], outputs: [values([1, 4], 4)] }])
     writeCase(at(`${kind}-cases`, 'other'), named(name, `Op${name}`), [{ inputs: [x], outputs: [x] }])
-    expect((await attar('compile', at(`${kind}.onnx`), '-o', at(`${kind}-out`))).code).toBe(0)
+    expect((await printed('compile', at(`${kind}.onnx`), '-o', at(`${kind}-out`))).code).toBe(0)
   }
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('names that would act on a terminal', () => {
   const quick = ['--runs', '1', '--starts', '1', '--warm-up', '0']
@@ -131,8 +116,8 @@ describe('names that would act on a terminal', () => {
   ]
 
   it.each(commands)('are escaped by %s', { timeout: 60_000 }, async (title, args) => {
-    const found = await attar(...args('evil', evil))
-    const usual = await attar(...args('plain', 'n'))
+    const found = await printed(...args('evil', evil))
+    const usual = await printed(...args('plain', 'n'))
     expect(found.code).toBe(usual.code)
     expect(found.text).not.toMatch(/A601/)
     for (const line of found.text.split('\n')) expect(line).not.toMatch(acting)
@@ -142,10 +127,10 @@ describe('names that would act on a terminal', () => {
   })
 
   it('stay themselves in JSON, whose text has none', async () => {
-    const { text } = await attar('inspect', at('evil.onnx'), '--json')
+    const { text } = await printed('inspect', at('evil.onnx'), '--json')
     expect(text).not.toMatch(acting)
     expect((JSON.parse(text) as { layers: { node: string }[] }).layers[0]!.node).toBe(`m${evil}`)
-    const run = await attar('run', at('evil-out/model.wasm'), '--input', `x${evil}=random`, '--json')
+    const run = await printed('run', at('evil-out/model.wasm'), '--input', `x${evil}=random`, '--json')
     expect(run.text).not.toMatch(acting)
     expect(Object.keys((JSON.parse(run.text) as { outputs: object }).outputs)).toEqual([`y${evil}`])
     expect(printable('a\ud800b')).toBe('a\\ud800b')

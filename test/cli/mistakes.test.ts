@@ -1,11 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpy, writeNpz } from '../../compiler/data/index.ts'
 import { model, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 
 const floats = (shape: number[]) =>
   tensorOf(
@@ -14,19 +12,14 @@ const floats = (shape: number[]) =>
     Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i)),
   )
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
-let err: string[] = []
+const { folder, at, out, err, clear, ...line } = commandLine()
 
-async function attar(...args: string[]): Promise<number> {
-  out = []
-  err = []
-  return main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
+function attar(...args: string[]): Promise<number> {
+  clear()
+  return line.attar(...args)
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   const dense = { inputs: ['x f32[batch,8]'], outputs: ['y'], nodes: ['y = MatMul(x, w)'] }
   writeFileSync(at('m.onnx'), model({ ...dense, initializers: [stored('w', floats([8, 4]))] }))
   const many = {
@@ -45,7 +38,6 @@ beforeAll(async () => {
   writeFileSync(at('text.wasm'), 'hello')
   expect(await attar('compile', at('m.onnx'), '-o', at('out'), '--dim', 'batch=1')).toBe(0)
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Command lines as a new user could write them, `@x` a file of that name. */
 const mistakes: string[] = [

@@ -1,31 +1,14 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { beforeAll, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { model, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let err: string[] = []
-beforeEach(() => (err = []))
-const attar = (...args: string[]): Promise<number> =>
-  main(args, { out: () => {}, err: (text) => void err.push(text), status: () => {} })
+const { folder, at, err, attar } = commandLine()
 const compile = (...args: string[]): Promise<number> => attar('compile', at('m.onnx'), ...args)
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   const w = tensorOf(
     'f32',
     [16, 8],
@@ -35,7 +18,6 @@ beforeAll(() => {
   writeFileSync(at('m.onnx'), model({ ...spec, initializers: [stored('w', w)] }))
   writeFileSync(at('plain'), 'mine')
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Everything below the folder, with what the files hold. */
 const tree = (): Record<string, string> =>
@@ -70,7 +52,7 @@ it('refuses places that cannot be written, with a message and not a byte', async
   ]
   const before = tree()
   for (const [args, message] of wrong) {
-    err = []
+    err.length = 0
     expect(await compile(...args), args.join(' ')).toBe(2)
     expect(err.join('\n')).toMatch(message)
     expect(err.join('\n')).not.toMatch(/A601|\n +at /)

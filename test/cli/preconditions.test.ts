@@ -1,22 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Repeatable } from '../../compiler/cli/options.ts'
 import { preconditions } from '../../compiler/cli/preconditions.ts'
-import { main, programOf } from '../../compiler/cli/program.ts'
+import { programOf } from '../../compiler/cli/program.ts'
 import { terminalOn } from '../../compiler/cli/terminal.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { model, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
-let err: string[] = []
-const streams = { out: (text: string) => void out.push(text), err: (text: string) => void err.push(text), status() {} }
-const attar = (...args: string[]): Promise<number> => main(args, streams)
+const { folder, at, err, streams, attar } = commandLine()
 
 const floats = (shape: number[], count: number) =>
   tensorOf(
@@ -26,18 +20,12 @@ const floats = (shape: number[], count: number) =>
   )
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   const spec = { inputs: ['x f32[1,8]'], outputs: ['y f32[1,4]'], nodes: ['y = MatMul(x, w)'] }
   writeFileSync(at('m.onnx'), model({ ...spec, initializers: [stored('w', floats([8, 4], 32))] }))
   writeFileSync(at('data.npz'), writeNpz({ x: floats([30, 8], 240) }))
   mkdirSync(at('pictures'))
   writeFileSync(at('how.json'), '{}')
   expect(await attar('compile', at('m.onnx'), '-o', at('out'))).toBe(0)
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  out = []
-  err = []
 })
 
 const commands = (): readonly Command[] => programOf(terminalOn(streams), () => {}).commands
@@ -105,7 +93,7 @@ describe('an option that would have no effect', () => {
       const command = commands().find((each) => each.name() === name)!
       for (const option of options) {
         const all = [name, ...args, ...sample(command, option)]
-        err = []
+        err.length = 0
         expect(await attar(...all), all.join(' ')).toBe(2)
         expect(err[0]).toMatch(/^error: --[a-z-]+ has no effect (with|without|on|beside) ./)
         expect(err[0]).toContain(`--${option} has`)
@@ -122,10 +110,10 @@ describe('an option that would have no effect', () => {
   it('is one that another replaces', async () => {
     expect(await attar('compile', at('m.onnx'), '-o', at('no'), '--name', 'a', '--name', 'b')).toBe(2)
     expect(err[0]).toBe('error: --name is given twice')
-    err = []
+    err.length = 0
     expect(await attar('run', at('out/model.wasm'), '--input', 'x=1', '--input', 'x=2')).toBe(2)
     expect(err[0]).toMatch(/^error: option '--input <name=value>'.*"x" is given twice/)
-    err = []
+    err.length = 0
     expect(await attar('bench', at('out'), '--engines', 'node,node')).toBe(2)
     expect(err[0]).toContain('"node" is named twice')
     expect(await attar('compile', at('m.onnx'), '-o', at('no'), '--no-sensitivity', '--no-sensitivity')).toBe(2)

@@ -1,13 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { encode } from 'fast-png'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { beforeAll, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import type { PackageReport } from '../../compiler/package/index.ts'
 import { model, node, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
 
 const random = new Random(5)
@@ -30,15 +28,9 @@ const network = model({
   initializers: [stored('w', floats([4, 3, 3, 3])), stored('bias', floats([4])), stored('v', floats([256, 2]))],
 })
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
-let err: string[] = []
-const attar = (...args: string[]): Promise<number> =>
-  main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
+const { at, out, err, attar } = commandLine()
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('model.onnx'), network)
   const count = 40
   const x = floats([count, 3, 8, 8])
@@ -61,11 +53,6 @@ beforeAll(() => {
     }
   }
 })
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  out = []
-  err = []
-})
 
 const report = (): PackageReport => JSON.parse(readFileSync(at('out', 'report.json'), 'utf8')) as PackageReport
 
@@ -78,7 +65,7 @@ it('quantizes, reports, and verifies a metric of both models', async () => {
   const page = readFileSync(at('out', 'quantization.html'), 'utf8')
   expect(page).toMatch(/<code>conv<\/code>[^]*<svg/)
   expect(page).not.toMatch(/https?:|<script/)
-  out = []
+  out.length = 0
   const verify = ['verify', at('model.onnx'), at('out'), '--val', at('data.npz'), '--metric', 'top1', '--json']
   expect(await attar(...verify, '--max-drop', '10%')).toBe(0)
   const found = JSON.parse(out.join('')) as { source: number; module: number; samples: number }
@@ -102,7 +89,7 @@ it('judges a quantized module by steps of its range, and says so', async () => {
     initializers: [stored('v', floats([192, 2]))],
   })
   writeFileSync(at('other.onnx'), rewired)
-  out = []
+  out.length = 0
   expect(await attar('verify', at('other.onnx'), at('out'), '--val', at('data.npz'))).toBe(1)
   expect(out.join('\n')).toMatch(/steps of 1\/255 of its range off/)
 })
@@ -126,17 +113,17 @@ it('takes labels by name, and refuses those that do not go with the model', asyn
   expect(await compile(random)).toBe(0)
   expect(err.join('\n')).toMatch(/random\.npz": not used: array "target"; --label NAME/)
   expect(report().compilation.quantization!.accuracy!.metric).toBe('agreement')
-  err = []
+  err.length = 0
   expect(await compile(random, '--label', 'target')).toBe(2)
   expect(err.join('\n')).toMatch(/A504[^]*in another order[^]*scale of pixels/)
-  err = []
+  err.length = 0
   const shifted = write(
     'shifted.npz',
     [...Array(count).keys()].map((i) => 1 + (i % 2)),
   )
   expect(await compile(shifted, '--label', 'target')).toBe(2)
   expect(err.join('\n')).toMatch(/A504[^]*sample 1 is 2[^]*subtract 1/)
-  err = []
+  err.length = 0
   const verify = ['verify', at('model.onnx'), at('out'), '--val', shifted, '--label', 'target']
   expect(await attar(...verify, '--metric', 'top1')).toBe(2)
   expect(await attar(...verify)).toBe(2)
@@ -157,7 +144,7 @@ it('makes weights of 4 bits', async () => {
   })
   writeFileSync(at('wide.onnx'), bytes)
   const compiled = async (...args: string[]): Promise<number> => {
-    out = []
+    out.length = 0
     expect(await attar('compile', at('wide.onnx'), '-o', at('out'), '--quantize', 'weights', ...args)).toBe(0)
     return report().compilation.weights
   }
@@ -192,10 +179,10 @@ it('keeps the preprocessing of pictures in the artefact and runs pictures by it'
   expect(await attar('compile', at('model.onnx'), '-o', at('out'), ...args, '--no-sensitivity')).toBe(0)
   const types = readFileSync(at('out', 'model.d.ts'), 'utf8')
   expect(types).toContain('\\"channels\\":\\"BGR\\"')
-  out = []
+  out.length = 0
   const picture = at('pictures', 'left', '0.png')
   const run = async (...more: string[]): Promise<string> => {
-    out = []
+    out.length = 0
     expect(await attar('run', at('out', 'model.wasm'), '--input', `image=${picture}`, '--json', ...more)).toBe(0)
     return out.join('')
   }
@@ -215,7 +202,7 @@ it('refuses random and missing calibration data', async () => {
   const compile = ['compile', at('model.onnx'), '-o', at('none'), '--quantize', 'int8']
   expect(await attar(...compile)).toBe(2)
   expect(err.join('\n')).toContain('needs --calib')
-  err = []
+  err.length = 0
   expect(await attar(...compile, '--calib', 'random')).toBe(2)
   expect(err.join('\n')).toMatch(/A501[^]*random inputs do not show[^]*--force/)
   expect(await attar(...compile, '--calib', 'random', '--force', '--samples', '4')).toBe(0)

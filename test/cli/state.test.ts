@@ -1,14 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { stateHint, likelyStates, type NamedType } from '../../compiler/cli/state-hint.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { readNpy, writeNpy, writeNpz } from '../../compiler/data/index.ts'
 import { importModel, type ModuleSpec, type Report } from '../../compiler/index.ts'
 import { model, node, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
 
 const values = (count: number, scale: number) => Array.from({ length: count }, (_, i) => Math.sin(i * i + 1) * scale)
 
@@ -34,17 +32,10 @@ const network = (gain: number): Uint8Array =>
 const start = tensorOf('f32', [1, 8], values(8, 0.5))
 const frames = tensorOf('f32', [40, 8], values(320, 1))
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
-let out: string[] = []
-let err: string[] = []
-const attar = (...args: string[]): Promise<number> =>
-  main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
-const json = (): Record<string, unknown> => JSON.parse(out.join('\n')) as Record<string, unknown>
+const { folder, at, out, err, clear, attar, json } = commandLine()
 
 const states = ['--state', 'h=hn', '--state', 'n=n_out']
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('m.onnx'), network(1))
   writeFileSync(at('other.onnx'), network(2))
   writeFileSync(at('h.npy'), writeNpy(start))
@@ -52,11 +43,6 @@ beforeAll(async () => {
   writeFileSync(at('steps.npz'), writeNpz({ x: { ...frames, shape: [40, 1, 8] } }))
   const args = ['-o', at('out'), ...states, '--state-init', `h=${at('h.npy')}`, '--state-init', 'n=3']
   expect(await attar('compile', at('m.onnx'), ...args), err.join()).toBe(0)
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-beforeEach(() => {
-  out = []
-  err = []
 })
 
 /** The output `y` of the frames in their order, by the evaluator. */
@@ -84,7 +70,7 @@ describe('compile --state', () => {
       { input: 'h', output: 'hn', bytes: 32 },
       { input: 'n', output: 'n_out', bytes: 8 },
     ])
-    out = []
+    out.length = 0
     expect(await attar('inspect', at('o1/model.wasm'))).toBe(0)
     expect(out.join('\n')).toMatch(/^state +h +f32\[1,8\] +at \d+, which a run makes hn$/m)
   })
@@ -118,7 +104,7 @@ describe('compile --state', () => {
   ])('refuses %j', async (args, code, message, hint) => {
     const named = args.map((arg) => arg.replace('@', `${folder}/`))
     for (const more of [[], ['--quantize', 'int8', '--calib', at('absent.npz')]]) {
-      err = []
+      err.length = 0
       expect(await attar('compile', at('m.onnx'), '-o', at('no'), ...named, ...more)).toBe(2)
       expect(err.join('\n')).toContain(`error ${code}`)
       expect(err.join('\n')).toContain(message)
@@ -148,7 +134,7 @@ describe('compile --state', () => {
     expect(err.join('\n')).toContain('the output i64[1,4] of a length that depends on data')
     // The count that an output of such a length has beside it is no output of the model.
     const names = /no output "q"; it has "hn", "y"\n/
-    err = []
+    err.length = 0
     expect(await attar('compile', at('found.onnx'), '-o', at('no'), '--state', 'h=q')).toBe(2)
     expect(err.join('\n')).toMatch(names)
     const labels = { keys_int64s: [1, 2], values_strings: { strings: ['a', 'b'] }, default_string: '?' }
@@ -159,7 +145,7 @@ describe('compile --state', () => {
       { domain: 'ai.onnx.ml', version: 2 },
     ]
     writeFileSync(at('strings.onnx'), model({ ...ports, nodes: [encoder, 'y = Neg(k)'] }, { opsetImport }))
-    err = []
+    err.length = 0
     expect(await attar('compile', at('strings.onnx'), '-o', at('no'), '--state', 'k=t')).toBe(2)
     expect(err.join('\n')).toContain('state k=t: they are strings')
   })
@@ -169,7 +155,7 @@ describe('run of a module with states', () => {
   it('takes the other inputs and starts at the start', async () => {
     const x = toNumbers(frames).slice(0, 8).join()
     for (let i = 0; i < 2; i++) {
-      out = []
+      out.length = 0
       expect(await attar('run', at('out/model.wasm'), '--input', `x=${x}`, '--json')).toBe(0)
       const { y } = json()['outputs'] as Record<string, { shape: number[]; data: number[] }>
       expect(Object.keys(json()['outputs'] as object)).toEqual(['y'])
@@ -193,8 +179,7 @@ describe('run of a module with states', () => {
     writeFileSync(at('pair.onnx'), pair)
     expect(await attar('compile', at('pair.onnx'), '-o', at('pair'))).toBe(0)
     const run = (a: string, b: string, ...more: string[]): Promise<number> => {
-      out = []
-      err = []
+      clear()
       return attar('run', at('pair/model.wasm'), '--input', `a=${a}`, '--input', `b=${b}`, ...more)
     }
     expect(await run('[[1,2],[3,4]]', '[1,1]', '--json')).toBe(0)
@@ -211,12 +196,12 @@ describe('run of a module with states', () => {
 describe('verify of a module with states', () => {
   it('compares steps of one sequence, the states too', { timeout: 60_000 }, async () => {
     for (const data of [[], ['--val', at('data.npz')]]) {
-      out = []
+      out.length = 0
       expect(await attar('verify', at('m.onnx'), at('out'), ...data, '--json'), err.join()).toBe(0)
       const { variants } = json() as { variants: { outputs: { output: string; status: string }[] }[] }
       for (const { outputs } of variants) expect(outputs.map(({ output }) => output)).toEqual(['y', 'hn', 'n_out'])
     }
-    out = []
+    out.length = 0
     expect(await attar('verify', at('m.onnx'), at('out'), '--val', at('data.npz'))).toBe(0)
     expect(out.join('\n')).toContain('40 runs against onnxruntime-web, as steps of one sequence: each keeps h, n')
   })
@@ -233,7 +218,7 @@ describe('verify of a module with states', () => {
       ['hn', 'fail'],
       ['n_out', 'pass'],
     ])
-    out = []
+    out.length = 0
     expect(await verify('--val', at('data.npz'))).toBe(1)
     const later = (json() as { variants: { outputs: { output: string; status: string }[] }[] }).variants[0]!.outputs
     expect(later.map(({ status }) => status)).toEqual(['fail', 'fail', 'pass'])
@@ -262,10 +247,10 @@ describe('compile --state --quantize', () => {
       expect(report.quantization!.accuracy!.samples).toBe(20)
       // Two of the three read the state, which is 0 where it is not carried.
       for (const { inputs } of report.quantization!.layers) expect(inputs[0]!.high).toBeGreaterThan(0.2)
-      out = []
+      out.length = 0
       expect(await attar('verify', at('m.onnx'), at('q'), '--val', at('data.npz')), out.join()).toBe(0)
       const others = ['--quantize', 'int8', '--calib', 'random', '--force', '--samples', '5', '--val', at('data.npz')]
-      out = []
+      out.length = 0
       expect(await attar('compile', at('m.onnx'), '-o', at('q2'), ...states, ...others, '--json'), err.join()).toBe(0)
       expect((json() as unknown as { report: Report }).report.quantization!.accuracy!.samples).toBe(40)
     },
@@ -328,13 +313,13 @@ describe('the hint', () => {
     expect(line).toMatch(/^hint: [^\n]* --state h=hn --state n=n_out$/)
     expect(await attar('inspect', at('m.onnx'))).toBe(0)
     expect(out.join('\n').split('\n').at(-1)).toBe(line)
-    out = []
+    out.length = 0
     expect(await attar('inspect', at('m.onnx'), '--json')).toBe(0)
     expect(json()['likelyStates']).toEqual([
       { input: 'h', output: 'hn' },
       { input: 'n', output: 'n_out' },
     ])
-    err = []
+    err.length = 0
     const options = line!.slice(line!.indexOf('--state')).split(' ')
     expect(await attar('compile', at('m.onnx'), '-o', at('h2'), ...options)).toBe(0)
     expect(err.join()).not.toContain('hint')

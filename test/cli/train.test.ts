@@ -1,15 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { main } from '../../compiler/cli/program.ts'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpz } from '../../compiler/data/index.ts'
 import { evaluate, importModel } from '../../compiler/index.ts'
+import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
 
-let folder: string
-const at = (...parts: string[]): string => join(folder, ...parts)
+const { at, out, err, attar } = commandLine()
 
 /** Points of three clouds in four dimensions; the class of each is where its largest coordinate mostly is. */
 function clouds(count: number, seed: number, classes = 3): Uint8Array {
@@ -30,7 +27,6 @@ export default defineConfig({
 })`
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'attar-'))
   writeFileSync(at('train.npz'), clouds(200, 1))
   writeFileSync(at('val.npz'), clouds(60, 2))
   writeFileSync(at('test.npz'), clouds(90, 3))
@@ -38,17 +34,6 @@ beforeAll(() => {
   writeFileSync(at('one.npz'), clouds(20, 3, 1))
   writeFileSync(at('attar.config.ts'), config())
 })
-afterAll(() => rmSync(folder, { recursive: true }))
-
-let out: string[]
-let err: string[]
-beforeEach(() => {
-  out = []
-  err = []
-})
-
-const attar = (...args: string[]): Promise<number> =>
-  main(args, { out: (text) => void out.push(text), err: (text) => void err.push(text), status: () => {} })
 
 interface Report {
   readonly test: { readonly accuracy: number; readonly loss: number; readonly interval: readonly [number, number] }

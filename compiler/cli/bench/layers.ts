@@ -1,10 +1,10 @@
 import type { LayerBench } from '../../bench/index.ts'
 import type { Target } from '../../index.ts'
 import { formatTable, toJson } from '../format.ts'
-import { importOptions, type ShapeOptions } from '../options.ts'
+import { importOptions, stateOptions, type ShapeOptions, type StateOptions } from '../options.ts'
 import type { Terminal } from '../terminal.ts'
 
-export interface LayerOptions extends ShapeOptions {
+export interface LayerOptions extends ShapeOptions, StateOptions {
   /** Of the random inputs. */
   seed: number
 }
@@ -21,6 +21,7 @@ export async function timedLayers(
   terminal.status('compiling')
   const compiled = await compile(readFile(path), {
     ...(await importOptions(path, options)),
+    ...(await stateOptions(path, options)),
     targets: [target],
     instrument: true,
   })

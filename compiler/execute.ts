@@ -23,15 +23,10 @@ export const compiledExecutor: Executor = {
   },
   instantiate: async (graph, state, stateStart) => {
     const { modules, spec, report } = await compileGraph(graph, { targets: ['simd'], state, stateStart })
-    // The states are told as inputs beside the others: they are views of the same kind.
-    const model = instantiate(new Uint8Array(modules.simd!), {
-      ...spec,
-      inputs: [...spec.inputs, ...(spec.states ?? [])],
-    })
-    const views = Object.entries(model.inputs)
+    const model = instantiate(new Uint8Array(modules.simd!), spec)
     return {
-      inputs: Object.fromEntries(views.filter(([name]) => !Object.hasOwn(state, name))),
-      state: Object.fromEntries(views.filter(([name]) => Object.hasOwn(state, name))),
+      inputs: model.inputs,
+      state: model.state as Readonly<Record<string, TypedArray>>,
       run: () => model.run() as Readonly<Record<string, TypedArray>>,
       memory: { arena: report.arena, leastArena: report.arenaLowerBound, state: report.state },
     }

@@ -13,6 +13,7 @@ import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
   abiVersion,
+  classesKey,
   kernelName,
   preprocessKey,
   quantizationKey,

@@ -13,6 +13,9 @@ export type Target = (typeof targets)[number]
 /** The key of a model's metadata under which stands, as JSON, how pictures become its input. */
 export const preprocessKey = 'preprocess'
 
+/** The key under which stand, as JSON, the names of the classes that a trained model tells apart, in order. */
+export const classesKey = 'classes'
+
 /** The key under which stands how attar quantized the model: `int8` or `weights`. */
 export const quantizationKey = 'quantization'
 

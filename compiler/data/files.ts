@@ -141,12 +141,12 @@ function keep(file: string, copy: string): void {
 
 const ending = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Does something before a signal ends the process, until released. */
+/** Does something before a signal ends the process, until released. Somebody else who listens decides whether it does. */
 function onEnding(last: () => void): () => void {
   const end = (signal: NodeJS.Signals): void => {
     release()
     last()
-    process.kill(process.pid, signal)
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
   }
   const release = (): void => ending.forEach((signal) => process.off(signal, end))
   ending.forEach((signal) => process.on(signal, end))

@@ -1,7 +1,9 @@
+import * as v from 'valibot'
 import { fail } from '../core/diagnostic.ts'
-import { allocate, type TypedArray } from '../core/dtype.ts'
+import type { TypedArray } from '../core/dtype.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'
 import { hash } from '../core/hash.ts'
+import { printGraph } from '../core/print.ts'
 import type { Checkpoint } from './fit.ts'
 import type { TrainableModel } from './model.ts'
 import type { Samples } from './samples.ts'
@@ -9,9 +11,10 @@ import type { Samples } from './samples.ts'
 /** What a checkpoint is of: it goes on only with the same. */
 export type Fingerprint = string
 
-/** A hash of the parameters before training, the settings, and how many samples of what kind there are. */
+/** A hash of the model, its parameters before training, the settings, and how many samples of what kind there are. */
 export async function fingerprintOf(model: TrainableModel, samples: Samples, settings: object): Promise<Fingerprint> {
-  const text = JSON.stringify([samples.count, settings, model.parameters.map(({ name }) => name)])
+  const rules = model.dropouts.map(({ ratio }) => ratio)
+  const text = JSON.stringify([samples.count, settings, rules, printGraph(model.graph)])
   const ends = [await samples.at(0, 0), await samples.at(samples.count - 1, 0)]
   const arrays = ends.flatMap(({ inputs, target }) => [...Object.values(inputs), Float64Array.from(Array.from(target))])
   const bytes = [...model.parameters.map(({ start }) => start.data), ...arrays].map(
@@ -40,19 +43,45 @@ export function checkpointArrays(
 
 const vector = (data: TypedArray): Tensor => tensor('f32', [data.length], data)
 
-/** The checkpoint in `arrays`. A702 where it is of another training. */
+/** JSON has null for a loss that is not a number. */
+const real = v.union([
+  v.number(),
+  v.pipe(
+    v.null(),
+    v.transform(() => NaN),
+  ),
+])
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
+const score = v.object({ loss: real, accuracy: v.exactOptional(v.number()) })
+const factsSchema = v.object({
+  fingerprint: v.string(),
+  step: whole,
+  sums: v.object({ loss: v.number(), correct: v.number(), weight: v.number() }),
+  history: v.array(v.object({ epoch: whole, train: score, validation: score, learningRate: v.number() })),
+  best: v.optional(v.object({ epoch: whole, validation: score })),
+})
+
+function factsIn(bytes: TypedArray | undefined, what: string): v.InferOutput<typeof factsSchema> {
+  const refuse = (): never => fail('A502', `${what} is not a checkpoint, or is damaged`)
+  if (!(bytes instanceof Uint8Array)) return refuse()
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return refuse()
+  }
+  const facts = v.safeParse(factsSchema, value)
+  return facts.success ? facts.output : refuse()
+}
+
+/** The checkpoint in `arrays`. A702 where it is of another training, A502 where it is damaged. */
 export function checkpointFrom(
   arrays: Readonly<Record<string, Tensor>>,
   fingerprint: Fingerprint,
   what: string,
 ): Checkpoint {
-  const bytes = arrays[meta]?.data
-  if (!(bytes instanceof Uint8Array)) fail('A502', `${what} is no checkpoint`)
-  const facts = JSON.parse(new TextDecoder().decode(bytes)) as Omit<Checkpoint, 'state' | 'best'> & {
-    readonly fingerprint: string
-    readonly best?: { readonly epoch: number; readonly validation: { readonly loss: number } }
-  }
-  if (facts.fingerprint !== fingerprint)
+  const { fingerprint: own, best, ...rest } = factsIn(arrays[meta]?.data, what)
+  if (own !== fingerprint)
     fail('A702', `${what} is of another training: its model, data or settings differ`, {
       hint: 'go on with the same ones, or without --resume',
     })
@@ -60,12 +89,7 @@ export function checkpointFrom(
     Object.fromEntries(
       Object.entries(arrays)
         .filter(([name]) => name.startsWith(`${prefix}/`))
-        .map(([name, { data }]) => {
-          const copy = allocate('f32', data.length)
-          copy.set(data as never)
-          return [name.slice(prefix.length + 1), copy]
-        }),
+        .map(([name, { data }]) => [name.slice(prefix.length + 1), data]),
     )
-  const { step, history, sums, best } = facts
-  return { step, history, sums, state: named('state'), best: best && { ...best, values: named('best') } }
+  return { ...rest, state: named('state'), best: best && { ...best, values: named('best') } }
 }

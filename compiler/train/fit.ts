@@ -3,6 +3,7 @@ import { fail } from '../core/diagnostic.ts'
 import type { Executor, Instance } from '../core/executor.ts'
 import { writeBatch, writeScalar } from './batches.ts'
 import { diverged } from './diverged.ts'
+import { fill } from './fill.ts'
 import { losses, type LossName } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
 import type { Optimizer } from './optimizers/index.ts'
@@ -10,6 +11,7 @@ import { shuffled } from './order.ts'
 import type { Sample, Samples } from './samples.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
 import { scorer, type Score } from './score.ts'
+import { checkLoss, scoreShape } from './scores.ts'
 import { ports, trainingStep } from './step.ts'
 
 export interface FitOptions {
@@ -54,10 +56,11 @@ export interface StepEvent {
 export interface FitHooks {
   /** The training program is ready: bytes of its memory. */
   readonly onReady?: (memory: NonNullable<Instance['memory']>) => void
-  readonly onStep?: (event: StepEvent) => void
+  /** Awaited: what has to happen between steps, such as events of the process, gets its turn here. */
+  readonly onStep?: (event: StepEvent) => void | Promise<void>
   readonly onEpoch?: (epoch: Epoch, isBest: boolean) => void
   /** After each epoch, and where training is interrupted. */
-  readonly onCheckpoint?: (checkpoint: Checkpoint) => void
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>
   readonly signal?: AbortSignal
 }
 
@@ -108,32 +111,38 @@ export async function fit(
   hooks: FitHooks = {},
   checkpoint?: Checkpoint,
 ): Promise<Fit> {
+  checkFit(model, options)
   const loss = losses[options.loss]
-  const program = trainingStep(model, { ...options, loss, average: options.average !== undefined })
+  const program = trainingStep(model, { ...options, average: options.average !== undefined })
   const instance = await executor.instantiate(program.graph, program.state, program.start)
   if (instance.memory) hooks.onReady?.(instance.memory)
-  const validator = await scorer(model, Math.min(options.batch, data.validation.count), loss, {}, executor)
+  const validator = await scorer(model, Math.min(options.batch, data.validation.count), options.loss, executor)
   const { train, validation } = data
   const perEpoch = Math.ceil(train.count / options.batch)
   const steps = perEpoch * options.epochs
   const schedule = options.warmup ? warmed(schedules[options.schedule], options.warmup) : schedules[options.schedule]
-  const weightOf = classWeight(options.classWeights, loss.classes)
+  const { classWeights } = options
+  const weightOf = (sample: Sample): number => classWeights?.[sample.target[0]!] ?? 1
 
   let step = checkpoint?.step ?? 0
   let best = checkpoint?.best
   let sums = checkpoint?.sums ?? none
   const history = [...(checkpoint?.history ?? [])]
-  if (checkpoint)
-    for (const [name, values] of Object.entries(checkpoint.state)) instance.state[name]!.set(values as never)
+  if (checkpoint) fill(instance.state, checkpoint.state)
+  // A best epoch that is damaged is found now, not at the end.
+  if (best) fill(validator.state, best.values)
   const saved = (): Checkpoint => ({ step, state: copies(instance.state), best, history: [...history], sums })
 
   let order: Uint32Array | undefined
   while (step < steps) {
+    // Also where a checkpoint is of a training that had ended.
+    if (best && options.patience !== undefined && history.length - 1 - best.epoch >= options.patience)
+      return { best, history, ended: 'patience' }
     const epoch = Math.floor(step / perEpoch)
     const at = step % perEpoch
     if (at === 0 || !order) order = shuffled(train.count, options.seed, epoch)
     if (hooks.signal?.aborted) {
-      hooks.onCheckpoint?.(saved())
+      await hooks.onCheckpoint?.(saved())
       return interrupted(best, history)
     }
     const chosen = order.subarray(at * options.batch, (at + 1) * options.batch)
@@ -157,12 +166,12 @@ export async function fit(
       correct: sums.correct + Number(outputs[ports.correct]?.[0] ?? 0),
       weight: sums.weight + weight,
     }
-    hooks.onStep?.({ epoch, step, steps, loss: lost, samples: chosen.length })
+    await hooks.onStep?.({ epoch, step, steps, loss: lost, samples: chosen.length })
     if (step % perEpoch !== 0) continue
 
     const names = Object.keys(validator.state)
     const current = (name: string): TypedArray => instance.state[ports.average(name)] ?? instance.state[name]!
-    for (const name of names) validator.state[name]!.set(current(name) as never)
+    fill(validator.state, Object.fromEntries(names.map((name) => [name, current(name)])))
     const result: Epoch = {
       epoch,
       train: { loss: sums.loss / sums.weight, ...(loss.correct && { accuracy: sums.correct / sums.weight }) },
@@ -177,9 +186,7 @@ export async function fit(
       best = { epoch, validation: result.validation, values }
     }
     hooks.onEpoch?.(result, isBest)
-    hooks.onCheckpoint?.(saved())
-    if (options.patience !== undefined && epoch - best!.epoch >= options.patience)
-      return { best: best!, history, ended: 'patience' }
+    await hooks.onCheckpoint?.(saved())
   }
   return { best: best!, history, ended: 'done' }
 }
@@ -201,10 +208,21 @@ function isBetter(a: Score, b: Score): boolean {
   return a.loss < b.loss
 }
 
-function classWeight(weights: readonly number[] | undefined, hasClasses: boolean): (sample: Sample) => number {
-  if (!weights) return () => 1
-  if (!hasClasses) fail('A702', 'class weights are for a loss over classes')
-  return ({ target }) => weights[target[0]!]!
+/** A702 where an option has nothing to act on. */
+function checkFit(model: TrainableModel, options: FitOptions): void {
+  const { loss, labelSmoothing, classWeights, frozen, frozenStatistics } = options
+  checkLoss(model, loss)
+  if (labelSmoothing !== undefined && !losses[loss].smooths)
+    fail('A702', `labelSmoothing has no effect on the loss ${loss}`)
+  if (classWeights) {
+    if (!losses[loss].classes) fail('A702', `classWeights have no effect on the loss ${loss}`)
+    const [classes] = scoreShape(model.scores.type.shape)
+    if (classWeights.length !== classes)
+      fail('A702', `there are ${classWeights.length} classWeights for the model's ${classes} classes`)
+  }
+  if (frozenStatistics && model.normalizations.length === 0)
+    fail('A702', 'freezeStatistics has no effect on a model without batch normalization')
+  if (frozen && model.parameters.every(({ name }) => frozen.has(name))) fail('A702', 'all parameters are frozen')
 }
 
 function interrupted(best: Best | undefined, history: readonly Epoch[]): Fit {

@@ -18,12 +18,13 @@ export interface TrainableOptions extends ImportOptions {
 /**
  * An ONNX model that can be trained: its weights are parameters, by the names that they have in the model. Dimensions of the batch
  * that have only a name become 1. Of several outputs the first of floats counts.
+ * `unused` names the others.
  * @throws CompileError A705 where no weight can be trained, and what `importModel` finds.
  */
 export function trainableModel(
   bytes: Uint8Array,
   options: TrainableOptions,
-): { model: TrainableModel; metadata: Record<string, string> } {
+): { model: TrainableModel; metadata: Record<string, string>; unused: readonly string[] } {
   const dims = { ...batchOfOne(bytes, options), ...options.dims }
   const { graph, metadata, training } = importModel(bytes, { ...options, dims })
   const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
@@ -79,7 +80,12 @@ export function trainableModel(
     data: graph.inputs.map(({ name }) => name),
     ...{ parameters, normalizations, dropouts, scores: ownScores!, activation },
   }
-  return { model: options.classes === undefined ? model : newHead(model, options.classes, options.seed), metadata }
+  const unused = graph.outputs.map(({ name }) => name).filter((name) => name !== output.name)
+  return {
+    model: options.classes === undefined ? model : newHead(model, options.classes, options.seed),
+    metadata,
+    unused,
+  }
 }
 
 function tensorOf(node: Node): Tensor {

@@ -1,5 +1,6 @@
 export { augmented, pictureShape, type Augmentation } from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
+export { fill } from './fill.ts'
 export {
   fit,
   type Best,
@@ -19,5 +20,6 @@ export { shuffled } from './order.ts'
 export { checkTarget, samplesOf, type Sample, type Samples } from './samples.ts'
 export { schedules, type ScheduleName } from './schedules/index.ts'
 export { scorer, type Score } from './score.ts'
+export { checkLoss, scoreShape, scoresOf } from './scores.ts'
 export { inferenceOf, tensorsOf, trainedGraph } from './trained.ts'
 export { trainableModel, type TrainableOptions } from './from-onnx.ts'

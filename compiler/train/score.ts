@@ -5,10 +5,11 @@ import * as f from '../core/formula.ts'
 import type { Graph } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
 import { writeBatch } from './batches.ts'
-import type { Loss, LossOptions } from './losses/index.ts'
+import { losses, type LossName } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
 import type { Samples } from './samples.ts'
-import { flattened, input, ports, statisticsOf } from './step.ts'
+import { flattened, scoresOf } from './scores.ts'
+import { input, ports, statisticsOf } from './step.ts'
 
 export interface Score {
   /** The mean over all samples. */
@@ -26,21 +27,22 @@ export interface Scorer {
 export async function scorer(
   model: TrainableModel,
   size: number,
-  loss: Loss,
-  options: LossOptions,
+  lossName: LossName,
   executor: Executor,
 ): Promise<Scorer> {
   const b = new Builder(undefined)
+  const loss = losses[lossName]
+  const source = scoresOf(model, lossName)
   const batched = batch(
-    { inputs: model.graph.inputs, outputs: [{ name: 'scores', value: model.scores }] },
+    { inputs: model.graph.inputs, outputs: [{ name: 'scores', value: source }] },
     size,
     new Set(model.data),
   )
-  const scores = flattened(b, batched.value(model.scores).value)
+  const scores = flattened(b, batched.value(source).value)
   const type = loss.target(scores.type.shape.slice(1))
   const target = input(ports.target, type.dtype, [size, ...type.shape])
   const weight = input(ports.weight, 'f32', [size])
-  const each = loss.perSample(b, scores, target.value, options)
+  const each = loss.perSample(b, scores, target.value, {})
   const right = loss.correct?.(b, scores, target.value)
   const kept = [...model.parameters, ...statisticsOf(model.normalizations)]
   const next = (name: string): string => ports.next(name)

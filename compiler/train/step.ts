@@ -8,10 +8,11 @@ import { zeros, type Tensor } from '../core/tensor.ts'
 import { batch } from '../transform/batch.ts'
 import { vjp } from '../transform/gradients.ts'
 import { dropoutMask } from './dropout.ts'
-import type { Loss, LossOptions } from './losses/index.ts'
+import { losses, type LossName, type LossOptions } from './losses/index.ts'
 import type { Normalization, Parameter, TrainableModel } from './model.ts'
 import { batchStatistics } from './normalization.ts'
 import type { Optimizer } from './optimizers/index.ts'
+import { flattened, scoresOf } from './scores.ts'
 
 /** Names of the step's inputs and outputs beside the model's own. */
 const own = (name: string): string => `attar:${name}`
@@ -30,7 +31,7 @@ export const ports = {
 
 export interface StepOptions extends LossOptions {
   readonly batch: number
-  readonly loss: Loss
+  readonly loss: LossName
   readonly optimizer: Optimizer
   /** Parameters that stay as they are. */
   readonly frozen?: ReadonlySet<string> | undefined
@@ -63,7 +64,7 @@ export function trainingStep(model: TrainableModel, options: StepOptions): StepP
   const trained = model.parameters.filter(({ name }) => !options.frozen?.has(name))
   const { forward, statistics, counter } = trainingForward(b, model, options)
   const scores = flattened(b, forward.scores)
-  const { loss } = options
+  const loss = losses[options.loss]
   const type = loss.target(scores.type.shape.slice(1))
   const target = input(ports.target, type.dtype, [options.batch, ...type.shape])
   const weight = input(ports.weight, 'f32', [options.batch])
@@ -136,12 +137,6 @@ export function trainingStep(model: TrainableModel, options: StepOptions): StepP
 export const statisticsOf = (normalizations: readonly Normalization[]) =>
   normalizations.flatMap(({ mean, variance }) => [mean, variance])
 
-/** Scores of a batch as [N, …] without the axis of one sample that exported models have. */
-export function flattened(b: Builder, scores: Value): Value {
-  const [count, ...rest] = scores.type.shape
-  return b.reshape(scores, [count!, ...(rest[0] === 1 && rest.length > 1 ? rest.slice(1) : rest)])
-}
-
 export const input = (name: string, dtype: DType, shape: Shape): Port => ({
   name,
   value: createNode('input', [], { name, type: { dtype, shape } }, undefined).results[0]!,
@@ -157,7 +152,10 @@ interface Changed {
 /** The model's prediction in training mode: statistics of the batch, dropout. */
 function trainingForward(b: Builder, model: TrainableModel, options: StepOptions) {
   const normalizations = options.frozenStatistics ? [] : model.normalizations
-  const { graph: source, masks } = withMasks(b, model, [model.scores, ...normalizations.map(({ x }) => x)])
+  const { graph: source, masks } = withMasks(b, model, [
+    scoresOf(model, options.loss),
+    ...normalizations.map(({ x }) => x),
+  ])
   const batched = batch(source, options.batch, new Set([...model.data, ...masks.map(({ name }) => name)]))
   const replacements = new Map<Value, Value>()
   const counter = masks.length > 0 ? input(ports.counter, 'u32', []) : undefined

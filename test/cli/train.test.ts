@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpz } from '../../compiler/data/index.ts'
 import { evaluate, importModel } from '../../compiler/index.ts'
+import { model, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
 
@@ -60,21 +63,36 @@ describe('a training by a configuration', () => {
     expect(right.filter(Boolean).length / 90).toBe(report.test.accuracy)
   })
 
-  it('gives the same files again, and goes on where it was interrupted to the same files', async () => {
+  it('gives the same files again, and goes on with nothing else', async () => {
     const file = (name: string): Buffer => readFileSync(at(name, 'model.onnx'))
     await attar('train', at('attar.config.ts'), '-o', at('a'))
     await attar('train', at('attar.config.ts'), '-o', at('b'))
     expect(file('b')).toEqual(file('a'))
-    // Interrupted after the first epoch, when the checkpoint is there.
-    const stop = setInterval(() => existsSync(at('c', 'checkpoint.npz')) && process.emit('SIGINT'), 1)
-    const code = await attar('train', at('attar.config.ts'), '-o', at('c')).finally(() => clearInterval(stop))
-    if (code === 1) {
-      expect(err.join('\n')).toContain('--resume')
-      expect(await attar('train', at('attar.config.ts'), '-o', at('c'), '--resume')).toBe(0)
-    }
-    expect(file('c')).toEqual(file('a'))
-    expect(await attar('train', at('attar.config.ts'), '-o', at('c'), '--resume', '--seed', '2')).toBe(2)
+    expect(await attar('train', at('attar.config.ts'), '-o', at('a'), '--resume', '--seed', '2')).toBe(2)
     expect(err.join('\n')).toContain('of another training')
+  })
+
+  it('is interrupted by Ctrl-C, and goes on to the same files', { timeout: 120_000 }, async () => {
+    const args = (name: string) => ['train', at('attar.config.ts'), '-o', at(name), '--epochs', '300']
+    expect(await attar(...args('whole'))).toBe(0)
+    const child = spawn(process.execPath, ['dist/compiler/cli/main.js', ...args('stopped')])
+    let said = ''
+    let told = false
+    child.stdout.on('data', (text: Buffer) => {
+      if (told || !`${text}`.includes('epoch')) return
+      told = true
+      child.kill('SIGINT')
+    })
+    child.stderr.on('data', (text: Buffer) => (said += `${text}`))
+    const [code] = (await once(child, 'exit')) as [number]
+    expect(code).toBe(1)
+    expect(said).toContain('--resume')
+    const stopped = JSON.parse(readFileSync(at('stopped', 'report.json'), 'utf8')) as Report
+    expect(stopped.history.length).toBeLessThan(300)
+    expect(existsSync(at('stopped', 'model.onnx'))).toBe(true)
+    expect(await attar(...args('stopped'), '--resume')).toBe(0)
+    for (const file of ['model.onnx', 'checkpoint.npz'])
+      expect(readFileSync(at('stopped', file)).equals(readFileSync(at('whole', file))), file).toBe(true)
   })
 
   it('takes what the command line says instead', async () => {
@@ -83,6 +101,28 @@ describe('a training by a configuration', () => {
     const report = JSON.parse(out.join('\n')) as { history: unknown[]; samples: object }
     expect(report.history).toHaveLength(1)
     expect(report.samples).toEqual({ train: 160, validation: 40, test: 90 })
+  })
+
+  it('keeps the names of classes with the model', async () => {
+    writeFileSync(at('named.config.mjs'), config("classes: ['cat', 'dog', 'fox'],"))
+    expect(await attar('train', at('named.config.mjs'), '-o', at('named'), '--epochs', '1')).toBe(0)
+    const { metadata } = importModel(readFileSync(at('named', 'model.onnx')), { dims: { batch: 1 } })
+    expect(JSON.parse(metadata['classes']!)).toEqual(['cat', 'dog', 'fox'])
+  })
+
+  it('trains a model that a JSON file names, and says what it leaves out', async () => {
+    const network = model({
+      inputs: ['x f32[1,4]'],
+      outputs: ['s f32[1,3]', 'other f32[1,4]'],
+      nodes: ['s = MatMul(x, w)', 'other = Relu(x)'],
+      initializers: [stored('w', tensorOf('f32', [4, 3], new Array<number>(12).fill(0)))],
+    })
+    writeFileSync(at('model.onnx'), network)
+    writeFileSync(at('attar.config.json'), JSON.stringify({ model: 'model.onnx', data: { train: 'train.npz' } }))
+    expect(await attar('train', at('attar.config.json'), '-o', at('json'), '--epochs', '1')).toBe(0)
+    expect(err.join('\n')).toMatch(/not written: other[^]*taken for scores/)
+    writeFileSync(at('other.config.json'), JSON.stringify({ model: 'model.onnx', input: [4] }))
+    expect(await attar('train', at('other.config.json'), '-o', at('json'))).toBe(2)
   })
 })
 
@@ -105,9 +145,11 @@ describe('a mistake', () => {
     ["model: 'a.onnx'", 'give one of the two'],
     ['network: [1]', 'network: a network, such as sequential'],
     ["data: { train: 'train.npz', val: '200%' }", 'data.val'],
-  ])('in the configuration is told with its field: %s', async (more, field) => {
+    ['classes: 2', '2 classes, and the network gives 3 scores'],
+    ['preprocess: { scael: 2 }', 'scael', 'A501'],
+  ])('in the configuration is told with its field: %s', async (more, field, code = 'A702') => {
     const message = await failure(changed(more))
-    expect(message).toContain('A702')
+    expect(message).toContain(code)
     expect(message).toContain(field)
   })
 
@@ -119,6 +161,11 @@ describe('a mistake', () => {
     ['a shape for a network', ['--shape', 'input=4'], 'A702'],
     ['preprocessing of data that is not pictures', ['--scale', '2'], 'A702'],
     ['a pattern of no parameter', ['--freeze', 'convolution*'], 'A702'],
+    ['a share beyond 1', ['--label-smoothing', '150%'], 'A702'],
+    ['a learning rate of 0', ['--learning-rate', '0'], 'A702'],
+    ['smoothing of numbers', ['--loss', 'mean-squared-error', '--label-smoothing', '0.1'], 'A704'],
+    ['a new last layer for a network', ['--classes', '2'], 'A702'],
+    ['nothing to train', ['--freeze', '*'], 'A702'],
     ['a checkpoint that is not there', ['--resume'], 'A502'],
   ])('in the arguments is told: %s', async (_, args, code) => {
     const paths = args.map((arg) => (arg.endsWith('.npz') ? at(arg) : arg))

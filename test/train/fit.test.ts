@@ -10,7 +10,9 @@ import {
   type FitOptions,
   type Sample,
 } from '../../compiler/train/index.ts'
-import { checkpointArrays, checkpointFrom } from '../../compiler/train/checkpoint.ts'
+import { checkpointArrays, checkpointFrom, fingerprintOf } from '../../compiler/train/checkpoint.ts'
+import { ports, trainingStep } from '../../compiler/train/step.ts'
+import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import {
   batchNorm,
   conv,
@@ -72,8 +74,10 @@ describe('a training', () => {
     const abort = new AbortController()
     let saved: Checkpoint | undefined
     const stopped = await fit(network(layers), data, settings, compiledExecutor, {
-      onStep: ({ step }) => step === steps && abort.abort(),
-      onCheckpoint: (checkpoint) => (saved = checkpoint),
+      onStep: ({ step }) => {
+        if (step === steps) abort.abort()
+      },
+      onCheckpoint: (checkpoint) => void (saved = checkpoint),
       signal: abort.signal,
     })
     expect(stopped.ended).toBe('interrupted')
@@ -187,14 +191,95 @@ describe('a loss that is not finite', () => {
   })
 
   test('says what to try', async () => {
-    const saved: Checkpoint[] = []
     const run = fit(
       network([conv(4, 3), relu(), flatten(), dense(3)], [2, 2, 1]),
       data,
       { ...options, optimizer: sgd(), learningRate: 1e30, schedule: 'constant' },
       compiledExecutor,
-      { onCheckpoint: (c) => saved.push(c) },
     )
     expect(await failure(run)).toMatch(/lower the learning rate/)
+  })
+
+  test('leaves parameters, moments and statistics as they were before the step', async () => {
+    const optimizer = adamw()
+    const program = trainingStep(network([dense(4), batchNorm(), dense(3)]), {
+      ...{ batch: 2, loss: 'cross-entropy', optimizer, average: true, seed: 1 },
+    })
+    const instance = await compiledExecutor.instantiate(program.graph, program.state, program.start)
+    const step = (value: number): void => {
+      instance.inputs['input']!.fill(value as never)
+      ;(instance.inputs['input'] as Float32Array)[0] = 1
+      instance.inputs[ports.target]!.set([0, 1] as never)
+      instance.inputs[ports.weight]!.fill(1 as never)
+      const scalars = { ...optimizer.scalars({ step: 1, learningRate: 0.1 }), decay: 0.9 }
+      for (const [name, scalar] of Object.entries(scalars)) instance.inputs[ports.scalar(name)]![0] = scalar
+      instance.run()
+    }
+    const now = () => Object.fromEntries(Object.entries(instance.state).map(([name, view]) => [name, view.slice()]))
+    step(0.5)
+    const before = now()
+    expect(before['dense1.weight']).not.toEqual(program.start['dense1.weight']!.data)
+    step(NaN)
+    expect(now()).toEqual(before)
+  })
+})
+
+describe('a checkpoint', () => {
+  const saved = async (settings = options): Promise<Checkpoint> => {
+    let last: Checkpoint | undefined
+    await fit(network(layers), data, settings, compiledExecutor, { onCheckpoint: (c) => void (last = c) })
+    return last!
+  }
+
+  test.each<[string, (arrays: Record<string, Tensor>) => void]>([
+    ['no facts', (a) => delete a['meta']],
+    ['facts that are no JSON', (a) => (a['meta'] = tensorOf('u8', [3], [123, 123, 123]))],
+    ['facts of another kind', (a) => (a['meta'] = tensorOf('u8', [2], [91, 93]))],
+    ['no weights', (a) => delete a['state/dense1.weight']],
+    ['weights of another length', (a) => (a['state/dense1.weight'] = tensorOf('f32', [2], [1, 2]))],
+    [
+      'weights of another type',
+      (a) => (a['state/dense1.weight'] = tensorOf('f64', [64], new Array<number>(64).fill(0))),
+    ],
+    ['no best weights', (a) => delete a['best/dense1.weight']],
+  ])('with %s is told to be damaged', async (_, damage) => {
+    const arrays = checkpointArrays(await saved({ ...options, epochs: 1 }), 'same')
+    damage(arrays)
+    const again = async () =>
+      fit(network(layers), data, options, compiledExecutor, {}, checkpointFrom(arrays, 'same', 'the file'))
+    await expect(again()).rejects.toThrow(/A502[^]*damaged/)
+  })
+
+  test('of a training that ended without getting better ends again', async () => {
+    const settings = { ...options, epochs: 40, patience: 2, schedule: 'constant' } as const
+    const first = await saved(settings)
+    const again = await fit(network(layers), data, settings, compiledExecutor, {}, first)
+    expect(again.ended).toBe('patience')
+    expect(again.history).toEqual(first.history)
+  })
+
+  test('is of one network, its strides and dropouts included', async () => {
+    const of = (more: readonly Layer[]): Promise<string> =>
+      fingerprintOf(network([...more, flatten(), dense(3)], [4, 4, 1]), data.train, options)
+    const plain = await of([conv(2, 3, { stride: 2 })])
+    expect(await of([conv(2, 3, { stride: 2 })])).toBe(plain)
+    expect(await of([conv(2, 3, { stride: 2, padding: 1 })])).not.toBe(plain)
+    const half = await of([conv(2, 3, { stride: 2 }), dropout(0.5)])
+    expect(half).not.toBe(await of([conv(2, 3, { stride: 2 }), dropout(0.4)]))
+  })
+})
+
+describe('an option that would have no effect is refused:', () => {
+  const plain = [dense(3)]
+  test.each<[string, readonly Layer[], Partial<FitOptions>]>([
+    ['labelSmoothing', plain, { loss: 'mean-squared-error', labelSmoothing: 0.1 }],
+    ['classWeights', plain, { loss: 'mean-squared-error', classWeights: [1, 1, 1] }],
+    ['classWeights', plain, { classWeights: [1, 1] }],
+    ['freezeStatistics', plain, { frozenStatistics: true }],
+    ['all parameters are frozen', plain, { frozen: new Set(['dense1.weight', 'dense1.bias']) }],
+    ['is for a sigmoid at the end', plain, { loss: 'binary-cross-entropy' }],
+    ['two classes or more', [dense(1)], {}],
+  ])('%s', async (message, given, more) => {
+    await expect(fit(network(given), data, { ...options, ...more }, compiledExecutor)).rejects.toThrow(message)
   })
 })

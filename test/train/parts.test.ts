@@ -4,8 +4,18 @@ import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { augmented, crop, flip, pictureShape } from '../../compiler/train/augment/index.ts'
-import { losses, samplesOf, schedules, shareInterval, type Sample } from '../../compiler/train/index.ts'
+import {
+  losses,
+  samplesOf,
+  schedules,
+  scoreShape,
+  scoresOf,
+  shareInterval,
+  trainableNetwork,
+  type Sample,
+} from '../../compiler/train/index.ts'
 import { dropoutMask } from '../../compiler/train/dropout.ts'
+import { dense, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
 import { input } from '../../compiler/train/step.ts'
 import { inDoubles } from '../support/retype.ts'
@@ -51,6 +61,24 @@ describe('losses', () => {
         expect(found[i]).toBeCloseTo((at(1e-5) - at(-1e-5)) / 2e-5, 5)
       })
     }
+  })
+
+  it('compare an output as it is, or what stands before its softmax', () => {
+    const model = trainableNetwork(sequential([dense(3)]), {
+      input: { dtype: 'f32', shape: [2] },
+      activation: 'softmax',
+      seed: 1,
+    })
+    expect(scoresOf(model, 'cross-entropy')).toBe(model.scores)
+    expect(scoresOf(model, 'mean-squared-error')).toBe(model.graph.outputs[0]!.value)
+    expect(
+      [
+        [1, 3],
+        [1, 3, 1, 1],
+        [1, 1],
+        [2, 1, 3],
+      ].map(scoreShape),
+    ).toEqual([[3], [3], [1], [2, 3]])
   })
 
   it('say which samples are right', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { evaluator, type Executor } from '../../compiler/core/executor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
-import { losses } from '../../compiler/train/losses/index.ts'
 import type { TrainableModel } from '../../compiler/train/model.ts'
 import {
   batchNorm,
@@ -126,7 +125,7 @@ const optimizers: Record<string, { readonly rate: number; readonly make: () => O
 async function trained(model: TrainableModel, c: Case, name: string, steps: number, executor: Executor) {
   const { rate, make } = optimizers[name]!
   const optimizer = make()
-  const program = trainingStep(model, { batch: c.samples, loss: losses['cross-entropy'], optimizer, seed: 1 })
+  const program = trainingStep(model, { batch: c.samples, loss: 'cross-entropy', optimizer, seed: 1 })
   const instance = await executor.instantiate(program.graph, program.state, program.start)
   let loss = NaN
   for (let step = 1; step <= steps; step++) {

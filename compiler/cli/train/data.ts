@@ -1,7 +1,8 @@
 import type { InputType, PreprocessOptions, Source } from '../../data/index.ts'
 import type { Settings } from '../../config/schema.ts'
-import type { Loss, Sample, Samples } from '../../train/index.ts'
+import type { Sample, Samples } from '../../train/index.ts'
 import type { Terminal } from '../terminal.ts'
+import type { Prepared } from './prepare.ts'
 
 export interface Splits {
   readonly train: Samples
@@ -21,18 +22,21 @@ interface Labelled {
 
 /** The three data sets that the settings name. */
 export async function readSplits(
-  inputs: readonly InputType[],
   { data = {}, seed = 1 }: Settings,
+  { model, loss: name, classes: given }: Prepared,
   preprocess: PreprocessOptions,
-  loss: Loss,
-  outputs: number,
   terminal: Terminal,
 ): Promise<Splits> {
   const { openDataset } = await import('../../data/index.ts')
-  const { fail } = await import('../../index.ts')
-  const { checkTarget, shuffled } = await import('../../train/index.ts')
+  const { elementCount, fail } = await import('../../index.ts')
+  const { checkTarget, losses, scoreShape, scoresOf, shuffled } = await import('../../train/index.ts')
   const { label } = data
-  let names: readonly string[] | undefined
+  const loss = losses[name]
+  const outputs = elementCount(scoreShape(scoresOf(model, name).type.shape))
+  const inputs = model.graph.inputs
+    .filter((port) => model.data.includes(port.name))
+    .map((port): InputType => ({ name: port.name, ...port.value.type }))
+  let names = given
   const read = async (path: string, what: string): Promise<Labelled> => {
     terminal.status(`reading ${path}`)
     const source = await openDataset(path, inputs, { preprocess, label })
@@ -43,7 +47,7 @@ export async function readSplits(
         hint: 'labels are the array or column "y" (or the one that --label names), folders of pictures, or an IDX file beside them',
       })
     if (classes && names && classes.join('\n') !== names.join('\n'))
-      fail('A704', `"${path}" has the classes ${classes.join(', ')}, the training data ${names.join(', ')}`)
+      fail('A704', `"${path}" has the classes ${classes.join(', ')}, not ${names.join(', ')}`)
     names ??= classes
     labels.forEach((target, i) => checkTarget(target, `sample ${i} of "${path}"`, loss, outputs))
     return { source, labels }
@@ -67,6 +71,8 @@ export async function readSplits(
   if (typeof val === 'string') held = Uint32Array.from(validation.labels, (_, i) => i)
   if (chosen.length === 0 || held.length === 0)
     fail('A702', `${all.length} samples do not divide into data to train on and to validate with`)
+  if (!training.source.preprocess && Object.keys(preprocess).length > 0)
+    fail('A702', `${Object.keys(preprocess).join(', ')}: has no effect on data that is not pictures`)
   const test = data.test === undefined ? undefined : await read(data.test, 'test')
   const counts = loss.classes ? countsOf(training, chosen, outputs) : undefined
   if (counts && counts.filter((n) => n > 0).length < 2)

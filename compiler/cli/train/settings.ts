@@ -27,8 +27,6 @@ export interface TrainFlags {
 
 /** The settings in a configuration file, with paths that start from its folder. A702 where something is wrong in it. */
 export async function readConfig(path: string): Promise<Settings> {
-  const { CompileError } = await import('../../index.ts')
-  const { checkConfig } = await import('../../config/schema.ts')
   const { createJiti } = await import('jiti')
   const { existsSync } = await import('node:fs')
   const { fail } = await import('../../index.ts')
@@ -47,10 +45,7 @@ export async function readConfig(path: string): Promise<Settings> {
   } catch (error) {
     fail('A702', `"${path}" cannot be run: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const checked = checkConfig(value)
-  if ('problems' in checked)
-    throw new CompileError(checked.problems.map((message) => ({ code: 'A702', message: `"${path}": ${message}` })))
-  const { settings } = checked
+  const settings = await checked(value, `"${path}"`)
   const from = (name: string): string => resolve(dirname(file), name)
   const { data, model, output } = settings
   const paths = Object.fromEntries(
@@ -67,18 +62,27 @@ export async function readConfig(path: string): Promise<Settings> {
   }
 }
 
+/** A702 for everything wrong with settings, with its field. */
+async function checked(value: unknown, what: string): Promise<Settings> {
+  const { CompileError } = await import('../../index.ts')
+  const { checkConfig } = await import('../../config/schema.ts')
+  const found = checkConfig(value)
+  if ('settings' in found) return found.settings
+  throw new CompileError(found.problems.map((message) => ({ code: 'A702', message: `${what}: ${message}` })))
+}
+
 const given = <T extends object>(values: T): T =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T
 
-/** `settings` with what the command line says instead. */
-export function overridden(settings: Settings, flags: TrainFlags): Settings {
+/** `settings` with what the command line says instead. A702 where that is out of range. */
+export async function overridden(settings: Settings, flags: TrainFlags): Promise<Settings> {
   const { optimizer, weightDecay } = flags
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
   const { epochs, batch, learningRate, schedule, loss, labelSmoothing, clipNorm, average, patience, freeze } = flags
   const { train, val, test, label, classes, seed, output } = flags
-  return {
+  const all = {
     ...settings,
     ...given({ classes, seed, output }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
@@ -88,4 +92,5 @@ export function overridden(settings: Settings, flags: TrainFlags): Settings {
       ...given({ freeze: freeze && [...freeze], optimizer: decaying }),
     },
   }
+  return checked(all, 'the settings')
 }

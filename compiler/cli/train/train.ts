@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Option } from 'commander'
 import type { Settings } from '../../config/schema.ts'
+import type { LossName, ScheduleName } from '../../train/index.ts'
 import { toJson } from '../format.ts'
 import { addShapeOptions, nonNegative, notEmpty, seedNumber, wholeNumber, type ShapeOptions } from '../options.ts'
 import type { AddCommand } from '../program.ts'
@@ -12,6 +13,9 @@ interface Options extends TrainFlags, ShapeOptions, PictureOptions {
   readonly resume?: boolean
   readonly json?: boolean
 }
+
+const scheduleNames = ['one-cycle', 'cosine', 'step', 'constant'] as const satisfies readonly ScheduleName[]
+const lossNames = ['cross-entropy', 'binary-cross-entropy', 'mean-squared-error'] as const satisfies readonly LossName[]
 
 const usage = `
 attar train attar.config.ts               what the file says: a network from nothing, or a model
@@ -53,14 +57,12 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       new Option(
         '--schedule <name>',
         'how the learning rate changes: one-cycle (default), cosine, step or constant',
-      ).choices(['one-cycle', 'cosine', 'step', 'constant']),
+      ).choices(scheduleNames),
     )
     .addOption(
-      new Option('--loss <name>', 'cross-entropy (default), binary-cross-entropy or mean-squared-error').choices([
-        'cross-entropy',
-        'binary-cross-entropy',
-        'mean-squared-error',
-      ]),
+      new Option('--loss <name>', 'cross-entropy (default), binary-cross-entropy or mean-squared-error').choices(
+        lossNames,
+      ),
     )
     .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
     .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
@@ -74,7 +76,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .action(async (path: string, options: Options) => {
       const { checkWritable } = await import('../../data/index.ts')
       const base: Settings = path.endsWith('.onnx') ? { model: path } : await readConfig(path)
-      const settings = overridden(base, flagsOf(options))
+      const settings = await overridden(base, options)
       const output = settings.output ?? 'out'
       checkWritable(output)
       const run = await trainRun(settings, options, output, terminal)
@@ -93,7 +95,3 @@ export const addTrain: AddCommand = (program, terminal, done) => {
 const pathOrShare = (text: string): string | number => (/^[\d.]+%$/.test(text) ? share(text) : notEmpty(text))
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
-
-function flagsOf(options: Options): TrainFlags {
-  return options
-}

@@ -10,7 +10,9 @@ const smoothed = (t: Expr, { labelSmoothing = 0 }: LossOptions): Expr =>
  * log(1 + e^−|s|), which does not overflow. Label smoothing moves t towards 1/2.
  */
 export const binaryCrossEntropy: Loss = {
+  activation: 'sigmoid',
   classes: false,
+  smooths: true,
   target: (shape) => ({ dtype: 'f32', shape }),
   perSample: (b, scores, target, options) => {
     const terms = b.map([scores, target], (s, t) => f.sub(f.softplus(s), f.mul(s, smoothed(t, options))))

@@ -11,8 +11,12 @@ export interface LossOptions {
 export interface Loss {
   /** The type of one sample's target, for scores of shape `scores` without the batch axis. */
   readonly target: (scores: Shape) => { readonly dtype: DType; readonly shape: Shape }
+  /** The function that turns the scores that the loss takes into a model's output; undefined for a loss of outputs as they are. */
+  readonly activation: 'softmax' | 'sigmoid' | undefined
   /** Whether the target is the number of a class. */
   readonly classes: boolean
+  /** Whether targets can be smoothed. */
+  readonly smooths: boolean
   /** f32[N] from scores f32[N, …] and targets [N, …]. */
   readonly perSample: (b: Builder, scores: Value, target: Value, options: LossOptions) => Value
   /** d perSample / d scores: [N, …]. Given, not derived: what is left after cancelling is both shorter and more exact. */

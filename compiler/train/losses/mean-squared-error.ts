@@ -4,7 +4,9 @@ import { sumPerSample, type Loss } from './loss.ts'
 
 /** The mean over a sample's elements of (scores − target)². */
 export const meanSquaredError: Loss = {
+  activation: undefined,
   classes: false,
+  smooths: false,
   target: (shape) => ({ dtype: 'f32', shape }),
   perSample: (b, scores, target) => {
     const squares = b.map([scores, target], (s, t) => f.square(f.sub(s, t)))

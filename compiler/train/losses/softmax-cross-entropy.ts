@@ -26,7 +26,9 @@ const smoothed = (hot: Expr, classes: number, { labelSmoothing = 0 }: LossOption
 
 /** −Σ q log p with p = softmax(scores) and q the target's class, smoothed: (1 − ε) [k = target] + ε / K. */
 export const softmaxCrossEntropy: Loss = {
+  activation: 'softmax',
   classes: true,
+  smooths: true,
   target: () => ({ dtype: 'i32', shape: [] }),
   perSample: (b, scores, target, options) => {
     const classes = scores.type.shape[1]!

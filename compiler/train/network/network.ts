@@ -15,8 +15,6 @@ export const sequential = (layers: readonly Layer[]): Network => ({ layers })
 export interface NetworkOptions {
   /** The type of one sample without a batch axis, such as f32[28, 28, 1] or i32[128] of token ids. */
   readonly input: TensorType
-  readonly inputName?: string | undefined
-  readonly outputName?: string | undefined
   /** What turns the last layer's result into the model's output. */
   readonly activation: 'softmax' | 'sigmoid' | undefined
   readonly seed: number
@@ -24,19 +22,19 @@ export interface NetworkOptions {
 
 /** The network as a graph with new parameters. */
 export function trainableNetwork({ layers }: Network, options: NetworkOptions): TrainableModel {
-  const { input, inputName = 'input', outputName = 'output', activation, seed } = options
+  const { input, activation, seed } = options
   const network = new NetworkContext(seed)
   const type = { dtype: input.dtype, shape: [1, ...input.shape] }
-  const x = createNode('input', [], { name: inputName, type }, undefined).results[0]!
+  const x = createNode('input', [], { name: 'input', type }, undefined).results[0]!
   const scores = chain(network, layers, x)
   const { parameters, normalizations, dropouts } = network
   const statistics = normalizations.flatMap(({ mean, variance }) => [mean, variance])
   const inputs = [
-    { name: inputName, value: x },
+    { name: 'input', value: x },
     ...[...parameters, ...statistics].map(({ name, value }) => ({ name, value })),
   ]
-  const graph = { inputs, outputs: [{ name: outputName, value: activated(network, scores, activation) }] }
-  return { graph, data: [inputName], parameters, normalizations, dropouts, scores, activation }
+  const graph = { inputs, outputs: [{ name: 'output', value: activated(network, scores, activation) }] }
+  return { graph, data: ['input'], parameters, normalizations, dropouts, scores, activation }
 }
 
 function activated({ b }: NetworkContext, scores: Value, activation: NetworkOptions['activation']): Value {

@@ -141,6 +141,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['patience', 'seed', 'resume', 'json', 'shape', 'dim', 'bind'], always),
     ...toPictures([]),
   },
+  augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {
     json: always,
     ...all(['node', 'shape', 'dim', 'bind'], ofModel),

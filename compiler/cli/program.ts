@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { CompileError } from '../index.ts'
 import { version } from '../version.ts'
+import { addAugment } from './augment/augment.ts'
 import { addBench } from './bench/bench.ts'
 import { addCompile } from './compile.ts'
 import { addInspect } from './inspect.ts'
@@ -41,7 +42,8 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain]) add(program, terminal, done)
+  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addAugment])
+    add(program, terminal, done)
   for (const command of program.commands) {
     command.addHelpText('after', exitCodes)
     command.hook('preAction', () => checkOptions(command))

@@ -2,7 +2,8 @@
 import type { Config } from './schema.ts'
 
 export type { Config } from './schema.ts'
-export { crop, flip, type Augmentation, type CropOptions } from '../train/augment/index.ts'
+export type { Augmentation } from '../train/augment/index.ts'
+export * from '../train/augment/all.ts'
 export * from '../train/network/index.ts'
 
 /** Tells the editor what a configuration may hold. */

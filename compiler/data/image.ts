@@ -99,6 +99,12 @@ function colours(
   return { channels, data: result }
 }
 
+/** A picture as a PNG file. */
+export async function writePng(image: Image): Promise<Uint8Array> {
+  const { encode } = await import('fast-png')
+  return encode({ ...image, depth: 8 })
+}
+
 async function readPng(bytes: Uint8Array): Promise<Image> {
   const { convertIndexedToRgb, decode } = await import('fast-png')
   const png = decode(plainPng(bytes, pngHeader(bytes)!))

@@ -1,4 +1,11 @@
-export { augmented, pictureShape, type Augmentation } from './augment/index.ts'
+export {
+  augmented,
+  layoutOf,
+  pictureLayout,
+  type Augmentation,
+  type AugmentOptions,
+  type Layout,
+} from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
 export { fill } from './fill.ts'
 export {
@@ -13,7 +20,7 @@ export {
 } from './fit.ts'
 export { shareInterval } from './interval.ts'
 export { losses, type Loss, type LossName } from './losses/index.ts'
-export type { Parameter, TrainableModel } from './model.ts'
+export { parameterCount, type Parameter, type TrainableModel } from './model.ts'
 export { trainableNetwork, type Network } from './network/index.ts'
 export { adamw, sgd, type Optimizer } from './optimizers/index.ts'
 export { shuffled } from './order.ts'

@@ -10,6 +10,10 @@ export interface Parameter {
   readonly decays: boolean
 }
 
+/** How many numbers parameters are. */
+export const parameterCount = (parameters: readonly Parameter[]): number =>
+  parameters.reduce((sum, { start }) => sum + start.data.length, 0)
+
 /** Batch normalization: `mean` and `variance` are inputs of the graph that hold the running statistics of `x`. */
 export interface Normalization {
   readonly name: string

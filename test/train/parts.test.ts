@@ -3,17 +3,7 @@ import { Builder } from '../../compiler/core/builder.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { augmented, crop, flip, pictureShape } from '../../compiler/train/augment/index.ts'
-import {
-  losses,
-  samplesOf,
-  schedules,
-  scoreShape,
-  scoresOf,
-  shareInterval,
-  trainableNetwork,
-  type Sample,
-} from '../../compiler/train/index.ts'
+import { losses, schedules, scoreShape, scoresOf, shareInterval, trainableNetwork } from '../../compiler/train/index.ts'
 import { dropoutMask } from '../../compiler/train/dropout.ts'
 import { dense, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
@@ -105,47 +95,6 @@ describe('schedules', () => {
     const schedule = warmed(schedules.cosine, 0.2)
     expect([0, 0.1, 0.2].map(schedule)).toEqual([0, 0.5, 1])
     expect(schedule(0.6)).toBeCloseTo(0.5, 12)
-  })
-})
-
-describe('augmentations', () => {
-  const pixels = Float32Array.from({ length: 24 }, (_, i) => i + 1)
-  const sample: Sample = { inputs: { image: pixels }, target: [1] }
-  const shown = (layout: 'NHWC' | 'NCHW', augmentation: ReturnType<typeof flip>, epochs: number): number[][] => {
-    const shape = pictureShape(layout === 'NHWC' ? [1, 3, 4, 2] : [1, 2, 3, 4], layout)
-    const samples = augmented(samplesOf([sample]), 'image', shape, [augmentation], 7)
-    return Array.from({ length: epochs }, (_, epoch) =>
-      Array.from((samples.at(0, epoch) as Sample).inputs['image'] as Float32Array),
-    )
-  }
-
-  it.each(['horizontal', 'vertical'] as const)('flip %s about every second time', (direction) => {
-    for (const layout of ['NHWC', 'NCHW'] as const) {
-      const [h, w, c] = [3, 4, 2]
-      const at = (y: number, x: number, k: number): number =>
-        layout === 'NHWC' ? (y * w + x) * c + k : (k * h + y) * w + x
-      const flipped = new Array<number>(24)
-      for (let y = 0; y < h; y++)
-        for (let x = 0; x < w; x++)
-          for (let k = 0; k < c; k++)
-            flipped[at(y, x, k)] = pixels[direction === 'horizontal' ? at(y, w - 1 - x, k) : at(h - 1 - y, x, k)]!
-      const all = shown(layout, flip(direction), 100)
-      const count = all.filter((p) => p.join() === flipped.join()).length
-      expect(count + all.filter((p) => p.join() === pixels.join()).length).toBe(100)
-      expect(count).toBeGreaterThan(30)
-      expect(count).toBeLessThan(70)
-    }
-  })
-
-  it('crop to every place, with zeros around', () => {
-    const all = shown('NHWC', crop({ padding: 1 }), 300)
-    expect(new Set(all.map((p) => p.join())).size).toBe(9)
-    for (const picture of all)
-      picture.forEach((value, i) => expect(value === 0 || (value - 1 - i) % 2 === 0, `${value} at ${i}`).toBe(true))
-  })
-
-  it('give the same for the same seed, epoch and sample', () => {
-    expect(shown('NHWC', crop({ padding: 2 }), 20)).toEqual(shown('NHWC', crop({ padding: 2 }), 20))
   })
 })
 

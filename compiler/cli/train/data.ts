@@ -1,6 +1,7 @@
 import type { InputType, PreprocessOptions, Source } from '../../data/index.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { Sample, Samples } from '../../train/index.ts'
+import { pictureOptions, type PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Prepared } from './prepare.ts'
 
@@ -18,6 +19,15 @@ export interface Splits {
 interface Labelled {
   readonly source: Source
   readonly labels: readonly (readonly number[])[]
+}
+
+/** How pictures become inputs: what the configuration says, and the command line instead. */
+export async function preprocessOf({ preprocess = {} }: Settings, options: PictureOptions = {}) {
+  const { parsePreprocess } = await import('../../data/index.ts')
+  return {
+    ...parsePreprocess(JSON.stringify(preprocess), 'preprocess in the configuration'),
+    ...(await pictureOptions(options)),
+  }
 }
 
 /** The three data sets that the settings name. */

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Settings } from '../../config/schema.ts'
-import type { Checkpoint, Fit, FitHooks, FitOptions, TrainableModel } from '../../train/index.ts'
+import type { Checkpoint, Fit, FitHooks, FitOptions } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { ShapeOptions } from '../options.ts'
-import { pictureOptions, type PictureOptions } from '../quantize-options.ts'
+import type { PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
-import { readSplits, type Splits } from './data.ts'
+import { augmentOptions } from './augment.ts'
+import { preprocessOf, readSplits, type Splits } from './data.ts'
 import { fitOptions, prepare, type Prepared } from './prepare.ts'
 import { progressOn } from './progress.ts'
 import { describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
@@ -26,13 +27,14 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   terminal.status('importing')
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
-  const data = await readSplits(settings, prepared, await pictures(settings, options), terminal)
+  const data = await readSplits(settings, prepared, await preprocessOf(settings, options), terminal)
   const fitting = await fitOptions(settings, prepared, data.counts)
   const { train, fingerprint, resumed } = await trainingData(settings, prepared, data, fitting, options, output)
 
-  const count = (of: TrainableModel['parameters']): number => of.reduce((sum, { start }) => sum + start.data.length, 0)
+  const { parameterCount } = await import('../../train/index.ts')
   const { parameters: all } = prepared.model
-  const parameters = { all: count(all), trained: count(all.filter(({ name }) => !fitting.frozen?.has(name))) }
+  const trained = all.filter(({ name }) => !fitting.frozen?.has(name))
+  const parameters = { all: parameterCount(all), trained: parameterCount(trained) }
   say(
     `${formatCount(parameters.trained)} of ${formatCount(parameters.all)} parameters, ${formatCount(train.count)} samples to train on, ${formatCount(data.validation.count)} to validate with`,
   )
@@ -70,39 +72,22 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   return { report, lines: describe(results, output, model.length), interrupted }
 }
 
-/** How pictures become inputs: what the configuration says, and the command line instead. */
-async function pictures({ preprocess = {} }: Settings, options: PictureOptions) {
-  const { parsePreprocess } = await import('../../data/index.ts')
-  return {
-    ...parsePreprocess(JSON.stringify(preprocess), 'preprocess in the configuration'),
-    ...(await pictureOptions(options)),
-  }
-}
-
 /** The training data as it is shown, what it is told by, and the checkpoint to go on from. */
 async function trainingData(
-  { augment = [], seed = 1, train: how }: Settings,
-  { model }: Prepared,
+  settings: Settings,
+  prepared: Prepared,
   data: Splits,
   fitting: FitOptions,
   { resume }: RunOptions,
   output: string,
 ) {
-  const { fail } = await import('../../index.ts')
+  const { augment = [], train: how } = settings
   const { readFile, readNpz } = await import('../../data/index.ts')
-  const { augmented, checkpointFrom, fingerprintOf, pictureShape } = await import('../../train/index.ts')
-  let { train } = data
-  if (augment.length > 0) {
-    if (!data.preprocess)
-      return fail('A702', 'augment: these augmentations are for pictures', {
-        hint: 'pictures are a folder or an IDX file',
-      })
-    const [name] = model.data as [string]
-    const { shape } = model.graph.inputs.find((port) => port.name === name)!.value.type
-    train = augmented(train, name, pictureShape(shape, data.preprocess.layout), augment, seed)
-  }
+  const { augmented, checkpointFrom, fingerprintOf } = await import('../../train/index.ts')
+  const augmenting = await augmentOptions(settings, prepared, data)
+  const train = augmenting ? augmented(data.train, augmenting) : data.train
   const names = augment.map(({ name }) => name)
-  const fingerprint = await fingerprintOf(model, data.train, {
+  const fingerprint = await fingerprintOf(prepared.model, data.train, {
     ...fitting,
     ...{ optimizer: how?.optimizer, frozen: [...(fitting.frozen ?? [])], augment: names },
   })

@@ -1,64 +1,49 @@
-import type { TypedArray } from '../../core/dtype.ts'
-import { randomBits } from '../../core/philox.ts'
-import type { Samples } from '../samples.ts'
+import type { Random } from './random.ts'
+
+/** What samples are: the first axis of each is 1. */
+export type Kind = 'picture' | 'sound' | 'spectrogram' | 'tokens'
 
 /** How a picture stands in a tensor: element (y, x, c) at y · row + x · column + c · channel. */
-export interface PictureShape {
+export interface PictureLayout {
+  readonly kind: 'picture'
   readonly height: number
   readonly width: number
   readonly channels: number
   readonly strides: { readonly row: number; readonly column: number; readonly channel: number }
+  /** What the bytes 0 and 255 are in each channel, once preprocessed. */
+  readonly black: readonly number[]
+  readonly white: readonly number[]
 }
 
-/** A change of a training picture that leaves its class: another one for each sample and epoch. */
-export interface Augmentation {
+/** Amplitudes f32[1, length]. */
+export interface SoundLayout {
+  readonly kind: 'sound'
+  readonly length: number
+}
+
+/** f32[1, frames, bins] or f32[1, frames, bins, 1]: what each frequency has at each time. */
+export interface SpectrogramLayout {
+  readonly kind: 'spectrogram'
+  readonly frames: number
+  readonly bins: number
+}
+
+/** Numbers of tokens [1, length]. */
+export interface TokensLayout {
+  readonly kind: 'tokens'
+  readonly length: number
+}
+
+export type Layout = PictureLayout | SoundLayout | SpectrogramLayout | TokensLayout
+
+/** A change of a training sample that leaves its class: another one for each sample and epoch. */
+export interface Augmentation<L extends Layout = Layout> {
   readonly name: string
-  /** Another picture of the same shape. `random` gives numbers in [0, 1). */
-  readonly apply: (pixels: Float32Array, shape: PictureShape, random: () => number) => Float32Array
-}
-
-/** The shape of pictures in an input [1, H, W, C] or [1, C, H, W]. */
-export function pictureShape(shape: readonly number[], layout: 'NHWC' | 'NCHW'): PictureShape {
-  const [channels, height, width] = layout === 'NCHW' ? shape.slice(1) : [shape[3], shape[1], shape[2]]
-  const [h, w, c] = [height!, width!, channels!]
-  const strides = layout === 'NCHW' ? { row: w, column: 1, channel: h * w } : { row: w * c, column: c, channel: 1 }
-  return { height: h, width: w, channels: c, strides }
-}
-
-/**
- * `samples` with the pictures of input `name` changed by one augmentation after another. What is drawn is a function of seed, epoch
- * and sample alone.
- */
-export function augmented(
-  samples: Samples,
-  name: string,
-  shape: PictureShape,
-  augmentations: readonly Augmentation[],
-  seed: number,
-): Samples {
-  if (augmentations.length === 0) return samples
-  const changed = (pixels: TypedArray, index: number, epoch: number): Float32Array => {
-    const random = drawing(index, epoch, seed)
-    return augmentations.reduce((p, { apply }) => apply(p, shape, random), pixels as Float32Array)
-  }
-  return {
-    count: samples.count,
-    at(index, epoch) {
-      const sample = samples.at(index, epoch)
-      const other = ({ inputs, target }: Awaited<typeof sample>) => ({
-        inputs: { ...inputs, [name]: changed(inputs[name]!, index, epoch) },
-        target,
-      })
-      return sample instanceof Promise ? sample.then(other) : other(sample)
-    },
-  }
-}
-
-function drawing(index: number, epoch: number, seed: number): () => number {
-  let [count, bits] = [0, [] as readonly number[]]
-  return () => {
-    const at = count++ % 4
-    if (at === 0) bits = randomBits([index, epoch, count, 0x61756773], [seed >>> 0, 0])
-    return bits[at]! / 2 ** 32
-  }
+  /** What it is for. */
+  readonly of: L['kind']
+  /**
+   * Another sample of the same shape; the one given stays as it is. `parameters` tells how many numbers the model learns: a small
+   * one is helped by less.
+   */
+  apply(values: Float32Array, layout: L, random: Random, parameters: number): Float32Array
 }

@@ -1,3 +1,12 @@
-export { augmented, pictureShape, type Augmentation, type PictureShape } from './augmentation.ts'
-export { crop, type CropOptions } from './crop.ts'
-export { flip } from './flip.ts'
+export { augmented, type AugmentOptions } from './apply.ts'
+export type {
+  Augmentation,
+  Kind,
+  Layout,
+  PictureLayout,
+  SoundLayout,
+  SpectrogramLayout,
+  TokensLayout,
+} from './augmentation.ts'
+export { layoutOf, pictureLayout, type PictureValues } from './layouts.ts'
+export * from './all.ts'

@@ -1,0 +1,29 @@
+import { cos, log } from '../../core/math.ts'
+import { randomBits } from '../../core/philox.ts'
+
+/** Numbers in [0, 1), each another one. */
+export type Random = () => number
+
+const key = 0x61756773
+
+/** What is drawn for one sample in one epoch: a function of seed, epoch and sample alone. */
+export function randomFor(sample: number, epoch: number, seed: number): Random {
+  let [count, bits] = [0, [] as readonly number[]]
+  return () => {
+    const at = count++ % 4
+    if (at === 0) bits = randomBits([sample, epoch, count, key], [seed >>> 0, 0])
+    return bits[at]! / 2 ** 32
+  }
+}
+
+/** A number in [low, high). */
+export const between = (random: Random, low: number, high: number): number => low + (high - low) * random()
+
+/** A whole number from 0 to `count` − 1. */
+export const below = (random: Random, count: number): number => Math.floor(random() * count)
+
+/** A number of the normal distribution with mean 0 and deviation 1, from two draws (Box & Muller, 1958). */
+export function normal(random: Random): number {
+  const [u, v] = [1 - random(), random()]
+  return Math.sqrt(-2 * log(u)) * cos(2 * Math.PI * v)
+}

@@ -1,0 +1,18 @@
+import { exp } from '../../../core/math.ts'
+import type { Augmentation, SoundLayout } from '../augmentation.ts'
+import { between } from '../random.ts'
+
+export interface GainOptions {
+  /** The largest change of loudness, either way. */
+  readonly decibels: number
+}
+
+/** Makes sounds louder or softer. */
+export const gain = ({ decibels }: GainOptions): Augmentation<SoundLayout> => ({
+  name: `gain ${decibels}`,
+  of: 'sound',
+  apply(samples, _, random) {
+    const factor = exp((between(random, -decibels, decibels) / 20) * Math.LN10)
+    return samples.map((value) => value * factor)
+  },
+})

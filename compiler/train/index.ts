@@ -1,6 +1,5 @@
 export { augmented, pictureShape, type Augmentation } from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
-export { fill } from './fill.ts'
 export {
   fit,
   type Best,

@@ -58,6 +58,7 @@ class Thread {
   readonly #worker = new Worker(`(${serve.toString()})(require('node:worker_threads').parentPort)`, { eval: true })
   readonly #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = []
   #programs = 0
+  #ended: Error | undefined
 
   constructor() {
     this.#worker.on('message', (reply: Reply) => {
@@ -65,13 +66,18 @@ class Thread {
       if (reply === undefined) resolve()
       else reject(new Error(reply))
     })
-    const end = (error: Error): void => this.#waiting.splice(0).forEach(({ reject }) => reject(error))
+    const end = (error: Error): void => {
+      this.#ended ??= error
+      for (const { reject } of this.#waiting.splice(0)) reject(this.#ended)
+    }
     this.#worker.on('error', end)
     this.#worker.on('exit', () => end(new Error('a thread of the training ended')))
   }
 
   #ask(request: Request): Promise<void> {
     const reply = new Promise<void>((resolve, reject) => {
+      // A thread that is no more answers nothing.
+      if (this.#ended) return reject(this.#ended)
       this.#waiting.push({ resolve, reject })
       this.#worker.postMessage(request)
     })

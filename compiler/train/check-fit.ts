@@ -26,7 +26,7 @@ export function checkFit(model: TrainableModel, options: FitOptions, { workers }
   const pieces = accumulate === 1 ? 'one piece' : `${accumulate} micro-batches`
   if (workers > accumulate)
     fail('A702', `there is no work for ${workers} workers: a batch is ${pieces}`, {
-      hint: `accumulate: ${workers} splits it into one micro-batch for each worker; that changes the results`,
+      hint: `accumulate: ${workers} (--accumulate ${workers}) gives each a micro-batch; results differ from those of whole batches`,
     })
   if (frozen && model.parameters.every(({ name }) => frozen.has(name))) fail('A702', 'all parameters are frozen')
 }

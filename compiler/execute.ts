@@ -1,13 +1,32 @@
 import type { TypedArray } from './core/dtype.ts'
-import type { Executor } from './core/executor.ts'
+import type { Executor, Instance, ParallelExecutor } from './core/executor.ts'
 import { compileGraph } from './pipeline.ts'
 import { instantiate } from '../runtime/index.ts'
+
+/** A program that is compiled and not yet in any memory. */
+export async function compileProgram(...[graph, state, stateStart]: Parameters<Executor['instantiate']>) {
+  const { modules, spec, report } = await compileGraph(graph, { targets: ['simd'], state, stateStart })
+  const memory = { arena: report.arena, leastArena: report.arenaLowerBound, state: report.state }
+  return { module: new WebAssembly.Module(modules.simd! as BufferSource), spec, memory }
+}
+
+export type Program = Awaited<ReturnType<typeof compileProgram>>
+
+export function instanceOf({ module, spec, memory }: Program): Instance {
+  const model = instantiate(module, spec)
+  return {
+    inputs: model.inputs,
+    state: model.state as Readonly<Record<string, TypedArray>>,
+    run: () => model.run() as Readonly<Record<string, TypedArray>>,
+    memory,
+  }
+}
 
 /**
  * Runs graphs as what they compile to, by the runtime that ships to the user. It is the baseline on every engine: fused
  * multiply-adds would give other ranges, and so other bytes, where there is relaxed SIMD.
  */
-export const compiledExecutor: Executor = {
+export const compiledExecutor: ParallelExecutor = {
   prepare: async (graph) => {
     const { modules, spec } = await compileGraph(graph, { targets: ['simd'] })
     const model = instantiate(new Uint8Array(modules.simd!), spec)
@@ -21,14 +40,7 @@ export const compiledExecutor: Executor = {
       return Object.fromEntries(tensors)
     }
   },
-  instantiate: async (graph, state, stateStart) => {
-    const { modules, spec, report } = await compileGraph(graph, { targets: ['simd'], state, stateStart })
-    const model = instantiate(new Uint8Array(modules.simd!), spec)
-    return {
-      inputs: model.inputs,
-      state: model.state as Readonly<Record<string, TypedArray>>,
-      run: () => model.run() as Readonly<Record<string, TypedArray>>,
-      memory: { arena: report.arena, leastArena: report.arenaLowerBound, state: report.state },
-    }
-  },
+  instantiate: async (graph, state, start) => instanceOf(await compileProgram(graph, state, start)),
+  workers: 1,
+  replicate: async (graph, state, start) => [instanceOf(await compileProgram(graph, state, start))],
 }

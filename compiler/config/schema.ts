@@ -48,6 +48,8 @@ const optimizer = v.variant('name', [
 const train = v.strictObject({
   epochs: v.optional(whole(1)),
   batch: v.optional(whole(1)),
+  accumulate: v.optional(whole(1)),
+  workers: v.optional(v.pipe(whole(1), v.maxValue(256))),
   optimizer: v.optional(
     v.union([
       v.pipe(

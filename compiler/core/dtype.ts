@@ -81,6 +81,10 @@ export const isSmallFloat = (dtype: DType): dtype is SmallFloat => isFloat(dtype
 /** A zeroed array for `length` elements. */
 export const allocate = (dtype: DType, length: number): TypedArray => new table[dtype].storage(length)
 
+/** `length` elements of `dtype` in a buffer, from byte `offset`. */
+export const viewOf = (dtype: DType, buffer: ArrayBufferLike, offset: number, length: number): TypedArray =>
+  new table[dtype].storage(buffer, offset, length)
+
 /** `length` elements of `dtype` read from little-endian bytes; copies, so that any alignment will do. */
 export function fromBytes(dtype: DType, bytes: Uint8Array, length: number): TypedArray {
   // Not bytes.slice: a Buffer's slice shares its memory.

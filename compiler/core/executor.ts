@@ -17,6 +17,25 @@ export interface Executor {
   ): Promise<Instance>
 }
 
+/** An executor that runs several instances of one program at a time, `workers` of them. */
+export interface ParallelExecutor extends Executor {
+  readonly workers: number
+  /** Such instances, each in memory of its own; `instantiate` gives one alone. */
+  replicate(
+    graph: Graph,
+    state: Readonly<Record<string, string>>,
+    start: Readonly<Record<string, Tensor>>,
+  ): Promise<readonly Replica[]>
+}
+
+/** Outputs that are no states, by name. */
+export type Outputs = Readonly<Record<string, TypedArray>>
+
+/** An instance whose run may end later: until then its inputs and states belong to it. */
+export interface Replica extends Omit<Instance, 'run'> {
+  run(): Outputs | Promise<Outputs>
+}
+
 /** A graph that can be run over and over, in memory of its own. */
 export interface Instance {
   /** Views of the inputs that are no states, to be written before each run. */
@@ -24,7 +43,7 @@ export interface Instance {
   /** Views of the states; they may be read and written between runs. */
   readonly state: Readonly<Record<string, TypedArray>>
   /** Computes the outputs that are no states; the views are valid until the next run. */
-  run(): Readonly<Record<string, TypedArray>>
+  run(): Outputs
   /** Bytes of memory, and the fewest that what is alive at one time takes; undefined where there is no plan. */
   readonly memory?: { readonly arena: number; readonly leastArena: number; readonly state: number }
 }

@@ -1,24 +1,27 @@
 import type { TypedArray } from '../core/dtype.ts'
 import type { Instance } from '../core/executor.ts'
+import { ports } from './ports.ts'
 import type { Sample, Samples } from './samples.ts'
-import { ports } from './step.ts'
 
-/** Writes the samples `chosen` into an instance's inputs. Rows that are left over repeat the first ones, with weight 0. */
+/**
+ * Writes the samples `chosen` into a program's inputs, and gives the sum of their weights. Rows that are left over repeat the first ones,
+ * with weight 0.
+ */
 export async function writeBatch(
-  instance: Instance,
+  inputs: Instance['inputs'],
   data: readonly string[],
   samples: Samples,
   chosen: ArrayLike<number>,
   epoch: number,
   weightOf: (sample: Sample) => number = () => 1,
-): Promise<void> {
-  const weight = instance.inputs[ports.weight]!
-  const target = instance.inputs[ports.target]!
+): Promise<number> {
+  const weight = inputs[ports.weight]!
+  const target = inputs[ports.target]!
   const rows = weight.length
   const each = target.length / rows
   const write = (row: number, sample: Sample): void => {
     for (const name of data) {
-      const view = instance.inputs[name]!
+      const view = inputs[name]!
       view.set(sample.inputs[name] as never, (view.length / rows) * row)
     }
     ;(target as Float32Array).set(sample.target, each * row)
@@ -28,10 +31,18 @@ export async function writeBatch(
     const sample = samples.at(chosen[row % chosen.length]!, epoch)
     write(row, sample instanceof Promise ? await sample : sample)
   }
+  return sumOf(weight)
 }
 
-/** The input `name` of an instance, of one number. */
-export function writeScalar(instance: Instance, name: string, value: number): void {
-  const view: TypedArray | undefined = instance.inputs[name]
+/** The input `name` of a program, of one number. */
+export function writeScalar(inputs: Instance['inputs'], name: string, value: number): void {
+  const view: TypedArray | undefined = inputs[name]
   if (view) view[0] = value
+}
+
+/** In f64. */
+export function sumOf(values: TypedArray): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += Number(values[i])
+  return sum
 }

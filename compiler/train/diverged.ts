@@ -3,30 +3,28 @@ import type { TypedArray } from '../core/dtype.ts'
 import type { Executor, Instance } from '../core/executor.ts'
 import { nodesOf, type Port } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
-import type { TrainableModel } from './model.ts'
-import { statisticsOf } from './step.ts'
+import { statisticsOf, type TrainableModel } from './model.ts'
 
 const hint = 'lower the learning rate, clip gradients (clipNorm), or look at the data for values far from the others'
 
 /**
- * Says where numbers stop being finite in the batch that stands in `instance`: in the data, a parameter, or the first layer whose result is
+ * Says where numbers stop being finite in the batch that stands in `inputs`: in the data, a parameter, or the first layer whose result is
  * not. @throws CompileError A701, always.
  */
 export async function diverged(
   model: TrainableModel,
-  instance: Instance,
+  { inputs, state }: Pick<Instance, 'inputs' | 'state'>,
   step: number,
   loss: number,
   executor: Executor,
 ): Promise<never> {
   const refuse = (where: string, origin?: Origin): never =>
     fail('A701', `the loss is ${loss} at step ${step}: ${where}`, { hint, ...(origin && { origin }) })
-  for (const name of model.data)
-    if (!isFinite(instance.inputs[name]!)) refuse(`the data of input "${name}" is not finite`)
+  for (const name of model.data) if (!isFinite(inputs[name]!)) refuse(`the data of input "${name}" is not finite`)
   const kept = [...model.parameters, ...statisticsOf(model.normalizations)]
-  for (const { name } of kept) if (!isFinite(instance.state[name]!)) refuse(`"${name}" is not finite`)
+  for (const { name } of kept) if (!isFinite(state[name]!)) refuse(`"${name}" is not finite`)
 
-  const rows = instance.inputs[model.data[0]!]!.length / sizeOf(model, model.data[0]!)
+  const rows = inputs[model.data[0]!]!.length / sizeOf(model, model.data[0]!)
   const layers = new Map<string, { readonly origin: Origin; readonly port: Port }>()
   for (const { origin, results } of nodesOf(model.graph)) {
     const value = results[0]!
@@ -35,8 +33,8 @@ export async function diverged(
   const ports = [...layers.values()].map(({ port }) => port)
   const { graph } = batch({ inputs: model.graph.inputs, outputs: ports }, rows, new Set(model.data))
   const forward = await executor.instantiate(graph, {}, {})
-  for (const name of model.data) forward.inputs[name]!.set(instance.inputs[name] as never)
-  for (const { name } of kept) forward.inputs[name]!.set(instance.state[name] as never)
+  for (const name of model.data) forward.inputs[name]!.set(inputs[name] as never)
+  for (const { name } of kept) forward.inputs[name]!.set(state[name] as never)
   const outputs = forward.run()
   for (const { origin } of layers.values())
     if (!isFinite(outputs[origin.node]!)) refuse(`the result of "${origin.node}" is not finite`, origin)

@@ -1,22 +1,27 @@
-import type { TypedArray } from '../core/dtype.ts'
 import { fail } from '../core/diagnostic.ts'
-import type { Executor, Instance } from '../core/executor.ts'
-import { writeBatch, writeScalar } from './batches.ts'
-import { diverged } from './diverged.ts'
+import type { TypedArray } from '../core/dtype.ts'
+import type { Instance, ParallelExecutor } from '../core/executor.ts'
+import { checkFit } from './check-fit.ts'
 import { fill } from './fill.ts'
 import { losses, type LossName } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
 import type { Optimizer } from './optimizers/index.ts'
 import { shuffled } from './order.ts'
+import { ports } from './ports.ts'
 import type { Sample, Samples } from './samples.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
 import { scorer, type Score } from './score.ts'
-import { checkLoss, scoreShape } from './scores.ts'
-import { ports, trainingStep } from './step.ts'
+import { stepperFor } from './stepper.ts'
+import { tensorsOf } from './trained.ts'
 
 export interface FitOptions {
   readonly epochs: number
   readonly batch: number
+  /**
+   * Equal micro-batches that a batch is split into: their gradients are summed, and batch normalization sees each by itself. As many workers
+   * as there are micro-batches can make a step together.
+   */
+  readonly accumulate?: number | undefined
   readonly loss: LossName
   readonly optimizer: Optimizer
   /** The highest rate of the schedule. */
@@ -99,23 +104,23 @@ export interface Fit {
 const none: Sums = { loss: 0, correct: 0, weight: 0 }
 
 /**
- * Trains `model`; the same options, samples and seed give the same bytes on every engine. A `checkpoint` of the same training goes
- * on where it was made.
+ * Trains `model`; the same options, samples and seed give the same bytes on every engine, with any number of workers. A `checkpoint` of the
+ * same training goes on where it was made.
  * @throws CompileError A701 where the loss is not finite: the step and the first place that is not.
  */
 export async function fit(
   model: TrainableModel,
   data: { readonly train: Samples; readonly validation: Samples },
   options: FitOptions,
-  executor: Executor,
+  executor: ParallelExecutor,
   hooks: FitHooks = {},
   checkpoint?: Checkpoint,
 ): Promise<Fit> {
-  checkFit(model, options)
+  checkFit(model, options, executor)
   const loss = losses[options.loss]
-  const program = trainingStep(model, { ...options, average: options.average !== undefined })
-  const instance = await executor.instantiate(program.graph, program.state, program.start)
-  if (instance.memory) hooks.onReady?.(instance.memory)
+  const { accumulate = 1, average } = options
+  const stepper = await stepperFor(model, { ...options, accumulate, average: average !== undefined }, executor)
+  if (stepper.memory) hooks.onReady?.(stepper.memory)
   const validator = await scorer(model, Math.min(options.batch, data.validation.count), options.loss, executor)
   const { train, validation } = data
   const perEpoch = Math.ceil(train.count / options.batch)
@@ -128,10 +133,10 @@ export async function fit(
   let best = checkpoint?.best
   let sums = checkpoint?.sums ?? none
   const history = [...(checkpoint?.history ?? [])]
-  if (checkpoint) fill(instance.state, checkpoint.state)
+  if (checkpoint) fill(stepper.state, checkpoint.state)
   // A best epoch that is damaged is found now, not at the end.
-  if (best) fill(validator.state, best.values)
-  const saved = (): Checkpoint => ({ step, state: copies(instance.state), best, history: [...history], sums })
+  if (best) validator.load(best.values)
+  const saved = (): Checkpoint => ({ step, state: copies(stepper.state), best, history: [...history], sums })
 
   let order: Uint32Array | undefined
   while (step < steps) {
@@ -146,32 +151,23 @@ export async function fit(
       return interrupted(best, history)
     }
     const chosen = order.subarray(at * options.batch, (at + 1) * options.batch)
-    await writeBatch(instance, model.data, train, chosen, epoch, weightOf)
     const learningRate = options.learningRate * schedule(step / steps)
-    const scalars = options.optimizer.scalars({ step: step + 1, learningRate })
-    for (const [name, value] of Object.entries(scalars)) writeScalar(instance, ports.scalar(name), value)
-    if (options.average !== undefined) writeScalar(instance, ports.scalar('decay'), averageDecay(options.average, step))
-    writeScalar(instance, ports.counter, step)
-    // The program's memory is shared with what a run computes.
-    const weight = sumOf(instance.inputs[ports.weight]!)
-    const outputs = instance.run()
-    const lost = Number(outputs[ports.loss]![0])
+    const scalars = {
+      ...options.optimizer.scalars({ step: step + 1, learningRate }),
+      ...(average !== undefined && { decay: averageDecay(average, step) }),
+    }
+    const done = await stepper.step({ samples: train, chosen, weightOf, epoch, step, scalars })
     step++
-    if (!Number.isFinite(lost)) {
-      await writeBatch(instance, model.data, train, chosen, epoch, weightOf)
-      await diverged(model, instance, step, lost, executor)
-    }
     sums = {
-      loss: sums.loss + lost * weight,
-      correct: sums.correct + Number(outputs[ports.correct]?.[0] ?? 0),
-      weight: sums.weight + weight,
+      loss: sums.loss + done.loss * done.weight,
+      correct: sums.correct + done.correct,
+      weight: sums.weight + done.weight,
     }
-    await hooks.onStep?.({ epoch, step, steps, loss: lost, samples: chosen.length })
+    await hooks.onStep?.({ epoch, step, steps, loss: done.loss, samples: chosen.length })
     if (step % perEpoch !== 0) continue
 
-    const names = Object.keys(validator.state)
-    const current = (name: string): TypedArray => instance.state[ports.average(name)] ?? instance.state[name]!
-    fill(validator.state, Object.fromEntries(names.map((name) => [name, current(name)])))
+    const values = validated(model, stepper.state)
+    validator.load(values)
     const result: Epoch = {
       epoch,
       train: { loss: sums.loss / sums.weight, ...(loss.correct && { accuracy: sums.correct / sums.weight }) },
@@ -181,10 +177,7 @@ export async function fit(
     sums = none
     history.push(result)
     const isBest = !best || isBetter(result.validation, best.validation)
-    if (isBest) {
-      const values = Object.fromEntries(names.map((name) => [name, current(name).slice()]))
-      best = { epoch, validation: result.validation, values }
-    }
+    if (isBest) best = { epoch, validation: result.validation, values: copies(values) }
     hooks.onEpoch?.(result, isBest)
     await hooks.onCheckpoint?.(saved())
   }
@@ -194,11 +187,9 @@ export async function fit(
 /** A running average forgets its start sooner than `decay` says: (1 + n) / (10 + n) while that is less. */
 const averageDecay = (decay: number, step: number): number => Math.min(decay, (1 + step) / (10 + step))
 
-function sumOf(values: TypedArray): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += Number(values[i])
-  return sum
-}
+/** Parameters and running statistics as they are validated and kept: running averages where there are any. */
+const validated = (model: TrainableModel, state: Instance['state']): Instance['state'] =>
+  Object.fromEntries(tensorsOf(model).map(({ name }) => [name, state[ports.average(name)] ?? state[name]!]))
 
 const copies = (state: Instance['state']): Record<string, TypedArray> =>
   Object.fromEntries(Object.entries(state).map(([name, view]) => [name, view.slice()]))
@@ -206,23 +197,6 @@ const copies = (state: Instance['state']): Record<string, TypedArray> =>
 function isBetter(a: Score, b: Score): boolean {
   if (a.accuracy !== undefined && b.accuracy !== undefined && a.accuracy !== b.accuracy) return a.accuracy > b.accuracy
   return a.loss < b.loss
-}
-
-/** A702 where an option has nothing to act on. */
-function checkFit(model: TrainableModel, options: FitOptions): void {
-  const { loss, labelSmoothing, classWeights, frozen, frozenStatistics } = options
-  checkLoss(model, loss)
-  if (labelSmoothing !== undefined && !losses[loss].smooths)
-    fail('A702', `labelSmoothing has no effect on the loss ${loss}`)
-  if (classWeights) {
-    if (!losses[loss].classes) fail('A702', `classWeights have no effect on the loss ${loss}`)
-    const [classes] = scoreShape(model.scores.type.shape)
-    if (classWeights.length !== classes)
-      fail('A702', `there are ${classWeights.length} classWeights for the model's ${classes} classes`)
-  }
-  if (frozenStatistics && model.normalizations.length === 0)
-    fail('A702', 'freezeStatistics has no effect on a model without batch normalization')
-  if (frozen && model.parameters.every(({ name }) => frozen.has(name))) fail('A702', 'all parameters are frozen')
 }
 
 function interrupted(best: Best | undefined, history: readonly Epoch[]): Fit {

@@ -5,7 +5,7 @@ import { nodesOf, topological, type NodeOf, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import type { Parameter, TrainableModel } from './model.ts'
 import { initialize } from './network/initializers.ts'
-import { input } from './step.ts'
+import { input } from './ports.ts'
 
 /**
  * The model with a new last product, of `classes` scores, and a softmax behind it. What only the old one used is gone.

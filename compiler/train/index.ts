@@ -7,7 +7,6 @@ export {
   type Layout,
 } from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
-export { fill } from './fill.ts'
 export {
   fit,
   type Best,

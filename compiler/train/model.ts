@@ -32,6 +32,9 @@ export interface Statistic {
   readonly start: Tensor
 }
 
+export const statisticsOf = (normalizations: readonly Normalization[]): readonly Statistic[] =>
+  normalizations.flatMap(({ mean, variance }) => [mean, variance])
+
 /** `value`, which is equal to `x` at inference; training sets a share of `ratio` of it to zero. */
 export interface Dropout {
   readonly x: Value

@@ -1,15 +1,18 @@
 import { Builder } from '../core/builder.ts'
 import { convert } from '../core/expr.ts'
-import type { Executor, Instance } from '../core/executor.ts'
+import type { TypedArray } from '../core/dtype.ts'
+import type { ParallelExecutor } from '../core/executor.ts'
 import * as f from '../core/formula.ts'
 import type { Graph } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
-import { writeBatch } from './batches.ts'
+import { sumOf, writeBatch } from './batches.ts'
+import { fill } from './fill.ts'
 import { losses, type LossName } from './losses/index.ts'
-import type { TrainableModel } from './model.ts'
+import { statisticsOf, type TrainableModel } from './model.ts'
+import { input, ports } from './ports.ts'
+import { runAll } from './replicas.ts'
 import type { Samples } from './samples.ts'
 import { flattened, scoresOf } from './scores.ts'
-import { input, ports, statisticsOf } from './step.ts'
 
 export interface Score {
   /** The mean over all samples. */
@@ -18,9 +21,10 @@ export interface Score {
   readonly accuracy?: number
 }
 
-/** Measures a model on data sets. `state` holds its parameters and running statistics. */
+/** Measures a model on data sets. */
 export interface Scorer {
-  readonly state: Instance['state']
+  /** Makes these its parameters and running statistics. A502 where one is missing, or of another kind or length. */
+  load(values: Readonly<Record<string, TypedArray>>): void
   score(samples: Samples): Promise<Score>
 }
 
@@ -28,7 +32,7 @@ export async function scorer(
   model: TrainableModel,
   size: number,
   lossName: LossName,
-  executor: Executor,
+  executor: ParallelExecutor,
 ): Promise<Scorer> {
   const b = new Builder(undefined)
   const loss = losses[lossName]
@@ -56,27 +60,30 @@ export async function scorer(
       ...kept.map(({ name, value }) => ({ name: next(name), value })),
     ],
   }
-  const instance = await executor.instantiate(
+  const replicas = await executor.replicate(
     graph,
     Object.fromEntries(kept.map(({ name }) => [name, next(name)])),
     Object.fromEntries(kept.map(({ name, start }) => [name, start])),
   )
   return {
-    state: instance.state,
+    load(values) {
+      for (const { state } of replicas) fill(state, values)
+    },
     async score(samples) {
       let [lost, correct] = [0, 0]
-      const sum = (values: ArrayLike<number | bigint>): number => {
-        let total = 0
-        for (let i = 0; i < values.length; i++) total += Number(values[i])
-        return total
-      }
-      for (let from = 0; from < samples.count; from += size) {
-        const chosen = Array.from({ length: Math.min(size, samples.count - from) }, (_, i) => from + i)
-        await writeBatch(instance, model.data, samples, chosen, 0)
-        const outputs = instance.run()
-        lost += sum(outputs[ports.loss]!)
-        if (right) correct += sum(outputs[ports.correct]!)
-      }
+      await runAll(
+        replicas,
+        Math.ceil(samples.count / size),
+        async (inputs, i) => {
+          const length = Math.min(size, samples.count - i * size)
+          const chosen = Array.from({ length }, (_, row) => i * size + row)
+          await writeBatch(inputs, model.data, samples, chosen, 0)
+        },
+        (outputs) => {
+          lost += sumOf(outputs[ports.loss]!)
+          if (right) correct += sumOf(outputs[ports.correct]!)
+        },
+      )
       return { loss: lost / samples.count, ...(right && { accuracy: correct / samples.count }) }
     },
   }

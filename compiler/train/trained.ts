@@ -3,9 +3,9 @@ import type { TypedArray } from '../core/dtype.ts'
 import { applyPatch, type Graph, type Port, type Value } from '../core/graph.ts'
 import type { Shape } from '../core/shape.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'
-import type { TrainableModel } from './model.ts'
 import { batch } from '../transform/batch.ts'
-import { input, statisticsOf } from './step.ts'
+import { statisticsOf, type TrainableModel } from './model.ts'
+import { input } from './ports.ts'
 
 /** Every tensor of a model that training may change, with its value before. */
 export const tensorsOf = (

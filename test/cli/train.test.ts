@@ -95,6 +95,30 @@ describe('a training by a configuration', () => {
       expect(readFileSync(at('stopped', file)).equals(readFileSync(at('whole', file))), file).toBe(true)
   })
 
+  it('is killed, and goes on to the same files with another number of workers', { timeout: 120_000 }, async () => {
+    const args = (name: string, workers: number) => [
+      ...['train', at('attar.config.ts'), '-o', at(name), '--epochs', '200', '--accumulate', '4'],
+      ...['--workers', `${workers}`],
+    ]
+    expect(await attar(...args('one', 1))).toBe(0)
+    const child = spawn(process.execPath, ['dist/compiler/cli/main.js', ...args('killed', 2)])
+    child.stdout.on('data', (text: Buffer) => {
+      if (`${text}`.includes('epoch') && existsSync(at('killed', 'checkpoint.npz'))) child.kill('SIGKILL')
+    })
+    const [, signal] = (await once(child, 'exit')) as [number, string]
+    expect(signal).toBe('SIGKILL')
+    expect(existsSync(at('killed', 'model.onnx'))).toBe(false)
+    expect(await attar(...args('killed', 3), '--resume')).toBe(0)
+    for (const file of ['model.onnx', 'checkpoint.npz'])
+      expect(readFileSync(at('killed', file)).equals(readFileSync(at('one', file))), file).toBe(true)
+    const { settings } = JSON.parse(readFileSync(at('killed', 'report.json'), 'utf8')) as {
+      settings: { train: object }
+    }
+    expect(settings.train).toEqual({ epochs: 200, batch: 16, learningRate: 0.02, accumulate: 4 })
+    expect(await attar('train', at('attar.config.ts'), '-o', at('killed'), '--epochs', '200', '--resume')).toBe(2)
+    expect(err.join('\n')).toContain('of another training')
+  })
+
   it('takes what the command line says instead', async () => {
     const args = ['--epochs', '1', '--optimizer', 'sgd', '--val', '20%', '--json']
     expect(await attar('train', at('attar.config.ts'), '-o', at('d'), ...args)).toBe(0)
@@ -141,6 +165,8 @@ describe('a mistake', () => {
     ['epoch: 3', 'epoch'],
     ['train: { epochs: 0 }', 'train.epochs'],
     ["train: { optimizer: 'adagrad' }", 'train.optimizer'],
+    ['train: { accumulate: 0 }', 'train.accumulate'],
+    ['train: { workers: 1000 }', 'train.workers'],
     ["train: { optimizer: { name: 'sgd', beta1: 0.5 } }", 'train.optimizer'],
     ["model: 'a.onnx'", 'give one of the two'],
     ['network: [1]', 'network: a network, such as sequential'],
@@ -161,6 +187,9 @@ describe('a mistake', () => {
     ['a shape for a network', ['--shape', 'input=4'], 'A702'],
     ['preprocessing of data that is not pictures', ['--scale', '2'], 'A702'],
     ['a pattern of no parameter', ['--freeze', 'convolution*'], 'A702'],
+    ['workers without work', ['--workers', '2'], '--accumulate 2'],
+    ['more workers than micro-batches', ['--accumulate', '2', '--workers', '4'], '--accumulate 4'],
+    ['a batch that does not divide', ['--accumulate', '3'], 'multiple'],
     ['a share beyond 1', ['--label-smoothing', '150%'], 'A702'],
     ['a learning rate of 0', ['--learning-rate', '0'], 'A702'],
     ['smoothing of numbers', ['--loss', 'mean-squared-error', '--label-smoothing', '0.1'], 'A704'],

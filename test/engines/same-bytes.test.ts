@@ -32,6 +32,18 @@ const floats = (shape: readonly number[]): Tensor =>
     Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => random.float() - 0.5),
   )
 
+/** The last batch has fewer samples than the others. */
+const pictures = 90
+const training = `
+import { batchNorm, conv, crop, defineConfig, dense, dropout, flatten, flip, maxPool, relu, sequential } from 'attar/config'
+export default defineConfig({
+  network: sequential([conv(8, 3), batchNorm(), relu(), maxPool(2), conv(8, 3), batchNorm(), relu(), flatten(), dropout(0.2), dense(2)]),
+  input: [12, 12, 1],
+  data: { train: 'some-images-idx3-ubyte', val: '20%' },
+  augment: [flip('horizontal'), crop({ padding: 2 })],
+  train: { epochs: 3, batch: 16, optimizer: 'adamw', learningRate: 0.01, clipNorm: 1, average: 0.9, classWeights: 'balanced' },
+})`
+
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'attar-'))
@@ -54,14 +66,29 @@ beforeAll(() => {
     ],
   })
   writeFileSync(join(folder, 'model.onnx'), network)
+  writeFileSync(join(folder, 'attar.config.ts'), training)
+  // IDX (LeCun, Cortes & Burges): pictures of 12 x 12 pixels whose class is the brighter half, and their labels.
+  const labels = Array.from({ length: pictures }, () => (random.float() < 0.5 ? 1 : 0))
+  const pixels = labels.flatMap((label) =>
+    Array.from({ length: 144 }, (_, i) => 100 * random.float() + (i < 72 === (label === 1) ? 100 : 0)),
+  )
+  const header = (...dims: number[]): number[] => [
+    0,
+    0,
+    8,
+    dims.length,
+    ...dims.flatMap((d) => [0, 0, d >> 8, d & 255]),
+  ]
+  writeFileSync(join(folder, 'some-images-idx3-ubyte'), Uint8Array.from([...header(pictures, 12, 12), ...pixels]))
+  writeFileSync(join(folder, 'some-labels-idx1-ubyte'), Uint8Array.from([...header(pictures), ...labels]))
   writeFileSync(join(folder, 'data.npz'), writeNpz({ x: floats([30, 8, 12, 12]) }))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What the command line of dist/ writes under a Node, by file. */
-function written(executable: string, name: string, args: readonly string[]): Record<string, string> {
+/** What a command of dist/ writes under a Node, by file. */
+function written(executable: string, name: string, [command, ...args]: readonly string[]): Record<string, string> {
   const out = join(folder, name)
-  const all = ['dist/compiler/cli/main.js', 'compile', join(folder, 'model.onnx'), '-o', out, ...args]
+  const all = ['dist/compiler/cli/main.js', command!, ...args, '-o', out]
   const { status, stderr } = spawnSync(executable, all, { encoding: 'utf8' })
   expect(stderr.replace(/.*\r/g, '')).toBe('')
   expect(status).toBe(0)
@@ -72,12 +99,49 @@ it.runIf(current && system && relaxed(system) === 'simd')(
   'quantizes to the same bytes on engines with and without relaxed SIMD',
   { timeout: 240_000 },
   () => {
-    const args = ['--quantize', 'int8', '--calib', join(folder, 'data.npz'), '--samples', '16']
+    const args = [
+      'compile',
+      join(folder, 'model.onnx'),
+      '--quantize',
+      'int8',
+      '--calib',
+      join(folder, 'data.npz'),
+      '--samples',
+      '16',
+    ]
     expect(relaxed(current!.path)).toBe('relaxed-simd')
     const here = written(system!, 'here', args)
     const there = written(current!.path, 'there', args)
     expect(Object.keys(there)).toEqual(Object.keys(here))
     expect(Object.keys(here)).toContain('quantization.html')
     for (const [file, content] of Object.entries(here)) expect(there[file] === content, file).toBe(true)
+  },
+)
+
+it.runIf(current && system && relaxed(system) === 'simd').each([
+  ['whole batches', [[1], [1]]],
+  [
+    'micro-batches',
+    [
+      [1, 2],
+      [2, 1],
+    ],
+  ],
+] as const)(
+  'trains to the same bytes on engines with and without relaxed SIMD: %s',
+  { timeout: 240_000 },
+  (name, [here, there]) => {
+    const results = [
+      ...here.map((workers) => [system!, workers] as const),
+      ...there.map((workers) => [current!.path, workers] as const),
+    ].map(([executable, workers], i) => {
+      const more = name === 'micro-batches' ? ['--accumulate', '2', '--workers', `${workers}`] : []
+      return written(executable, `${name} ${i}`, ['train', join(folder, 'attar.config.ts'), ...more])
+    })
+    const [first, ...others] = results
+    for (const other of others)
+      for (const file of ['model.onnx', 'checkpoint.npz']) expect(other[file] === first![file], file).toBe(true)
+    const { history } = JSON.parse(first!['report.json']!) as { history: { train: { accuracy: number } }[] }
+    expect(history.at(-1)!.train.accuracy).toBeGreaterThan(0.7)
   },
 )

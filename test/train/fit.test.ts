@@ -11,7 +11,8 @@ import {
   type Sample,
 } from '../../compiler/train/index.ts'
 import { checkpointArrays, checkpointFrom, fingerprintOf } from '../../compiler/train/checkpoint.ts'
-import { ports, trainingStep } from '../../compiler/train/step.ts'
+import { ports } from '../../compiler/train/ports.ts'
+import { trainingStep } from '../../compiler/train/step.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import {
   batchNorm,

@@ -7,7 +7,7 @@ import { losses, schedules, scoreShape, scoresOf, shareInterval, trainableNetwor
 import { dropoutMask } from '../../compiler/train/dropout.ts'
 import { dense, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
-import { input } from '../../compiler/train/step.ts'
+import { input } from '../../compiler/train/ports.ts'
 import { inDoubles } from '../support/retype.ts'
 
 const b = new Builder(undefined)

@@ -15,7 +15,8 @@ import {
   type Network,
 } from '../../compiler/train/network/index.ts'
 import { adamw, sgd, type Optimizer } from '../../compiler/train/optimizers/index.ts'
-import { ports, trainingStep } from '../../compiler/train/step.ts'
+import { ports } from '../../compiler/train/ports.ts'
+import { trainingStep } from '../../compiler/train/step.ts'
 import { inDoubles } from '../support/retype.ts'
 import {
   adamwByHand,

@@ -69,12 +69,25 @@ export async function fitOptions(
   counts: readonly number[] | undefined,
 ): Promise<FitOptions> {
   const { adamw, sgd } = await import('../../train/index.ts')
-  const { freeze = [], freezeStatistics, classWeights, optimizer = { name: 'adamw' as const }, ...rest } = train
+  const {
+    freeze = [],
+    freezeStatistics,
+    classWeights,
+    optimizer = { name: 'adamw' as const },
+    workers: _,
+    ...rest
+  } = train
   const { name, ...details } = optimizer
-  const { epochs = 10, batch = 32, schedule = 'one-cycle', learningRate = name === 'adamw' ? 1e-3 : 1e-2 } = train
+  const {
+    epochs = 10,
+    batch = 32,
+    accumulate = 1,
+    schedule = 'one-cycle',
+    learningRate = name === 'adamw' ? 1e-3 : 1e-2,
+  } = train
   return {
     ...rest,
-    ...{ epochs, batch, schedule, learningRate, loss, seed },
+    ...{ epochs, batch, accumulate, schedule, learningRate, loss, seed },
     ...{ frozen: await parametersCalled(freeze, model), frozenStatistics: freezeStatistics },
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),
     classWeights: classWeights === 'balanced' ? balanced(counts) : classWeights,

@@ -33,7 +33,12 @@ export const reportOf = ({ settings, prepared, data, fit, test, parameters }: Re
   ...(data.classes && { classes: data.classes }),
   ...(test && { test }),
   history: fit.history,
-  settings: { ...settings, network: undefined, augment: settings.augment?.map(({ name }) => name) },
+  settings: {
+    ...settings,
+    network: undefined,
+    train: settings.train && { ...settings.train, workers: undefined },
+    augment: settings.augment?.map(({ name }) => name),
+  },
 })
 
 /** The bytes of the trained model, with what it needs in use in its metadata. */

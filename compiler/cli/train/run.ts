@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Settings } from '../../config/schema.ts'
-import type { Checkpoint, Fit, FitHooks, FitOptions } from '../../train/index.ts'
+import type { Fit, FitHooks, FitOptions } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
+import type { ThreadedExecutor } from '../../threads.ts'
 import type { Terminal } from '../terminal.ts'
 import { augmentOptions } from './augment.ts'
 import { preprocessOf, readSplits, type Splits } from './data.ts'
@@ -21,7 +22,24 @@ const checkpointFile = 'checkpoint.npz'
 
 /** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
 export async function trainRun(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
-  const { writeFiles } = await import('../../data/index.ts')
+  const { threadedExecutor } = await import('../../threads.ts')
+  const executor = threadedExecutor(settings.train?.workers ?? 1)
+  try {
+    return await runOn(executor, settings, options, output, terminal)
+  } finally {
+    await executor.close()
+  }
+}
+
+async function runOn(
+  executor: ThreadedExecutor,
+  settings: Settings,
+  options: RunOptions,
+  output: string,
+  terminal: Terminal,
+) {
+  const { writeFiles, writeNpz } = await import('../../data/index.ts')
+  const { checkpointArrays, fit: fitted } = await import('../../train/index.ts')
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
 
   terminal.status('importing')
@@ -40,30 +58,27 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   )
   terminal.status('compiling the training step')
   const progress = progressOn(terminal, fitting.epochs, say)
+  const hooks: FitHooks = {
+    onReady: ({ arena, leastArena, state }) =>
+      say(
+        `memory of a step: ${formatCount(arena + state)} bytes, parameters and their moments ${formatCount(state)}, activations ${formatCount(arena)} (at least ${formatCount(leastArena)})`,
+      ),
+    onStep: (event) => {
+      progress.step(event)
+      // Ctrl-C is an event of the process, which waits until the loop gives way.
+      return setImmediate()
+    },
+    onEpoch: progress.epoch,
+    onCheckpoint: (checkpoint) =>
+      writeFiles(output, { [checkpointFile]: writeNpz(checkpointArrays(checkpoint, fingerprint)) }),
+  }
   const fit = await interruptible((signal) =>
-    fitted(prepared, { ...data, train }, fitting, resumed, {
-      signal,
-      onReady: ({ arena, leastArena, state }) =>
-        say(
-          `memory of a step: ${formatCount(arena + state)} bytes, parameters and their moments ${formatCount(state)}, activations ${formatCount(arena)} (at least ${formatCount(leastArena)})`,
-        ),
-      onStep: (event) => {
-        progress.step(event)
-        // Ctrl-C is an event of the process, which waits until the loop gives way.
-        return setImmediate()
-      },
-      onEpoch: progress.epoch,
-      onCheckpoint: async (checkpoint) => {
-        const { checkpointArrays } = await import('../../train/index.ts')
-        const { writeNpz } = await import('../../data/index.ts')
-        writeFiles(output, { [checkpointFile]: writeNpz(checkpointArrays(checkpoint, fingerprint)) })
-      },
-    }),
+    fitted(prepared.model, { ...data, train }, fitting, executor, { ...hooks, signal }, resumed),
   )
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested(prepared, data, fitting, fit, terminal)
+  const test = interrupted ? undefined : await tested(prepared, data, fitting, fit, executor, terminal)
   const results: Results = { settings, prepared, data, fit, test, parameters }
   const report = reportOf(results)
   const model = await modelOf(results)
@@ -97,18 +112,6 @@ async function trainingData(
   return { train, fingerprint, resumed }
 }
 
-async function fitted(
-  { model }: Prepared,
-  data: Pick<Splits, 'train' | 'validation'>,
-  fitting: FitOptions,
-  resumed: Checkpoint | undefined,
-  hooks: FitHooks,
-): Promise<Fit> {
-  const { compiledExecutor } = await import('../../execute.ts')
-  const { fit } = await import('../../train/index.ts')
-  return fit(model, data, fitting, compiledExecutor, hooks, resumed)
-}
-
 /** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. */
 async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController()
@@ -132,14 +135,14 @@ async function tested(
   { test }: Splits,
   { batch }: FitOptions,
   { best }: Fit,
+  executor: ThreadedExecutor,
   terminal: Terminal,
 ): Promise<TestScore | undefined> {
   if (!test) return undefined
-  const { compiledExecutor } = await import('../../execute.ts')
-  const { fill, scorer, shareInterval } = await import('../../train/index.ts')
+  const { scorer, shareInterval } = await import('../../train/index.ts')
   terminal.status('scoring the test data')
-  const tester = await scorer(model, Math.min(batch, test.count), loss, compiledExecutor)
-  fill(tester.state, best.values)
+  const tester = await scorer(model, Math.min(batch, test.count), loss, executor)
+  tester.load(best.values)
   const score = await tester.score(test)
   return { ...score, ...(score.accuracy !== undefined && { interval: shareInterval(score.accuracy, test.count) }) }
 }

@@ -13,6 +13,8 @@ export interface TrainFlags {
   readonly freeze?: readonly string[]
   readonly epochs?: number
   readonly batch?: number
+  readonly accumulate?: number
+  readonly workers?: number
   readonly optimizer?: 'adamw' | 'sgd'
   readonly learningRate?: number
   readonly weightDecay?: number
@@ -80,7 +82,20 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { epochs, batch, learningRate, schedule, loss, labelSmoothing, clipNorm, average, patience, freeze } = flags
+  const {
+    epochs,
+    batch,
+    accumulate,
+    workers,
+    learningRate,
+    schedule,
+    loss,
+    labelSmoothing,
+    clipNorm,
+    average,
+    patience,
+    freeze,
+  } = flags
   const { train, val, test, label, classes, seed, output } = flags
   const all = {
     ...settings,
@@ -88,7 +103,19 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,
-      ...given({ epochs, batch, learningRate, schedule, loss, labelSmoothing, clipNorm, average, patience }),
+      ...given({
+        epochs,
+        batch,
+        accumulate,
+        workers,
+        learningRate,
+        schedule,
+        loss,
+        labelSmoothing,
+        clipNorm,
+        average,
+        patience,
+      }),
       ...given({ freeze: freeze && [...freeze], optimizer: decaying }),
     },
   }

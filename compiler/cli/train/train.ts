@@ -50,6 +50,16 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--freeze <pattern>', 'parameters that stay as they are, such as "conv*" (repeatable)', collect)
     .option('--epochs <number>', 'times to go through the training data (default: 10)', wholeNumber(1, 1_000_000))
     .option('--batch <number>', 'samples in a step (default: 32)', wholeNumber(1, 65536))
+    .option(
+      '--accumulate <number>',
+      'micro-batches that a batch is split into; their gradients are summed (default: 1)',
+      wholeNumber(1, 65536),
+    )
+    .option(
+      '--workers <number>',
+      'threads that share the micro-batches, for the same result in less time (default: 1)',
+      wholeNumber(1, 256),
+    )
     .addOption(new Option('--optimizer <name>', 'adamw (default) or sgd').choices(['adamw', 'sgd']))
     .option('--learning-rate <number>', 'highest learning rate (default: 0.001 for adamw, 0.01 for sgd)', nonNegative)
     .option('--weight-decay <number>', 'weight decay (default: 0.01 for adamw, 0 for sgd)', nonNegative)

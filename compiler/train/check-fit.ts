@@ -1,0 +1,32 @@
+import { fail } from '../core/diagnostic.ts'
+import type { ParallelExecutor } from '../core/executor.ts'
+import type { FitOptions } from './fit.ts'
+import { losses } from './losses/index.ts'
+import type { TrainableModel } from './model.ts'
+import { checkLoss, scoreShape } from './scores.ts'
+
+/** A702 where an option has nothing to act on. */
+export function checkFit(model: TrainableModel, options: FitOptions, { workers }: ParallelExecutor): void {
+  const { loss, batch, accumulate = 1, labelSmoothing, classWeights, frozen, frozenStatistics } = options
+  checkLoss(model, loss)
+  if (labelSmoothing !== undefined && !losses[loss].smooths)
+    fail('A702', `labelSmoothing has no effect on the loss ${loss}`)
+  if (classWeights) {
+    if (!losses[loss].classes) fail('A702', `classWeights have no effect on the loss ${loss}`)
+    const [classes] = scoreShape(model.scores.type.shape)
+    if (classWeights.length !== classes)
+      fail('A702', `there are ${classWeights.length} classWeights for the model's ${classes} classes`)
+  }
+  if (frozenStatistics && model.normalizations.length === 0)
+    fail('A702', 'freezeStatistics has no effect on a model without batch normalization')
+  if (batch % accumulate !== 0)
+    fail('A702', `a batch of ${batch} samples does not divide into ${accumulate} micro-batches`, {
+      hint: 'make batch a multiple of accumulate',
+    })
+  const pieces = accumulate === 1 ? 'one piece' : `${accumulate} micro-batches`
+  if (workers > accumulate)
+    fail('A702', `there is no work for ${workers} workers: a batch is ${pieces}`, {
+      hint: `accumulate: ${workers} (--accumulate ${workers}) gives each a micro-batch; results differ from those of whole batches`,
+    })
+  if (frozen && model.parameters.every(({ name }) => frozen.has(name))) fail('A702', 'all parameters are frozen')
+}

@@ -50,4 +50,6 @@ export interface TrainableModel {
   readonly scores: Value
   /** The function at the end that turns scores into the output. */
   readonly activation: 'softmax' | 'sigmoid' | undefined
+  /** Samples a second of the sound that it takes, where a layer says so. */
+  readonly rate?: number | undefined
 }

@@ -4,7 +4,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { Checkpoint, Fit, FitHooks, FitOptions, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { ShapeOptions } from '../options.ts'
-import { pictureOptions, type PictureOptions } from '../quantize-options.ts'
+import { preprocessOptions, type PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { readSplits, type Splits } from './data.ts'
 import { fitOptions, prepare, type Prepared } from './prepare.ts'
@@ -26,7 +26,13 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   terminal.status('importing')
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
-  const data = await readSplits(settings, prepared, await pictures(settings, options), terminal)
+  const { partedAtFront, runFront } = await import('../../train/index.ts')
+  const { compiledExecutor } = await import('../../execute.ts')
+  const parted = partedAtFront(prepared.model)
+  const front = parted && (await runFront(parted.front, compiledExecutor))
+  const behind = { ...prepared, model: parted?.model ?? prepared.model }
+  const preparation = { ...(await preparing(settings, options, prepared)), front }
+  const data = await readSplits(settings, prepared, preparation, terminal)
   const fitting = await fitOptions(settings, prepared, data.counts)
   const { train, fingerprint, resumed } = await trainingData(settings, prepared, data, fitting, options, output)
 
@@ -39,7 +45,7 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   terminal.status('compiling the training step')
   const progress = progressOn(terminal, fitting.epochs, say)
   const fit = await interruptible((signal) =>
-    fitted(prepared, { ...data, train }, fitting, resumed, {
+    fitted(behind, { ...data, train }, fitting, resumed, {
       signal,
       onReady: ({ arena, leastArena, state }) =>
         say(
@@ -61,7 +67,7 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested(prepared, data, fitting, fit, terminal)
+  const test = interrupted ? undefined : await tested(behind, data, fitting, fit, terminal)
   const results: Results = { settings, prepared, data, fit, test, parameters }
   const report = reportOf(results)
   const model = await modelOf(results)
@@ -70,13 +76,14 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   return { report, lines: describe(results, output, model.length), interrupted }
 }
 
-/** How pictures become inputs: what the configuration says, and the command line instead. */
-async function pictures({ preprocess = {} }: Settings, options: PictureOptions) {
+/** How data becomes inputs: what the configuration says, the command line instead, and where they leave it open the model. */
+async function preparing({ preprocess = {} }: Settings, options: PictureOptions, { metadata }: Prepared) {
   const { parsePreprocess } = await import('../../data/index.ts')
-  return {
-    ...parsePreprocess(JSON.stringify(preprocess), 'preprocess in the configuration'),
-    ...(await pictureOptions(options)),
-  }
+  const configured = parsePreprocess(JSON.stringify(preprocess), 'preprocess in the configuration')
+  const flags = await preprocessOptions(options, {})
+  const { all } = await preprocessOptions({}, metadata)
+  const given = { ...configured, ...flags.given }
+  return { given, all: { ...all, ...given } }
 }
 
 /** The training data as it is shown, what it is told by, and the checkpoint to go on from. */
@@ -93,7 +100,7 @@ async function trainingData(
   const { augmented, checkpointFrom, fingerprintOf, pictureShape } = await import('../../train/index.ts')
   let { train } = data
   if (augment.length > 0) {
-    if (!data.preprocess)
+    if (!data.preprocess || !('layout' in data.preprocess))
       return fail('A702', 'augment: these augmentations are for pictures', {
         hint: 'pictures are a folder or an IDX file',
       })

@@ -18,6 +18,8 @@ export class NetworkContext {
   readonly parameters: Parameter[] = []
   readonly normalizations: Normalization[] = []
   readonly dropouts: Dropout[] = []
+  /** Names of layers that have tables, which are constants. */
+  readonly fixedLayers: string[] = []
   /** Samples a second of the sound that the network takes. */
   rate: number | undefined
   private readonly counts = new Map<string, number>()
@@ -72,6 +74,11 @@ export class NetworkContext {
     const value = createNode('map', [x], { expr: arg(0, x.type.dtype) }, this.b.origin).results[0]!
     this.dropouts.push({ x, value, ratio })
     return value
+  }
+
+  /** Says that what the layer that is being built computes with is never trained, also where the model is read back from ONNX. */
+  fixed(): void {
+    this.fixedLayers.push(this.name)
   }
 
   /** Says that the network's input is sound of `rate` samples a second. A702 where another layer says otherwise. */

@@ -78,6 +78,7 @@ function logMelOf(network: NetworkContext, kind: string, sound: Value, options: 
   if (dtype !== 'f32' || shape.length !== 2 || shape[1]! < window)
     fail('A702', `${kind}: its input is ${dtype}[${shape.join(',')}]; it takes sound, f32[1,n], of ${window} samples or more`)
   network.takesSound(rate, kind)
+  network.fixed()
   const filters = melFilters(bins, rate, points, low, high)
   const silent = filters.findIndex(({ weights }) => weights.length === 0)
   if (silent >= 0)

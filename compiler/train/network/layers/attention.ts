@@ -28,9 +28,10 @@ export const selfAttention = ({ heads, initializer = 'glorot-uniform' }: SelfAtt
     const project = (role: string, value: Value): Value => {
       const fan = { inputs: size, outputs: size }
       const w = network.parameter(`${role}Weight`, [size, size], initializer, fan, true)
-      const bias = network.parameter(`${role}Bias`, [size], 'zeros', { inputs: 1, outputs: 1 }, false)
       const y = b.dotGeneral(value, w, { lhsBatch: [], rhsBatch: [], lhsContract: [2], rhsContract: [0] })
-      return b.binary('add', y, bias)
+      // A bias of the keys would move all scores of a place alike, which softmax does not see.
+      if (role === 'key') return y
+      return b.binary('add', y, network.parameter(`${role}Bias`, [size], 'zeros', { inputs: 1, outputs: 1 }, false))
     }
     const parts = (role: string): Value => b.reshape(project(role, x), [1, length, heads, each])
     const [query, key, value] = [parts('query'), parts('key'), parts('value')]

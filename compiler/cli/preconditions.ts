@@ -66,9 +66,7 @@ const onModel: Condition = {
 }
 
 const toPictures = (pictures: Conditions): Record<string, Conditions> =>
-  Object.fromEntries(
-    ['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]),
-  )
+  Object.fromEntries(['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]))
 
 const all = (names: readonly string[], conditions: Conditions): Record<string, Conditions> =>
   Object.fromEntries(names.map((name) => [name, conditions]))
@@ -122,7 +120,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     // Itself it refuses a model that looks nothing up.
     ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),
     seed: withValue('input', 'without an --input NAME=random', (value) => value === 'random'),
-    preprocess: withValue('input', 'without a picture or sound in --input', (value) => /\.(jpe?g|png|wav)$/i.test(value)),
+    preprocess: withValue('input', 'without a picture or sound in --input', (value) =>
+      /\.(jpe?g|png|wav)$/i.test(value),
+    ),
     ...toPictures(withValue('input', 'without a picture in --input', (value) => /\.(jpe?g|png)$/i.test(value))),
   },
   verify: {

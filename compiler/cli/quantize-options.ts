@@ -84,7 +84,10 @@ export const addQuantizeOptions = (command: Command): Command =>
         ]),
       )
       .addOption(new Option('--bits <number>', 'of --quantize weights: 8 (default), or 4').choices(['4', '8']))
-      .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures or sounds')
+      .option(
+        '--calib <data>',
+        'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures or sounds',
+      )
       .option('--samples <number>', 'of the --calib data, so many', sampleCount, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
       .addOption(checkIdsOption())

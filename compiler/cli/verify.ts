@@ -52,7 +52,10 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .description('Compare a compiled model with onnxruntime-web, or compile and run test cases.')
     .argument('[model.onnx]', 'the source model')
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
-    .option('--val <data>', 'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures or sounds (default: random inputs)')
+    .option(
+      '--val <data>',
+      'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures or sounds (default: random inputs)',
+    )
     .addOption(checkIdsOption())
     .addOption(labelOption())
     .addOption(metricOption())

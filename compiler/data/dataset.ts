@@ -11,10 +11,26 @@ import { readJsonLines } from './jsonl.ts'
 import { readNpy } from './npy.ts'
 import { readNpz } from './npz.ts'
 import { completePreprocess, imageTensor, type DataKind, type PreprocessOptions } from './preprocess.ts'
-import { checkSize, defaultLabel, splitSamples, takesRows, unusedNotes, type Dataset, type InputType } from './samples.ts'
+import {
+  checkSize,
+  defaultLabel,
+  splitSamples,
+  takesRows,
+  unusedNotes,
+  type Dataset,
+  type InputType,
+} from './samples.ts'
 import { checkSoundInput, soundTensor } from './sound.ts'
 import { readWav } from './wav.ts'
-import { filesNameNoLabels, labelsAreInput, needsOneInput, noDataset, nothingToPad, unevenLabels, wrongLabelCount } from './errors.ts'
+import {
+  filesNameNoLabels,
+  labelsAreInput,
+  needsOneInput,
+  noDataset,
+  nothingToPad,
+  unevenLabels,
+  wrongLabelCount,
+} from './errors.ts'
 
 export interface DatasetOptions {
   readonly preprocess?: PreprocessOptions | undefined

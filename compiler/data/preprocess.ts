@@ -57,7 +57,8 @@ const kindOfMember = (name: string): DataKind => (name === 'rate' ? 'sounds' : n
 export function withoutEffect(options: PreprocessOptions, kinds: readonly DataKind[]): string | undefined {
   for (const kind of ['pictures', 'sounds', 'arrays'] as const) {
     const names = Object.keys(options).filter((name) => kindOfMember(name) === kind)
-    if (names.length > 0 && !kinds.includes(kind)) return `${names.join(', ')}: has no effect on data that is not ${kind}`
+    if (names.length > 0 && !kinds.includes(kind))
+      return `${names.join(', ')}: has no effect on data that is not ${kind}`
   }
   return undefined
 }

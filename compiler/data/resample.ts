@@ -32,7 +32,10 @@ export function resampled(sound: Sound, rate: number, length: number, what: stri
   const reach = crossings / cutoff
   const count = Math.min(length, Math.ceil((sound.length * to) / from))
   // A sample is read by many, and may be the mean of many channels.
-  const samples = Float64Array.from({ length: Math.min(sound.length, Math.ceil((count * from) / to + reach)) }, (_, i) => sound.at(i))
+  const samples = Float64Array.from(
+    { length: Math.min(sound.length, Math.ceil((count * from) / to + reach)) },
+    (_, i) => sound.at(i),
+  )
   let room = mostKept
   const kept = new Map<number, Float64Array>()
   const weightsAt = (phase: number): Float64Array => {

@@ -75,7 +75,8 @@ function formatOf(view: DataView, bad: (why: string) => never): Format {
     code = view.getUint16(24, true)
   }
   if (code !== pcm && code !== float) bad(`its samples are coded in format ${code}; attar reads PCM (1) and floats (3)`)
-  const read = readers[`${code}/${bits}`] ?? bad(`its samples are ${code === pcm ? 'integers' : 'floats'} of ${bits} bits`)
+  const read =
+    readers[`${code}/${bits}`] ?? bad(`its samples are ${code === pcm ? 'integers' : 'floats'} of ${bits} bits`)
   if (channels === 0) bad('it has 0 channels')
   if (frame !== (channels * bits) / 8) bad(`${channels} channels of ${bits} bits do not take ${frame} bytes`)
   if (rate === 0 || rate > highestRate) bad(`it has ${rate} samples a second; attar reads 1 to ${highestRate}`)

@@ -39,7 +39,8 @@ export async function readSplits(
 ): Promise<Splits> {
   const { dataKind, openDataset, withoutEffect } = await import('../../data/index.ts')
   const { elementCount, fail } = await import('../../index.ts')
-  const { checkIds, checkTarget, losses, scoreShape, scoresOf, shuffled, tablesOf } = await import('../../train/index.ts')
+  const { checkIds, checkTarget, losses, scoreShape, scoresOf, shuffled, tablesOf } =
+    await import('../../train/index.ts')
   const { label } = data
   const loss = losses[name]
   const outputs = elementCount(scoreShape(scoresOf(model, name).type.shape))

@@ -76,15 +76,22 @@ function logMelOf(network: NetworkContext, kind: string, sound: Value, options: 
   const { rate, window, hop, bins, points, low, high, offset } = options
   const { dtype, shape } = sound.type
   if (dtype !== 'f32' || shape.length !== 2 || shape[1]! < window)
-    fail('A702', `${kind}: its input is ${dtype}[${shape.join(',')}]; it takes sound, f32[1,n], of ${window} samples or more`)
+    fail(
+      'A702',
+      `${kind}: its input is ${dtype}[${shape.join(',')}]; it takes sound, f32[1,n], of ${window} samples or more`,
+    )
   network.takesSound(rate, kind)
   network.fixed()
   const filters = melFilters(bins, rate, points, low, high)
   const silent = filters.findIndex(({ weights }) => weights.length === 0)
   if (silent >= 0)
-    fail('A702', `${kind}: with ${bins} bins, bin ${silent} lies between two frequencies of a transform of ${points} points`, {
-      hint: 'take fewer bins or more points',
-    })
+    fail(
+      'A702',
+      `${kind}: with ${bins} bins, bin ${silent} lies between two frequencies of a transform of ${points} points`,
+      {
+        hint: 'take fewer bins or more points',
+      },
+    )
   const { b } = network
   const first = Math.min(...filters.map((filter) => filter.first))
   const last = Math.max(...filters.map((filter) => filter.first + filter.weights.length - 1))

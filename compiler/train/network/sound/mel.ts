@@ -38,7 +38,9 @@ export function filtered(b: Builder, { power, place }: Spectrum, filters: readon
   const widest = Math.max(...filters.map(({ weights }) => weights.length))
   const taps = Array.from({ length: widest }, (_, i) => i)
   // Beyond its end a filter reads its last bin with a weight of 0.
-  const places = filters.flatMap(({ first, weights }) => taps.map((i) => place(first + Math.min(i, weights.length - 1))))
+  const places = filters.flatMap(({ first, weights }) =>
+    taps.map((i) => place(first + Math.min(i, weights.length - 1))),
+  )
   const factors = filters.flatMap(({ weights }) => taps.map((i) => weights[i] ?? 0))
   const shape = [filters.length, widest]
   const read = b.take(power, b.constant(tensorOf('i32', shape, places)), 1)

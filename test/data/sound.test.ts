@@ -145,7 +145,13 @@ describe('a folder of sounds', () => {
     folder = mkdtempSync(join(tmpdir(), 'attar-'))
     put('set/no/b.wav', wav([0.5, 0.25]))
     put('set/no/a.WAV', wav([0.125, 0.25, 0.375, 0.5, 0.625]))
-    put('set/yes/c.wav', wav([1, 0, 1, 0, -1, -1, -1, -1].map((x) => x / 2), { channels: 2 }))
+    put(
+      'set/yes/c.wav',
+      wav(
+        [1, 0, 1, 0, -1, -1, -1, -1].map((x) => x / 2),
+        { channels: 2 },
+      ),
+    )
     put('set/yes/.hidden.wav', 'no sound')
     put('set/yes/notes.txt', 'no sound')
     put('set/.hidden/d.wav', 'no sound')

@@ -60,10 +60,10 @@ describe('a network of sounds', () => {
       `import { batchNorm, conv, defineConfig, dense, globalAveragePool, logMel, maxPool, relu, sequential } from 'attar/config'
 export default defineConfig({
   network: sequential([logMel({ rate: 4000, window: 128, hop: 64, bins: 16 }), batchNorm(),
-    conv(8, 3), batchNorm(), relu(), maxPool(2), conv(16, 3), relu(), globalAveragePool(), dense(3)]),
+    conv(8, 5), batchNorm(), relu(), maxPool(2), conv(16, 3), batchNorm(), relu(), globalAveragePool(), dense(3)]),
   input: [2000],
   data: { train: 'sounds', val: '15%', test: 'heard' },
-  train: { epochs: 14, batch: 16, learningRate: 0.01 },
+  train: { epochs: 24, batch: 8, learningRate: 0.01 },
 })`,
     )
   })
@@ -82,7 +82,7 @@ export default defineConfig({
     clear()
     const further = ['--train', at('sounds'), '--epochs', '1', '-o', at('further'), '--json']
     expect(await attar('train', at('sound', 'model.onnx'), ...further), err.join('\n')).toBe(0)
-    expect((json()['parameters'] as { all: number }).all).toBeLessThan(1500)
+    expect((json()['parameters'] as { all: number }).all).toBeLessThan(1600)
   })
 
   it.each<[string, string, string[], string]>([
@@ -107,20 +107,9 @@ export default defineConfig({
   it('names the file that cannot be read', async () => {
     put('broken/a/a.wav', wav([0, 0.5]))
     put('broken/b/b.wav', wav([0, 0.5]).subarray(0, 40))
-    expect(
-      await attar(
-        'train',
-        at('sound.config.ts'),
-        '-o',
-        at('none'),
-        '--train',
-        at('broken'),
-        '--test',
-        at('broken'),
-        '--val',
-        '50%',
-      ),
-    ).toBe(2)
+    const broken = at('broken')
+    const data = ['--train', broken, '--val', broken, '--test', broken]
+    expect(await attar('train', at('sound.config.ts'), '-o', at('none'), ...data)).toBe(2)
     expect(err.join('\n')).toMatch(/A502[^]*b\.wav/)
   })
 })

@@ -113,7 +113,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
     force: [quantizing, withOption('calib', 'random')],
     // What of it has an effect is told when it has been read.
-    preprocess: withData,
+    preprocess: measured,
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
   },
   run: {

@@ -15,6 +15,7 @@ export {
   abiVersion,
   classesKey,
   kernelName,
+  fixedLayersKey,
   preprocessKey,
   quantizationKey,
   targets,

@@ -45,8 +45,8 @@ const withValue = (name: string, otherwise: string, is: (value: string) => boole
 const ofPictures = (name: string): Condition => ({
   otherwise: `without pictures in --${name}`,
   met: async ({ options }) => {
-    const { holdsPictures } = await import('../data/dataset.ts')
-    return options.has(name) && holdsPictures(String(options.get(name)))
+    const { dataKind } = await import('../data/dataset.ts')
+    return options.has(name) && dataKind(String(options.get(name))) === 'pictures'
   },
 })
 
@@ -66,9 +66,7 @@ const onModel: Condition = {
 }
 
 const toPictures = (pictures: Conditions): Record<string, Conditions> =>
-  Object.fromEntries(
-    ['preprocess', 'resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]),
-  )
+  Object.fromEntries(['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]))
 
 const all = (names: readonly string[], conditions: Conditions): Record<string, Conditions> =>
   Object.fromEntries(names.map((name) => [name, conditions]))
@@ -114,12 +112,17 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['metric', 'max-drop'], measured),
     ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
     force: [quantizing, withOption('calib', 'random')],
+    // What of it has an effect is told when it has been read.
+    preprocess: measured,
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
   },
   run: {
     // Itself it refuses a model that looks nothing up.
     ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),
     seed: withValue('input', 'without an --input NAME=random', (value) => value === 'random'),
+    preprocess: withValue('input', 'without a picture or sound in --input', (value) =>
+      /\.(jpe?g|png|wav)$/i.test(value),
+    ),
     ...toPictures(withValue('input', 'without a picture in --input', (value) => /\.(jpe?g|png)$/i.test(value))),
   },
   verify: {
@@ -132,13 +135,14 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     // The interval of a metric is drawn at random too.
     seed: [oneModel, either('with --val and no --metric', withoutOption('val'), withOption('metric'))],
     ...all(['atol', 'rtol'], withoutOption('metric')),
+    preprocess: withOption('val'),
     ...toPictures(ofPictures('val')),
   },
   // What depends on the configuration is told when that has been read.
   train: {
     ...all(['output', 'train', 'val', 'test', 'label', 'classes', 'freeze', 'epochs', 'batch', 'optimizer'], always),
     ...all(['learning-rate', 'weight-decay', 'schedule', 'loss', 'label-smoothing', 'clip-norm', 'average'], always),
-    ...all(['patience', 'seed', 'resume', 'json', 'shape', 'dim', 'bind'], always),
+    ...all(['patience', 'seed', 'resume', 'json', 'shape', 'dim', 'bind', 'preprocess'], always),
     ...toPictures([]),
   },
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),

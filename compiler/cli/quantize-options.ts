@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { Dataset, InputType, Preprocess, PreprocessOptions } from '../data/index.ts'
-import type { CompileOptions, Quantized, Metric, ModuleSpec, QuantizeModelOptions, Validation } from '../index.ts'
+import type { Dataset, InputType, Preprocessing, PreprocessOptions } from '../data/index.ts'
+import type { CompileOptions, Quantized, Metric, QuantizeModelOptions, Validation } from '../index.ts'
 import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -64,7 +64,7 @@ export const addPictureOptions = (command: Command): Command =>
   command
     .option(
       '--preprocess <file>',
-      'JSON with how pictures become inputs: any of the seven that follow, which override it',
+      'JSON with how data becomes inputs: of pictures any of the seven that follow, which override it; of sounds "rate", samples a second; of rows of ids "pad", what fills shorter ones up',
     )
     .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
     .option('--fit <fit>', 'stretch (default), or crop to the proportions')
@@ -84,7 +84,10 @@ export const addQuantizeOptions = (command: Command): Command =>
         ]),
       )
       .addOption(new Option('--bits <number>', 'of --quantize weights: 8 (default), or 4').choices(['4', '8']))
-      .option('--calib <data>', 'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures')
+      .option(
+        '--calib <data>',
+        'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures or sounds',
+      )
       .option('--samples <number>', 'of the --calib data, so many', sampleCount, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
       .addOption(checkIdsOption())
@@ -100,26 +103,27 @@ export const addQuantizeOptions = (command: Command): Command =>
       .option('--force', 'take --calib random, which tells nothing about the ranges of real data'),
   )
 
-/** What the options say on pictures, those of the file included, and what a compiled model says of itself. */
-export async function pictureOptions(options: PictureOptions, spec?: ModuleSpec): Promise<PreprocessOptions> {
+/** How data becomes inputs: `given` by the options, those of the file included; `all` with what the model says of itself. */
+export async function preprocessOptions(
+  options: PictureOptions,
+  metadata: Readonly<Record<string, string>>,
+): Promise<{ readonly given: PreprocessOptions; readonly all: PreprocessOptions }> {
   const { parsePreprocess, readFile } = await import('../data/index.ts')
   const { preprocessKey } = await import('../index.ts')
-  const own = spec?.metadata[preprocessKey]
+  const own = metadata[preprocessKey]
   const names = ['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'] as const
-  const given = Object.fromEntries(
-    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
-  )
+  const said = Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])))
   const { preprocess } = options
   const stored =
     preprocess === undefined ? {} : parsePreprocess(new TextDecoder().decode(readFile(preprocess)), `"${preprocess}"`)
-  const compiled = own === undefined ? {} : parsePreprocess(own, 'the module’s metadata')
-  return { ...compiled, ...stored, ...parsePreprocess(JSON.stringify(given), 'the command line') }
+  const given = { ...stored, ...parsePreprocess(JSON.stringify(said), 'the command line') }
+  return { given, all: { ...(own === undefined ? {} : parsePreprocess(own, 'the model’s metadata')), ...given } }
 }
 
 interface Data {
   readonly calibration: Dataset['samples']
   readonly validation: Validation | undefined
-  readonly preprocess: Preprocess | undefined
+  readonly preprocess: Preprocessing | undefined
 }
 
 /** More samples than this do not make a figure much surer. */
@@ -132,13 +136,18 @@ type Carry = (samples: Dataset['samples'], kept: readonly number[]) => Promise<D
 async function readData(
   inputs: readonly InputType[],
   options: QuantizeCliOptions,
+  metadata: Readonly<Record<string, string>>,
   carry: Carry | undefined,
   terminal: Terminal,
 ): Promise<Data> {
-  const { chosen, randomSamples, readDataset } = await import('../data/index.ts')
+  const { chosen, dataKind, randomSamples, readDataset, withoutEffect } = await import('../data/index.ts')
   const { fail } = await import('../index.ts')
   const { calib, val, label, samples: limit, seed, force, quantize } = options
-  const how = { preprocess: await pictureOptions(options), seed }
+  const { given: said, all: preprocess } = await preprocessOptions(options, metadata)
+  const paths = [calib, val].flatMap((path) => (path === undefined || path === 'random' ? [] : [path]))
+  const misfit = withoutEffect(said, paths.map(dataKind))
+  if (misfit !== undefined) fail('A501', misfit)
+  const how = { preprocess, seed }
   const read = async (path: string, some: { limit?: number; label?: string | undefined }): Promise<Dataset> => {
     if (!carry) return readDataset(path, inputs, { ...how, ...some })
     // All steps of the sequence are run, also where few are kept.
@@ -203,7 +212,7 @@ export async function quantized(
   // What is wrong with the states is said before data is read.
   if (state) await carry([], [])
   terminal.status('reading data')
-  const { calibration, validation, preprocess } = await readData(inputs, options, state && carry, terminal)
+  const { calibration, validation, preprocess } = await readData(inputs, options, metadata, state && carry, terminal)
   if (options.checkIds) {
     const { checkIds } = await import('../data/index.ts')
     const ports = inputs.map(({ name }) => ({ name, range: names.inputs[name]?.range }))

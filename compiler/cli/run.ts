@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
-import { addPictureOptions, pictureOptions, type PictureOptions } from './quantize-options.ts'
+import { addPictureOptions, preprocessOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
 
 interface Inputs {
@@ -19,6 +19,9 @@ interface Options extends PictureOptions {
   json?: boolean
 }
 
+const picture = /\.(jpe?g|png)$/i
+const sound = /\.wav$/i
+
 const usage = `
 An input with one dimension more in front holds several runs, one after another; outputs then have it too.
 What a module keeps between runs (compile --state) starts as it was compiled, and goes from each run to the next.`
@@ -30,7 +33,7 @@ export const addRun: AddCommand = (program, terminal) => {
     .addOption(
       new Repeatable(
         '--input <name=value>',
-        'an input: a file (.npy, .pb, .jpg, .png), numbers such as 1,2,3, or the word random',
+        'an input: a file (.npy, .pb, .jpg, .png, .wav), numbers such as 1,2,3, or the word random',
         asIs,
       ),
     )
@@ -85,12 +88,22 @@ export const addRun: AddCommand = (program, terminal) => {
     })
 }
 
-/** A picture, prepared as those were that the model was compiled with. */
-async function readPicture(spec: ModuleSpec, name: string, file: string, options: PictureOptions): Promise<Tensor> {
-  const { completePreprocess, imageTensor, readFile, readImage } = await import('../data/index.ts')
+/** A picture or sound, prepared as those were that the model was compiled with. */
+async function readMedium(spec: ModuleSpec, name: string, file: string, options: Options): Promise<Tensor> {
+  const { checkSoundInput, completePreprocess, imageTensor, readFile, readImage, readWav, soundTensor, withoutEffect } =
+    await import('../data/index.ts')
+  const { fail } = await import('../index.ts')
+  const what = `"${file}"`
   const input = spec.inputs.find((port) => port.name === name)!
-  const how = completePreprocess(await pictureOptions(options, spec), input)
-  return imageTensor(await readImage(readFile(file), `"${file}"`), how, input)
+  const { given, all } = await preprocessOptions(options, spec.metadata)
+  const isSound = sound.test(file)
+  const kinds = Object.values(options.input ?? {}).map((f) => (sound.test(f) ? 'sounds' : 'pictures'))
+  const misfit = withoutEffect(given, kinds)
+  if (misfit !== undefined) fail('A501', misfit)
+  if (!isSound) return imageTensor(await readImage(readFile(file), what), completePreprocess(all, input), input)
+  checkSoundInput(input)
+  const heard = readWav(readFile(file), what)
+  return soundTensor(heard, all.rate ?? heard.rate, input, what)
 }
 
 /** An output of several runs, with these as its first dimension. */
@@ -121,7 +134,7 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
       spec.inputs.find((each) => each.name === name) ??
       fail('A501', `the module has no input "${name}"; it has ${names}`)
     if (file === 'random') given.set(name, random.get(name)!)
-    else if (/\.(jpe?g|png)$/i.test(file)) given.set(name, await readPicture(spec, name, file, options))
+    else if (picture.test(file) || sound.test(file)) given.set(name, await readMedium(spec, name, file, options))
     else
       given.set(
         name,

@@ -8,7 +8,7 @@ import {
   addPictureOptions,
   labelOption,
   metricOption,
-  pictureOptions,
+  preprocessOptions,
   sampleCount,
   share,
   type PictureOptions,
@@ -52,7 +52,10 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .description('Compare a compiled model with onnxruntime-web, or compile and run test cases.')
     .argument('[model.onnx]', 'the source model')
     .argument('[out]', 'the folder that attar compiled it into, or the .wasm in it')
-    .option('--val <data>', 'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures (default: random inputs)')
+    .option(
+      '--val <data>',
+      'inputs of runs: .npz, .csv, .jsonl, IDX, a folder of pictures or sounds (default: random inputs)',
+    )
     .addOption(checkIdsOption())
     .addOption(labelOption())
     .addOption(metricOption())
@@ -123,7 +126,8 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 }
 
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
-  const { checkIds, randomSamples, readDataset, readerBeside, readFile } = await import('../data/index.ts')
+  const { checkIds, dataKind, randomSamples, readDataset, readerBeside, readFile, withoutEffect } =
+    await import('../data/index.ts')
   const { allowedSteps, defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
   const { fail, quantizationKey } = await import('../index.ts')
@@ -133,16 +137,16 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     atol: options.atol ?? defaultTolerance.atol,
     rtol: options.rtol ?? defaultTolerance.rtol,
   }
+  const { given: said, all: preprocess } = await preprocessOptions(options, spec.metadata)
+  const misfit = options.val === undefined ? undefined : withoutEffect(said, [dataKind(options.val)])
+  if (misfit !== undefined) fail('A501', misfit)
   const {
     samples,
     labels,
     notes = [],
   }: Dataset = options.val === undefined
     ? { samples: randomSamples(spec.inputs, options.samples, options.seed) }
-    : await readDataset(options.val, spec.inputs, {
-        preprocess: await pictureOptions(options, spec),
-        label: options.label,
-      })
+    : await readDataset(options.val, spec.inputs, { preprocess, label: options.label })
   notes.forEach((note) => terminal.err(note))
   if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')

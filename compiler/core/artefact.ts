@@ -10,11 +10,14 @@ export const abiVersion = 2
 export const targets = ['simd', 'relaxed-simd'] as const
 export type Target = (typeof targets)[number]
 
-/** The key of a model's metadata under which stands, as JSON, how pictures become its input. */
+/** The key of a model's metadata under which stands, as JSON, how pictures, sounds or rows of ids become its input. */
 export const preprocessKey = 'preprocess'
 
 /** The key under which stand, as JSON, the names of the classes that a trained model tells apart, in order. */
 export const classesKey = 'classes'
+
+/** The key under which stand, as JSON, the names of layers whose stored tensors are tables, which training leaves alone. */
+export const fixedLayersKey = 'fixedLayers'
 
 /** The key under which stands how attar quantized the model: `int8` or `weights`. */
 export const quantizationKey = 'quantization'

@@ -1,10 +1,9 @@
 import { parse } from 'csv-parse/sync'
 import { CompileError } from '../core/diagnostic.ts'
-import { isBigInt } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
-import { tensorOf, type Tensor } from '../core/tensor.ts'
-import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
-import { hasNone, malformed, notANumber, wrongColumns, tooMany } from './errors.ts'
+import type { Tensor } from '../core/tensor.ts'
+import { defaultLabel, takesRows, unusedNotes, valueOf, type Dataset, type InputType } from './samples.ts'
+import { hasNone, malformed, notANumber, padHint, wrongColumns, tooMany } from './errors.ts'
 import { reasonOf } from '../core/errors.ts'
 
 interface Row {
@@ -18,9 +17,15 @@ const limits = { rows: 2 ** 21, cells: 2 ** 26, rowBytes: 2 ** 26 }
 /**
  * A sample for each row below the header. Columns of an input `x` are called `x`, or `x.0`, `x.1` … in row-major order; a
  * model of one input takes all columns but the labels, whatever they are called. Labels are in column `y`, or what `label`
- * says, or in columns `y.0`, `y.1` …
+ * says, or in columns `y.0`, `y.1` … With `pad`, rows of integers may be of any length.
  */
-export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: string, label?: string): Dataset {
+export function readCsv(
+  bytes: Uint8Array,
+  inputs: readonly InputType[],
+  what: string,
+  label?: string,
+  pad?: number,
+): Dataset {
   const [head, ...rows] = rowsOf(bytes, what)
   if (!head || rows.length === 0) hasNone(what, 'rows below its header')
   const header = head.record
@@ -37,8 +42,9 @@ export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: s
     const all = header.map((_, i) => i).filter((i) => !labelColumns.includes(i))
     const found = own.length === 0 && inputs.length === 1 ? all : own
     const count = elementCount(input.shape)
-    if (found.length !== count) wrongColumns(what, found.length, input.name, count)
-    return found
+    const isRow = takesRows(input)
+    if (found.length === count || (isRow && pad !== undefined && found.length > 0)) return found
+    return wrongColumns(what, found.length, input.name, count, isRow ? padHint : undefined)
   })
   const number = ({ record, line }: Row, column: number): number => {
     const text = record[column]!.trim()
@@ -47,12 +53,14 @@ export function readCsv(bytes: Uint8Array, inputs: readonly InputType[], what: s
     return value
   }
   const samples = rows.map((row): Record<string, Tensor> => {
-    const entries = inputs.map(({ name, dtype, shape }, i) => {
-      const values = columns[i]!.map((column) => number(row, column))
-      return [
-        name,
-        tensorOf(dtype, shape, isBigInt(dtype) ? values.map((v) => BigInt(Math.trunc(v))) : values),
-      ] as const
+    const entries = inputs.map((input, i) => {
+      const own = columns[i]!
+      // A shorter row has empty cells at its end.
+      const last = pad === undefined ? -1 : own.findLastIndex((column) => row.record[column]!.trim() !== '')
+      const values = (pad === undefined ? own : own.slice(0, last + 1)).map((column) => number(row, column))
+      const bad = (message: string, hint?: string): never =>
+        malformed(`${what}, line ${row.line}`, `"${input.name}" has ${message}`, hint)
+      return [input.name, valueOf(input, values, pad, bad)] as const
     })
     return Object.fromEntries(entries)
   })

@@ -4,21 +4,32 @@ import { choose } from '../core/random.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import { readCsv } from './csv.ts'
 import { readFile } from './files.ts'
-import { listImages } from './image-folder.ts'
+import { listFolder } from './class-folder.ts'
 import { readImage, type Image } from './image.ts'
 import { imagesOf, isIdx, readIdx } from './idx.ts'
 import { readJsonLines } from './jsonl.ts'
 import { readNpy } from './npy.ts'
 import { readNpz } from './npz.ts'
-import { completePreprocess, imageTensor, type Preprocess, type PreprocessOptions } from './preprocess.ts'
-import { checkSize, defaultLabel, splitSamples, unusedNotes, type Dataset, type InputType } from './samples.ts'
+import { completePreprocess, imageTensor, type DataKind, type PreprocessOptions } from './preprocess.ts'
 import {
+  checkSize,
+  defaultLabel,
+  splitSamples,
+  takesRows,
+  unusedNotes,
+  type Dataset,
+  type InputType,
+} from './samples.ts'
+import { checkSoundInput, soundTensor } from './sound.ts'
+import { readWav } from './wav.ts'
+import {
+  filesNameNoLabels,
   labelsAreInput,
+  needsOneInput,
   noDataset,
-  wrongLabelCount,
-  picturesNameNoLabels,
-  picturesNeedOneInput,
+  nothingToPad,
   unevenLabels,
+  wrongLabelCount,
 } from './errors.ts'
 
 export interface DatasetOptions {
@@ -32,8 +43,11 @@ export interface DatasetOptions {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-/** Whether the data at `path` is pictures, which a `Preprocess` makes inputs of. */
-export const holdsPictures = (path: string): boolean => isFolder(path) || isIdx(path)
+/** What the data at `path` is. A502 for a folder that holds neither pictures nor sounds. */
+export function dataKind(path: string): DataKind {
+  if (isFolder(path)) return listFolder(path).kind
+  return isIdx(path) ? 'pictures' : 'arrays'
+}
 
 /** A data set whose samples are read when they are asked for. */
 export interface Source extends Omit<Dataset, 'samples'> {
@@ -43,8 +57,8 @@ export interface Source extends Omit<Dataset, 'samples'> {
 }
 
 /**
- * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures (a folder inside for each
- * class, or pictures without classes), or pictures in an IDX file, whose labels are looked for beside it. A504
+ * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures or of sounds (a folder inside for each
+ * class, or files without classes), or pictures in an IDX file, whose labels are looked for beside it. A504
  * where the data does not go with the inputs, A501 where that cannot be what was asked for, A502 where it cannot be read, A301 for
  * more than 2 GiB.
  */
@@ -61,35 +75,37 @@ export async function readDataset(
   return { ...rest, samples, ...(labels && { labels: kept.map((i) => labels[i]!) }) }
 }
 
-/** The same, read by need: pictures are decoded one at a time. A file of arrays is read whole. */
+/** The same, read by need: pictures and sounds are decoded one at a time. A file of arrays is read whole. */
 export async function openDataset(
   path: string,
   inputs: readonly InputType[],
   options: Omit<DatasetOptions, 'limit' | 'seed'> = {},
 ): Promise<Source> {
   const what = `"${path}"`
-  const { label } = options
+  const { label, preprocess: { pad } = {} } = options
   const folder = isFolder(path)
-  if (label !== undefined && (folder || isIdx(path))) picturesNameNoLabels(what, label)
+  if (label !== undefined && (folder || isIdx(path))) filesNameNoLabels(what, label)
   if (label !== undefined && inputs.some(({ name }) => name === label)) labelsAreInput(label)
   if (folder) return fromFolder(path, inputs, options)
   if (isIdx(path)) return fromIdx(path, inputs, options)
+  if (pad !== undefined && !inputs.some(takesRows)) nothingToPad()
   switch (extname(path)) {
     case '.npz':
-      return held(fromArrays(readNpz(readFile(path), what), inputs, label, what))
+      return held(fromArrays(readNpz(readFile(path), what), inputs, what, label, pad), pad)
     case '.npy':
-      return held(fromArrays({ data: readNpy(readFile(path), what) }, inputs, label, what))
+      return held(fromArrays({ data: readNpy(readFile(path), what) }, inputs, what, label, pad), pad)
     case '.csv':
-      return held(readCsv(readFile(path), inputs, what, label))
+      return held(readCsv(readFile(path), inputs, what, label, pad), pad)
     case '.jsonl':
-      return held(readJsonLines(readFile(path), inputs, what, label))
+      return held(readJsonLines(readFile(path), inputs, what, label, pad), pad)
     default:
       noDataset(what)
   }
 }
 
-const held = ({ samples, ...rest }: Dataset): Source => ({
+const held = ({ samples, ...rest }: Dataset, pad: number | undefined): Source => ({
   ...rest,
+  ...(pad !== undefined && { preprocess: { pad } }),
   count: samples.length,
   sample: (i) => samples[i]!,
 })
@@ -101,15 +117,16 @@ export const chosen = (count: number, { limit, seed }: Pick<DatasetOptions, 'lim
 function fromArrays(
   arrays: Readonly<Record<string, Tensor>>,
   inputs: readonly InputType[],
-  label: string | undefined,
   what: string,
+  label: string | undefined,
+  pad: number | undefined,
 ): Dataset {
   const name = label ?? defaultLabel
   const isInput = inputs.some((input) => input.name === name)
   const y = isInput || !Object.hasOwn(arrays, name) ? undefined : arrays[name]!
   const others = Object.fromEntries(Object.entries(arrays).filter(([other]) => isInput || other !== name))
   const notes: string[] = []
-  const { samples, used } = splitSamples(others, inputs, notes)
+  const { samples, used } = splitSamples(others, inputs, notes, pad)
   const taken = new Set(y ? [...used, name] : used)
   notes.push(...unusedNotes('array', Object.keys(arrays), taken, label, what))
   if (!y) return { samples, notes }
@@ -119,16 +136,26 @@ function fromArrays(
   return { samples, labels: samples.map((_, i) => values.slice(i * each, (i + 1) * each)), notes }
 }
 
-/** The input that takes pictures, and how. */
-function pictureInput(inputs: readonly InputType[], options: DatasetOptions): { input: InputType; how: Preprocess } {
+/** The only input. */
+function inputFor(kind: DataKind, inputs: readonly InputType[]): InputType {
   const [input] = inputs
-  if (!input || inputs.length > 1) picturesNeedOneInput(inputs.length)
-  return { input, how: completePreprocess(options.preprocess ?? {}, input) }
+  if (!input || inputs.length > 1) needsOneInput(kind, inputs.length)
+  return input
 }
 
 function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Source {
-  const { input, how } = pictureInput(inputs, options)
-  const { files, classes } = listImages(folder)
+  const { kind, files, classes } = listFolder(folder)
+  const labels = classes.length > 0 && { labels: files.map(({ label }) => [label]), classes }
+  const input = inputFor(kind, inputs)
+  if (kind === 'sounds') {
+    checkSoundInput(input)
+    const soundAt = (i: number) => readWav(readFile(files[i]!.path), `"${files[i]!.path}"`)
+    // Without a rate that is asked for, it is that of the first file.
+    const rate = options.preprocess?.rate ?? soundAt(0).rate
+    const sample = (i: number) => ({ [input.name]: soundTensor(soundAt(i), rate, input, `"${files[i]!.path}"`) })
+    return { count: files.length, sample, preprocess: { rate }, ...labels }
+  }
+  const how = completePreprocess(options.preprocess ?? {}, input)
   return {
     count: files.length,
     sample: async (i) => {
@@ -136,12 +163,13 @@ function fromFolder(folder: string, inputs: readonly InputType[], options: Datas
       return { [input.name]: imageTensor(await readImage(readFile(path), `"${path}"`), how, input) }
     },
     preprocess: how,
-    ...(classes.length > 0 && { labels: files.map(({ label }) => [label]), classes }),
+    ...labels,
   }
 }
 
 function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOptions): Source {
-  const { input, how } = pictureInput(inputs, options)
+  const input = inputFor('pictures', inputs)
+  const how = completePreprocess(options.preprocess ?? {}, input)
   const images = imagesOf(readIdx(readFile(path), `"${path}"`), `"${path}"`)
   const source = {
     count: images.count,

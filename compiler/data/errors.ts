@@ -27,8 +27,8 @@ export function notOfFormat(what: string, format: string, why?: string): never {
   fail('A502', `${what} is not ${format}${why === undefined ? '' : `: ${why}`}`)
 }
 
-export function malformed(what: string, why: string): never {
-  fail('A502', `${what}: ${why}`)
+export function malformed(what: string, why: string, hint?: string): never {
+  fail('A502', `${what}: ${why}`, hint === undefined ? {} : { hint })
 }
 
 export function cannotUnpack(what: string, why: string): never {
@@ -50,6 +50,14 @@ export function hasNone(what: string, parts: string): never {
 
 export function notPictures(what: string, shape: readonly number[]): never {
   fail('A502', `${what} holds [${shape.join(',')}], not pictures`)
+}
+
+export function picturesAndSounds(folder: string): never {
+  fail('A502', `"${folder}" holds both pictures and sounds`)
+}
+
+export function notFinite(what: string, sample: number): never {
+  fail('A502', `${what}: sample ${sample} is not finite`)
 }
 
 export function notANumber(what: string, line: number, column: string, text: string): never {
@@ -85,13 +93,13 @@ export function tooManySamples(count: number): never {
 
 export function noDataset(what: string): never {
   fail('A501', `${what} is no data set`, {
-    hint: 'attar reads .npz, .npy, .csv, .jsonl, IDX files and folders of JPEG and PNG pictures',
+    hint: 'attar reads .npz, .npy, .csv, .jsonl, IDX files and folders of JPEG and PNG pictures or of WAV sounds',
   })
 }
 
-export function picturesNameNoLabels(what: string, label: string): never {
+export function filesNameNoLabels(what: string, label: string): never {
   fail('A501', `${what} has no array of labels called "${label}"`, {
-    hint: 'labels of pictures are the names of their folders, or the IDX file beside theirs',
+    hint: 'labels of pictures and sounds are the names of their folders, or the IDX file beside theirs',
   })
 }
 
@@ -108,8 +116,13 @@ export function noArray(name: string, names: readonly string[]): never {
   fail('A504', `the data has no array "${name}"; it has ${list(names)}`)
 }
 
-export function wrongColumns(what: string, found: number, input: string, elements: number): never {
-  fail('A504', `${what} has ${found} columns for input "${input}", which has ${elements} elements`)
+/** For integers of another length than the input has. */
+export const padHint = 'preprocess: { pad: ID } in the configuration fills shorter rows of ids up, and cuts longer ones'
+
+export function wrongColumns(what: string, found: number, input: string, elements: number, hint?: string): never {
+  fail('A504', `${what} has ${found} columns for input "${input}", which has ${elements} elements`, {
+    ...(hint !== undefined && { hint }),
+  })
 }
 
 export function unevenLabels(name: string, elements: number, runs: number): never {
@@ -125,8 +138,8 @@ export function unequalRuns(a: Runs, b: Runs): never {
   fail('A504', `array "${a.name}" has data for ${a.runs} runs, "${b.name}" for ${b.runs}`)
 }
 
-export function wrongType(what: string, found: string, wanted: string): never {
-  fail('A504', `${what} is ${found}, the model takes ${wanted}`)
+export function wrongType(what: string, found: string, wanted: string, hint?: string): never {
+  fail('A504', `${what} is ${found}, the model takes ${wanted}`, hint === undefined ? {} : { hint })
 }
 
 export function outOfRange(what: string, value: Scalar, dtype: string): never {
@@ -154,8 +167,8 @@ export function outsideTable(
 
 // Pictures and the model
 
-export function picturesNeedOneInput(inputs: number): never {
-  fail('A504', `pictures are for models of one input; this one has ${inputs}`)
+export function needsOneInput(kind: string, inputs: number): never {
+  fail('A504', `${kind} are for models of one input; this one has ${inputs}`)
 }
 
 interface NamedType extends TensorType {
@@ -168,6 +181,14 @@ export function noPictureInput(input: NamedType): never {
   fail('A504', `${takes(input)}: pictures go one by one into inputs of 4 dimensions`)
 }
 
+export function noSoundInput(input: NamedType): never {
+  fail('A504', `${takes(input)}: sounds go one by one into inputs of f32[1,n]`)
+}
+
+export function cannotResample(what: string, found: number, wanted: number): never {
+  fail('A504', `${what} has ${found} samples a second, too far from the ${wanted} that the model takes`)
+}
+
 export function wrongChannels(input: NamedType, layout: string, count: number, channels: string): never {
   fail('A504', `${takes(input)}, which in the layout ${layout} has ${count} channels; ${channels} does not fit`)
 }
@@ -177,6 +198,10 @@ export function wrongNumberCount(name: string, numbers: number, channels: number
 }
 
 // Arguments
+
+export function nothingToPad(): never {
+  fail('A501', 'pad: has no effect: no input of the model is a row of integers')
+}
 
 export function badLiteral(what: string, why: string): never {
   fail('A501', `${what}: ${why}`)

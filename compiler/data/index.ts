@@ -1,5 +1,5 @@
 export { checkIds } from './check-ids.ts'
-export { chosen, holdsPictures, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
+export { chosen, dataKind, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
 export { cannotRead } from './errors.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, writePng, type Image } from './image.ts'
@@ -12,8 +12,13 @@ export {
   imageTensor,
   layouts,
   parsePreprocess,
+  withoutEffect,
+  type DataKind,
   type Preprocess,
   type PreprocessOptions,
+  type Preprocessing,
 } from './preprocess.ts'
+export { checkSoundInput, soundTensor } from './sound.ts'
 export { filters, fits } from './resize.ts'
 export { convert, randomInputs, randomSamples, splitSamples, type Dataset, type InputType } from './samples.ts'
+export { readWav, type Sound } from './wav.ts'

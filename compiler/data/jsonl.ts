@@ -1,7 +1,5 @@
-import { isBigInt } from '../core/dtype.ts'
-import { elementCount } from '../core/shape.ts'
-import { formatType, tensorOf, type Tensor } from '../core/tensor.ts'
-import { defaultLabel, unusedNotes, type Dataset, type InputType } from './samples.ts'
+import type { Tensor } from '../core/tensor.ts'
+import { defaultLabel, unusedNotes, valueOf, type Dataset, type InputType } from './samples.ts'
 import { hasNone, malformed, incompleteLabels, tooMany } from './errors.ts'
 import { reasonOf } from '../core/errors.ts'
 
@@ -31,15 +29,24 @@ function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; nu
   }
 }
 
-/** An object in each line: `{"x": [[1, 2], [3, 4]], "y": 0}`, with nested or flat lists in row-major order. */
-export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], what: string, label?: string): Dataset {
+/**
+ * An object in each line: `{"x": [[1, 2], [3, 4]], "y": 0}`, with nested or flat lists in row-major order. With `pad`, rows of
+ * integers may be of any length.
+ */
+export function readJsonLines(
+  bytes: Uint8Array,
+  inputs: readonly InputType[],
+  what: string,
+  label?: string,
+  pad?: number,
+): Dataset {
   const samples: Record<string, Tensor>[] = []
   const labels: number[][] = []
   const labelName = label ?? defaultLabel
   const members = new Set<string>()
   const hasLabels = !inputs.some(({ name }) => name === labelName)
   for (const { text, number } of linesOf(bytes, what)) {
-    const bad = (message: string): never => malformed(`${what}, line ${number}`, message)
+    const bad = (message: string, hint?: string): never => malformed(`${what}, line ${number}`, message, hint)
     const line = parseLine(text, bad)
     for (const name of Object.keys(line)) members.add(name)
     const numbers = (name: string): number[] | undefined => {
@@ -48,12 +55,9 @@ export function readJsonLines(bytes: Uint8Array, inputs: readonly InputType[], w
       return flatten(line[name], values, 0) ? values : bad(`"${name}" is not made of numbers and lists`)
     }
     const entries = inputs.map((input) => {
-      const { name, dtype, shape } = input
+      const { name } = input
       const values = numbers(name) ?? bad(`there is no "${name}"`)
-      if (values.length !== elementCount(shape))
-        bad(`"${name}" has ${values.length} elements, the model takes ${formatType(input)}`)
-      const typed = isBigInt(dtype) ? values.map((v) => BigInt(Math.trunc(v))) : values
-      return [name, tensorOf(dtype, shape, typed)] as const
+      return [name, valueOf(input, values, pad, (message, hint) => bad(`"${name}" has ${message}`, hint))] as const
     })
     samples.push(Object.fromEntries(entries))
     const own = hasLabels ? numbers(labelName) : undefined

@@ -30,17 +30,44 @@ export interface Preprocess {
   readonly std: readonly number[]
 }
 
+/** How a sound becomes a model's input: at this rate, samples a second; cut after the input's length, or filled up with zeros. */
+export interface SoundPreprocess {
+  readonly rate: number
+}
+
+/** How a row of integers becomes a model's input: cut after the input's length, or filled up with `pad`. */
+export interface SequencePreprocess {
+  readonly pad: number
+}
+
+export type Preprocessing = Preprocess | SoundPreprocess | SequencePreprocess
+
 /** What a user may leave open. */
-export type PreprocessOptions = Partial<Omit<Preprocess, 'mean' | 'std'>> & {
+export type PreprocessOptions = Partial<Omit<Preprocess, 'mean' | 'std'> & SoundPreprocess & SequencePreprocess> & {
   readonly mean?: number | readonly number[]
   readonly std?: number | readonly number[]
+}
+
+/** What data sets hold, so far as it matters for how that becomes inputs. */
+export type DataKind = 'pictures' | 'sounds' | 'arrays'
+
+const kindOfMember = (name: string): DataKind => (name === 'rate' ? 'sounds' : name === 'pad' ? 'arrays' : 'pictures')
+
+/** What is wrong with options of which some have no effect on data of such kinds, as a sentence; undefined where all have. */
+export function withoutEffect(options: PreprocessOptions, kinds: readonly DataKind[]): string | undefined {
+  for (const kind of ['pictures', 'sounds', 'arrays'] as const) {
+    const names = Object.keys(options).filter((name) => kindOfMember(name) === kind)
+    if (names.length > 0 && !kinds.includes(kind))
+      return `${names.join(', ')}: has no effect on data that is not ${kind}`
+  }
+  return undefined
 }
 
 const oneOf = (values: readonly string[], x: unknown): boolean => typeof x === 'string' && values.includes(x)
 const isNumber = (x: unknown): x is number => typeof x === 'number' && Number.isFinite(x)
 const isNumbers = (x: unknown): boolean => isNumber(x) || (Array.isArray(x) && x.length <= 4 && x.every(isNumber))
 
-const checks: Readonly<Record<keyof Preprocess, [(x: unknown) => boolean, string]>> = {
+const checks: Readonly<Record<keyof PreprocessOptions, [(x: unknown) => boolean, string]>> = {
   resize: [(x) => oneOf(filters, x), filters.join(', ')],
   fit: [(x) => oneOf(fits, x), fits.join(', ')],
   layout: [(x) => oneOf(layouts, x), layouts.join(', ')],
@@ -48,6 +75,8 @@ const checks: Readonly<Record<keyof Preprocess, [(x: unknown) => boolean, string
   scale: [isNumber, 'a number'],
   mean: [isNumbers, 'a number or a list of them'],
   std: [(x) => isNumbers(x) && [x].flat().every((s) => Number(s) > 0), 'a positive number or a list of them'],
+  rate: [(x) => Number.isInteger(x) && Number(x) >= 1 && Number(x) <= 2 ** 20, 'samples a second, a whole number'],
+  pad: [(x) => Number.isSafeInteger(x), 'a whole number'],
 }
 
 /** Reads options from JSON. A501 for an unknown member or one of the wrong kind; `what` names where they stand. */
@@ -63,7 +92,7 @@ export function parsePreprocess(json: string, what: string): PreprocessOptions {
     if (!Object.hasOwn(checks, name)) {
       unknownMember(what, name, Object.keys(checks))
     }
-    const [legal, wanted] = checks[name as keyof Preprocess]
+    const [legal, wanted] = checks[name as keyof PreprocessOptions]
     if (!legal(member)) wrongMember(what, name, member, wanted)
   }
   return value

@@ -1,9 +1,9 @@
-import { byteSize, integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts'
+import { byteSize, integerRange, isBigInt, isFloat, isInteger, type DType } from '../core/dtype.ts'
 import { uniform } from '../core/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
-import { formatType, reader, tensorOf, typeBytes, type Tensor, type TensorType } from '../core/tensor.ts'
-import type { Preprocess } from './preprocess.ts'
-import { noArray, noLabels, outOfRange, unequalRuns, wrongType, tooManySamples } from './errors.ts'
+import { formatType, reader, tensorOf, typeBytes, zeros, type Tensor, type TensorType } from '../core/tensor.ts'
+import type { Preprocessing } from './preprocess.ts'
+import { noArray, noLabels, outOfRange, padHint, unequalRuns, wrongType, tooManySamples } from './errors.ts'
 
 /** An input of a model. */
 export interface InputType extends TensorType {
@@ -17,8 +17,8 @@ export interface Dataset {
   readonly labels?: readonly (readonly number[])[]
   /** The names of the classes, which are numbered in this order. */
   readonly classes?: readonly string[]
-  /** How pictures became inputs. */
-  readonly preprocess?: Preprocess
+  /** How pictures, sounds or rows of ids became inputs. */
+  readonly preprocess?: Preprocessing
   /** What a user should know of how the file was read, such as arrays in it that nothing uses. */
   readonly notes?: readonly string[]
 }
@@ -76,6 +76,56 @@ export function convert(t: Tensor, dtype: DType, what: string, notes?: string[])
   return tensorOf(dtype, t.shape, values)
 }
 
+/**
+ * Numbers of a text as a value of `input`. `bad` is told of one that the input's type does not hold, and of another count than the
+ * input has elements; with `pad`, rows of integers are cut to that count or filled up.
+ */
+export function valueOf(
+  input: InputType,
+  values: readonly number[],
+  pad: number | undefined,
+  bad: (message: string, hint?: string) => never,
+): Tensor {
+  const { dtype, shape } = input
+  const count = elementCount(shape)
+  const isRow = takesRows(input)
+  const padded = isRow && pad !== undefined
+  if (values.length !== count && !padded)
+    bad(`${values.length} elements, the model takes ${formatType(input)}`, isRow ? padHint : undefined)
+  if (isFloat(dtype)) return tensorOf(dtype, shape, values)
+  const { min, max } = integerRange(dtype)
+  const fitting = padded ? fittedRow(values, count, pad) : values
+  const misfit = fitting.find((x) => !Number.isSafeInteger(x) || x < min || x > max)
+  if (misfit !== undefined) bad(`${misfit}, which ${dtype} does not hold`)
+  return tensorOf(dtype, shape, isBigInt(dtype) ? fitting.map(BigInt) : fitting)
+}
+
+/** Whether a value of the input is one row of integers, such as ids of words. */
+export const takesRows = ({ dtype, shape }: InputType): boolean =>
+  isInteger(dtype) && shape.length > 0 && shape.slice(0, -1).every((d) => d === 1)
+
+const fittedRow = (values: readonly number[], count: number, pad: number): number[] => [
+  ...values.slice(0, count),
+  ...new Array<number>(Math.max(0, count - values.length)).fill(pad),
+]
+
+/** Rows [runs, …, m] as [runs, …, n], where the input takes rows of n integers. Others are left alone. */
+function paddedRows(t: Tensor, input: InputType, pad: number | undefined): Tensor {
+  const [own, count] = [t.shape.at(-1)!, input.shape.at(-1)!]
+  const isRows = isInteger(t.dtype) && t.shape.length > 1 && t.shape.slice(1, -1).every((d) => d === 1)
+  if (pad === undefined || !takesRows(input) || !isRows || own === count) return t
+  const runs = t.shape[0]!
+  const result = zeros(t.dtype, [runs, ...input.shape.slice(1)])
+  const fill = isBigInt(t.dtype) ? BigInt(pad) : pad
+  const kept = Math.min(own, count)
+  const { min, max } = integerRange(t.dtype)
+  if (fill < min || fill > max) outOfRange('pad', fill, t.dtype)
+  result.data.fill(fill as never)
+  for (let run = 0; run < runs; run++)
+    result.data.set(t.data.subarray(run * own, run * own + kept) as never, run * count)
+  return result
+}
+
 /** How many runs `t` feeds an input of `shape`: by an extra first dimension, or by more rows than the input's own. */
 function runsIn(t: Tensor, shape: Shape): number | undefined {
   if (sameShape(t.shape, shape)) return 1
@@ -91,10 +141,14 @@ function runsIn(t: Tensor, shape: Shape): number | undefined {
 function arraysFor(
   arrays: Readonly<Record<string, Tensor>>,
   inputs: readonly InputType[],
+  pad: number | undefined,
 ): { name: string; array: Tensor }[] {
-  return inputs.map(({ name, shape }) => {
-    if (Object.hasOwn(arrays, name)) return { name, array: arrays[name]! }
-    const fitting = Object.entries(arrays).filter(([, t]) => runsIn(t, shape) !== undefined)
+  return inputs.map((input) => {
+    const { name, shape } = input
+    if (Object.hasOwn(arrays, name)) return { name, array: paddedRows(arrays[name]!, input, pad) }
+    const fitting = Object.entries(arrays)
+      .map(([other, t]) => [other, paddedRows(t, input, pad)] as const)
+      .filter(([, t]) => runsIn(t, shape) !== undefined)
     const [only] = fitting
     if (inputs.length > 1 || fitting.length !== 1 || !only) noArray(name, Object.keys(arrays))
     return { name: only[0], array: only[1] }
@@ -105,19 +159,21 @@ function arraysFor(
  * Arrays of a data set, cut into the inputs of single runs, and the names of those arrays. An array has the input's own shape, for one run, or holds the
  * runs one after another: n × shape, or rows in multiples of the input's first dimension. Arrays that are no inputs
  * (labels) are left alone. The only input of a model may go by another name if one array alone fits it. What is converted is
- * added to `notes`. A504 where an input is missing or an array doesn't fit.
+ * added to `notes`. With `pad`, rows of integers are cut to the input's length or filled up. A504 where an input is missing or an array doesn't fit.
  */
 export function splitSamples(
   arrays: Readonly<Record<string, Tensor>>,
   inputs: readonly InputType[],
   notes: string[] = [],
+  pad?: number,
 ): { samples: Record<string, Tensor>[]; used: string[] } {
-  const found = arraysFor(arrays, inputs)
+  const found = arraysFor(arrays, inputs, pad)
   const columns = inputs.map((input, i) => {
     const { name, dtype, shape } = input
     const t = found[i]!.array
     const runs = runsIn(t, shape)
-    if (runs === undefined) wrongType(`array "${name}"`, formatType(t), formatType(input))
+    if (runs === undefined)
+      wrongType(`array "${name}"`, formatType(t), formatType(input), takesRows(input) ? padHint : undefined)
     return { name, shape, runs, data: convert(t, dtype, `array "${found[i]!.name}"`, notes).data, dtype }
   })
   const [first] = columns

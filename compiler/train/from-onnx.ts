@@ -1,3 +1,5 @@
+import * as v from 'valibot'
+import { fixedLayersKey } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { fail } from '../core/diagnostic.ts'
 import type { Graph, Node, Value } from '../core/graph.ts'
@@ -29,7 +31,9 @@ export function trainableModel(
   const { graph, metadata, training } = importModel(bytes, { ...options, dims })
   const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
   if (!output) fail('A705', 'the model has no output of f32 of a fixed size, from which a loss could be computed')
-  const weights = [...training.trainable].filter(([, { type }]) => type.dtype === 'f32')
+  const fixed = fixedLayersOf(metadata)
+  const isFixed = (name: string): boolean => fixed.some((layer) => name.startsWith(`${layer}/`))
+  const weights = [...training.trainable].filter(([name, { type }]) => type.dtype === 'f32' && !isFixed(name))
   if (weights.length === 0) {
     const reasons = [...training.fixed].map(([name, reason]) => `"${name}" is ${reason}`)
     fail('A705', 'the model has no weights of f32 that could be trained', {
@@ -85,6 +89,15 @@ export function trainableModel(
     model: options.classes === undefined ? model : newHead(model, options.classes, options.seed),
     metadata,
     unused,
+  }
+}
+
+/** What attar wrote into a network's metadata; nothing where somebody else wrote something else. */
+function fixedLayersOf(metadata: Readonly<Record<string, string>>): readonly string[] {
+  try {
+    return v.parse(v.array(v.string()), JSON.parse(metadata[fixedLayersKey] ?? '[]'))
+  } catch {
+    return []
   }
 }
 

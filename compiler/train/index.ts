@@ -17,13 +17,14 @@ export {
   type FitOptions,
   type StepEvent,
 } from './fit.ts'
+export { partedAtFront, runFront, type RunFront } from './front.ts'
 export { shareInterval } from './interval.ts'
 export { losses, type Loss, type LossName } from './losses/index.ts'
 export { parameterCount, type Parameter, type TrainableModel } from './model.ts'
 export { trainableNetwork, type Network } from './network/index.ts'
 export { adamw, sgd, type Optimizer } from './optimizers/index.ts'
 export { shuffled } from './order.ts'
-export { checkTarget, samplesOf, type Sample, type Samples } from './samples.ts'
+export { checkIds, checkTarget, samplesOf, tablesOf, type Sample, type Samples } from './samples.ts'
 export { schedules, type ScheduleName } from './schedules/index.ts'
 export { scorer, type Score } from './score.ts'
 export { checkLoss, scoreShape, scoresOf } from './scores.ts'

@@ -57,4 +57,8 @@ export interface TrainableModel {
   readonly scores: Value
   /** The function at the end that turns scores into the output. */
   readonly activation: 'softmax' | 'sigmoid' | undefined
+  /** Names of layers whose constants are tables, such as of a Fourier transform. */
+  readonly fixedLayers?: readonly string[] | undefined
+  /** Samples a second of the sound that it takes, where a layer says so. */
+  readonly rate?: number | undefined
 }

@@ -1,6 +1,9 @@
 import { fail } from '../core/diagnostic.ts'
 import type { TypedArray } from '../core/dtype.ts'
+import { lookupRanges, type Range } from '../core/lookup-ranges.ts'
+import { reader, type Tensor } from '../core/tensor.ts'
 import type { Loss } from './losses/index.ts'
+import type { TrainableModel } from './model.ts'
 
 /** One sample: the data of each input, and what the loss compares with. */
 export interface Sample {
@@ -30,4 +33,26 @@ export function checkTarget(target: ArrayLike<number>, what: string, { classes }
     fail('A704', `${what} has the label ${label}; the model has ${outputs} classes, numbered from 0`, {
       hint: 'give the network as many outputs as there are classes; --classes N gives a trained model a new last layer',
     })
+}
+
+/** What ids may be, by the name of their input: those that are places in tables, such as of embeddings. */
+export const tablesOf = ({ graph, data }: TrainableModel): ReadonlyMap<string, Range> =>
+  new Map([...lookupRanges(graph)].filter(([name]) => data.includes(name)))
+
+/** A704 for an id outside of its table: the nearest row would be trained in its place. `what` names the sample. */
+export function checkIds(
+  sample: Readonly<Record<string, Tensor>>,
+  tables: ReadonlyMap<string, Range>,
+  what: string,
+): void {
+  for (const [name, [low, high]] of tables) {
+    const read = reader(sample[name]!)
+    for (let at = 0; at < sample[name]!.data.length; at++) {
+      const id = read(at)
+      if (id < low || id > high)
+        fail('A704', `${what}: element ${at} of input "${name}" is ${id}, outside of its table`, {
+          hint: `the table has the rows ${low} to ${high}`,
+        })
+    }
+  }
 }

@@ -62,15 +62,17 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const compile = [at('m.onnx'), '-o', at('no')]
   const random = ['--calib', 'random', '--force']
   const [model, folder] = [at('m.onnx'), at('out')]
+  // A file may say how rows of ids are filled up, too.
+  const ofPictures = pictures.filter((name) => name !== 'preprocess')
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
     ['compile', compile, ['state-init', 'bits', 'calib', 'val', ...ofData]],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
-    ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...pictures]],
+    ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...ofPictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
     ['run', [at('out/model.wasm'), '--input', 'x=0,0,0,0,0,0,0,0'], ['seed', ...pictures]],
     ['verify', [model, folder], ['filter', 'engine', 'label', 'max-drop', ...pictures]],
-    ['verify', [model, folder, '--val', at('data.npz')], ['samples', 'seed', ...pictures]],
+    ['verify', [model, folder, '--val', at('data.npz')], ['samples', 'seed', ...ofPictures]],
     ['verify', [model, folder, '--metric', 'mse'], ['atol', 'rtol']],
     [
       'verify',
@@ -87,6 +89,23 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
 }
 
 describe('an option that would have no effect', () => {
+  it.each([
+    ['scale', 2, 'pictures'],
+    ['rate', 8000, 'sounds'],
+  ])('may stand in a file: %s', async (name, value, kind) => {
+    writeFileSync(at('wrong.json'), JSON.stringify({ [name]: value }))
+    const how = ['--preprocess', at('wrong.json')]
+    const data = at('data.npz')
+    for (const call of [
+      ['compile', at('m.onnx'), '-o', at('no'), '--quantize', 'int8', '--calib', data],
+      ['verify', at('m.onnx'), at('out'), '--val', data],
+    ]) {
+      err.length = 0
+      expect(await attar(...call, ...how), call.join(' ')).toBe(2)
+      expect(err.join('\n')).toMatch(new RegExp(`A501[^]*${name}: has no effect on data that is not ${kind}`))
+    }
+  })
+
   it('is a usage error that says what is missing, whichever it is', async () => {
     const refused = new Set<string>()
     for (const [name, args, options] of calls()) {

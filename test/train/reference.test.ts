@@ -8,8 +8,13 @@ import {
   dense,
   flatten,
   gelu,
+  globalAveragePool,
+  gru,
+  lstm,
   maxPool,
+  positionEmbedding,
   relu,
+  selfAttention,
   sequential,
   trainableNetwork,
   type Network,
@@ -18,6 +23,7 @@ import { adamw, sgd, type Optimizer } from '../../compiler/train/optimizers/inde
 import { ports } from '../../compiler/train/ports.ts'
 import { trainingStep } from '../../compiler/train/step.ts'
 import { inDoubles } from '../support/retype.ts'
+import { attentionByHand, gruByHand, lstmByHand, meanOf } from './by-hand-sequences.ts'
 import {
   adamwByHand,
   channelStatistics,
@@ -51,6 +57,9 @@ const image = (x: readonly number[], at: number, height: number, width: number, 
   range(height).map((i) =>
     range(width).map((j) => range(channels).map((c) => x[((at * height + i) * width + j) * channels + c]!)),
   )
+
+const sequence = (x: readonly number[], at: number, length: number, size: number): number[][] =>
+  range(length).map((t) => x.slice((at * length + t) * size, (at * length + t + 1) * size))
 
 const cases: Record<string, Case> = {
   'a perceptron': {
@@ -103,6 +112,56 @@ const cases: Record<string, Case> = {
       const flat = second.map((im) => im.flat().flatMap((pixel) => pixel.map((v, o) => v + p['conv2.bias']![o]!)))
       return crossEntropy(product(flat, p['dense1.weight']!, p['dense1.bias']), targets)
     },
+  },
+  'a long short-term memory': {
+    network: sequential([lstm(2), dense(3)]),
+    input: [5, 3],
+    samples: 4,
+    classes: 3,
+    loss: (p, x, targets) =>
+      crossEntropy(
+        product(
+          range(4).map((i) => lstmByHand(sequence(x, i, 5, 3), p, 'lstm1', 2).at(-1)!),
+          p['dense1.weight']!,
+          p['dense1.bias'],
+        ),
+        targets,
+      ),
+  },
+  'a gated recurrent unit, read at every step': {
+    network: sequential([gru(3, { sequence: true }), globalAveragePool(), dense(2)]),
+    input: [4, 2],
+    samples: 4,
+    classes: 2,
+    loss: (p, x, targets) =>
+      crossEntropy(
+        product(
+          range(4).map((i) => meanOf(gruByHand(sequence(x, i, 4, 2), p, 'gru1', 3))),
+          p['dense1.weight']!,
+          p['dense1.bias'],
+        ),
+        targets,
+      ),
+  },
+  'self-attention': {
+    network: sequential([positionEmbedding(), selfAttention({ heads: 2 }), globalAveragePool(), dense(3)]),
+    input: [3, 4],
+    samples: 4,
+    classes: 3,
+    loss: (p, x, targets) =>
+      crossEntropy(
+        product(
+          range(4).map((i) => {
+            const placed = sequence(x, i, 3, 4).map((row, t) =>
+              row.map((v, c) => v + p['positionEmbedding1.weight']![4 * t + c]!),
+            )
+            return meanOf(attentionByHand(placed, p, 'selfAttention1', 2))
+          }),
+          p['dense1.weight']!,
+          p['dense1.bias'],
+        ),
+        targets,
+      ),
   },
 }
 

@@ -46,7 +46,7 @@ export const addAugment: AddCommand = (program, terminal) => {
       const { checkWritable, writeFiles, writePng } = await import('../../data/index.ts')
       const { augmented, shuffled } = await import('../../train/index.ts')
       const { augmentOptions } = await import('../train/augment.ts')
-      const { preprocessOf, readSplits } = await import('../train/data.ts')
+      const { trainingSplits } = await import('../train/splits.ts')
       const { prepare } = await import('../train/prepare.ts')
       const { overridden, readConfig } = await import('../train/settings.ts')
       const { draw } = await import('./draw.ts')
@@ -57,13 +57,14 @@ export const addAugment: AddCommand = (program, terminal) => {
       checkWritable(dirname(preview), [basename(preview)])
       const settings = await overridden(await readConfig(path), flags)
       const prepared = await prepare(settings, {})
-      const data = await readSplits(settings, prepared, await preprocessOf(settings), terminal)
-      const options = await augmentOptions(settings, prepared, data)
+      const { behind, data } = await trainingSplits(settings, prepared, {}, terminal)
+      const options = await augmentOptions(settings, behind, data)
       if (!options)
         return fail('A702', 'there is nothing to show: the configuration has no augment', {
           hint: "for example augment: [flip('horizontal')]",
         })
-      const blueFirst = data.preprocess?.channels === 'BGR'
+      const { preprocess } = data
+      const blueFirst = preprocess !== undefined && 'channels' in preprocess && preprocess.channels === 'BGR'
       const shown = augmented(data.train, options)
       const drawing = async (source: Samples, index: number, epoch: number): Promise<Drawing> =>
         draw((await source.at(index, epoch)).inputs[options.input]!, options.layout, blueFirst)

@@ -14,7 +14,7 @@ export async function augmentOptions(
   const { layoutOf, parameterCount, pictureLayout } = await import('../../train/index.ts')
   const [input, ...others] = model.data as [string, ...string[]]
   const { dtype, shape } = model.graph.inputs.find((port) => port.name === input)!.value.type
-  const layout = preprocess ? pictureLayout(shape, preprocess) : layoutOf(dtype, shape)
+  const layout = preprocess && 'layout' in preprocess ? pictureLayout(shape, preprocess) : layoutOf(dtype, shape)
   if (others.length > 0 || !layout)
     return fail('A702', `augment: no augmentation is for the input ${[input, ...others].join(', ')} of this model`, {
       hint: 'there are augmentations for pictures, sounds [1, n], spectrograms [1, frames, bins] and tokens [1, n]',

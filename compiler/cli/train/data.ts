@@ -1,7 +1,6 @@
 import type { InputType, PreprocessOptions, Source } from '../../data/index.ts'
 import type { Settings } from '../../config/schema.ts'
-import type { Sample, Samples } from '../../train/index.ts'
-import { pictureOptions, type PictureOptions } from '../quantize-options.ts'
+import type { RunFront, Sample, Samples } from '../../train/index.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Prepared } from './prepare.ts'
 
@@ -15,46 +14,57 @@ export interface Splits {
   readonly counts: readonly number[] | undefined
 }
 
+/** How data becomes inputs. */
+export interface Preparation {
+  /** What the user says of it, which must have an effect. */
+  readonly given: PreprocessOptions
+  /** With what the model says. */
+  readonly all: PreprocessOptions
+  /** What is computed of each sample once. */
+  readonly front: RunFront | undefined
+}
+
 /** A data set with checked labels. */
 interface Labelled {
   readonly source: Source
   readonly labels: readonly (readonly number[])[]
 }
 
-/** How pictures become inputs: what the configuration says, and the command line instead. */
-export async function preprocessOf({ preprocess = {} }: Settings, options: PictureOptions = {}) {
-  const { parsePreprocess } = await import('../../data/index.ts')
-  return {
-    ...parsePreprocess(JSON.stringify(preprocess), 'preprocess in the configuration'),
-    ...(await pictureOptions(options)),
-  }
-}
-
 /** The three data sets that the settings name. */
 export async function readSplits(
   { data = {}, seed = 1 }: Settings,
   { model, loss: name, classes: given }: Prepared,
-  preprocess: PreprocessOptions,
+  { given: said, all: preprocess, front }: Preparation,
   terminal: Terminal,
 ): Promise<Splits> {
-  const { openDataset } = await import('../../data/index.ts')
+  const { dataKind, openDataset, withoutEffect } = await import('../../data/index.ts')
   const { elementCount, fail } = await import('../../index.ts')
-  const { checkTarget, losses, scoreShape, scoresOf, shuffled } = await import('../../train/index.ts')
+  const { checkIds, checkTarget, losses, scoreShape, scoresOf, shuffled, tablesOf } =
+    await import('../../train/index.ts')
   const { label } = data
   const loss = losses[name]
   const outputs = elementCount(scoreShape(scoresOf(model, name).type.shape))
   const inputs = model.graph.inputs
     .filter((port) => model.data.includes(port.name))
     .map((port): InputType => ({ name: port.name, ...port.value.type }))
+  const tables = tablesOf(model)
   let names = given
+  let rate = preprocess.rate ?? model.rate
+  if (model.rate !== undefined && rate !== model.rate)
+    fail('A702', `preprocess: rate is ${rate} Hz, that of the network ${model.rate} Hz`)
   const read = async (path: string, what: string): Promise<Labelled> => {
     terminal.status(`reading ${path}`)
-    const source = await openDataset(path, inputs, { preprocess, label })
+    const how = { ...preprocess, ...(rate !== undefined && { rate }) }
+    const source = await openDataset(path, inputs, { preprocess: how, label })
+    // Without another, the rate of all sounds is that of the first one.
+    if (source.preprocess && 'rate' in source.preprocess) ({ rate } = source.preprocess)
+    if (tables.size > 0)
+      for (let i = 0; i < source.count; i++) checkIds(await source.sample(i), tables, `sample ${i} of "${path}"`)
     source.notes?.forEach((note) => terminal.err(note))
     const { labels, classes } = source
     if (!labels)
       return fail('A704', `the ${what} data "${path}" has no labels`, {
-        hint: 'labels are the array or column "y" (or the one that --label names), folders of pictures, or an IDX file beside them',
+        hint: 'labels are the array or column "y" (or the one that --label names), folders of pictures or sounds, or an IDX file beside them',
       })
     if (classes && names && classes.join('\n') !== names.join('\n'))
       fail('A704', `"${path}" has the classes ${classes.join(', ')}, not ${names.join(', ')}`)
@@ -66,6 +76,9 @@ export async function readSplits(
     return fail('A702', 'there is no data to train on', {
       hint: 'name it with --train, or data.train in the configuration',
     })
+  const paths = [data.train, data.val, data.test].filter((path) => typeof path === 'string')
+  const misfit = withoutEffect(said, paths.map(dataKind))
+  if (misfit !== undefined) fail('A702', misfit)
   const training = await read(data.train, 'training')
   const { val = 0.1 } = data
   const all = Uint32Array.from(training.labels, (_, i) => i)
@@ -81,20 +94,19 @@ export async function readSplits(
   if (typeof val === 'string') held = Uint32Array.from(validation.labels, (_, i) => i)
   if (chosen.length === 0 || held.length === 0)
     fail('A702', `${all.length} samples do not divide into data to train on and to validate with`)
-  if (!training.source.preprocess && Object.keys(preprocess).length > 0)
-    fail('A702', `${Object.keys(preprocess).join(', ')}: has no effect on data that is not pictures`)
   const test = data.test === undefined ? undefined : await read(data.test, 'test')
   const counts = loss.classes ? countsOf(training, chosen, outputs) : undefined
   if (counts && counts.filter((n) => n > 0).length < 2)
     fail('A704', `all ${chosen.length} training samples are of one class`, { hint: 'there is nothing to tell apart' })
   return {
-    train: samplesIn(training, chosen),
-    validation: samplesIn(validation, held),
+    train: samplesIn(training, chosen, front),
+    validation: samplesIn(validation, held, front),
     test:
       test &&
       samplesIn(
         test,
         Uint32Array.from(test.labels, (_, i) => i),
+        front,
       ),
     ...{ classes: names, preprocess: training.source.preprocess, counts },
   }
@@ -103,12 +115,13 @@ export async function readSplits(
 /** Bytes of samples that are kept once they have been read, of each data set. */
 const mostKept = 2 ** 30
 
-/** The samples of a data set at some places. As many as fit are kept. */
-function samplesIn({ source, labels }: Labelled, places: Uint32Array): Samples {
+/** The samples of a data set at some places, behind `front`. As many as fit are kept. */
+function samplesIn({ source, labels }: Labelled, places: Uint32Array, front: RunFront | undefined): Samples {
   const kept = new Map<number, Sample>()
   let room = mostKept
   const made = (sample: Awaited<ReturnType<Source['sample']>>, place: number): Sample => {
-    const inputs = Object.fromEntries(Object.entries(sample).map(([name, { data }]) => [name, data]))
+    const read = Object.fromEntries(Object.entries(sample).map(([name, { data }]) => [name, data]))
+    const inputs = front ? front(read) : read
     const result = { inputs, target: labels[place]! }
     room -= Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0)
     if (room >= 0) kept.set(place, result)

@@ -43,14 +43,16 @@ export const reportOf = ({ settings, prepared, data, fit, test, parameters }: Re
 
 /** The bytes of the trained model, with what it needs in use in its metadata. */
 export async function modelOf({ prepared, data, fit }: Results): Promise<Uint8Array> {
-  const { classesKey, preprocessKey, writeBatchedModel } = await import('../../index.ts')
+  const { classesKey, fixedLayersKey, preprocessKey, writeBatchedModel } = await import('../../index.ts')
   const { inferenceOf, trainedGraph } = await import('../../train/index.ts')
+  const { fixedLayers = [] } = prepared.model
   const { graph, names } = trainedGraph(prepared.model, fit.best.values)
   return writeBatchedModel((size) => inferenceOf(graph, size), {
     names,
     metadata: {
       ...prepared.metadata,
       ...(data.classes && { [classesKey]: JSON.stringify(data.classes) }),
+      ...(fixedLayers.length > 0 && { [fixedLayersKey]: JSON.stringify(fixedLayers) }),
       ...(data.preprocess && { [preprocessKey]: JSON.stringify(data.preprocess) }),
     },
   })

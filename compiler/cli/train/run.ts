@@ -8,9 +8,10 @@ import type { PictureOptions } from '../quantize-options.ts'
 import type { ThreadedExecutor } from '../../threads.ts'
 import type { Terminal } from '../terminal.ts'
 import { augmentOptions } from './augment.ts'
-import { preprocessOf, readSplits, type Splits } from './data.ts'
+import type { Splits } from './data.ts'
 import { fitOptions, prepare, type Prepared } from './prepare.ts'
 import { progressOn } from './progress.ts'
+import { trainingSplits } from './splits.ts'
 import { describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
 
 interface RunOptions extends ShapeOptions, PictureOptions {
@@ -45,9 +46,9 @@ async function runOn(
   terminal.status('importing')
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
-  const data = await readSplits(settings, prepared, await preprocessOf(settings, options), terminal)
+  const { behind, data } = await trainingSplits(settings, prepared, options, terminal)
   const fitting = await fitOptions(settings, prepared, data.counts)
-  const { train, fingerprint, resumed } = await trainingData(settings, prepared, data, fitting, options, output)
+  const { train, fingerprint, resumed } = await trainingData(settings, behind, data, fitting, options, output)
 
   const { parameterCount } = await import('../../train/index.ts')
   const { parameters: all } = prepared.model
@@ -73,12 +74,12 @@ async function runOn(
       writeFiles(output, { [checkpointFile]: writeNpz(checkpointArrays(checkpoint, fingerprint)) }),
   }
   const fit = await interruptible((signal) =>
-    fitted(prepared.model, { ...data, train }, fitting, executor, { ...hooks, signal }, resumed),
+    fitted(behind.model, { ...data, train }, fitting, executor, { ...hooks, signal }, resumed),
   )
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested(prepared, data, fitting, fit, executor, terminal)
+  const test = interrupted ? undefined : await tested(behind, data, fitting, fit, executor, terminal)
   const results: Results = { settings, prepared, data, fit, test, parameters }
   const report = reportOf(results)
   const model = await modelOf(results)

@@ -24,7 +24,8 @@ attar train model.onnx --train DATA --test DATA -o out/
 attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
                           keeps the body, gives it a new last layer for two classes
 
-The data is .npz, .npy, .csv, .jsonl, IDX, or a folder with a folder of pictures for each class.
+The data is .npz, .npy, .csv, .jsonl, IDX, or a folder with a folder of pictures or WAV sounds for
+each class.
 The training data changes the parameters. The validation data chooses the epoch that is kept. The
 test data is looked at once, at the end.`
 

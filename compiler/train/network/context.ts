@@ -1,4 +1,5 @@
 import { Builder } from '../../core/builder.ts'
+import { fail } from '../../core/diagnostic.ts'
 import { arg } from '../../core/expr.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { Shape } from '../../core/shape.ts'
@@ -17,6 +18,10 @@ export class NetworkContext {
   readonly parameters: Parameter[] = []
   readonly normalizations: Normalization[] = []
   readonly dropouts: Dropout[] = []
+  /** Names of layers that have tables, which are constants. */
+  readonly fixedLayers: string[] = []
+  /** Samples a second of the sound that the network takes. */
+  rate: number | undefined
   private readonly counts = new Map<string, number>()
   private name = ''
   private kind = ''
@@ -69,6 +74,18 @@ export class NetworkContext {
     const value = createNode('map', [x], { expr: arg(0, x.type.dtype) }, this.b.origin).results[0]!
     this.dropouts.push({ x, value, ratio })
     return value
+  }
+
+  /** Says that what the layer that is being built computes with is never trained, also where the model is read back from ONNX. */
+  fixed(): void {
+    this.fixedLayers.push(this.name)
+  }
+
+  /** Says that the network's input is sound of `rate` samples a second. A702 where another layer says otherwise. */
+  takesSound(rate: number, kind: string): void {
+    if (this.rate !== undefined && this.rate !== rate)
+      fail('A702', `${kind}: its rate is ${rate} Hz, that of another layer ${this.rate} Hz`)
+    this.rate = rate
   }
 
   private input(role: string, shape: Shape): Value {

@@ -27,14 +27,14 @@ export function trainableNetwork({ layers }: Network, options: NetworkOptions): 
   const type = { dtype: input.dtype, shape: [1, ...input.shape] }
   const x = createNode('input', [], { name: 'input', type }, undefined).results[0]!
   const scores = chain(network, layers, x)
-  const { parameters, normalizations, dropouts } = network
+  const { parameters, normalizations, dropouts, rate, fixedLayers } = network
   const statistics = normalizations.flatMap(({ mean, variance }) => [mean, variance])
   const inputs = [
     { name: 'input', value: x },
     ...[...parameters, ...statistics].map(({ name, value }) => ({ name, value })),
   ]
   const graph = { inputs, outputs: [{ name: 'output', value: activated(network, scores, activation) }] }
-  return { graph, data: ['input'], parameters, normalizations, dropouts, scores, activation }
+  return { graph, data: ['input'], parameters, normalizations, dropouts, scores, activation, rate, fixedLayers }
 }
 
 function activated({ b }: NetworkContext, scores: Value, activation: NetworkOptions['activation']): Value {

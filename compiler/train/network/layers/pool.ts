@@ -23,7 +23,7 @@ export const averagePool = (size: number, { stride = size }: PoolOptions = {}): 
   build: ({ b }, x) => b.map([b.reduceWindow('add', x, window(size, stride))], (s) => f.div(s, size * size)),
 })
 
-/** The mean of each channel: [1, H, W, C] to [1, C]. */
+/** The mean of each channel, of pictures or of sequences: [1, H, W, C] or [1, n, C] to [1, C]. */
 export const globalAveragePool = (): Layer => ({
   kind: 'globalAveragePool',
   build: ({ b }, x) => b.mean(x, x.type.shape.map((_, i) => i).slice(1, -1), false),

@@ -16,6 +16,7 @@ export {
   classesKey,
   kernelName,
   preprocessKey,
+  trainingKey,
   quantizationKey,
   targets,
   type Compiled,

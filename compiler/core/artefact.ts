@@ -16,6 +16,9 @@ export const preprocessKey = 'preprocess'
 /** The key under which stand, as JSON, the names of the classes that a trained model tells apart, in order. */
 export const classesKey = 'classes'
 
+/** The key under which stands the fingerprint of the training that made a model: of network, data and settings. */
+export const trainingKey = 'training'
+
 /** The key under which stands how attar quantized the model: `int8` or `weights`. */
 export const quantizationKey = 'quantization'
 

@@ -20,7 +20,7 @@ function clouds(count: number, seed: number, classes = 3): Uint8Array {
 }
 
 const config = (more = ''): string => `
-import { defineConfig, dense, relu, sequential } from 'attar/config'
+import { defineConfig, dense, flatten, relu, reshape, sequential } from 'attar/config'
 export default defineConfig({
   network: sequential([dense(8), relu(), dense(3)]),
   input: [4],
@@ -110,6 +110,16 @@ describe('a training by a configuration', () => {
     expect(JSON.parse(metadata['classes']!)).toEqual(['cat', 'dog', 'fox'])
   })
 
+  it('calls input and output as the configuration says', async () => {
+    const { input: x, y } = readNpz(readFileSync(at('train.npz')))
+    writeFileSync(at('points.npz'), writeNpz({ point: x!, y: y! }))
+    const names = "names: { input: 'point', output: 'cloud' }, data: { train: 'points.npz' },"
+    writeFileSync(at('names.config.ts'), config(names))
+    expect(await attar('train', at('names.config.ts'), '-o', at('names'), '--epochs', '1')).toBe(0)
+    const { graph } = importModel(readFileSync(at('names', 'model.onnx')), { dims: { batch: 1 } })
+    expect([...graph.inputs, ...graph.outputs].map(({ name }) => name)).toEqual(['point', 'cloud'])
+  })
+
   it('trains a model that a JSON file names, and says what it leaves out', async () => {
     const network = model({
       inputs: ['x f32[1,4]'],
@@ -145,6 +155,12 @@ describe('a mistake', () => {
     ["model: 'a.onnx'", 'give one of the two'],
     ['network: [1]', 'network: a network, such as sequential'],
     ["data: { train: 'train.npz', val: '200%' }", 'data.val'],
+    [
+      'network: sequential([reshape([2, 3]), flatten(), dense(3)])',
+      'reshape([2, 3]) is for 6 numbers, and there are [4]',
+    ],
+    ["names: { input: 'dense1.weight' }", 'cannot be called "dense1.weight"'],
+    ["network: undefined, input: undefined, model: 'model.onnx', names: { input: 'x' }", 'names: is for a network'],
     ['classes: 2', '2 classes, and the network gives 3 scores'],
     ['preprocess: { scael: 2 }', 'scael', 'A501'],
   ])('in the configuration is told with its field: %s', async (more, field, code = 'A702') => {

@@ -15,7 +15,7 @@ import {
   type Sample,
 } from '../../compiler/train/index.ts'
 import { dropoutMask } from '../../compiler/train/dropout.ts'
-import { dense, sequential } from '../../compiler/train/network/index.ts'
+import { dense, rescaling, reshape, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
 import { input } from '../../compiler/train/step.ts'
 import { inDoubles } from '../support/retype.ts'
@@ -146,6 +146,18 @@ describe('augmentations', () => {
 
   it('give the same for the same seed, epoch and sample', () => {
     expect(shown('NHWC', crop({ padding: 2 }), 20)).toEqual(shown('NHWC', crop({ padding: 2 }), 20))
+  })
+})
+
+describe('layers', () => {
+  it('rescale and reshape', () => {
+    const { graph } = trainableNetwork(sequential([reshape([3, 2]), rescaling(1 / 4, -1)]), {
+      ...{ input: { dtype: 'f32', shape: [2, 3] }, activation: undefined, seed: 1 },
+      names: { input: 'pixels' },
+    })
+    const { output } = evaluate(graph, { pixels: tensorOf('f32', [1, 2, 3], [0, 4, 8, 12, 16, 20]) })
+    expect(output!.shape).toEqual([1, 3, 2])
+    expect(toNumbers(output!)).toEqual([-1, 0, 1, 2, 3, 4])
   })
 })
 

@@ -18,18 +18,22 @@ interface RunOptions extends ShapeOptions, PictureOptions {
 
 const checkpointFile = 'checkpoint.npz'
 
-/** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
-export async function trainRun(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
-  const { writeFiles } = await import('../../data/index.ts')
-  const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
-
+/** What a training starts from: the model, the data, how it is trained, the fingerprint of all that, a checkpoint to go on from. */
+export async function setUp(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
   terminal.status('importing')
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
   const data = await readSplits(settings, prepared, await pictures(settings, options), terminal)
   const fitting = await fitOptions(settings, prepared, data.counts)
-  const { train, fingerprint, resumed } = await trainingData(settings, prepared, data, fitting, options, output)
+  return { prepared, data, fitting, ...(await trainingData(settings, prepared, data, fitting, options, output)) }
+}
 
+/** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
+export async function trainRun(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
+  const { writeFiles } = await import('../../data/index.ts')
+  const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
+
+  const { prepared, data, fitting, train, fingerprint, resumed } = await setUp(settings, options, output, terminal)
   const count = (of: TrainableModel['parameters']): number => of.reduce((sum, { start }) => sum + start.data.length, 0)
   const { parameters: all } = prepared.model
   const parameters = { all: count(all), trained: count(all.filter(({ name }) => !fitting.frozen?.has(name))) }
@@ -62,7 +66,7 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
   const test = interrupted ? undefined : await tested(prepared, data, fitting, fit, terminal)
-  const results: Results = { settings, prepared, data, fit, test, parameters }
+  const results: Results = { settings, prepared, data, fit, fingerprint, test, parameters }
   const report = reportOf(results)
   const model = await modelOf(results)
   const text = new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)

@@ -209,7 +209,7 @@ function isBetter(a: Score, b: Score): boolean {
 }
 
 /** A702 where an option has nothing to act on. */
-function checkFit(model: TrainableModel, options: FitOptions): void {
+export function checkFit(model: TrainableModel, options: FitOptions): void {
   const { loss, labelSmoothing, classWeights, frozen, frozenStatistics } = options
   checkLoss(model, loss)
   if (labelSmoothing !== undefined && !losses[loss].smooths)

@@ -2,6 +2,7 @@ export { augmented, pictureShape, type Augmentation } from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
 export { fill } from './fill.ts'
 export {
+  checkFit,
   fit,
   type Best,
   type Checkpoint,
@@ -18,6 +19,7 @@ export { trainableNetwork, type Network } from './network/index.ts'
 export { adamw, sgd, type Optimizer } from './optimizers/index.ts'
 export { shuffled } from './order.ts'
 export { checkTarget, samplesOf, type Sample, type Samples } from './samples.ts'
+export { standalonePrediction, standaloneStep, type StandaloneProgram } from './standalone.ts'
 export { schedules, type ScheduleName } from './schedules/index.ts'
 export { scorer, type Score } from './score.ts'
 export { checkLoss, scoreShape, scoresOf } from './scores.ts'

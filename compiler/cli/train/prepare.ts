@@ -36,13 +36,16 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
 }
 
 async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {
-  const { fail } = await import('../../index.ts')
+  const { classesKey, fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
   const { trainableModel } = await import('../../train/index.ts')
   if (input !== undefined) fail('A702', 'input: is for a network; a model says itself what it takes')
   if (names !== undefined) fail('A702', 'names: is for a network; the names of a model stay as they are')
   const count = typeof classes === 'number' ? classes : classes?.length
-  return trainableModel(readFile(path), { ...(await importOptions(path, options)), classes: count, seed })
+  const found = trainableModel(readFile(path), { ...(await importOptions(path, options)), classes: count, seed })
+  // The names of the old last layer's.
+  if (count !== undefined) delete found.metadata[classesKey]
+  return found
 }
 
 async function network({ network, input, names, train, seed = 1 }: Settings, { shape, dim, bind }: ShapeOptions) {

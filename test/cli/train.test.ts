@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpz } from '../../compiler/data/index.ts'
-import { evaluate, importModel } from '../../compiler/index.ts'
+import { evaluate, importModel, type ModuleSpec } from '../../compiler/index.ts'
+import type { Model } from '../../runtime/index.ts'
 import { model, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
@@ -133,6 +135,74 @@ describe('a training by a configuration', () => {
     expect(err.join('\n')).toMatch(/not written: other[^]*taken for scores/)
     writeFileSync(at('other.config.json'), JSON.stringify({ model: 'model.onnx', input: [4] }))
     expect(await attar('train', at('other.config.json'), '-o', at('json'))).toBe(2)
+  })
+})
+
+describe('a step that is written', () => {
+  const program = async (folder: string, name: string) =>
+    ((await import(pathToFileURL(at(folder, `${name}.js`)).href)) as { load(): Promise<Model> }).load()
+
+  it('trains without attar, and its states go to the prediction', async () => {
+    expect(await attar('train', at('attar.config.ts'), '--emit-step', '--batch', '20', '-o', at('emitted'))).toBe(0)
+    expect(err.join('\n')).toContain('not in the step, but up to who runs it: epochs, learningRate, data')
+    expect(existsSync(at('emitted', 'model.onnx'))).toBe(false)
+    const [step, prediction] = [await program('emitted', 'step'), await program('emitted', 'predict')]
+    const { input: x, y } = readNpz(readFileSync(at('train.npz')))
+    const points = x!.data as Float32Array
+    const right = (): number =>
+      Array.from({ length: 200 }, (_, i) => {
+        const { output } = prediction.run({ input: points.subarray(4 * i, 4 * i + 4) })
+        const scores = Array.from(output as Float32Array)
+        return scores.indexOf(Math.max(...scores)) === Number(y!.data[i]) ? 1 : 0
+      }).reduce((a: number, b) => a + b, 0)
+    expect(right()).toBeLessThan(140)
+    for (let i = 0; i < 60; i++) {
+      const from = (20 * i) % 200
+      const target = Array.from(y!.data.subarray(from, from + 20) as Int32Array)
+      const input = points.subarray(4 * from, 4 * from + 80)
+      step.run({ input, target, weight: new Array<number>(20).fill(1), learningRate: [0.02] })
+    }
+    for (const name in prediction.state) prediction.state[name] = step.state[name]!
+    expect(right()).toBeGreaterThan(170)
+    step.reset()
+    expect(Array.from(step.state['step'] as Uint32Array)).toEqual([0])
+  })
+
+  it('has a new last layer, and no names of the old classes', async () => {
+    const args = ['--classes', '2', '--freeze', '!(head.*)', '--batch', '4', '--emit-step', '-o', at('two'), '--json']
+    expect(await attar('train', 'examples/digits/digits.onnx', ...args)).toBe(0)
+    const { predict, step } = JSON.parse(out.join('\n')) as Record<'step' | 'predict', { spec: ModuleSpec }>
+    expect(predict.spec.metadata).not.toHaveProperty('classes')
+    expect(predict.spec.states!.map(({ name }) => name).sort()).toEqual(['head.bias', 'head.weight'])
+    expect(step.spec.inputs.map(({ name, shape }) => [name, shape])).toEqual([
+      ['image', [4, 1, 28, 28]],
+      ['target', [4]],
+      ['weight', [4]],
+      ['learningRate', []],
+    ])
+  })
+
+  it.each([
+    ['--epochs', '3'],
+    ['--train', 'train.npz'],
+    ['--learning-rate', '0.1'],
+    ['--average', '0.9'],
+    ['--resume'],
+    ['--scale', '2'],
+  ])('takes no option that has no effect on it: %s', async (...option) => {
+    expect(await attar('train', at('attar.config.ts'), '--emit-step', '-o', at('none'), ...option)).toBe(2)
+    expect(err.join('\n')).toContain(`${option[0]} has no effect with --emit-step`)
+    expect(existsSync(at('none'))).toBe(false)
+  })
+
+  it.each([
+    ['train: { average: 0.9 }', 'train.average: has no effect'],
+    ["train: { classWeights: 'balanced' }", 'train.classWeights: has no effect'],
+    ["train: { freeze: ['*'] }", 'all parameters are frozen'],
+  ])('takes no field of a configuration that it cannot keep: %s', async (more, message) => {
+    writeFileSync(at('step.config.ts'), config(more))
+    expect(await attar('train', at('step.config.ts'), '--emit-step', '-o', at('none'))).toBe(2)
+    expect(err.join('\n')).toContain(message)
   })
 })
 

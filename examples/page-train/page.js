@@ -3,8 +3,8 @@ import { load as loadStep } from './out/step.js'
 
 const side = 28
 const pixels = side * side
-/** Steps after each drawing, and the milliseconds after which they end where a device is slow. */
-const [mostSteps, budget] = [20, 60]
+/** Steps after each drawing: all that the milliseconds allow, but never fewer or more than these. */
+const [leastSteps, mostSteps, budget] = [4, 20, 60]
 const learningRate = 0.001
 
 const element = (id) => document.getElementById(id)
@@ -67,7 +67,7 @@ function train() {
   const begin = performance.now()
   const { image, target, weight } = step.inputs
   let [steps, loss] = [0, 0]
-  while (steps < mostSteps && performance.now() - begin < budget) {
+  while (steps < leastSteps || (steps < mostSteps && performance.now() - begin < budget)) {
     for (let row = 0; row < batch; row++) {
       const of = classes[row % 2]
       image.set(moved(of[Math.floor(Math.random() * of.length)].image), row * pixels)

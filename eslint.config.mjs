@@ -21,7 +21,7 @@ const pure = [
 
 export default defineConfig(
   // assembly/ is AssemblyScript: another language in the same clothes.
-  globalIgnores(['dist/', 'out/', 'assembly/', '**/*.generated.ts']),
+  globalIgnores(['dist/', '**/out/', 'assembly/', '**/*.generated.ts']),
   tseslint.configs.recommended,
   {
     rules: {

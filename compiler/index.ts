@@ -17,6 +17,7 @@ export {
   kernelName,
   fixedLayersKey,
   preprocessKey,
+  trainingKey,
   quantizationKey,
   targets,
   type Compiled,

@@ -85,6 +85,7 @@ export const configSchema = v.pipe(
     input: v.optional(
       v.union([dims, v.strictObject({ shape: dims, dtype: v.optional(v.picklist(['f32', 'i32', 'i64'])) })]),
     ),
+    names: v.optional(v.strictObject({ input: v.optional(path), output: v.optional(path) })),
     classes: v.optional(v.union([whole(1), v.pipe(v.array(v.string()), v.minLength(2))])),
     data: v.optional(
       v.strictObject({

@@ -19,6 +19,9 @@ export const classesKey = 'classes'
 /** The key under which stand, as JSON, the names of layers whose stored tensors are tables, which training leaves alone. */
 export const fixedLayersKey = 'fixedLayers'
 
+/** The key under which stands the fingerprint of the training that made a model: of network, data and settings. */
+export const trainingKey = 'training'
+
 /** The key under which stands how attar quantized the model: `int8` or `weights`. */
 export const quantizationKey = 'quantization'
 

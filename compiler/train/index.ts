@@ -7,6 +7,7 @@ export {
   type Layout,
 } from './augment/index.ts'
 export { checkpointArrays, checkpointFrom, fingerprintOf } from './checkpoint.ts'
+export { checkFit } from './check-fit.ts'
 export {
   fit,
   type Best,
@@ -25,6 +26,7 @@ export { trainableNetwork, type Network } from './network/index.ts'
 export { adamw, sgd, type Optimizer } from './optimizers/index.ts'
 export { shuffled } from './order.ts'
 export { checkIds, checkTarget, samplesOf, tablesOf, type Sample, type Samples } from './samples.ts'
+export { standalonePrediction, standaloneStep, type StandaloneProgram } from './standalone.ts'
 export { schedules, type ScheduleName } from './schedules/index.ts'
 export { scorer, type Score } from './score.ts'
 export { checkLoss, scoreShape, scoresOf } from './scores.ts'

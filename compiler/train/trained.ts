@@ -32,7 +32,9 @@ export function trainedGraph(
   return { graph: { inputs: inputs.filter(({ name }) => model.data.includes(name)), outputs }, names }
 }
 
-const merged = ([size, first, ...rest]: Shape): Shape => (first === 1 ? [size!, ...rest] : [size!, first!, ...rest])
+/** A shape with the batch as the first axis of what a sample has: [N, 1, …] to [N, …]. */
+export const merged = ([size, first, ...rest]: Shape): Shape =>
+  first === 1 ? [size!, ...rest] : [size!, first!, ...rest]
 
 /** A graph of one sample for `size` of them: the first axis of inputs and outputs, where it is 1, becomes theirs. */
 export function inferenceOf(graph: Graph, size: number): Graph {

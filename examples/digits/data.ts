@@ -5,8 +5,10 @@ import { dirname, join } from 'node:path'
 export const SIDE = 28
 export const PIXELS = SIDE * SIDE
 export const CLASSES = 10
-/** Decides the split and everything random in training. */
+/** Decides the split. */
 export const SEED = 2024
+/** How many of the digits to test with are in test.npz. */
+export const SAMPLES = 300
 
 /** `images` holds count × 28 × 28 pixels, 0 (paper) to 255 (ink); `labels` the digit each of them shows. */
 export interface Digits {
@@ -42,7 +44,7 @@ export function select(digits: Digits, rows: Uint32Array): Digits {
 }
 
 /** Uniform integers in [0, bound), from Marsaglia's xorshift32 (Xorshift RNGs, 2003). The seed must not be 0. */
-export function randomIntegers(seed: number): (bound: number) => number {
+function randomIntegers(seed: number): (bound: number) => number {
   let state = seed
   return (bound) => {
     state ^= state << 13
@@ -53,7 +55,7 @@ export function randomIntegers(seed: number): (bound: number) => number {
 }
 
 /** Shuffles `rows` in place (Fisher–Yates). */
-export function shuffle(rows: Uint32Array, random: (bound: number) => number): void {
+function shuffle(rows: Uint32Array, random: (bound: number) => number): void {
   for (let i = rows.length - 1; i > 0; i--) {
     const j = random(i + 1)
     const row = rows[i]!
@@ -68,4 +70,26 @@ export function split(count: number, seed: number): Split {
   shuffle(rows, randomIntegers(seed))
   const [a, b] = [Math.floor(count * 0.7), Math.floor(count * 0.85)]
   return { train: rows.slice(0, a), validation: rows.slice(a, b), test: rows.slice(b) }
+}
+
+/** The format of the MNIST database: two zeros, the type u8, the rank, dimensions (big-endian), data. */
+const idx = (shape: readonly number[], data: Uint8Array): Uint8Array =>
+  Buffer.concat([
+    Uint8Array.of(0, 0, 8, shape.length),
+    ...shape.map((n) => Uint8Array.of(n >> 24, n >> 16, n >> 8, n)),
+    data,
+  ])
+
+/** What attar.config.ts reads, by name: digits and their labels as IDX files. */
+export function trainingFiles(digits: Digits): Record<string, Uint8Array> {
+  const { train, validation, test } = split(digits.labels.length, SEED)
+  const parts = Object.entries({ train, val: validation, test })
+  const files = parts.flatMap(([name, rows]) => {
+    const { images, labels } = select(digits, rows)
+    return [
+      [`${name}-images-idx3-ubyte`, idx([labels.length, SIDE, SIDE], images)],
+      [`${name}-labels-idx1-ubyte`, idx([labels.length], labels)],
+    ] as const
+  })
+  return Object.fromEntries(files)
 }

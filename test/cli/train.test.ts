@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpz } from '../../compiler/data/index.ts'
-import { evaluate, importModel } from '../../compiler/index.ts'
+import { evaluate, importModel, type ModuleSpec } from '../../compiler/index.ts'
+import type { Model } from '../../runtime/index.ts'
 import { model, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
@@ -20,7 +22,7 @@ function clouds(count: number, seed: number, classes = 3): Uint8Array {
 }
 
 const config = (more = ''): string => `
-import { defineConfig, dense, relu, sequential } from 'attar/config'
+import { defineConfig, dense, flatten, relu, reshape, sequential } from 'attar/config'
 export default defineConfig({
   network: sequential([dense(8), relu(), dense(3)]),
   input: [4],
@@ -134,6 +136,16 @@ describe('a training by a configuration', () => {
     expect(JSON.parse(metadata['classes']!)).toEqual(['cat', 'dog', 'fox'])
   })
 
+  it('calls input and output as the configuration says', async () => {
+    const { input: x, y } = readNpz(readFileSync(at('train.npz')))
+    writeFileSync(at('points.npz'), writeNpz({ point: x!, y: y! }))
+    const names = "names: { input: 'point', output: 'cloud' }, data: { train: 'points.npz' },"
+    writeFileSync(at('names.config.ts'), config(names))
+    expect(await attar('train', at('names.config.ts'), '-o', at('names'), '--epochs', '1')).toBe(0)
+    const { graph } = importModel(readFileSync(at('names', 'model.onnx')), { dims: { batch: 1 } })
+    expect([...graph.inputs, ...graph.outputs].map(({ name }) => name)).toEqual(['point', 'cloud'])
+  })
+
   it('trains a model that a JSON file names, and says what it leaves out', async () => {
     const network = model({
       inputs: ['x f32[1,4]'],
@@ -147,6 +159,74 @@ describe('a training by a configuration', () => {
     expect(err.join('\n')).toMatch(/not written: other[^]*taken for scores/)
     writeFileSync(at('other.config.json'), JSON.stringify({ model: 'model.onnx', input: [4] }))
     expect(await attar('train', at('other.config.json'), '-o', at('json'))).toBe(2)
+  })
+})
+
+describe('a step that is written', () => {
+  const program = async (folder: string, name: string) =>
+    ((await import(pathToFileURL(at(folder, `${name}.js`)).href)) as { load(): Promise<Model> }).load()
+
+  it('trains without attar, and its states go to the prediction', async () => {
+    expect(await attar('train', at('attar.config.ts'), '--emit-step', '--batch', '20', '-o', at('emitted'))).toBe(0)
+    expect(err.join('\n')).toContain('not in the step, but up to who runs it: epochs, learningRate, data')
+    expect(existsSync(at('emitted', 'model.onnx'))).toBe(false)
+    const [step, prediction] = [await program('emitted', 'step'), await program('emitted', 'predict')]
+    const { input: x, y } = readNpz(readFileSync(at('train.npz')))
+    const points = x!.data as Float32Array
+    const right = (): number =>
+      Array.from({ length: 200 }, (_, i) => {
+        const { output } = prediction.run({ input: points.subarray(4 * i, 4 * i + 4) })
+        const scores = Array.from(output as Float32Array)
+        return scores.indexOf(Math.max(...scores)) === Number(y!.data[i]) ? 1 : 0
+      }).reduce((a: number, b) => a + b, 0)
+    expect(right()).toBeLessThan(140)
+    for (let i = 0; i < 60; i++) {
+      const from = (20 * i) % 200
+      const target = Array.from(y!.data.subarray(from, from + 20) as Int32Array)
+      const input = points.subarray(4 * from, 4 * from + 80)
+      step.run({ input, target, weight: new Array<number>(20).fill(1), learningRate: [0.02] })
+    }
+    for (const name in prediction.state) prediction.state[name] = step.state[name]!
+    expect(right()).toBeGreaterThan(170)
+    step.reset()
+    expect(Array.from(step.state['step'] as Uint32Array)).toEqual([0])
+  })
+
+  it('has a new last layer, and no names of the old classes', async () => {
+    const args = ['--classes', '2', '--freeze', '!(head.*)', '--batch', '4', '--emit-step', '-o', at('two'), '--json']
+    expect(await attar('train', 'examples/digits/digits.onnx', ...args)).toBe(0)
+    const { predict, step } = JSON.parse(out.join('\n')) as Record<'step' | 'predict', { spec: ModuleSpec }>
+    expect(predict.spec.metadata).not.toHaveProperty('classes')
+    expect(predict.spec.states!.map(({ name }) => name).sort()).toEqual(['head.bias', 'head.weight'])
+    expect(step.spec.inputs.map(({ name, shape }) => [name, shape])).toEqual([
+      ['image', [4, 1, 28, 28]],
+      ['target', [4]],
+      ['weight', [4]],
+      ['learningRate', []],
+    ])
+  })
+
+  it.each([
+    ['--epochs', '3'],
+    ['--train', 'train.npz'],
+    ['--learning-rate', '0.1'],
+    ['--average', '0.9'],
+    ['--resume'],
+    ['--scale', '2'],
+  ])('takes no option that has no effect on it: %s', async (...option) => {
+    expect(await attar('train', at('attar.config.ts'), '--emit-step', '-o', at('none'), ...option)).toBe(2)
+    expect(err.join('\n')).toContain(`${option[0]} has no effect with --emit-step`)
+    expect(existsSync(at('none'))).toBe(false)
+  })
+
+  it.each([
+    ['train: { average: 0.9 }', 'train.average: has no effect'],
+    ["train: { classWeights: 'balanced' }", 'train.classWeights: has no effect'],
+    ["train: { freeze: ['*'] }", 'all parameters are frozen'],
+  ])('takes no field of a configuration that it cannot keep: %s', async (more, message) => {
+    writeFileSync(at('step.config.ts'), config(more))
+    expect(await attar('train', at('step.config.ts'), '--emit-step', '-o', at('none'))).toBe(2)
+    expect(err.join('\n')).toContain(message)
   })
 })
 
@@ -171,6 +251,12 @@ describe('a mistake', () => {
     ["model: 'a.onnx'", 'give one of the two'],
     ['network: [1]', 'network: a network, such as sequential'],
     ["data: { train: 'train.npz', val: '200%' }", 'data.val'],
+    [
+      'network: sequential([reshape([2, 3]), flatten(), dense(3)])',
+      'reshape([2, 3]) is for 6 numbers, and there are [4]',
+    ],
+    ["names: { input: 'dense1.weight' }", 'cannot be called "dense1.weight"'],
+    ["network: undefined, input: undefined, model: 'model.onnx', names: { input: 'x' }", 'names: is for a network'],
     ['classes: 2', '2 classes, and the network gives 3 scores'],
     ['preprocess: { scael: 2 }', 'scael', 'A501'],
   ])('in the configuration is told with its field: %s', async (more, field, code = 'A702') => {

@@ -5,7 +5,7 @@ import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { losses, schedules, scoreShape, scoresOf, shareInterval, trainableNetwork } from '../../compiler/train/index.ts'
 import { dropoutMask } from '../../compiler/train/dropout.ts'
-import { dense, sequential } from '../../compiler/train/network/index.ts'
+import { dense, rescaling, reshape, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
 import { input } from '../../compiler/train/ports.ts'
 import { inDoubles } from '../support/retype.ts'
@@ -95,6 +95,18 @@ describe('schedules', () => {
     const schedule = warmed(schedules.cosine, 0.2)
     expect([0, 0.1, 0.2].map(schedule)).toEqual([0, 0.5, 1])
     expect(schedule(0.6)).toBeCloseTo(0.5, 12)
+  })
+})
+
+describe('layers', () => {
+  it('rescale and reshape', () => {
+    const { graph } = trainableNetwork(sequential([reshape([3, 2]), rescaling(1 / 4, -1)]), {
+      ...{ input: { dtype: 'f32', shape: [2, 3] }, activation: undefined, seed: 1 },
+      names: { input: 'pixels' },
+    })
+    const { output } = evaluate(graph, { pixels: tensorOf('f32', [1, 2, 3], [0, 4, 8, 12, 16, 20]) })
+    expect(output!.shape).toEqual([1, 3, 2])
+    expect(toNumbers(output!)).toEqual([-1, 0, 1, 2, 3, 4])
   })
 })
 

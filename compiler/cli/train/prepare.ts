@@ -35,16 +35,20 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
   return { model, metadata, loss, classes: typeof classes === 'number' ? undefined : classes, notes }
 }
 
-async function imported(path: string, { input, classes, seed = 1 }: Settings, options: ShapeOptions) {
-  const { fail } = await import('../../index.ts')
+async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {
+  const { classesKey, fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
   const { trainableModel } = await import('../../train/index.ts')
   if (input !== undefined) fail('A702', 'input: is for a network; a model says itself what it takes')
+  if (names !== undefined) fail('A702', 'names: is for a network; the names of a model stay as they are')
   const count = typeof classes === 'number' ? classes : classes?.length
-  return trainableModel(readFile(path), { ...(await importOptions(path, options)), classes: count, seed })
+  const found = trainableModel(readFile(path), { ...(await importOptions(path, options)), classes: count, seed })
+  // The names of the old last layer's.
+  if (count !== undefined) delete found.metadata[classesKey]
+  return found
 }
 
-async function network({ network, input, train, seed = 1 }: Settings, { shape, dim, bind }: ShapeOptions) {
+async function network({ network, input, names, train, seed = 1 }: Settings, { shape, dim, bind }: ShapeOptions) {
   const { fail } = await import('../../index.ts')
   const { losses, trainableNetwork } = await import('../../train/index.ts')
   if (shape || dim || bind)
@@ -53,7 +57,7 @@ async function network({ network, input, train, seed = 1 }: Settings, { shape, d
   if (input === undefined) return fail('A702', 'input: the network needs the shape of one sample, such as [28, 28, 1]')
   const { activation } = losses[train?.loss ?? 'cross-entropy']
   const { shape: dims, dtype = 'f32' as const } = 'shape' in input ? input : { shape: input }
-  const model = trainableNetwork(network, { input: { dtype, shape: dims }, activation, seed })
+  const model = trainableNetwork(network, { input: { dtype, shape: dims }, activation, seed, names })
   return { model, metadata: {}, unused: [] }
 }
 

@@ -17,12 +17,14 @@ export interface Results {
   readonly prepared: Prepared
   readonly data: Splits
   readonly fit: Fit
+  /** Of the model before, the data and the settings. */
+  readonly fingerprint: string
   readonly test: TestScore | undefined
   readonly parameters: { readonly all: number; readonly trained: number }
 }
 
-export const reportOf = ({ settings, prepared, data, fit, test, parameters }: Results): object => ({
-  ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended },
+export const reportOf = ({ settings, prepared, data, fit, fingerprint, test, parameters }: Results): object => ({
+  ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended, fingerprint },
   best: { epoch: fit.best.epoch, ...fit.best.validation },
   samples: {
     train: data.train.count,
@@ -42,8 +44,8 @@ export const reportOf = ({ settings, prepared, data, fit, test, parameters }: Re
 })
 
 /** The bytes of the trained model, with what it needs in use in its metadata. */
-export async function modelOf({ prepared, data, fit }: Results): Promise<Uint8Array> {
-  const { classesKey, fixedLayersKey, preprocessKey, writeBatchedModel } = await import('../../index.ts')
+export async function modelOf({ prepared, data, fit, fingerprint }: Results): Promise<Uint8Array> {
+  const { classesKey, fixedLayersKey, preprocessKey, trainingKey, writeBatchedModel } = await import('../../index.ts')
   const { inferenceOf, trainedGraph } = await import('../../train/index.ts')
   const { fixedLayers = [] } = prepared.model
   const { graph, names } = trainedGraph(prepared.model, fit.best.values)
@@ -54,6 +56,7 @@ export async function modelOf({ prepared, data, fit }: Results): Promise<Uint8Ar
       ...(data.classes && { [classesKey]: JSON.stringify(data.classes) }),
       ...(fixedLayers.length > 0 && { [fixedLayersKey]: JSON.stringify(fixedLayers) }),
       ...(data.preprocess && { [preprocessKey]: JSON.stringify(data.preprocess) }),
+      [trainingKey]: fingerprint,
     },
   })
 }

@@ -21,6 +21,17 @@ interface RunOptions extends ShapeOptions, PictureOptions {
 
 const checkpointFile = 'checkpoint.npz'
 
+/** What a training starts from: the model, the data, how it is trained, the fingerprint of all that, a checkpoint to go on from. */
+export async function setUp(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
+  terminal.status('importing')
+  const prepared = await prepare(settings, options)
+  prepared.notes.forEach((note) => terminal.err(note))
+  const { behind, data } = await trainingSplits(settings, prepared, options, terminal)
+  const fitting = await fitOptions(settings, prepared, data.counts)
+  const more = await trainingData(settings, behind, data, fitting, options, output)
+  return { prepared, behind, data, fitting, ...more }
+}
+
 /** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
 export async function trainRun(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
   const { threadedExecutor } = await import('../../threads.ts')
@@ -40,17 +51,11 @@ async function runOn(
   terminal: Terminal,
 ) {
   const { writeFiles, writeNpz } = await import('../../data/index.ts')
-  const { checkpointArrays, fit: fitted } = await import('../../train/index.ts')
+  const { checkpointArrays, fit: fitted, parameterCount } = await import('../../train/index.ts')
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
 
-  terminal.status('importing')
-  const prepared = await prepare(settings, options)
-  prepared.notes.forEach((note) => terminal.err(note))
-  const { behind, data } = await trainingSplits(settings, prepared, options, terminal)
-  const fitting = await fitOptions(settings, prepared, data.counts)
-  const { train, fingerprint, resumed } = await trainingData(settings, behind, data, fitting, options, output)
-
-  const { parameterCount } = await import('../../train/index.ts')
+  const found = await setUp(settings, options, output, terminal)
+  const { prepared, behind, data, fitting, train, fingerprint, resumed } = found
   const { parameters: all } = prepared.model
   const trained = all.filter(({ name }) => !fitting.frozen?.has(name))
   const parameters = { all: parameterCount(all), trained: parameterCount(trained) }
@@ -80,7 +85,7 @@ async function runOn(
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
   const test = interrupted ? undefined : await tested(behind, data, fitting, fit, executor, terminal)
-  const results: Results = { settings, prepared, data, fit, test, parameters }
+  const results: Results = { settings, prepared, data, fit, fingerprint, test, parameters }
   const report = reportOf(results)
   const model = await modelOf(results)
   const text = new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)

@@ -6,11 +6,13 @@ import { toJson } from '../format.ts'
 import { addShapeOptions, nonNegative, notEmpty, seedNumber, wholeNumber, type ShapeOptions } from '../options.ts'
 import type { AddCommand } from '../program.ts'
 import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
+import { emitStep, leftOut, stepOptions } from './emit.ts'
 import { overridden, readConfig, type TrainFlags } from './settings.ts'
 import { trainRun } from './run.ts'
 
 interface Options extends TrainFlags, ShapeOptions, PictureOptions {
   readonly resume?: boolean
+  readonly emitStep?: boolean
   readonly json?: boolean
 }
 
@@ -23,6 +25,9 @@ attar train model.onnx --train DATA --test DATA -o out/
                           trains a model further, and writes out/model.onnx
 attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
                           keeps the body, gives it a new last layer for two classes
+
+attar train model.onnx --classes 2 --freeze '!(head.*)' --batch 8 --emit-step -o out/
+                          writes out/step.js and out/predict.js, which train and predict in a page
 
 The data is .npz, .npy, .csv, .jsonl, IDX, or a folder with a folder of pictures or WAV sounds for
 each class.
@@ -80,6 +85,10 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
+    .option(
+      '--emit-step',
+      'do not train: write the training step and the prediction as compiled models, step.js and predict.js',
+    )
     .option('--resume', 'go on from the checkpoint in the output folder')
     .option('--json', 'print the report as JSON')
   addPictureOptions(addShapeOptions(command))
@@ -90,6 +99,21 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       const settings = await overridden(base, options)
       const output = settings.output ?? 'out'
       checkWritable(output)
+      if (options.emitStep) {
+        const needless = command.options.find(
+          (o) => !stepOptions.has(o.attributeName()) && command.getOptionValueSource(o.attributeName()) === 'cli',
+        )
+        if (needless) {
+          const { fail } = await import('../../index.ts')
+          fail('A702', `${needless.long} has no effect with --emit-step`, {
+            hint: 'what feeds the step, and how often it runs, is up to who runs it',
+          })
+        }
+        const note = leftOut(base)
+        if (note !== undefined) terminal.err(note)
+        const { report, lines } = await emitStep(settings, options, output, terminal)
+        return terminal.out(options.json ? toJson(report) : lines)
+      }
       const run = await trainRun(settings, options, output, terminal)
       if (options.json) terminal.out(toJson(run.report))
       else terminal.out(run.lines)

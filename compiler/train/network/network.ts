@@ -1,3 +1,4 @@
+import { fail } from '../../core/diagnostic.ts'
 import * as f from '../../core/formula.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { TensorType } from '../../core/tensor.ts'
@@ -18,23 +19,28 @@ export interface NetworkOptions {
   /** What turns the last layer's result into the model's output. */
   readonly activation: 'softmax' | 'sigmoid' | undefined
   readonly seed: number
+  /** What the model's input and output are called. */
+  readonly names?: { readonly input?: string | undefined; readonly output?: string | undefined } | undefined
 }
 
 /** The network as a graph with new parameters. */
 export function trainableNetwork({ layers }: Network, options: NetworkOptions): TrainableModel {
-  const { input, activation, seed } = options
+  const { input, activation, seed, names } = options
+  const { input: from = 'input', output: to = 'output' } = names ?? {}
   const network = new NetworkContext(seed)
   const type = { dtype: input.dtype, shape: [1, ...input.shape] }
-  const x = createNode('input', [], { name: 'input', type }, undefined).results[0]!
+  const x = createNode('input', [], { name: from, type }, undefined).results[0]!
   const scores = chain(network, layers, x)
   const { parameters, normalizations, dropouts, rate, fixedLayers } = network
   const statistics = normalizations.flatMap(({ mean, variance }) => [mean, variance])
+  if ([...parameters, ...statistics].some(({ name }) => name === from))
+    fail('A702', `the input cannot be called "${from}": a parameter of the network is`)
   const inputs = [
-    { name: 'input', value: x },
+    { name: from, value: x },
     ...[...parameters, ...statistics].map(({ name, value }) => ({ name, value })),
   ]
-  const graph = { inputs, outputs: [{ name: 'output', value: activated(network, scores, activation) }] }
-  return { graph, data: ['input'], parameters, normalizations, dropouts, scores, activation, rate, fixedLayers }
+  const graph = { inputs, outputs: [{ name: to, value: activated(network, scores, activation) }] }
+  return { graph, data: [from], parameters, normalizations, dropouts, scores, activation, rate, fixedLayers }
 }
 
 function activated({ b }: NetworkContext, scores: Value, activation: NetworkOptions['activation']): Value {

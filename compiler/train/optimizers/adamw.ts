@@ -1,6 +1,5 @@
 import * as f from '../../core/formula.ts'
-import { pow } from '../../core/math.ts'
-import { flushed, type Optimizer } from './optimizer.ts'
+import { computed, flushed, type Optimizer, type ScalarFormulas } from './optimizer.ts'
 
 export interface AdamWOptions {
   /** Decay of the first and the second moment's running mean. */
@@ -13,13 +12,13 @@ export interface AdamWOptions {
 /** Adam with decoupled weight decay (Loshchilov & Hutter, 2019), in PyTorch's order of operations. */
 export function adamw(options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options
+  const formulas: ScalarFormulas = (step, learningRate) => ({
+    keep: f.sub(1, f.mul(learningRate, weightDecay)),
+    stepSize: f.div(learningRate, f.sub(1, f.pow(beta1, step))),
+    rootCorrection: f.div(1, f.sqrt(f.sub(1, f.pow(beta2, step)))),
+  })
   return {
-    slots: ['m', 'v'],
-    scalars: ({ step, learningRate }) => ({
-      keep: 1 - learningRate * weightDecay,
-      stepSize: learningRate / (1 - pow(beta1, step)),
-      rootCorrection: 1 / Math.sqrt(1 - pow(beta2, step)),
-    }),
+    ...{ slots: ['m', 'v'], formulas, scalars: computed(formulas) },
     update: (b, { value, gradient, slots, scalars, decays }) => {
       const m = b.map([slots[0]!, gradient], (m, g) => flushed(f.add(f.mul(m, beta1), f.mul(g, 1 - beta1))))
       const v = b.map([slots[1]!, gradient], (v, g) => flushed(f.add(f.mul(v, beta2), f.mul(f.square(g), 1 - beta2))))

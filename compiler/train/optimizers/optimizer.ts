@@ -1,7 +1,8 @@
 import type { Builder } from '../../core/builder.ts'
-import type { Expr } from '../../core/expr.ts'
+import { arg, type Expr } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
+import { compileExpr } from '../../core/scalar.ts'
 
 /** What is known before a step, on the host. */
 export interface StepMoment {
@@ -10,13 +11,17 @@ export interface StepMoment {
   readonly learningRate: number
 }
 
+/** Scalars by name from the step's number and the learning rate. */
+export type ScalarFormulas = (step: Expr, learningRate: Expr) => Readonly<Record<string, Expr>>
+
 /**
  * A rule that changes a parameter by its gradient, as pure functions: slots are tensors of the parameter's shape that it keeps
  * from step to step, zero at first; scalars are numbers that are the same for all parameters.
  */
 export interface Optimizer {
   readonly slots: readonly string[]
-  /** Computed in f64 before each step. */
+  readonly formulas: ScalarFormulas
+  /** The same, computed in f64 before each step. */
   readonly scalars: (moment: StepMoment) => Readonly<Record<string, number>>
   readonly update: (b: Builder, at: UpdateArguments) => { readonly value: Value; readonly slots: readonly Value[] }
 }
@@ -28,6 +33,13 @@ export interface UpdateArguments {
   /** f32[] for each scalar. */
   readonly scalars: Readonly<Record<string, Value>>
   readonly decays: boolean
+}
+
+/** What formulas give on the host. */
+export function computed(formulas: ScalarFormulas): Optimizer['scalars'] {
+  const all = Object.entries(formulas(arg(0, 'f64'), arg(1, 'f64'))).map(([name, e]) => [name, compileExpr(e)] as const)
+  return ({ step, learningRate }) =>
+    Object.fromEntries(all.map(([name, value]) => [name, Number(value([step, learningRate]))]))
 }
 
 /** `x`, or 0 where it is next to nothing: running means that decay would end as denormals, with which processors compute slowly. */

@@ -1,5 +1,5 @@
 import * as f from '../../core/formula.ts'
-import { flushed, type Optimizer } from './optimizer.ts'
+import { computed, flushed, type Optimizer, type ScalarFormulas } from './optimizer.ts'
 
 export interface SgdOptions {
   readonly momentum?: number | undefined
@@ -11,9 +11,9 @@ export interface SgdOptions {
 /** Stochastic gradient descent with momentum (Sutskever et al., 2013), in PyTorch's form: the rate multiplies the velocity. */
 export function sgd(options: SgdOptions = {}): Optimizer {
   const { momentum = 0, nesterov = false, weightDecay = 0 } = options
+  const formulas: ScalarFormulas = (_, learningRate) => ({ learningRate })
   return {
-    slots: momentum === 0 ? [] : ['velocity'],
-    scalars: ({ learningRate }) => ({ learningRate }),
+    ...{ slots: momentum === 0 ? [] : ['velocity'], formulas, scalars: computed(formulas) },
     update: (b, { value, gradient, slots, scalars, decays }) => {
       const g =
         decays && weightDecay !== 0 ? b.map([gradient, value], (g, p) => f.add(g, f.mul(p, weightDecay))) : gradient

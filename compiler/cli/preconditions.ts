@@ -91,6 +91,7 @@ const measured = [
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
+const training = withoutOption('emit-step')
 
 /**
  * By command and option, what the option needs in order to take effect. One that does not have it is refused, so that none
@@ -140,10 +141,12 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   },
   // What depends on the configuration is told when that has been read.
   train: {
-    ...all(['output', 'train', 'val', 'test', 'label', 'classes', 'freeze', 'epochs', 'batch', 'optimizer'], always),
-    ...all(['learning-rate', 'weight-decay', 'schedule', 'loss', 'label-smoothing', 'clip-norm', 'average'], always),
-    ...all(['patience', 'seed', 'resume', 'json', 'shape', 'dim', 'bind', 'preprocess'], always),
-    ...toPictures([]),
+    ...all(['output', 'emit-step', 'classes', 'freeze', 'batch', 'optimizer', 'weight-decay', 'loss'], always),
+    ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind'], always),
+    // What feeds a step that is written, and how often it runs, is up to who runs it.
+    ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
+    ...all(['accumulate', 'workers', 'average', 'patience', 'resume'], training),
+    ...toPictures(training),
   },
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {

@@ -207,19 +207,6 @@ describe('a step that is written', () => {
   })
 
   it.each([
-    ['--epochs', '3'],
-    ['--train', 'train.npz'],
-    ['--learning-rate', '0.1'],
-    ['--average', '0.9'],
-    ['--resume'],
-    ['--scale', '2'],
-  ])('takes no option that has no effect on it: %s', async (...option) => {
-    expect(await attar('train', at('attar.config.ts'), '--emit-step', '-o', at('none'), ...option)).toBe(2)
-    expect(err.join('\n')).toContain(`${option[0]} has no effect with --emit-step`)
-    expect(existsSync(at('none'))).toBe(false)
-  })
-
-  it.each([
     ['train: { average: 0.9 }', 'train.average: has no effect'],
     ["train: { classWeights: 'balanced' }", 'train.classWeights: has no effect'],
     ["train: { freeze: ['*'] }", 'all parameters are frozen'],

@@ -8,12 +8,6 @@ import type { PartSize } from '../sizes.ts'
 import type { Terminal } from '../terminal.ts'
 import { fitOptions, prepare } from './prepare.ts'
 
-/** Options of the command line that a step depends on; what feeds it and how often it runs is up to who runs it. */
-export const stepOptions: ReadonlySet<string> = new Set([
-  ...['emitStep', 'output', 'json', 'shape', 'dim', 'bind'],
-  ...['classes', 'freeze', 'batch', 'optimizer', 'weightDecay', 'loss', 'labelSmoothing', 'clipNorm', 'seed'],
-])
-
 /** Fields of a configuration's `train` that a step depends on. */
 const stepFields: ReadonlySet<string> = new Set([
   ...['batch', 'optimizer', 'loss', 'labelSmoothing', 'clipNorm', 'freeze', 'freezeStatistics'],

@@ -6,7 +6,7 @@ import { toJson } from '../format.ts'
 import { addShapeOptions, nonNegative, notEmpty, seedNumber, wholeNumber, type ShapeOptions } from '../options.ts'
 import type { AddCommand } from '../program.ts'
 import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
-import { emitStep, leftOut, stepOptions } from './emit.ts'
+import { emitStep, leftOut } from './emit.ts'
 import { overridden, readConfig, type TrainFlags } from './settings.ts'
 import { trainRun } from './run.ts'
 
@@ -100,15 +100,6 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       const output = settings.output ?? 'out'
       checkWritable(output)
       if (options.emitStep) {
-        const needless = command.options.find(
-          (o) => !stepOptions.has(o.attributeName()) && command.getOptionValueSource(o.attributeName()) === 'cli',
-        )
-        if (needless) {
-          const { fail } = await import('../../index.ts')
-          fail('A702', `${needless.long} has no effect with --emit-step`, {
-            hint: 'what feeds the step, and how often it runs, is up to who runs it',
-          })
-        }
         const note = leftOut(base)
         if (note !== undefined) terminal.err(note)
         const { report, lines } = await emitStep(settings, options, output, terminal)

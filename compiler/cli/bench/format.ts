@@ -41,7 +41,8 @@ function timesOf(m: Measurement): string[] {
 
 const sizesOf = (m: Measurement): string[] => [
   label(m),
-  ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli, m.peakBytes].map(formatCount),
+  ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli].map(formatCount),
+  m.peakBytes === null ? '-' : formatCount(m.peakBytes),
 ]
 
 /** How many times attar's time a peer takes; quartiles of neighbouring samples. */

@@ -149,7 +149,7 @@ async function measure(
   const peers: System[] = []
   for (const peer of payload.peers) peers.push(await startPeer(peer))
   const systems = [attar, ...peers]
-  const counts = await settle(systems, payload.warmUpMs)
+  const counts = await settle(systems, payload)
   const samples: number[][] = systems.map(() => [])
   const deadline = performance.now() + payload.patienceMs
   for (let i = 0; i < payload.runs && (i === 0 || performance.now() < deadline); i++) {
@@ -197,11 +197,17 @@ function difference(
 }
 
 /** Runs all in turns, so that the engine optimises them; gives the number of runs whose time the clock resolves to 2 %. */
-async function settle(systems: readonly System[], warmUpMs: number): Promise<number[]> {
+async function settle(
+  systems: readonly System[],
+  { warmUpMs, patienceMs }: Pick<Payload, 'warmUpMs' | 'patienceMs'>,
+): Promise<number[]> {
   const leastMs = 50 * clockStep()
   const counts = systems.map(() => 1)
-  const end = performance.now() + warmUpMs * systems.length
-  for (let turn = 0; turn < 5 || performance.now() < end; turn++) {
+  const start = performance.now()
+  const spent = (): number => performance.now() - start
+  const isEnough = (turn: number): boolean =>
+    (turn >= 5 && spent() >= warmUpMs * systems.length) || (turn > 0 && spent() >= Math.max(patienceMs, warmUpMs))
+  for (let turn = 0; !isEnough(turn); turn++) {
     for (const [s, system] of systems.entries()) {
       const elapsed = (await sample(system, counts[s]!)) * counts[s]!
       // Runs become faster while they warm up, so the count may still grow.

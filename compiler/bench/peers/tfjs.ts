@@ -10,8 +10,8 @@ import { storedConstants, trainedNetwork, type Trainee, type TrainingSettings } 
 interface Settings {
   readonly core: string
   readonly backend: string
-  /** The back end in JavaScript, where the network is trained. */
-  readonly plainBackend: string | null
+  /** Scripts for training. */
+  readonly trainers: readonly string[]
   readonly wasm: string
   readonly variants: readonly string[]
   readonly weights: string
@@ -31,7 +31,9 @@ const backend = 'tf-backend-wasm.min.js'
 const wasm = 'tfjs-backend-wasm-simd.wasm'
 const variants = ['', '-simd', '-threaded-simd'].map((kind) => `tfjs-backend-wasm${kind}.wasm`)
 const weights = 'tfjs.bin'
-const plainBackend = 'tf-backend-cpu.min.js'
+/** The back end in JavaScript, and the layers, which register the gradients of the core's kernels. */
+const trainers = ['tf-backend-cpu.min.js', 'tf-layers.min.js']
+const trainerPackages = ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-layers']
 
 /** TensorFlow.js with its WebAssembly backend, SIMD on one thread, op by op. A503 where a package is missing. */
 export const tfjs = ({ folder }: Pick<PeerModel, 'folder'>, network: Network): Peer => peerOf(folder, network, null)
@@ -48,20 +50,22 @@ export function tfjsTrainer(trainee: Trainee): Peer {
 
 function peerOf(folder: string, network: Network, training: TrainingSettings | null): Peer {
   const backendFolder = packageFolder('@tensorflow/tfjs-backend-wasm', `dist/${backend}`)
-  const paths: Readonly<Record<string, string>> = {
+  const paths: Record<string, string> = {
     [core]: join(packageFolder('@tensorflow/tfjs-core', `dist/${core}`), 'dist', core),
     [backend]: join(backendFolder, 'dist', backend),
     [wasm]: join(backendFolder, 'dist', wasm),
     [weights]: join(folder, weights),
-    ...(training && {
-      [plainBackend]: join(packageFolder('@tensorflow/tfjs-backend-cpu', `dist/${plainBackend}`), 'dist', plainBackend),
-    }),
+  }
+  if (training) {
+    trainers.forEach((file, i) => {
+      paths[file] = join(packageFolder(trainerPackages[i]!, `dist/${file}`), 'dist', file)
+    })
   }
   const { data, places } = storedConstants(network)
   writeFileSync(paths[weights]!, data)
   const { layers, inputs, outputs } = network
   const settings: Settings = {
-    ...{ core, backend, plainBackend: training && plainBackend, wasm, variants, weights },
+    ...{ core, backend, trainers: training ? trainers : [], wasm, variants, weights },
     ...{ layers, tensors: places, inputs, outputs, training },
   }
   return {
@@ -118,7 +122,7 @@ async function startTfjs(argument: unknown, context: EngineContext): Promise<Sys
   const fetched = await timed(async () => {
     await load(url(settings.core))
     await load(url(settings.backend))
-    if (settings.plainBackend) await load(url(settings.plainBackend))
+    for (const script of settings.trainers) await load(url(script))
     return { wasm: await bytesOf(url(settings.wasm)), weights: await bytesOf(url(settings.weights)) }
   })
   const { wasm, weights } = fetched.result

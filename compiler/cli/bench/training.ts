@@ -8,7 +8,7 @@ import { fitOptions, prepare, type Prepared } from '../train/prepare.ts'
 import { readConfig } from '../train/settings.ts'
 
 /** Steps whose losses are compared with those of other systems. */
-const comparedSteps = 5
+const comparedSteps = 3
 
 /** A step of the training that a configuration describes, on a random batch: its module, and what it is given. */
 export async function compiledStep(

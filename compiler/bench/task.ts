@@ -206,7 +206,7 @@ async function settle(
   const start = performance.now()
   const spent = (): number => performance.now() - start
   const isEnough = (turn: number): boolean =>
-    (turn >= 5 && spent() >= warmUpMs * systems.length) || (turn > 0 && spent() >= Math.max(patienceMs, warmUpMs))
+    (turn >= 5 && spent() >= warmUpMs * systems.length) || (turn > 0 && spent() >= Math.max(patienceMs / 4, warmUpMs))
   for (let turn = 0; !isEnough(turn); turn++) {
     for (const [s, system] of systems.entries()) {
       const elapsed = (await sample(system, counts[s]!)) * counts[s]!

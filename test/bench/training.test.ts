@@ -57,6 +57,10 @@ it('measures steps of any training, and says what others cannot train', { timeou
       { model: 'training', system: 'litert', skipped: skipped('training') },
       { model: 'training', system: 'onnxruntime-web', skipped: skipped('training') },
     ])
-    expect(found[3]).toMatchObject({ system: 'attar', samples: 2 })
+    expect(found[3]).toMatchObject({
+      system: 'attar',
+      samples: 2,
+      stepsPerSecond: 1000 / Number(found[3]!['medianMs']),
+    })
   }
 })

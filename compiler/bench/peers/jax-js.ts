@@ -235,7 +235,7 @@ async function startJaxJs(argument: unknown, context: EngineContext): Promise<Sy
     outputs: async () => {
       restart()
       const losses: number[] = []
-      for (const _ of training!.scalars) losses.push(await run())
+      while (losses.length < training!.scalars.length) losses.push(await run())
       return [Float32Array.from(losses)]
     },
   }

@@ -215,8 +215,9 @@ async function benchModel(
     )
     if (!result) continue
     results.push(result)
-    if (!json) terminal.out(describe(result))
-    else for (const line of jsonLines(result)) terminal.out(toJson(line))
+    const isTraining = model.training !== undefined
+    if (!json) terminal.out(describe(result, isTraining))
+    else for (const line of jsonLines(result, isTraining)) terminal.out(toJson(line))
     for (const { system, reason } of result.absent) skip({ engine: engine.name, system }, reason)
   }
   if (results.length === 0) fail('A501', 'no engine could be measured')

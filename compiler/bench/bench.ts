@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { inTemporaryFolder, randomInputs } from '../data/index.ts'
-import { moduleFile, reasonOf, targets, type ModuleSpec, type Report, type Target } from '../index.ts'
+import { moduleFile, reasonOf, targets, type ModuleSpec, type Report, type Target, type Tensor } from '../index.ts'
 import type { Engine } from './engines/index.ts'
 import { arithmetics, macsIn, type Macs, type Peaks } from './arithmetic.ts'
 import { peakLoops, peakModule } from './peak.ts'
 import type { Absence, Peer } from './peers/index.ts'
 import { comparison, measurement, type Comparison, type Measurement } from './results.ts'
 import { sizesOf } from './sizes.ts'
-import { moduleFiles, taskScript, type Measured, type Payload, type Start } from './task.ts'
+import { moduleFiles, taskScript, type Measured, type Payload, type Start, type TrainingSteps } from './task.ts'
 import { toValue } from './value.ts'
 
 /** A compiled model's files: `NAME.js` and its modules. */
@@ -19,6 +19,15 @@ export interface BenchModel {
   readonly spec: ModuleSpec
   /** Multiply-accumulates of a run, where they are known. */
   readonly work: Pick<Report, 'macs' | 'integerMacs' | 'dotMacs'> | null
+  /** Where a run is a step of training. */
+  readonly training?: Training
+}
+
+/** What the steps of a training are given. */
+export interface Training extends TrainingSteps {
+  /** The batch, the same in all steps, and a value for each of the scalars. */
+  readonly inputs: Readonly<Record<string, Tensor>>
+  readonly loss: string
 }
 
 export interface BenchOptions {
@@ -112,7 +121,7 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
   const others = await Promise.all(
     present.map(async ({ peer, starts }, i) => {
       const samples = measured.peers[i]!
-      const system = { system: peer.name, variant: null, bytes: await peer.bytes() }
+      const system = { system: peer.name, variant: samples.variant ?? null, bytes: await peer.bytes() }
       const theirs = measurement(place, system, starts, samples, work)
       return { theirs, ratios: comparison(place, peer.name, ours, theirs, samples) }
     }),
@@ -127,7 +136,7 @@ async function measure(engine: Engine, model: BenchModel, options: BenchOptions,
 }
 
 function payloadOf(
-  { spec, work }: BenchModel,
+  { spec, work, training }: BenchModel,
   { runs, warmUpMs, seed }: BenchOptions,
   start: Payload['start'],
   peers: readonly Peer[],
@@ -136,8 +145,9 @@ function payloadOf(
   return {
     ...{ moduleFiles, peakLoops, patienceMs, runs, warmUpMs, start },
     arithmetics: { simd: usedBy('simd'), 'relaxed-simd': usedBy('relaxed-simd') },
-    inputs: Object.entries(randomInputs(spec.inputs, seed)).map(toValue),
-    outputs: spec.outputs.map(({ name }) => name),
+    inputs: Object.entries(training?.inputs ?? randomInputs(spec.inputs, seed)).map(toValue),
+    outputs: training ? [training.loss] : spec.outputs.map(({ name }) => name),
+    training: training ? { scalars: training.scalars } : null,
     peers: peers.map(({ name, settings }) => ({ name, settings })),
   }
 }

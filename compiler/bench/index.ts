@@ -1,7 +1,16 @@
 export { describePeaks, type Macs, type Peaks } from './arithmetic.ts'
-export { bench, type BenchModel, type BenchOptions, type EngineBench } from './bench.ts'
+export { bench, type BenchModel, type BenchOptions, type EngineBench, type Training } from './bench.ts'
 export { engines, type Engine } from './engines/index.ts'
 export { benchLayers, type Layer, type LayerBench } from './layers.ts'
-export { openPeers, peerNames, type Absence, type Peer, type PeerModel, type PeerName } from './peers/index.ts'
+export {
+  openPeers,
+  openTrainers,
+  peerNames,
+  type Absence,
+  type Peer,
+  type PeerModel,
+  type PeerName,
+  type Trainee,
+} from './peers/index.ts'
 export type { Comparison, Measurement } from './results.ts'
 export { reportPage, type ReportContent } from './report/page.ts'

@@ -1,4 +1,3 @@
-import type { Target } from '../index.ts'
 import { limitMs, type Macs, type Peaks } from './arithmetic.ts'
 import type { PeerName } from './peers/index.ts'
 import type { Sizes } from './sizes.ts'
@@ -16,8 +15,8 @@ export interface Place {
 /** One system on one engine. Times in milliseconds, sizes in bytes; of the cold starts, the median one. */
 export interface Measurement extends Place, Start {
   readonly system: 'attar' | PeerName
-  /** Of attar's modules, the one that ran. */
-  readonly variant: Target | null
+  /** Of attar's modules, the one that ran; of a peer, its back end, where it has a choice. */
+  readonly variant: string | null
   /** Of a warm run. */
   readonly medianMs: number
   readonly p95Ms: number
@@ -35,15 +34,15 @@ export interface Measurement extends Place, Start {
   readonly ofPeak: number | null
   /** What a user downloads. */
   readonly bytes: Sizes
-  /** WebAssembly memory. */
-  readonly peakBytes: number
+  /** WebAssembly memory, where it is known. */
+  readonly peakBytes: number | null
   /** All samples, in milliseconds per run. */
   readonly sampleMs: readonly number[]
 }
 
 /** A peer's times over attar's: above 1 attar is faster. */
 export interface Comparison extends Place {
-  readonly variant: Target | null
+  readonly variant: string | null
   readonly against: PeerName
   /** Of the medians. */
   readonly ratio: number

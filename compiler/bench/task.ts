@@ -32,12 +32,20 @@ export interface Payload {
   readonly outputs: readonly string[]
   /** What the starters of these peers are given. */
   readonly peers: readonly { readonly name: string; readonly settings: unknown }[]
+  /** Where a run is a step of training. */
+  readonly training: TrainingSteps | null
   /** Only start this system. */
   readonly start: string | null
   /** Samples to take, fewer if they take longer than `patienceMs`. */
   readonly runs: number
   readonly warmUpMs: number
   readonly patienceMs: number
+}
+
+/** Every sample starts where training does, so that its steps are real ones however many there are. */
+export interface TrainingSteps {
+  /** Inputs that differ from step to step: those of the first ones. All further steps get the last. */
+  readonly scalars: readonly Readonly<Record<string, number>>[]
 }
 
 /** In a fresh process, from a model's bytes in memory to its first result. */
@@ -57,8 +65,10 @@ export interface Samples {
   readonly ms: readonly number[]
   /** How many runs one sample is the mean of, since the engine's clock is coarse. */
   readonly runsPerSample: number
-  /** WebAssembly memory after all runs; it never shrinks. */
-  readonly memoryBytes: number
+  /** WebAssembly memory after all runs; it never shrinks. Null where a peer has none, or does not tell. */
+  readonly memoryBytes: number | null
+  /** Which of its parts a peer computed with, where it has several. */
+  readonly variant?: string | undefined
 }
 
 export interface PeerSamples extends Samples {
@@ -82,15 +92,19 @@ export interface System {
   readonly start: Start
   /** A promise if it is asynchronous. */
   run(): unknown
-  /** Those of a run, in the payload's order. */
+  /** In training, back to its start; outside of measured time. */
+  restart?(): void
+  /** Those of a run, in the payload's order. Of training, the losses of the steps that have scalars of their own. */
   outputs(): Promise<readonly NumberArray[]>
-  memoryBytes(): number
+  memoryBytes(): number | null
+  readonly variant?: string
 }
 
 /** What a peer's starter is given inside the engine: it can refer to nothing else. */
 export interface EngineContext {
   readonly inputs: readonly Value[]
   readonly outputs: readonly string[]
+  readonly training: TrainingSteps | null
   readonly files: Files
   /** `import`, which bundlers would replace. */
   load(url: string): Promise<unknown>
@@ -122,9 +136,9 @@ async function measure(
   starters: Readonly<Record<string, Starter>>,
   load: Import,
 ): Promise<Start | Measured> {
-  const { inputs, outputs } = payload
+  const { inputs, outputs, training } = payload
   const startPeer = ({ name, settings }: Payload['peers'][number]): Promise<System> =>
-    starters[name]!(settings, { inputs, outputs, files, load, bytesOf, decode, timed })
+    starters[name]!(settings, { inputs, outputs, training, files, load, bytesOf, decode, timed })
   const own = Object.fromEntries(inputs.map((value) => [value.name, decode(value)]))
   // Engines optimise the loop in there beside this thread; what they start next should not wait for it.
   await new Promise((done) => setTimeout(done, 100))
@@ -135,7 +149,7 @@ async function measure(
   const peers: System[] = []
   for (const peer of payload.peers) peers.push(await startPeer(peer))
   const systems = [attar, ...peers]
-  const counts = await settle(systems, payload.warmUpMs)
+  const counts = await settle(systems, payload)
   const samples: number[][] = systems.map(() => [])
   const deadline = performance.now() + payload.patienceMs
   for (let i = 0; i < payload.runs && (i === 0 || performance.now() < deadline); i++) {
@@ -147,6 +161,7 @@ async function measure(
     ms: samples[s]!,
     runsPerSample: counts[s]!,
     memoryBytes: system.memoryBytes(),
+    variant: system.variant,
   }))
   const results = await attar.outputs()
   const differences = await Promise.all(peers.map(async (peer) => difference(results, await peer.outputs())))
@@ -182,11 +197,17 @@ function difference(
 }
 
 /** Runs all in turns, so that the engine optimises them; gives the number of runs whose time the clock resolves to 2 %. */
-async function settle(systems: readonly System[], warmUpMs: number): Promise<number[]> {
+async function settle(
+  systems: readonly System[],
+  { warmUpMs, patienceMs }: Pick<Payload, 'warmUpMs' | 'patienceMs'>,
+): Promise<number[]> {
   const leastMs = 50 * clockStep()
   const counts = systems.map(() => 1)
-  const end = performance.now() + warmUpMs * systems.length
-  for (let turn = 0; turn < 5 || performance.now() < end; turn++) {
+  const start = performance.now()
+  const spent = (): number => performance.now() - start
+  const isEnough = (turn: number): boolean =>
+    (turn >= 5 && spent() >= warmUpMs * systems.length) || (turn > 0 && spent() >= Math.max(patienceMs / 4, warmUpMs))
+  for (let turn = 0; !isEnough(turn); turn++) {
     for (const [s, system] of systems.entries()) {
       const elapsed = (await sample(system, counts[s]!)) * counts[s]!
       // Runs become faster while they warm up, so the count may still grow.
@@ -198,6 +219,7 @@ async function settle(systems: readonly System[], warmUpMs: number): Promise<num
 
 /** Mean milliseconds of `count` runs. */
 async function sample(system: System, count: number): Promise<number> {
+  system.restart?.()
   const start = performance.now()
   for (let i = 0; i < count; i++) {
     const result = system.run()
@@ -240,7 +262,20 @@ async function startAttar(
   const compilation = await timed(() => (bytes ? WebAssembly.compile(bytes) : (file as WebAssembly.Module)))
   const instance = await timed(() => script.load(compilation.result))
   const model = instance.result
-  const first = await timed(() => model.run(inputs))
+  const scalars = (payload.training?.scalars ?? []).map((values) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Float32Array.of(value)])),
+  )
+  let step = 0
+  const run = (): Readonly<Record<string, NumberArray>> =>
+    scalars.length === 0
+      ? model.run(inputs)
+      : model.run({ ...inputs, ...scalars[Math.min(step++, scalars.length - 1)] })
+  // Others are given what states start as.
+  const restart = (): void => {
+    model.reset?.()
+    step = 0
+  }
+  const first = await timed(run)
   const coldStartMs = performance.now() - begin
   return {
     variant,
@@ -251,11 +286,15 @@ async function startAttar(
       firstRunMs: first.ms,
       coldStartMs,
     },
-    run: () => model.run(inputs),
+    run,
+    ...(payload.training && { restart }),
     outputs: () => {
-      // Others are given what states start as.
-      model.reset?.()
-      const results = model.run(inputs)
+      restart()
+      if (scalars.length > 0) {
+        const lossOf = (): number => (run()[payload.outputs[0]!] as Float32Array)[0]!
+        return Promise.resolve([Float32Array.from(scalars, lossOf)])
+      }
+      const results = run()
       return Promise.resolve(payload.outputs.map((name) => results[name]!))
     },
     memoryBytes: () => Object.values({ ...first.result, ...model.state })[0]?.buffer.byteLength ?? 0,

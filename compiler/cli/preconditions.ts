@@ -65,6 +65,11 @@ const onModel: Condition = {
   met: ({ args: [path] }) => path?.endsWith('.onnx') === true,
 }
 
+/** bench tells this by the name, too. */
+export const isConfig = (path: string): boolean => /\.(ts|js|mjs|json)$/.test(path)
+
+const onTraining: Condition = { otherwise: '', met: ({ args: [path] }) => path !== undefined && isConfig(path) }
+
 const toPictures = (pictures: Conditions): Record<string, Conditions> =>
   Object.fromEntries(['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'].map((name) => [name, pictures]))
 
@@ -163,21 +168,25 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       },
     ],
     ...all(['engines', 'runs', 'starts', 'warm-up', 'html'], onEngines),
-    against: [onEngines, either('without the model’s source: give --model model.onnx', onModel, withOption('model'))],
+    against: [
+      onEngines,
+      either('without the model’s source: give --model model.onnx', onModel, onTraining, withOption('model')),
+    ],
     model: [
       withOption('against'),
       {
-        otherwise: 'beside a model.onnx, which the other systems run',
-        met: async (given) => !(await onModel.met(given)),
+        otherwise: 'beside a model.onnx or a training, which are what the other systems run',
+        met: async (given) => !(await onModel.met(given)) && !(await onTraining.met(given)),
       },
     ],
     'peer-model': {
       otherwise: 'without --against litert',
       met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
     },
-    ...all(['shape', 'dim', 'state'], onModel),
+    ...all(['shape', 'dim'], either(onModel.otherwise, onModel, onTraining)),
+    state: onModel,
     'state-init': [onModel, withOption('state')],
-    bind: either('on a compiled model without --against', onModel, withOption('against')),
+    bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
     layers: onModel,
   },
 }

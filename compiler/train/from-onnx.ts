@@ -8,6 +8,7 @@ import { importModel, type ImportOptions } from '../onnx/import.ts'
 import { elementCount } from '../core/shape.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { withParameters } from '../transform/parameters.ts'
+import { multipliedWeights } from './decayed.ts'
 import { newHead } from './head.ts'
 import type { Dropout, Normalization, Parameter, Statistic, TrainableModel } from './model.ts'
 
@@ -62,9 +63,10 @@ export function trainableModel(
     value: inputs.get(name)!,
     start: tensorOf(constant.node),
   })
+  const multiplied = multipliedWeights(graph)
   const parameters = weights.map(([name, constant]): Parameter => ({
     ...stored(name, constant),
-    decays: constant.type.shape.length > 1,
+    decays: multiplied.has(constant.node),
   }))
   const normalizations = training.normalizations.map((place, i): Normalization => ({
     name: place.name,

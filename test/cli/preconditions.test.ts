@@ -90,6 +90,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'epochs',
         'learning-rate',
         'schedule',
+        'accumulate',
         'average',
         'patience',
         'resume',

@@ -1,13 +1,14 @@
 /** Layers over sequences, rows of numbers, in plain f64 code that shares nothing with the compiler. */
-import { product, range, type Parameters } from './by-hand.ts'
+import { product, type Parameters } from './by-hand.ts'
+import { range } from './matrices.ts'
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
-export const meanOf = (rows: readonly number[][]): number[] =>
+export const meanOf = (rows: number[][]): number[] =>
   rows[0]!.map((_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length)
 
 /** Gates in the order input, forget, cell, output; 1 is added to the forget gate's argument. */
-export function lstmByHand(rows: readonly number[][], p: Parameters, name: string, units: number): number[][] {
+export function lstmByHand(rows: number[][], p: Parameters, name: string, units: number): number[][] {
   let [h, memory] = [new Array<number>(units).fill(0), new Array<number>(units).fill(0)]
   return rows.map((row) => {
     const [x] = product([row], p[`${name}.weight`]!, p[`${name}.bias`])
@@ -22,7 +23,7 @@ export function lstmByHand(rows: readonly number[][], p: Parameters, name: strin
 }
 
 /** PyTorch's formulas: gates in the order reset, update, new. */
-export function gruByHand(rows: readonly number[][], p: Parameters, name: string, units: number): number[][] {
+export function gruByHand(rows: number[][], p: Parameters, name: string, units: number): number[][] {
   let h = new Array<number>(units).fill(0)
   return rows.map((row) => {
     const [x] = product([row], p[`${name}.weight`]!, p[`${name}.bias`])
@@ -37,7 +38,7 @@ export function gruByHand(rows: readonly number[][], p: Parameters, name: string
   })
 }
 
-export function attentionByHand(rows: readonly number[][], p: Parameters, name: string, heads: number): number[][] {
+export function attentionByHand(rows: number[][], p: Parameters, name: string, heads: number): number[][] {
   const of = (role: string): number[][] => product(rows, p[`${name}.${role}Weight`]!, p[`${name}.${role}Bias`])
   const [query, key, value] = [of('query'), of('key'), of('value')] as const
   const each = rows[0]!.length / heads

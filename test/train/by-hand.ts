@@ -1,8 +1,14 @@
+import { matrix, plusRow, range, sum, times, type Matrix } from './matrices.ts'
+
 /**
- * Networks, gradients and updates in plain f64 code that shares nothing with the compiler: gradients are central differences of the
- * forward computation.
+ * Parts of networks, and updates, in plain f64 code that shares nothing with the compiler. Slopes are written out where a file of this
+ * folder has a network of its own, and central differences of the forward computation elsewhere.
  */
 export type Parameters = Record<string, number[]>
+
+/** Zeros for each parameter. */
+export const zerosLike = (p: Parameters): Parameters =>
+  Object.fromEntries(Object.entries(p).map(([name, values]) => [name, values.map(() => 0)]))
 
 /** d loss / d each parameter. The error is some 10⁻¹⁰ of the third derivative. */
 export function slopes(parameters: Parameters, loss: (p: Parameters) => number): Parameters {
@@ -47,15 +53,10 @@ export function sgdByHand(p: Parameters, g: Parameters, velocity: Parameters, de
   }
 }
 
-export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
-
-/** Rows of `x` (n × k) times w (k × m) plus bias. */
-export function product(x: readonly number[][], w: readonly number[], bias?: readonly number[]): number[][] {
-  return x.map((row) => {
-    const m = w.length / row.length
-    return range(m).map((j) => sum(row.map((value, k) => value * w[k * m + j]!)) + (bias?.[j] ?? 0))
-  })
+/** Rows of `x` (n × k) times w (k × m), plus bias where there is one. */
+export function product(x: Matrix, w: readonly number[], bias?: readonly number[]): Matrix {
+  const result = times(x, matrix(w, w.length / x[0]!.length))
+  return bias ? plusRow(result, bias) : result
 }
 
 /** A 3 × 3 convolution of one image [h][w][c]: `low` pixels of zeros before it and enough behind; w is [3][3][c][o]. */
@@ -83,27 +84,18 @@ export function convolve(
 }
 
 /** Mean over samples of −log softmax at the target. */
-export function crossEntropy(
-  scores: readonly number[][],
-  targets: readonly number[],
-  weights?: readonly number[],
-): number {
-  const each = scores.map((row, i) => Math.log(sum(row.map(Math.exp))) - row[targets[i]!]!)
-  const w = weights ?? each.map(() => 1)
-  return sum(each.map((l, i) => l * w[i]!)) / sum(w)
-}
+export const crossEntropy = (scores: Matrix, targets: readonly number[]): number =>
+  sum(scores.map((row, i) => Math.log(sum(row.map(Math.exp))) - row[targets[i]!]!)) / scores.length
 
-/** Rows normalized to mean 0 and variance 1, scaled and shifted by place. */
-export function layerNormalized(
-  rows: readonly number[][],
-  scale: readonly number[],
-  bias: readonly number[],
-): number[][] {
-  return rows.map((row) => {
-    const mean = sum(row) / row.length
-    const variance = sum(row.map((v) => (v - mean) ** 2)) / row.length
-    return row.map((v, i) => ((v - mean) / Math.sqrt(variance + 1e-5)) * scale[i]! + bias[i]!)
-  })
+/** The normal distribution's, by the series of erf (Abramowitz & Stegun 7.1.5), enough terms for |x| < 4. */
+export function cumulative(x: number): number {
+  const z = x / Math.SQRT2
+  let [term, total] = [z, z]
+  for (let n = 1; n < 60; n++) {
+    term *= (-z * z) / n
+    total += term / (2 * n + 1)
+  }
+  return 0.5 * (1 + (2 / Math.sqrt(Math.PI)) * total)
 }
 
 /** Statistics of each channel over all pixels of all images. */

@@ -75,6 +75,34 @@ describe('a model from ONNX', () => {
     expect(found.scores.type.shape).toEqual([1, 3])
   })
 
+  it('has weight decay for what products multiply, whatever its shape', () => {
+    const bytes = model({
+      inputs: ['x f32[1,2,6,6]', 'i i64[1,3]'],
+      outputs: ['p'],
+      nodes: [
+        'c = Conv(x, filters)',
+        'b = Add(c, channels)',
+        'r = Reshape(b, steps)',
+        node('y, h = GRU(r, input, recurrent, gates)', { attributes: { hidden_size: 2 } }),
+        'row = Reshape(h, flat)',
+        'table_rows = Gather(table, i)',
+        'k = ReduceMean(table_rows)',
+        'e = MatMul(row, scores)',
+        'p = Add(e, k)',
+      ],
+      initializers: [
+        ...[weights('filters', [4, 2, 3, 3]), weights('channels', [4, 1, 1]), weights('table', [5, 4])],
+        ...[weights('input', [1, 6, 16]), weights('recurrent', [1, 6, 2]), weights('gates', [1, 12])],
+        ...[weights('scores', [2, 1]), stored('steps', tensorOf('i64', [3], [4n, 1n, 16n]))],
+        stored('flat', tensorOf('i64', [2], [1n, 2n])),
+      ],
+    })
+    const { parameters } = trainableModel(bytes, { seed: 1 }).model
+    const names = (decays: boolean) => parameters.filter((p) => p.decays === decays).map(({ name }) => name)
+    expect(names(true).sort()).toEqual(['filters', 'input', 'recurrent', 'scores'])
+    expect(names(false).sort()).toEqual(['channels', 'gates', 'table'])
+  })
+
   it('learns, and is written with what it learned', async () => {
     const { model: found } = trainableModel(network, { seed: 1 })
     const data = { train: samplesOf(rows(90)), validation: samplesOf(rows(30)) }

@@ -5,7 +5,8 @@ import { missingPackage, type ModuleSpec, type Tensor } from '../../index.ts'
 import type { Sizes } from '../sizes.ts'
 import type { Starter } from '../task.ts'
 
-export const peerNames = ['onnxruntime-web', 'litert', 'tfjs'] as const
+/** `jax-js` trains only; `onnxruntime-web` and `litert` run models only. */
+export const peerNames = ['onnxruntime-web', 'litert', 'tfjs', 'jax-js'] as const
 export type PeerName = (typeof peerNames)[number]
 
 /** The model that a peer is to run. */

@@ -4,11 +4,14 @@ import type { Layer, Network } from '../network/network.ts'
 import { sizesOf } from '../sizes.ts'
 import type { EngineContext, NumberArray, System } from '../task.ts'
 import { packageFolder, type Peer, type PeerModel } from './peer.ts'
+import { storedConstants, trainedNetwork, type Trainee, type TrainingSettings } from './trainee.ts'
 
 /** Files by their names in the job, and the network; constants' data stand in the file `weights`. */
 interface Settings {
   readonly core: string
   readonly backend: string
+  /** Scripts for training. */
+  readonly trainers: readonly string[]
   readonly wasm: string
   readonly variants: readonly string[]
   readonly weights: string
@@ -20,6 +23,7 @@ interface Settings {
   }[]
   readonly inputs: readonly { readonly name: string; readonly tensor: number }[]
   readonly outputs: readonly { readonly name: string; readonly tensor: number }[]
+  readonly training: TrainingSettings | null
 }
 
 const core = 'tf-core.min.js'
@@ -27,27 +31,43 @@ const backend = 'tf-backend-wasm.min.js'
 const wasm = 'tfjs-backend-wasm-simd.wasm'
 const variants = ['', '-simd', '-threaded-simd'].map((kind) => `tfjs-backend-wasm${kind}.wasm`)
 const weights = 'tfjs.bin'
+/** The back end in JavaScript, and the layers, which register the gradients of the core's kernels. */
+const trainers = ['tf-backend-cpu.min.js', 'tf-layers.min.js']
+const trainerPackages = ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-layers']
 
 /** TensorFlow.js with its WebAssembly backend, SIMD on one thread, op by op. A503 where a package is missing. */
-export function tfjs({ folder }: PeerModel, network: Network): Peer {
+export const tfjs = ({ folder }: Pick<PeerModel, 'folder'>, network: Network): Peer => peerOf(folder, network, null)
+
+/**
+ * The same in training, with its Adam and a multiplication for each weight that decays. Its WebAssembly back end lacks the gradients of
+ * convolutions' kernels: those networks run on its back end in JavaScript.
+ * @throws Unsupported where the network has no equivalent.
+ */
+export function tfjsTrainer(trainee: Trainee): Peer {
+  const { network, training } = trainedNetwork(trainee)
+  return peerOf(trainee.folder, network, training)
+}
+
+function peerOf(folder: string, network: Network, training: TrainingSettings | null): Peer {
   const backendFolder = packageFolder('@tensorflow/tfjs-backend-wasm', `dist/${backend}`)
-  const paths = {
+  const paths: Record<string, string> = {
     [core]: join(packageFolder('@tensorflow/tfjs-core', `dist/${core}`), 'dist', core),
     [backend]: join(backendFolder, 'dist', backend),
     [wasm]: join(backendFolder, 'dist', wasm),
     [weights]: join(folder, weights),
   }
-  let elements = 0
-  const tensors = network.tensors.map(({ shape, data }) => {
-    if (!data) return { shape }
-    elements += data.length
-    return { shape, offset: elements - data.length }
-  })
-  const all = new Float32Array(elements)
-  network.tensors.forEach(({ data }, i) => data && all.set(data, tensors[i]!.offset))
-  writeFileSync(paths[weights], all)
+  if (training) {
+    trainers.forEach((file, i) => {
+      paths[file] = join(packageFolder(trainerPackages[i]!, `dist/${file}`), 'dist', file)
+    })
+  }
+  const { data, places } = storedConstants(network)
+  writeFileSync(paths[weights]!, data)
   const { layers, inputs, outputs } = network
-  const settings: Settings = { core, backend, wasm, variants, weights, layers, tensors, inputs, outputs }
+  const settings: Settings = {
+    ...{ core, backend, trainers: training ? trainers : [], wasm, variants, weights },
+    ...{ layers, tensors: places, inputs, outputs, training },
+  }
   return {
     ...{ name: 'tfjs', inPages: true, start: startTfjs, settings, paths },
     bytes: () => sizesOf(Object.values(paths)),
@@ -60,6 +80,16 @@ interface TfTensor {
   dispose(): void
 }
 
+interface TfVariable extends TfTensor {
+  readonly name: string
+  assign(value: TfTensor): void
+}
+
+interface TfOptimizer {
+  applyGradients(gradients: Readonly<Record<string, TfTensor>>): void
+  dispose(): void
+}
+
 type Operation = (...operands: unknown[]) => TfTensor
 
 /** The part of its interface that is used here. */
@@ -67,21 +97,32 @@ interface Tf {
   ready(): Promise<void>
   setBackend(name: string): Promise<boolean>
   env(): { set(flag: string, value: boolean): void }
-  backend(): { readonly wasm: { readonly HEAPU8: Uint8Array } }
+  backend(): { readonly wasm?: { readonly HEAPU8: Uint8Array } }
   tidy<T>(work: () => T): T
   readonly wasm: { setWasmPaths(urls: Readonly<Record<string, string>>): void }
-  tensor(data: NumberArray, shape: readonly number[]): TfTensor
+  tensor(data: NumberArray, shape: readonly number[], dtype?: string): TfTensor
+  variable(value: TfTensor): TfVariable
+  variableGrads(
+    f: () => TfTensor,
+    variables: readonly TfVariable[],
+  ): { readonly value: TfTensor; readonly grads: Readonly<Record<string, TfTensor>> }
+  /** Undefined where the back end has no such kernel. */
+  getKernel(name: string, backend: string): unknown
+  oneHot(indices: TfTensor, depth: number): TfTensor
+  readonly losses: { softmaxCrossEntropy(labels: TfTensor, scores: TfTensor): TfTensor }
+  readonly train: { adam(rate: number, beta1: number, beta2: number, epsilon: number): TfOptimizer }
   readonly fused: Readonly<Record<'conv2d' | 'depthwiseConv2d' | 'matMul', (options: object) => TfTensor>>
 }
 
 /** Runs inside the engine and refers to nothing outside. */
 async function startTfjs(argument: unknown, context: EngineContext): Promise<System> {
   const settings = argument as Settings
-  const { inputs, outputs, files, load, bytesOf, decode, timed } = context
+  const { inputs, outputs, training: steps, files, load, bytesOf, decode, timed } = context
   const url = (name: string): string => files[name] as string
   const fetched = await timed(async () => {
     await load(url(settings.core))
     await load(url(settings.backend))
+    for (const script of settings.trainers) await load(url(script))
     return { wasm: await bytesOf(url(settings.wasm)), weights: await bytesOf(url(settings.weights)) }
   })
   const { wasm, weights } = fetched.result
@@ -156,24 +197,67 @@ async function startTfjs(argument: unknown, context: EngineContext): Promise<Sys
     }
   }
 
-  const run = (): NumberArray[] =>
+  const forward = (): TfTensor[] => {
+    for (const layer of settings.layers) tensors[layer.output] = compute(layer)
+    return settings.outputs.map(({ tensor }) => operand(tensor))
+  }
+  const { training } = settings
+  const gradients: Readonly<Record<string, string>> = {
+    ...{ conv2d: 'Conv2DBackpropFilter', depthwiseConv2d: 'DepthwiseConv2dNativeBackpropFilter' },
+    ...{ maxPool: 'MaxPoolGrad', averagePool: 'AvgPoolGrad' },
+  }
+  const lacks = ({ op }: Layer): boolean => gradients[op] !== undefined && !tf.getKernel(gradients[op], 'wasm')
+  const chosen = training && settings.layers.some(lacks) ? 'cpu' : 'wasm'
+
+  const given = (name: string): NumberArray => decode(inputs.find((input) => input.name === name)!)
+  // A batch may have an axis more in attar's step than in the network.
+  const own = settings.inputs.map(({ name, tensor }) => ({ tensor, data: given(name), ...settings.tensors[tensor]! }))
+  const classes = settings.training && given(settings.training.target)
+  const starts: TfTensor[] = []
+  const variables: TfVariable[] = []
+  let optimizer: TfOptimizer | undefined
+  const restart = (): void => {
+    const { learningRate, beta1, beta2, epsilon } = training!.adamw
+    variables.forEach((variable, i) => variable.assign(starts[i]!))
+    optimizer?.dispose()
+    optimizer = tf.train.adam(learningRate, beta1, beta2, epsilon)
+  }
+  /** Tensors that are trained become variables. */
+  function beginTraining({ trained }: TrainingSettings): void {
+    for (const { tensor } of trained) {
+      const start = operand(tensor)
+      const variable = tf.variable(operations['clone']!(start))
+      starts.push(start)
+      variables.push(variable)
+      tensors[tensor] = variable
+    }
+    restart()
+  }
+  /** A step of AdamW: Adam's of weights that have decayed. */
+  const step = ({ trained, adamw, ...training }: TrainingSettings): NumberArray[] =>
     tf.tidy(() => {
-      for (const layer of settings.layers) tensors[layer.output] = compute(layer)
-      return settings.outputs.map(({ tensor }) => operand(tensor).dataSync())
+      for (const { tensor, data, shape } of own) tensors[tensor] = tf.tensor(data, shape)
+      const labels = tf.oneHot(tf.tensor(classes!, [own[0]!.shape[0]!], 'int32'), training.classes)
+      const { value, grads } = tf.variableGrads(() => tf.losses.softmaxCrossEntropy(labels, forward()[0]!), variables)
+      variables.forEach((variable, i) => {
+        if (trained[i]!.decays)
+          variable.assign(operations['mul']!(variable, 1 - adamw.learningRate * adamw.weightDecay))
+      })
+      optimizer!.applyGradients(grads)
+      return [value.dataSync()]
     })
+  const run = (): NumberArray[] => (training ? step(training) : tf.tidy(() => forward().map((y) => y.dataSync())))
   const begin = performance.now()
   const creation = await timed(async () => {
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
     // It asks for an address of each variant, though it takes one.
     const address = URL.createObjectURL(new Blob([wasm], { type: 'application/wasm' }))
     tf.wasm.setWasmPaths(Object.fromEntries(settings.variants.map((variant) => [variant, address])))
-    await tf.setBackend('wasm')
+    await tf.setBackend(chosen)
     await tf.ready()
     layOut()
-    for (const { name, tensor } of settings.inputs) {
-      const value = inputs.find((input) => input.name === name)!
-      tensors[tensor] = tf.tensor(decode(value), value.shape)
-    }
+    if (training) beginTraining(training)
+    else for (const { tensor, data, shape } of own) tensors[tensor] = tf.tensor(data, shape)
   })
   const first = await timed(run)
   const coldStartMs = performance.now() - begin
@@ -183,10 +267,16 @@ async function startTfjs(argument: unknown, context: EngineContext): Promise<Sys
       ...{ firstRunMs: first.ms, coldStartMs },
     },
     run,
+    ...(training && { restart, variant: chosen }),
     outputs: () => {
+      if (training) {
+        restart()
+        const losses = steps!.scalars.map(() => (run()[0] as Float32Array)[0]!)
+        return Promise.resolve([Float32Array.from(losses)])
+      }
       const results = run()
       return Promise.resolve(outputs.map((name) => results[settings.outputs.findIndex((o) => o.name === name)]!))
     },
-    memoryBytes: () => tf.backend().wasm.HEAPU8.buffer.byteLength,
+    memoryBytes: () => tf.backend().wasm?.HEAPU8.buffer.byteLength ?? null,
   }
 }

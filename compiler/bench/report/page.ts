@@ -132,7 +132,8 @@ function measurementTable(measurements: readonly Measurement[]): string {
       ...[m.medianMs, m.p95Ms, m.bestMs, m.coldStartMs].map(short),
       m.gmacs === null ? '–' : m.gmacs.toFixed(1),
       m.ofPeak === null ? '–' : `${(100 * m.ofPeak).toFixed(0)} %`,
-      ...[m.bytes.raw, m.bytes.brotli, m.peakBytes].map(count),
+      ...[m.bytes.raw, m.bytes.brotli].map(count),
+      m.peakBytes === null ? '–' : count(m.peakBytes),
     ]),
   )
 }

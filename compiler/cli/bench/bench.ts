@@ -18,6 +18,7 @@ import {
   type ShapeOptions,
   type StateOptions,
 } from '../options.ts'
+import { isConfig } from '../preconditions.ts'
 import type { AddCommand } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -41,6 +42,9 @@ attar bench out/          sizes, cold start and warm latency of a compiled model
 attar bench model.onnx    compiles it first; --shape, --dim, --bind and --state are for this
 attar bench model.onnx --layers
                           where the time goes, kernel by kernel, in this process
+attar bench attar.config.ts --engines chromium --against tfjs,jax-js
+                          a step of the training that it describes, on random data, and beside it other systems that
+                          train the same network; those know f32 image networks with cross-entropy and AdamW
 attar bench out/ --against onnxruntime-web,litert,tfjs --model model.onnx --engines chromium
                           and beside it other systems, in one page, run by run in turns; those of TensorFlow
                           run f32 image models, which are converted, and run in browsers only
@@ -57,10 +61,17 @@ export const addBench: AddCommand = (program, terminal) => {
   const command: Command = program
     .command('bench')
     .description('Measure a model on JavaScript engines: bytes, cold start, latency, memory.')
-    .argument('<out | model.onnx>', 'a folder that attar compiled into, a .wasm in it, or an ONNX model')
+    .argument(
+      '<out | model.onnx | config>',
+      'a folder that attar compiled into, a .wasm in it, an ONNX model, or a training: attar.config.ts',
+    )
     .option('--name <name>', 'of the models in the folder, this one')
     .option('--engines <names>', 'of node,chromium,firefox,workerd,deno,webkit', names, ['node'])
-    .option('--against <systems>', 'measure these too: of onnxruntime-web,litert,tfjs', names)
+    .option(
+      '--against <systems>',
+      'measure these too: of onnxruntime-web,litert,tfjs; in training of tfjs,jax-js',
+      names,
+    )
     .option('--model <model.onnx>', 'what the other systems run')
     .addOption(new Repeatable('--peer-model <litert=file>', 'the model as you converted it: .tflite', asIs))
   addStateOptions(addShapeOptions(command))
@@ -78,7 +89,6 @@ export const addBench: AddCommand = (program, terminal) => {
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
-      const isModel = extname(path) === '.onnx'
       if (options.layers) {
         const { layersOf } = await import('./layers.ts')
         return layersOf(path, options, terminal)
@@ -87,19 +97,45 @@ export const addBench: AddCommand = (program, terminal) => {
       const { html } = options
       // Before what may take minutes.
       if (html !== undefined) checkWritable(dirname(html), [basename(html)])
-      const { model, files } = await (isModel ? compiled(path, options, terminal) : existing(path, options))
+      const subjectOf = isConfig(path) ? trained : extname(path) === '.onnx' ? compiled : existing
+      const { files, ...subject } = await subjectOf(path, options, terminal)
       await inTemporaryFolder(async (folder) => {
         writeFiles(folder, files)
-        const placed = isModel ? { ...model, folder } : model
-        await benchModel(placed, isModel ? path : options.model, options, folder, terminal, isModel)
+        const model = subject.model.folder === '' ? { ...subject.model, folder } : subject.model
+        await benchModel({ ...subject, model, files }, options, folder, terminal)
       })
     })
 }
 
 /** A model, and its files where they are not in its folder yet. */
 interface Subject {
+  /** Its folder is empty until its files are written. */
   readonly model: BenchModel
   readonly files: Readonly<Record<string, Uint8Array | string>>
+  /** The ONNX model that was compiled. */
+  readonly source?: string
+  readonly openPeers: (names: readonly PeerName[], model: BenchModel, folder: string) => Promise<Opened>
+}
+
+interface Opened {
+  readonly peers: readonly Peer[]
+  readonly absent: readonly Absence[]
+}
+
+async function trained(path: string, options: Options, terminal: Terminal): Promise<Subject> {
+  const { artefacts, checkName } = await import('../../index.ts')
+  const { compiledStep } = await import('./training.ts')
+  const name = options.name ?? 'training'
+  checkName(name)
+  const { compiled, training, trainee } = await compiledStep(path, options, terminal)
+  return {
+    model: { folder: '', name, spec: compiled.spec, work: compiled.report, training },
+    files: artefacts(compiled, name),
+    openPeers: async (names, _, folder) => {
+      const { openTrainers } = await import('../../bench/index.ts')
+      return openTrainers(names, { ...(await trainee()), folder })
+    },
+  }
 }
 
 async function compiled(path: string, options: Options, terminal: Terminal): Promise<Subject> {
@@ -116,17 +152,24 @@ async function compiled(path: string, options: Options, terminal: Terminal): Pro
   return {
     model: { folder: '', name, spec: result.spec, work: result.report },
     files: artefacts(result, name),
+    source: path,
+    openPeers: (names, model, folder) => peersOf(names, model, path, options, folder),
   }
 }
 
-async function existing(path: string, { name }: Options): Promise<Subject> {
+async function existing(path: string, options: Options): Promise<Subject> {
+  const { name } = options
   const { readModules } = await import('../modules.ts')
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
   const { spec } = readModules(isFolder && name !== undefined ? join(path, `${name}.wasm`) : path)
   const folder = isFolder ? path : dirname(path)
   const file = isFolder ? readdirSync(path).find((entry) => entry.endsWith('.wasm'))! : basename(path)
   const found = name ?? file.replace(/(\.relaxed)?\.wasm$/, '')
-  return { model: { folder, name: found, spec, work: workIn(folder, found) }, files: {} }
+  return {
+    model: { folder, name: found, spec, work: workIn(folder, found) },
+    files: {},
+    openPeers: (names, model, temporary) => peersOf(names, model, options.model!, options, temporary),
+  }
 }
 
 /** What the folder's report says, if it is one on this model. */
@@ -145,18 +188,16 @@ function workIn(folder: string, name: string): BenchModel['work'] {
 }
 
 async function benchModel(
-  model: BenchModel,
-  source: string | undefined,
+  { model, source, openPeers }: Subject,
   options: Options,
   folder: string,
   terminal: Terminal,
-  isModel: boolean,
 ): Promise<void> {
   const { bench } = await import('../../bench/index.ts')
   const { describe, jsonLines } = await import('./format.ts')
   const { fail } = await import('../../index.ts')
   const { runs, starts, warmUp: warmUpMs, seed, json } = options
-  const { peers, absent } = await peersOn(model, source, options, folder)
+  const { peers, absent } = await openPeers(await peersCalled(options), model, folder)
   const skip = (place: { engine?: string; system?: string }, reason: string): void => {
     if (json) terminal.out(toJson({ model: model.name, ...place, skipped: reason }))
     else terminal.err(`${[place.system, place.engine].filter(Boolean).join(' on ')}: not measured: ${reason}`)
@@ -174,29 +215,20 @@ async function benchModel(
     )
     if (!result) continue
     results.push(result)
-    if (!json) terminal.out(describe(result))
-    else for (const line of jsonLines(result)) terminal.out(toJson(line))
+    const isTraining = model.training !== undefined
+    if (!json) terminal.out(describe(result, isTraining))
+    else for (const line of jsonLines(result, isTraining)) terminal.out(toJson(line))
     for (const { system, reason } of result.absent) skip({ engine: engine.name, system }, reason)
   }
   if (results.length === 0) fail('A501', 'no engine could be measured')
   if (options.html === undefined) return
   const { writeReport } = await import('./report.ts')
-  await writeReport(
-    options.html,
-    { model: model.name, results, absent },
-    isModel ? source : undefined,
-    options,
-    terminal,
-  )
+  await writeReport(options.html, { model: model.name, results, absent }, source, options, terminal)
 }
 
-async function peersOn(
-  model: BenchModel,
-  source: string | undefined,
-  { against = [], bind = {}, peerModel = {} }: Options,
-  folder: string,
-): Promise<{ readonly peers: readonly Peer[]; readonly absent: readonly Absence[] }> {
-  const { openPeers, peerNames } = await import('../../bench/index.ts')
+/** The systems that are named, none where none is. A501 for one that attar does not know. */
+async function peersCalled({ against = [], peerModel = {} }: Options): Promise<PeerName[]> {
+  const { peerNames } = await import('../../bench/index.ts')
   const { fail } = await import('../../index.ts')
   const known = (name: string): name is PeerName => (peerNames as readonly string[]).includes(name)
   const named = (name: string): PeerName =>
@@ -204,11 +236,21 @@ async function peersOn(
   for (const name of Object.keys(peerModel)) {
     if (name !== 'litert') fail('A501', `--peer-model is for litert only, not for "${name}"`)
   }
-  // Without other systems no source is needed, and may not be there.
-  const bound = against.length > 0 ? await boundTensors(bind, source!) : {}
-  const starts = against.length > 0 ? await startsOf(model) : {}
-  const subject = { source: source!, spec: model.spec, bound, starts, folder }
-  return openPeers([...new Set(against.map(named))], subject, peerModel)
+  return [...new Set(against.map(named))]
+}
+
+/** Systems that run the model at `source`, which is not looked at where there are none. */
+async function peersOf(
+  names: readonly PeerName[],
+  model: BenchModel,
+  source: string,
+  { bind = {}, peerModel = {} }: Options,
+  folder: string,
+): Promise<Opened> {
+  if (names.length === 0) return { peers: [], absent: [] }
+  const { openPeers } = await import('../../bench/index.ts')
+  const [bound, starts] = [await boundTensors(bind, source), await startsOf(model)]
+  return openPeers(names, { source, spec: model.spec, bound, starts, folder }, peerModel)
 }
 
 /** What the model's states start as. A501 where this Node, and none that npm brought, runs its modules. */

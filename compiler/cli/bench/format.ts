@@ -2,12 +2,15 @@ import { describePeaks, type Comparison, type EngineBench, type Measurement } fr
 import { formatCount, formatError, formatTable } from '../format.ts'
 
 /** One object a line: a system on an engine, then how the peers compare. */
-export const jsonLines = ({ measurements, comparisons }: EngineBench): object[] => [
-  ...measurements.map(({ sampleMs: _, ...measurement }) => measurement),
+export const jsonLines = ({ measurements, comparisons }: EngineBench, isTraining: boolean): object[] => [
+  ...measurements.map(({ sampleMs: _, ...measurement }) => ({
+    ...measurement,
+    ...(isTraining && { stepsPerSecond: 1000 / measurement.medianMs }),
+  })),
   ...comparisons,
 ]
 
-export function describe({ measurements, comparisons, peaks, macs }: EngineBench): string[] {
+export function describe({ measurements, comparisons, peaks, macs }: EngineBench, isTraining: boolean): string[] {
   const { engine, version, model } = measurements[0]!
   const header = [
     ...['ms', 'cold start', 'fetch', 'compile', 'instantiate', 'first run'],
@@ -19,6 +22,7 @@ export function describe({ measurements, comparisons, peaks, macs }: EngineBench
   return [
     title,
     ...formatTable([header, ...measurements.map(timesOf)]),
+    ...(isTraining ? formatTable([['steps/s', 'median'], ...measurements.map(stepsOf)]) : []),
     ...formatTable([sizes, ...measurements.map(sizesOf)]),
     ...(comparisons.length > 0 ? formatTable([ratios, ...comparisons.map(ratiosOf)], [7]) : []),
     '',
@@ -39,9 +43,12 @@ function timesOf(m: Measurement): string[] {
   ]
 }
 
+const stepsOf = (m: Measurement): string[] => [label(m), (1000 / m.medianMs).toPrecision(3)]
+
 const sizesOf = (m: Measurement): string[] => [
   label(m),
-  ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli, m.peakBytes].map(formatCount),
+  ...[m.bytes.raw, m.bytes.gzip, m.bytes.brotli].map(formatCount),
+  m.peakBytes === null ? '-' : formatCount(m.peakBytes),
 ]
 
 /** How many times attar's time a peer takes; quartiles of neighbouring samples. */

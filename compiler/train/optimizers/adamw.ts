@@ -9,9 +9,16 @@ export interface AdamWOptions {
   readonly weightDecay?: number | undefined
 }
 
+export const adamwDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 } as const
+
 /** Adam with decoupled weight decay (Loshchilov & Hutter, 2019), in PyTorch's order of operations. */
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options
+  const {
+    beta1 = adamwDefaults.beta1,
+    beta2 = adamwDefaults.beta2,
+    epsilon = adamwDefaults.epsilon,
+    weightDecay = adamwDefaults.weightDecay,
+  } = options
   const formulas: ScalarFormulas = (step, learningRate) => ({
     keep: f.sub(1, f.mul(learningRate, weightDecay)),
     stepSize: f.div(learningRate, f.sub(1, f.pow(beta1, step))),

@@ -12,6 +12,7 @@ export {
   type StepEvent,
 } from './fit.ts'
 export { shareInterval } from './interval.ts'
+export { keptGradients } from './kept-gradients.ts'
 export { losses, type Loss, type LossName } from './losses/index.ts'
 export type { Parameter, TrainableModel } from './model.ts'
 export { trainableNetwork, type Network } from './network/index.ts'

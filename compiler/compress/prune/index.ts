@@ -1,0 +1,5 @@
+export { choose, type Choice, type Limits } from './choose.ts'
+export { CostCounter, type Costs } from './costs.ts'
+export { couplings, type Couplings, type Group } from './coupling.ts'
+export { magnitude, taylor, type Importance } from './importance.ts'
+export { masked, withoutGroups } from './remove.ts'

@@ -111,8 +111,7 @@ export async function choose(
   const chosen = (count: number): Group[] => steps.slice(0, count).flat()
   const least = steps.length
   const within = over() === undefined
-  if (limits.bytes === undefined || !measure)
-    return { groups: chosen(least), costs: counter.costs, reached: within }
+  if (limits.bytes === undefined || !measure) return { groups: chosen(least), costs: counter.costs, reached: within }
 
   while (advance('params'));
   const costs = (count: number): Costs => new CostCounter(found, model.parameters).without(chosen(count))

@@ -39,7 +39,7 @@ const keepsZero: ReadonlySet<string> = new Set([
 const moves: ReadonlySet<string> = new Set([
   ...['reshape', 'transpose', 'broadcast_in_dim', 'slice', 'concatenate', 'gather'],
 ])
-const isMove = (node: Node): boolean =>
+export const isMove = (node: Node): boolean =>
   moves.has(node.op) || ((node.op === 'reduce' || node.op === 'reduce_window') && node.attrs.kind === 'add')
 
 /**

@@ -1,22 +1,18 @@
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import type { Settings } from '../../config/schema.ts'
-import type { Checkpoint, Fit, FitHooks, FitOptions, TrainableModel } from '../../train/index.ts'
-import { formatCount } from '../format.ts'
+import type { Fit, FitOptions, Samples } from '../../train/index.ts'
 import type { ShapeOptions } from '../options.ts'
 import { pictureOptions, type PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { readSplits, type Splits } from './data.ts'
-import { fitOptions, prepare, type Prepared } from './prepare.ts'
-import { progressOn } from './progress.ts'
-import { describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
+import { fitOptions, prepare, pruneOptions, type Prepared } from './prepare.ts'
+import { bytesOf, describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
+import { countOf, trainer } from './training.ts'
 
 interface RunOptions extends ShapeOptions, PictureOptions {
   readonly resume?: boolean
   readonly json?: boolean
 }
-
-const checkpointFile = 'checkpoint.npz'
 
 /** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
 export async function trainRun(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
@@ -28,46 +24,44 @@ export async function trainRun(settings: Settings, options: RunOptions, output: 
   prepared.notes.forEach((note) => terminal.err(note))
   const data = await readSplits(settings, prepared, await pictures(settings, options), terminal)
   const fitting = await fitOptions(settings, prepared, data.counts)
-  const { train, fingerprint, resumed } = await trainingData(settings, prepared, data, fitting, options, output)
-
-  const count = (of: TrainableModel['parameters']): number => of.reduce((sum, { start }) => sum + start.data.length, 0)
-  const { parameters: all } = prepared.model
-  const parameters = { all: count(all), trained: count(all.filter(({ name }) => !fitting.frozen?.has(name))) }
-  say(
-    `${formatCount(parameters.trained)} of ${formatCount(parameters.all)} parameters, ${formatCount(train.count)} samples to train on, ${formatCount(data.validation.count)} to validate with`,
-  )
-  terminal.status('compiling the training step')
-  const progress = progressOn(terminal, fitting.epochs, say)
-  const fit = await interruptible((signal) =>
-    fitted(prepared, { ...data, train }, fitting, resumed, {
-      signal,
-      onReady: ({ arena, leastArena, state }) =>
-        say(
-          `memory of a step: ${formatCount(arena + state)} bytes, parameters and their moments ${formatCount(state)}, activations ${formatCount(arena)} (at least ${formatCount(leastArena)})`,
-        ),
-      onStep: (event) => {
-        progress.step(event)
-        // Ctrl-C is an event of the process, which waits until the loop gives way.
-        return setImmediate()
+  const shown = await shownData(settings, prepared, data)
+  const context = { settings, data, shown, fitting, output, resume: options.resume ?? false, terminal, say }
+  const last = { checkpoint: 'checkpoint.npz' }
+  const { model, fit, pruning } = await interruptible(async (signal) => {
+    const train = trainer({ ...context, signal })
+    const prune = pruneOptions(settings)
+    if (!prune)
+      return {
+        model: prepared.model,
+        fit: await train(prepared.model, fitting.epochs, last.checkpoint),
+        pruning: undefined,
+      }
+    const { pruned } = await import('../../compress/prune/index.ts')
+    const { compiledExecutor } = await import('../../execute.ts')
+    terminal.status('looking for channels that can go')
+    const { report, ...result } = await pruned(prepared.model, prune, {
+      ...{ isNew: settings.network !== undefined, fitting, samples: shown, executor: compiledExecutor },
+      measure: (model) => bytesOf(model, prepared, data),
+      train: (model, epochs, stage, what) => {
+        say(`training ${what}`)
+        last.checkpoint = `checkpoint-${stage + 1}.npz`
+        return train(model, epochs, last.checkpoint)
       },
-      onEpoch: progress.epoch,
-      onCheckpoint: async (checkpoint) => {
-        const { checkpointArrays } = await import('../../train/index.ts')
-        const { writeNpz } = await import('../../data/index.ts')
-        writeFiles(output, { [checkpointFile]: writeNpz(checkpointArrays(checkpoint, fingerprint)) })
-      },
-    }),
-  )
+    })
+    return { ...result, pruning: report }
+  })
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested(prepared, data, fitting, fit, terminal)
-  const results: Results = { settings, prepared, data, fit, test, parameters }
+  const test = interrupted ? undefined : await tested({ ...prepared, model }, data, fitting, fit, terminal)
+  const parameters = countOf(model, fitting.frozen)
+  const results: Results = { settings, prepared, data, model, fit, pruning, test, parameters }
   const report = reportOf(results)
-  const model = await modelOf(results)
+  const bytes = await modelOf(results)
   const text = new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)
-  writeFiles(output, { 'model.onnx': model, 'report.json': text })
-  return { report, lines: describe(results, output, model.length), interrupted }
+  writeFiles(output, { 'model.onnx': bytes, 'report.json': text })
+  const lines = describe(results, output, bytes.length)
+  return { report, lines, interrupted, checkpoint: join(output, last.checkpoint) }
 }
 
 /** How pictures become inputs: what the configuration says, and the command line instead. */
@@ -79,49 +73,18 @@ async function pictures({ preprocess = {} }: Settings, options: PictureOptions) 
   }
 }
 
-/** The training data as it is shown, what it is told by, and the checkpoint to go on from. */
-async function trainingData(
-  { augment = [], seed = 1, train: how }: Settings,
-  { model }: Prepared,
-  data: Splits,
-  fitting: FitOptions,
-  { resume }: RunOptions,
-  output: string,
-) {
+/** The training data as it is shown. */
+async function shownData({ augment = [], seed = 1 }: Settings, { model }: Prepared, data: Splits): Promise<Samples> {
   const { fail } = await import('../../index.ts')
-  const { readFile, readNpz } = await import('../../data/index.ts')
-  const { augmented, checkpointFrom, fingerprintOf, pictureShape } = await import('../../train/index.ts')
-  let { train } = data
-  if (augment.length > 0) {
-    if (!data.preprocess)
-      return fail('A702', 'augment: these augmentations are for pictures', {
-        hint: 'pictures are a folder or an IDX file',
-      })
-    const [name] = model.data as [string]
-    const { shape } = model.graph.inputs.find((port) => port.name === name)!.value.type
-    train = augmented(train, name, pictureShape(shape, data.preprocess.layout), augment, seed)
-  }
-  const names = augment.map(({ name }) => name)
-  const fingerprint = await fingerprintOf(model, data.train, {
-    ...fitting,
-    ...{ optimizer: how?.optimizer, frozen: [...(fitting.frozen ?? [])], augment: names },
-  })
-  const path = join(output, checkpointFile)
-  const what = `"${path}"`
-  const resumed = resume ? checkpointFrom(readNpz(readFile(path), what), fingerprint, what) : undefined
-  return { train, fingerprint, resumed }
-}
-
-async function fitted(
-  { model }: Prepared,
-  data: Pick<Splits, 'train' | 'validation'>,
-  fitting: FitOptions,
-  resumed: Checkpoint | undefined,
-  hooks: FitHooks,
-): Promise<Fit> {
-  const { compiledExecutor } = await import('../../execute.ts')
-  const { fit } = await import('../../train/index.ts')
-  return fit(model, data, fitting, compiledExecutor, hooks, resumed)
+  const { augmented, pictureShape } = await import('../../train/index.ts')
+  if (augment.length === 0) return data.train
+  if (!data.preprocess)
+    return fail('A702', 'augment: these augmentations are for pictures', {
+      hint: 'pictures are a folder or an IDX file',
+    })
+  const [name] = model.data as [string]
+  const { shape } = model.graph.inputs.find((port) => port.name === name)!.value.type
+  return augmented(data.train, name, pictureShape(shape, data.preprocess.layout), augment, seed)
 }
 
 /** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. */

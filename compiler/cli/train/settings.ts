@@ -22,6 +22,7 @@ export interface TrainFlags {
   readonly clipNorm?: number
   readonly average?: number
   readonly patience?: number
+  readonly prune?: number
   readonly seed?: number
 }
 
@@ -81,10 +82,11 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
   const { epochs, batch, learningRate, schedule, loss, labelSmoothing, clipNorm, average, patience, freeze } = flags
-  const { train, val, test, label, classes, seed, output } = flags
+  const { train, val, test, label, classes, seed, output, prune } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
+    ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,

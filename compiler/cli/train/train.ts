@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { Option } from 'commander'
 import type { Settings } from '../../config/schema.ts'
 import type { LossName, ScheduleName } from '../../train/index.ts'
@@ -23,6 +22,8 @@ attar train model.onnx --train DATA --test DATA -o out/
                           trains a model further, and writes out/model.onnx
 attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
                           keeps the body, gives it a new last layer for two classes
+attar train model.onnx --train DATA --prune 50% -o out/
+                          removes channels, and trains what is left
 
 The data is .npz, .npy, .csv, .jsonl, IDX, or a folder with a folder of pictures for each class.
 The training data changes the parameters. The validation data chooses the epoch that is kept. The
@@ -68,6 +69,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
+    .option('--prune <share>', 'remove channels, so that this share of the multiply-adds is gone, e.g. 50%', share)
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option('--resume', 'go on from the checkpoint in the output folder')
     .option('--json', 'print the report as JSON')
@@ -83,9 +85,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       if (options.json) terminal.out(toJson(run.report))
       else terminal.out(run.lines)
       if (run.interrupted) {
-        terminal.err(
-          `interrupted: ${join(output, 'checkpoint.npz')} holds all that was done; the same command with --resume goes on`,
-        )
+        terminal.err(`interrupted: ${run.checkpoint} holds all that was done; the same command with --resume goes on`)
         done(1)
       }
     })

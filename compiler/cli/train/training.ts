@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import type { Settings } from '../../config/schema.ts'
+import type { Checkpoint, Fit, FitHooks, FitOptions, Samples, TrainableModel } from '../../train/index.ts'
+import { formatCount } from '../format.ts'
+import type { Terminal } from '../terminal.ts'
+import type { Splits } from './data.ts'
+import { progressOn } from './progress.ts'
+
+interface TrainingContext {
+  readonly settings: Settings
+  readonly data: Splits
+  /** The training data as it is shown. */
+  readonly shown: Samples
+  readonly fitting: FitOptions
+  readonly output: string
+  readonly resume: boolean
+  readonly terminal: Terminal
+  readonly say: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+export const countOf = ({ parameters }: TrainableModel, frozen: FitOptions['frozen']) => {
+  const count = (of: TrainableModel['parameters']): number => of.reduce((sum, { start }) => sum + start.data.length, 0)
+  return { all: count(parameters), trained: count(parameters.filter(({ name }) => !frozen?.has(name))) }
+}
+
+/**
+ * Trains models, one behind another, each with a checkpoint in a file of its own. With `resume` each goes on from its file, as long as
+ * those before had nothing left to do.
+ */
+export function trainer({ settings, data, shown, fitting, output, terminal, say, signal, resume }: TrainingContext) {
+  let stage = 0
+  let hasWorked = false
+  const checkpointOf = async (path: string, fingerprint: string): Promise<Checkpoint | undefined> => {
+    // What was written behind work that is done anew is of another training.
+    if (!resume || hasWorked || (stage > 0 && !existsSync(path))) return undefined
+    const { readFile, readNpz } = await import('../../data/index.ts')
+    const { checkpointFrom } = await import('../../train/index.ts')
+    const what = `"${path}"`
+    return checkpointFrom(readNpz(readFile(path), what), fingerprint, what)
+  }
+  return async (model: TrainableModel, epochs: number, file: string): Promise<Fit> => {
+    const { writeFiles, writeNpz } = await import('../../data/index.ts')
+    const { compiledExecutor } = await import('../../execute.ts')
+    const { checkpointArrays, fingerprintOf, fit } = await import('../../train/index.ts')
+    const options = { ...fitting, epochs }
+    const fingerprint = await fingerprintOf(model, data.train, {
+      ...options,
+      ...{ optimizer: settings.train?.optimizer, frozen: [...(options.frozen ?? [])] },
+      augment: settings.augment?.map(({ name }) => name) ?? [],
+    })
+    const checkpoint = await checkpointOf(join(output, file), fingerprint)
+    stage++
+    const { trained, all } = countOf(model, fitting.frozen)
+    say(
+      `${formatCount(trained)} of ${formatCount(all)} parameters, ${formatCount(shown.count)} samples to train on, ${formatCount(data.validation.count)} to validate with`,
+    )
+    terminal.status('compiling the training step')
+    const progress = progressOn(terminal, epochs, say)
+    const hooks: FitHooks = {
+      signal,
+      onReady: ({ arena, leastArena, state }) =>
+        say(
+          `memory of a step: ${formatCount(arena + state)} bytes, parameters and their moments ${formatCount(state)}, activations ${formatCount(arena)} (at least ${formatCount(leastArena)})`,
+        ),
+      onStep: (event) => {
+        hasWorked = true
+        progress.step(event)
+        // Ctrl-C is an event of the process, which waits until the loop gives way.
+        return setImmediate()
+      },
+      onEpoch: progress.epoch,
+      onCheckpoint: (checkpoint) => writeFiles(output, { [file]: writeNpz(checkpointArrays(checkpoint, fingerprint)) }),
+    }
+    const samples = { train: shown, validation: data.validation }
+    return fit(model, samples, options, compiledExecutor, hooks, checkpoint)
+  }
+}

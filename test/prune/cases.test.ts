@@ -31,7 +31,7 @@ const models: Readonly<Record<string, { readonly groups: number; readonly dims?:
     'mnist-mlp-bn': { groups: 128 },
     'mobilenet-v1-0.25-128-float': { groups: 1496 },
     'mobilenet-v1-0.5-160-float': { groups: 2992 },
-    'ppocr-cls': { groups: 0, dims: { 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 } },
+    'ppocr-cls': { groups: 1338, dims: { 'p2o.DynamicDimension.1': 48, 'p2o.DynamicDimension.2': 192 } },
     'sine-mlp': { groups: 32 },
     'superres-pytorch': { groups: 160 },
     'ultraface-slim-320': { groups: 1584 },

@@ -169,7 +169,9 @@ describe('importance', () => {
 describe('new parameters', () => {
   it('are drawn as the layers were, for the widths that are left', () => {
     const used = withValues(pictures, {
-      ...Object.fromEntries(pictures.parameters.map(({ name, start }) => [name, start.data.map(() => 7)])),
+      ...Object.fromEntries(
+        pictures.parameters.map(({ name, start }) => [name, new Float32Array(start.data.length).fill(7)]),
+      ),
       'batchNorm1.mean': new Float32Array(16).fill(7),
       'batchNorm1.variance': new Float32Array(16).fill(7),
     })

@@ -63,6 +63,12 @@ function expectRemovable(model: TrainableModel): void {
   expect(gone).toBeGreaterThan(0)
 }
 
+/** `v` times weights of so many outputs. */
+const product = (v: Value, outputs: number): Value =>
+  b.dotGeneral(v, b.constant(randomTensor(random, 'f32', [v.type.shape[1]!, outputs])), {
+    ...{ lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] },
+  })
+
 describe('a group of channels', () => {
   it('has a filter, its bias, its normalization, and what reads the channel', () => {
     const model = network([conv(3, 3), batchNorm(), relu(), conv(2, 3), relu(), globalAveragePool(), dense(2)])
@@ -111,10 +117,6 @@ describe('a group of channels', () => {
 
   it('is cut to parts by concatenations and slices', () => {
     const x = inputOf('x', 'f32', [1, 3])
-    const product = (v: Value, outputs: number): Value =>
-      b.dotGeneral(v, b.constant(randomTensor(random, 'f32', [v.type.shape[1]!, outputs])), {
-        ...{ lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] },
-      })
     const both = b.concatenate([product(x, 3), b.slice(product(x, 5), [0, 1], [1, 4], [1, 1])], 1)
     const model = modelOf(graphOf([x], [product(both, 2)]))
     expect(slices(model).sort()).toEqual([
@@ -124,13 +126,19 @@ describe('a group of channels', () => {
     expectRemovable(model)
   })
 
+  it('is not there where a slice takes it alone, or takes every second one', () => {
+    const x = inputOf('x', 'f32', [1, 3])
+    const three = product(x, 3)
+    const alone = modelOf(graphOf([x], [b.binary('add', product(three, 2), b.slice(three, [0, 1], [1, 1], [1, 1]))]))
+    expect(slices(alone)).toEqual([0, 2].map((i) => `w0.1[${i}] w1.0[${i}]`))
+    expectRemovable(alone)
+    const even = b.slice(product(x, 6), [0, 0], [1, 3], [1, 2])
+    expect(slices(modelOf(graphOf([x], [product(even, 2)])))).toEqual([])
+  })
+
   it('takes heads of attention whole', () => {
     const [length, heads, size] = [4, 3, 2]
     const x = inputOf('x', 'f32', [length, 5])
-    const product = (v: Value, outputs: number): Value =>
-      b.dotGeneral(v, b.constant(randomTensor(random, 'f32', [v.type.shape[1]!, outputs])), {
-        ...{ lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] },
-      })
     const split = (): Value => b.transpose(b.reshape(product(x, heads * size), [length, heads, size]), [1, 0, 2])
     const [q, k, v] = [split(), split(), split()]
     const scores = b.dotGeneral(q, k, { lhsBatch: [0], rhsBatch: [0], lhsContract: [2], rhsContract: [2] })
@@ -145,19 +153,15 @@ describe('a group of channels', () => {
 
   it('has what two products of data sum over, where that vanishes', () => {
     const x = inputOf('x', 'f32', [4, 5])
-    const product = (outputs: number): Value =>
-      b.dotGeneral(x, b.constant(randomTensor(random, 'f32', [5, outputs])), {
-        ...{ lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] },
-      })
     const scores = (q: Value, k: Value) =>
       modelOf(graphOf([x], [b.dotGeneral(q, k, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [1] })]))
     const model = scores(
-      b.map([product(3)], (e) => f.max(e, 0)),
-      product(3),
+      b.map([product(x, 3)], (e) => f.max(e, 0)),
+      product(x, 3),
     )
     expect(slices(model)).toEqual([0, 1, 2].map((i) => `w0.1[${i}] w1.1[${i}]`))
     expectRemovable(model)
-    const lifted = (): Value => b.map([product(3)], (e) => f.exp(e))
+    const lifted = (): Value => b.map([product(x, 3)], (e) => f.exp(e))
     expect(slices(scores(lifted(), lifted()))).toEqual([])
   })
 

@@ -34,13 +34,11 @@ export const outputsOf = (model: TrainableModel, inputs: Readonly<Record<string,
 
 /** Some groups of each layer, of which one stays. */
 export function someOf({ groups }: Couplings, chosen: () => boolean): Group[] {
-  const left = new Map<object, number>()
-  for (const { positions } of groups) {
-    for (const [axis, list] of positions) left.set(axis, (left.get(axis) ?? axis.length) - 0 * list.length)
-  }
+  const gone = new Map<object, number>()
   return groups.filter(({ positions }) => {
-    if (!chosen() || [...positions].some(([axis, list]) => left.get(axis)! <= list.length)) return false
-    for (const [axis, list] of positions) left.set(axis, left.get(axis)! - list.length)
+    if (!chosen() || [...positions].some(([axis, list]) => (gone.get(axis) ?? 0) + list.length >= axis.length))
+      return false
+    for (const [axis, list] of positions) gone.set(axis, (gone.get(axis) ?? 0) + list.length)
     return true
   })
 }

@@ -80,7 +80,7 @@ export function describe({ fit: { best }, data, pruning, test }: Results, output
   const interval = test?.interval?.map(percent).join(' to ')
   const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
   return [
-    ...(pruning ? describePruning(pruning) : []),
+    ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
     `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
     ...(test ? [`test: ${score(test)}${sure}`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,

@@ -147,7 +147,9 @@ function nextStep(
     const saved = counter.costs[cost] - counter.without(next)[cost]
     if (saved <= 0) continue
     const lost = next.reduce((sum, group) => sum + importance(group), 0)
-    const score = scope === 'global' ? lost / saved : -groups.length / size
+    // What is left of a layer has to do what all of it did: the fewer, the more each matters.
+    const share = size / (groups.length - count)
+    const score = scope === 'global' ? (lost * share) / saved : -groups.length / size
     if (!best || score < best.score) best = { family, count, score }
   }
   return best?.family.groups.splice(-best.count)

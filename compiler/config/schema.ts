@@ -72,6 +72,43 @@ const train = v.strictObject({
   classWeights: v.optional(v.union([v.literal('balanced'), v.array(above0)])),
 })
 
+/** A share of what there is that goes. */
+const goes = v.pipe(share, v.gtValue(0), v.ltValue(1))
+
+/** `60000`, or `'60 kB'`. */
+const bytes = v.union([
+  whole(1),
+  v.pipe(
+    v.string(),
+    v.regex(/^\d+(\.\d+)?\s*(B|kB|MB)$/, 'bytes such as "60 kB"'),
+    v.transform((text) =>
+      Math.floor(Number.parseFloat(text) * { B: 1, k: 1e3, M: 1e6 }[/[BkM]/.exec(text)![0] as 'B']!),
+    ),
+    v.minValue(1),
+  ),
+])
+
+const prune = v.pipe(
+  v.strictObject({
+    macs: v.optional(goes),
+    params: v.optional(goes),
+    size: v.optional(bytes),
+    importance: v.optional(v.picklist(['l2', 'taylor'])),
+    scope: v.optional(v.picklist(['global', 'layer'])),
+    steps: v.optional(whole(1)),
+    epochs: v.optional(whole(1)),
+    from: v.optional(v.picklist(['trained', 'scratch'])),
+  }),
+  v.check(
+    ({ macs, params, size }) => [macs, params, size].some((target) => target !== undefined),
+    'give a target: macs or params as shares that go, or size',
+  ),
+  v.check(
+    ({ steps = 1, epochs }) => steps > 1 || epochs === undefined,
+    'epochs are for trainings between rounds, and have no effect with steps 1',
+  ),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -105,6 +142,7 @@ export const configSchema = v.pipe(
       ),
     ),
     train: v.optional(train),
+    prune: v.optional(prune),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),

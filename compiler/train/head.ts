@@ -23,7 +23,8 @@ export function newHead(model: TrainableModel, classes: number, seed: number): T
     const name = `head.${role}`
     if (model.graph.inputs.some((port) => port.name === name)) fail('A705', `the model has a tensor "${name}" already`)
     const { value } = input(name, 'f32', shape)
-    return { name, value, start: initialize(initializer, shape, fan, seed, 0), decays: role === 'weight' }
+    const start = initialize(initializer, shape, fan, seed, 0)
+    return { name, value, start, decays: role === 'weight', initializer }
   }
   const [weight, bias] = [made('weight', [size, classes], 'glorot-uniform'), made('bias', [classes], 'zeros')]
   const product = b.dotGeneral(row, weight.value, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] })

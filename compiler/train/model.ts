@@ -1,5 +1,6 @@
 import type { Graph, Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
+import type { Initializer } from './network/initializers.ts'
 
 /** A tensor that training changes: an input of the model's graph until it is trained, then a constant. */
 export interface Parameter {
@@ -8,6 +9,8 @@ export interface Parameter {
   readonly start: Tensor
   /** Whether weight decay shrinks it: weights of products and convolutions, not biases and scales. */
   readonly decays: boolean
+  /** How a new one is drawn, where that is known. */
+  readonly initializer?: Initializer
 }
 
 /** How many numbers parameters are. */

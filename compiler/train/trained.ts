@@ -15,6 +15,21 @@ export const tensorsOf = (
   ...statisticsOf(model.normalizations),
 ]
 
+/** The model with other values to start from. */
+export function withValues(model: TrainableModel, values: Readonly<Record<string, TypedArray>>): TrainableModel {
+  const started = <T extends { readonly name: string; readonly start: Tensor }>(own: T): T => ({
+    ...own,
+    start: tensor(own.start.dtype, own.start.shape, values[own.name]!),
+  })
+  return {
+    ...model,
+    parameters: model.parameters.map(started),
+    normalizations: model.normalizations.map(({ mean, variance, ...rest }) => ({
+      ...{ ...rest, mean: started(mean), variance: started(variance) },
+    })),
+  }
+}
+
 /** The inference graph with the values that training found, as constants. `names` tells what these are called. */
 export function trainedGraph(
   model: TrainableModel,

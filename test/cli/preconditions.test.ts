@@ -91,6 +91,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'learning-rate',
         'schedule',
         'accumulate',
+        'workers',
+        'prune',
         'average',
         'patience',
         'resume',

@@ -39,7 +39,7 @@ describe('the digits example', () => {
     copyFileSync('examples/digits/attar.config.ts', at('attar.config.ts'))
     for (const [name, bytes] of Object.entries(trainingFiles(digits))) writeFileSync(at('out', name), bytes)
     const settings = await readConfig(at('attar.config.ts'))
-    const { fingerprint } = await setUp(settings, {}, at('out'), terminalOn(streams))
+    const { fingerprint } = await setUp(settings, {}, terminalOn(streams))
     const { metadataProps, producerName } = proto.onnx.ModelProto.decode(read('digits.onnx'))
     expect(producerName).toBe('attar')
     expect(metadataProps).toContainEqual(expect.objectContaining({ key: 'training', value: fingerprint }))

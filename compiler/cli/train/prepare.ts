@@ -1,4 +1,5 @@
 import type { Settings } from '../../config/schema.ts'
+import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
 
@@ -96,6 +97,13 @@ export async function fitOptions(
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),
     classWeights: classWeights === 'balanced' ? balanced(counts) : classWeights,
   }
+}
+
+/** How channels are removed, where the settings say so. */
+export function pruneOptions({ prune }: Settings): PruneOptions | undefined {
+  if (!prune) return undefined
+  const { importance = 'l2', scope = 'global', steps = 1, epochs = 1, from = 'trained', ...targets } = prune
+  return { ...targets, importance, scope, steps, epochs, from }
 }
 
 /** Names of the parameters that patterns are of; `*` stands for any characters. A702 for a pattern of none. */

@@ -1,35 +1,34 @@
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import type { Settings } from '../../config/schema.ts'
-import type { Fit, FitHooks, FitOptions } from '../../train/index.ts'
-import { formatCount } from '../format.ts'
+import type { Fit, FitOptions } from '../../train/index.ts'
+import type { ThreadedExecutor } from '../../threads.ts'
 import type { ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
-import type { ThreadedExecutor } from '../../threads.ts'
 import type { Terminal } from '../terminal.ts'
 import { augmentOptions } from './augment.ts'
 import type { Splits } from './data.ts'
-import { fitOptions, prepare, type Prepared } from './prepare.ts'
-import { progressOn } from './progress.ts'
+import { fitOptions, prepare, pruneOptions, type Prepared } from './prepare.ts'
+import { bytesOf, describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
 import { trainingSplits } from './splits.ts'
-import { describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
+import { countOf, fingerprintOf, trainer } from './training.ts'
 
 interface RunOptions extends ShapeOptions, PictureOptions {
   readonly resume?: boolean
   readonly json?: boolean
 }
 
-const checkpointFile = 'checkpoint.npz'
-
-/** What a training starts from: the model, the data, how it is trained, the fingerprint of all that, a checkpoint to go on from. */
-export async function setUp(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
+/** What a training starts from: the model, the data, how it is trained, and the fingerprint of all that. */
+export async function setUp(settings: Settings, options: RunOptions, terminal: Terminal) {
+  const { augmented } = await import('../../train/index.ts')
   terminal.status('importing')
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
   const { behind, data } = await trainingSplits(settings, prepared, options, terminal)
   const fitting = await fitOptions(settings, prepared, data.counts)
-  const more = await trainingData(settings, behind, data, fitting, options, output)
-  return { prepared, behind, data, fitting, ...more }
+  const augmenting = await augmentOptions(settings, behind, data)
+  const shown = augmenting ? augmented(data.train, augmenting) : data.train
+  const fingerprint = await fingerprintOf(behind.model, { settings, data, fitting })
+  return { prepared, behind, data, shown, fitting, fingerprint }
 }
 
 /** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
@@ -50,72 +49,46 @@ async function runOn(
   output: string,
   terminal: Terminal,
 ) {
-  const { writeFiles, writeNpz } = await import('../../data/index.ts')
-  const { checkpointArrays, fit: fitted, parameterCount } = await import('../../train/index.ts')
+  const { writeFiles } = await import('../../data/index.ts')
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
-
-  const found = await setUp(settings, options, output, terminal)
-  const { prepared, behind, data, fitting, train, fingerprint, resumed } = found
-  const { parameters: all } = prepared.model
-  const trained = all.filter(({ name }) => !fitting.frozen?.has(name))
-  const parameters = { all: parameterCount(all), trained: parameterCount(trained) }
-  say(
-    `${formatCount(parameters.trained)} of ${formatCount(parameters.all)} parameters, ${formatCount(train.count)} samples to train on, ${formatCount(data.validation.count)} to validate with`,
-  )
-  terminal.status('compiling the training step')
-  const progress = progressOn(terminal, fitting.epochs, say)
-  const hooks: FitHooks = {
-    onReady: ({ arena, leastArena, state }) =>
-      say(
-        `memory of a step: ${formatCount(arena + state)} bytes, parameters and their moments ${formatCount(state)}, activations ${formatCount(arena)} (at least ${formatCount(leastArena)})`,
-      ),
-    onStep: (event) => {
-      progress.step(event)
-      // Ctrl-C is an event of the process, which waits until the loop gives way.
-      return setImmediate()
-    },
-    onEpoch: progress.epoch,
-    onCheckpoint: (checkpoint) =>
-      writeFiles(output, { [checkpointFile]: writeNpz(checkpointArrays(checkpoint, fingerprint)) }),
-  }
-  const fit = await interruptible((signal) =>
-    fitted(behind.model, { ...data, train }, fitting, executor, { ...hooks, signal }, resumed),
-  )
+  const start = await setUp(settings, options, terminal)
+  const { prepared, behind, data, shown, fitting, fingerprint } = start
+  const context = { settings, data, shown, fitting, executor, output, resume: options.resume ?? false, terminal, say }
+  const last = { checkpoint: 'checkpoint.npz' }
+  const { model, fit, pruning } = await interruptible(async (signal) => {
+    const train = trainer({ ...context, signal })
+    const prune = pruneOptions(settings)
+    if (!prune) {
+      const fit = await train(behind.model, fitting.epochs, last.checkpoint)
+      return { model: behind.model, fit, pruning: undefined }
+    }
+    const { pruned } = await import('../../compress/prune/index.ts')
+    terminal.status('looking for channels that can go')
+    const { report, ...result } = await pruned(behind.model, prune, {
+      ...{ isNew: settings.network !== undefined, fitting, samples: shown, executor },
+      measure: (model) => bytesOf(model, prepared, data),
+      train: (model, epochs, stage, what) => {
+        say(`training ${what}`)
+        last.checkpoint = `checkpoint-${stage + 1}.npz`
+        return train(model, epochs, last.checkpoint)
+      },
+    })
+    return { ...result, pruning: report }
+  })
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested(behind, data, fitting, fit, executor, terminal)
-  const results: Results = { settings, prepared, data, fit, fingerprint, test, parameters }
+  const test = interrupted ? undefined : await tested({ ...behind, model }, data, fitting, fit, executor, terminal)
+  const parameters = await countOf(model, fitting.frozen)
+  // What is computed once is part of the model that is written.
+  const whole = pruning ? model : prepared.model
+  const results: Results = { settings, prepared, data, model: whole, fit, fingerprint, pruning, test, parameters }
   const report = reportOf(results)
-  const model = await modelOf(results)
+  const bytes = await modelOf(results)
   const text = new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)
-  writeFiles(output, { 'model.onnx': model, 'report.json': text })
-  return { report, lines: describe(results, output, model.length), interrupted }
-}
-
-/** The training data as it is shown, what it is told by, and the checkpoint to go on from. */
-async function trainingData(
-  settings: Settings,
-  prepared: Prepared,
-  data: Splits,
-  fitting: FitOptions,
-  { resume }: RunOptions,
-  output: string,
-) {
-  const { augment = [], train: how } = settings
-  const { readFile, readNpz } = await import('../../data/index.ts')
-  const { augmented, checkpointFrom, fingerprintOf } = await import('../../train/index.ts')
-  const augmenting = await augmentOptions(settings, prepared, data)
-  const train = augmenting ? augmented(data.train, augmenting) : data.train
-  const names = augment.map(({ name }) => name)
-  const fingerprint = await fingerprintOf(prepared.model, data.train, {
-    ...fitting,
-    ...{ optimizer: how?.optimizer, frozen: [...(fitting.frozen ?? [])], augment: names },
-  })
-  const path = join(output, checkpointFile)
-  const what = `"${path}"`
-  const resumed = resume ? checkpointFrom(readNpz(readFile(path), what), fingerprint, what) : undefined
-  return { train, fingerprint, resumed }
+  writeFiles(output, { 'model.onnx': bytes, 'report.json': text })
+  const lines = describe(results, output, bytes.length)
+  return { report, lines, interrupted, checkpoint: join(output, last.checkpoint) }
 }
 
 /** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. */

@@ -24,6 +24,7 @@ export interface TrainFlags {
   readonly clipNorm?: number
   readonly average?: number
   readonly patience?: number
+  readonly prune?: number
   readonly seed?: number
 }
 
@@ -96,10 +97,11 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
     patience,
     freeze,
   } = flags
-  const { train, val, test, label, classes, seed, output } = flags
+  const { train, val, test, label, classes, seed, output, prune } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
+    ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,

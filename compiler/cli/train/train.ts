@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { Option } from 'commander'
 import type { Settings } from '../../config/schema.ts'
 import type { LossName, ScheduleName } from '../../train/index.ts'
@@ -25,6 +24,8 @@ attar train model.onnx --train DATA --test DATA -o out/
                           trains a model further, and writes out/model.onnx
 attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
                           keeps the body, gives it a new last layer for two classes
+attar train model.onnx --train DATA --prune 50% -o out/
+                          removes channels, and trains what is left
 
 attar train model.onnx --classes 2 --freeze '!(head.*)' --batch 8 --emit-step -o out/
                           writes out/step.js and out/predict.js, which train and predict in a page
@@ -84,6 +85,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
+    .option('--prune <share>', 'remove channels, so that this share of the multiply-adds is gone, e.g. 50%', share)
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option(
       '--emit-step',
@@ -109,9 +111,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       if (options.json) terminal.out(toJson(run.report))
       else terminal.out(run.lines)
       if (run.interrupted) {
-        terminal.err(
-          `interrupted: ${join(output, 'checkpoint.npz')} holds all that was done; the same command with --resume goes on`,
-        )
+        terminal.err(`interrupted: ${run.checkpoint} holds all that was done; the same command with --resume goes on`)
         done(1)
       }
     })

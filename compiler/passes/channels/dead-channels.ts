@@ -12,10 +12,9 @@
  * off by their rounding else. Integers are exact. Where padding differs from the number, the channel stays.
  */
 import { Builder } from '../../core/builder.ts'
-import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
+import { nodesOf, type Graph } from '../../core/graph.ts'
 import { singleValue } from '../../core/interval.ts'
-import type { KeptAxes } from '../../core/ops/facets.ts'
-import { facetsOf, type OpName } from '../../core/ops/index.ts'
+import { shortened } from '../../core/shorten.ts'
 import { pick, tensorOf, type Tensor } from '../../core/tensor.ts'
 import { ChannelRanges } from './channel-ranges.ts'
 import { KeptPositions } from './kept-positions.ts'
@@ -46,91 +45,45 @@ export function deadChannels(graph: Graph, block = channelBlock): Graph {
     block,
   )
   if (!nodesOf(graph).some((node) => node.results.some((r) => kept.shortens(r)))) return graph
-  return new Removal(graph, ranges, kept).graph()
+  const now = shortened(nodesOf(graph), {
+    keptAt: (node) => kept.keptAt(node),
+    behind: (node, { results: [axes] }, results) => {
+      const removed = isProduct(node) ? removedSums(node, ranges, kept) : undefined
+      if (!removed) return results
+      const channels = axes!.map((axis, i) => (removed.shape[i] === 1 ? undefined : axis))
+      const b = new Builder(node.origin)
+      return [b.binary('add', results[0]!, b.constant(pick(removed, channels)))]
+    },
+  })
+  const outputs = graph.outputs.map((port) => ({ ...port, value: now(port.value) }))
+  return { inputs: graph.inputs, outputs }
 }
 
-/** Rebuilds a graph with what is kept of it. */
-class Removal {
-  private readonly source: Graph
-  private readonly ranges: ChannelRanges
-  private readonly kept: KeptPositions
-  private readonly rebuilt = new Map<Value, Value>()
-  private readonly picked = new Map<string, Value>()
-  private readonly ids = new Map<Value, number>()
-
-  constructor(source: Graph, ranges: ChannelRanges, kept: KeptPositions) {
-    this.source = source
-    this.ranges = ranges
-    this.kept = kept
-  }
-
-  graph(): Graph {
-    for (const node of nodesOf(this.source)) {
-      if (node.op === 'constant') continue
-      this.resultsOf(node).forEach((value, i) => this.rebuilt.set(node.results[i]!, value))
+/** What the channels of its data that go add to each output channel of a product, if that is anything. */
+function removedSums(node: ProductNode, ranges: ChannelRanges, kept: KeptPositions): Tensor | undefined {
+  const weights = productWeights(node)
+  if (!weights) return undefined
+  const { values, outputs, channels } = weights
+  const found = channelsOf(node, weights, (axis) => ranges.of(weights.data).axes[axis])
+  const stays = kept.valuesOf(node)
+  const contracted = contractedWith(node, weights).map((each) => ({ ...each, stays: stays.get(each.index)! }))
+  if (!found || contracted.every((each) => !each.stays.includes(0))) return undefined
+  // A channel that is no one number was needed by outputs only that go as well.
+  const numbers = found.known.map(({ interval }) => singleValue(interval) ?? 0)
+  const sums = new Float64Array(channels)
+  const { outer, inner } = outputs
+  for (let row = 0, i = 0; row < outer.length; row++) {
+    for (let k = 0; k < inner.length; k++, i++) {
+      const at = (each: ElementNumbers): number => each.outer[row]! + each.inner[k]!
+      if (values[i] === 0 || contracted.every((each) => each.stays[at(each.values)])) continue
+      sums[at(outputs)]! += values[i]! * numbers[at(found.positions)]!
     }
-    const outputs = this.source.outputs.map((port) => ({ ...port, value: this.now(port.value) }))
-    return { inputs: this.source.inputs, outputs }
   }
-
-  private now(value: Value): Value {
-    return this.rebuilt.get(value) ?? value
-  }
-
-  private resultsOf(node: Node): readonly Value[] {
-    const kept = this.kept.keptAt(node)
-    const types = node.operands.map((o) => o.type)
-    const operands = node.operands.map((o, i) =>
-      o.node.op === 'constant' ? this.pick(o, kept.operands[i]!) : this.now(o),
-    )
-    const attrs = facetsOf(node.op).keep(types, node.attrs, kept) as Node['attrs']
-    const shortened = [...kept.operands, ...kept.results].flat().some((axis) => axis !== undefined)
-    if (!shortened && operands.every((o, i) => o === node.operands[i])) return node.results
-    const { results } = createNode<OpName>(node.op, operands, attrs, node.origin)
-    const removed = isProduct(node) ? this.removedSums(node) : undefined
-    if (!removed) return results
-    const channels = kept.results[0]!.map((axis, i) => (removed.shape[i] === 1 ? undefined : axis))
-    const b = new Builder(node.origin)
-    return [b.binary('add', results[0]!, b.constant(pick(removed, channels)))]
-  }
-
-  private pick(constant: Value, kept: KeptAxes): Value {
-    if (kept.every((axis) => axis === undefined)) return constant
-    const id = this.ids.get(constant) ?? this.ids.size
-    this.ids.set(constant, id)
-    const key = `${id} ${kept.map((axis) => axis?.join() ?? '').join(';')}`
-    const { attrs, origin } = constant.node as NodeOf<'constant'>
-    const known = this.picked.get(key) ?? new Builder(origin).constant(pick(attrs.value, kept))
-    this.picked.set(key, known)
-    return known
-  }
-
-  /** What the channels of its data that go add to each output channel of a product, if that is anything. */
-  private removedSums(node: ProductNode): Tensor | undefined {
-    const weights = productWeights(node)
-    if (!weights) return undefined
-    const { values, outputs, channels } = weights
-    const found = channelsOf(node, weights, (axis) => this.ranges.of(weights.data).axes[axis])
-    const stays = this.kept.valuesOf(node)
-    const contracted = contractedWith(node, weights).map((each) => ({ ...each, stays: stays.get(each.index)! }))
-    if (!found || contracted.every((each) => !each.stays.includes(0))) return undefined
-    // A channel that is no one number was needed by outputs only that go as well.
-    const numbers = found.known.map(({ interval }) => singleValue(interval) ?? 0)
-    const sums = new Float64Array(channels)
-    const { outer, inner } = outputs
-    for (let row = 0, i = 0; row < outer.length; row++) {
-      for (let k = 0; k < inner.length; k++, i++) {
-        const at = (each: ElementNumbers): number => each.outer[row]! + each.inner[k]!
-        if (values[i] === 0 || contracted.every((each) => each.stays[at(each.values)])) continue
-        sums[at(outputs)]! += values[i]! * numbers[at(found.positions)]!
-      }
-    }
-    if (sums.every((s) => s === 0)) return undefined
-    const { type } = node.results[0]!
-    return tensorOf(
-      type.dtype,
-      type.shape.map((_, i) => (i === weights.resultAxis ? channels : 1)),
-      sums,
-    )
-  }
+  if (sums.every((s) => s === 0)) return undefined
+  const { type } = node.results[0]!
+  return tensorOf(
+    type.dtype,
+    type.shape.map((_, i) => (i === weights.resultAxis ? channels : 1)),
+    sums,
+  )
 }

@@ -51,7 +51,7 @@ export class NetworkContext {
   parameter(role: string, shape: Shape, initializer: Initializer, fan: Fan, decays: boolean): Value {
     const start = initialize(initializer, shape, fan, this.seed, this.parameters.length)
     const value = this.input(role, shape)
-    this.parameters.push({ name: `${this.name}.${role}`, value, start, decays })
+    this.parameters.push({ name: `${this.name}.${role}`, value, start, decays, initializer })
     return value
   }
 

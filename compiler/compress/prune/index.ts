@@ -1,0 +1,7 @@
+export { choose, type Choice, type Limits } from './choose.ts'
+export { CostCounter, type Costs } from './costs.ts'
+export { couplings, type Couplings, type Group } from './coupling.ts'
+export { magnitude, taylor, type Importance } from './importance.ts'
+export { fresh } from './fresh.ts'
+export { masked, withoutGroups } from './remove.ts'
+export { pruned, type PruneOptions, type PruneReport } from './rounds.ts'

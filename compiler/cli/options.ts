@@ -28,6 +28,14 @@ export class Repeatable<T> extends Option {
   }
 }
 
+/** An option that may be given several times. */
+export class RepeatableList extends Option {
+  constructor(flags: string, description: string) {
+    super(flags, `${description} (repeatable)`)
+    this.argParser((text: string, before: readonly string[] = []): readonly string[] => [...before, notEmpty(text)])
+  }
+}
+
 export const asIs = (value: string): string => value
 
 export const checkIdsOption = (): Option =>

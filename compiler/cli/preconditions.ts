@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { Repeatable } from './options.ts'
+import { Repeatable, RepeatableList } from './options.ts'
 
 /** What the user gave a command. */
 interface Given {
@@ -208,7 +208,7 @@ export async function checkOptions(command: Command): Promise<void> {
 /** Makes it a usage error to give an option twice, except one that collects. */
 export function refuseRepeats(command: Command): void {
   for (const option of command.options) {
-    if (option instanceof Repeatable) continue
+    if (option instanceof Repeatable || option instanceof RepeatableList) continue
     let count = 0
     command.on(`option:${option.name()}`, () => {
       if (++count > 1) command.error(`error: ${option.long} is given twice`)

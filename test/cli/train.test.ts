@@ -121,6 +121,12 @@ describe('a training by a configuration', () => {
     expect(err.join('\n')).toContain('of another training')
   })
 
+  it('freezes what any of several patterns is of', async () => {
+    const args = ['--freeze', 'dense1.weight', '--freeze', '*bias', '--epochs', '1', '--json']
+    expect(await attar('train', at('attar.config.ts'), '-o', at('frozen'), ...args), err.join()).toBe(0)
+    expect((JSON.parse(out.join('\n')) as { parameters: object }).parameters).toEqual({ all: 67, trained: 24 })
+  })
+
   it('takes what the command line says instead', async () => {
     const args = ['--epochs', '1', '--optimizer', 'sgd', '--val', '20%', '--json']
     expect(await attar('train', at('attar.config.ts'), '-o', at('d'), ...args)).toBe(0)

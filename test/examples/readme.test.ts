@@ -30,10 +30,13 @@ import { writeCase } from '../verify/case-folder.ts'
 const readme = readFileSync('README.md', 'utf8')
 const run = promisify(execFile)
 
-const scripts = [...readme.matchAll(/^```(js|ts)\n([^]*?)^```$/gm)].map(([, language, text]) => ({
+const code = [...readme.matchAll(/^```(js|ts)\n([^]*?)^```$/gm)].map(([, language, text]) => ({
   language,
   text: text!,
 }))
+const scripts = code.filter(({ text }) => text.startsWith('import '))
+/** Parts of configurations. */
+const fields = code.filter(({ text }) => !text.startsWith('import ')).map(({ text }) => text)
 const indented = [
   ...readme.replaceAll(/^```[^]*?^```$/gm, '').matchAll(/\n\n((?: {4}\S.*\n(?:\n(?= {4}))?| {5,}\S.*\n)+)/g),
 ]
@@ -197,6 +200,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 it('has no block of another kind than those below', () => {
   expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'js'])
+  expect(fields.map((text) => text.split(':')[0])).toEqual(['network', 'network'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
   expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'npm'])
   const { scripts: known } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
@@ -232,6 +236,15 @@ describe('scripts', () => {
     writeFileSync(at('worker.ts'), worker)
     writeFileSync(at('library.mjs'), library)
     writeFileSync(at('attar.config.ts'), config)
+    const { defineConfig: _, ...known } = await import('../../compiler/config/index.ts')
+    for (const [i, text] of fields.entries()) {
+      const names = Object.keys(known).filter((name) => new RegExp(`\\b${name}\\(`).test(text))
+      const lines = [
+        `import { defineConfig, ${names.join(', ')} } from 'attar/config'`,
+        `export default defineConfig({`,
+      ]
+      writeFileSync(at(`fields-${i}.config.ts`), [...lines, text, '})'].join('\n'))
+    }
     mkdirSync(at('stream'))
     writeFileSync(at('stream', 'model.onnx'), recurrent)
     await shell('attar compile stream/model.onnx -o stream/out/ --state h=hn --state c=cn')
@@ -248,8 +261,9 @@ describe('scripts', () => {
       },
       ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'], types: ['node'], typeRoots: [at('node_modules', '@types')] },
     }
+    const configs = ['attar.config.ts', ...fields.map((_, i) => `fields-${i}.config.ts`)]
     const program = ts.createProgram(
-      [at('page.mjs'), at('worker.ts'), at('library.mjs'), at('attar.config.ts'), at('stream', 'stream.mjs')],
+      [...['page.mjs', 'worker.ts', 'library.mjs', ...configs].map((file) => at(file)), at('stream', 'stream.mjs')],
       options,
     )
     const found = ts.getPreEmitDiagnostics(program)

@@ -2,7 +2,15 @@ import { Option } from 'commander'
 import type { Settings } from '../../config/schema.ts'
 import type { LossName, ScheduleName } from '../../train/index.ts'
 import { toJson } from '../format.ts'
-import { addShapeOptions, nonNegative, notEmpty, seedNumber, wholeNumber, type ShapeOptions } from '../options.ts'
+import {
+  addShapeOptions,
+  nonNegative,
+  notEmpty,
+  seedNumber,
+  wholeNumber,
+  type ShapeOptions,
+  RepeatableList,
+} from '../options.ts'
 import type { AddCommand } from '../program.ts'
 import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
 import { emitStep, leftOut } from './emit.ts'
@@ -54,7 +62,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--test <data>', 'data that is scored once, at the end', notEmpty)
     .addOption(labelOption())
     .option('--classes <number>', 'give the model a new last layer for this many classes', wholeNumber(2, 1_000_000))
-    .option('--freeze <pattern>', 'parameters that stay as they are, such as "conv*" (repeatable)', collect)
+    .addOption(new RepeatableList('--freeze <pattern>', 'parameters that stay as they are, such as "conv*"'))
     .option('--epochs <number>', 'times to go through the training data (default: 10)', wholeNumber(1, 1_000_000))
     .option('--batch <number>', 'samples in a step (default: 32)', wholeNumber(1, 65536))
     .option(
@@ -119,5 +127,3 @@ export const addTrain: AddCommand = (program, terminal, done) => {
 
 /** `20%` is a share. */
 const pathOrShare = (text: string): string | number => (/^[\d.]+%$/.test(text) ? share(text) : notEmpty(text))
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]

@@ -50,13 +50,9 @@ export async function accumulatingStepper(
       const loss = Number(update.run()[ports.loss]![0])
       if (!Number.isFinite(loss)) {
         const { inputs } = replicas[0]!
-        await write(
-          inputs,
-          Math.max(
-            0,
-            lost.findIndex((l) => !Number.isFinite(l)),
-          ),
-        )
+        const bad = lost.findIndex((l) => !Number.isFinite(l))
+        // All of them may be finite, and their sum not.
+        await write(inputs, bad < 0 ? 0 : bad)
         return diverged(model, { inputs, state }, step + 1, loss, executor)
       }
       return { loss, correct, weight }

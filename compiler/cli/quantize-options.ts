@@ -64,7 +64,7 @@ export const addPictureOptions = (command: Command): Command =>
   command
     .option(
       '--preprocess <file>',
-      'JSON with how data becomes inputs: of pictures any of the seven that follow, which override it; of sounds "rate", samples a second; of rows of ids "pad", what fills shorter ones up',
+      'JSON file that says how data becomes inputs. Pictures: the seven options that follow, which override it. Sounds: "rate", samples a second. Rows of ids: "pad", the id that fills up shorter rows.',
     )
     .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
     .option('--fit <fit>', 'stretch (default), or crop to the proportions')
@@ -88,7 +88,7 @@ export const addQuantizeOptions = (command: Command): Command =>
         '--calib <data>',
         'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures or sounds',
       )
-      .option('--samples <number>', 'of the --calib data, so many', sampleCount, 300)
+      .option('--samples <number>', 'calibration samples to use', sampleCount, 300)
       .option('--val <data>', 'inputs to measure accuracy on (default: what calibration leaves over)')
       .addOption(checkIdsOption())
       .addOption(labelOption())

@@ -19,9 +19,6 @@ interface Options extends PictureOptions {
   json?: boolean
 }
 
-const picture = /\.(jpe?g|png)$/i
-const sound = /\.wav$/i
-
 const usage = `
 An input with one dimension more in front holds several runs, one after another; outputs then have it too.
 What a module keeps between runs (compile --state) starts as it was compiled, and goes from each run to the next.`
@@ -90,17 +87,18 @@ export const addRun: AddCommand = (program, terminal) => {
 
 /** A picture or sound, prepared as those were that the model was compiled with. */
 async function readMedium(spec: ModuleSpec, name: string, file: string, options: Options): Promise<Tensor> {
-  const { checkSoundInput, completePreprocess, imageTensor, readFile, readImage, readWav, soundTensor, withoutEffect } =
-    await import('../data/index.ts')
+  const data = await import('../data/index.ts')
+  const { checkSoundInput, completePreprocess, imageTensor, kindOfFile, readFile, readImage, readWav, soundTensor } =
+    data
   const { fail } = await import('../index.ts')
   const what = `"${file}"`
   const input = spec.inputs.find((port) => port.name === name)!
   const { given, all } = await preprocessOptions(options, spec.metadata)
-  const isSound = sound.test(file)
-  const kinds = Object.values(options.input ?? {}).map((f) => (sound.test(f) ? 'sounds' : 'pictures'))
-  const misfit = withoutEffect(given, kinds)
+  const kinds = Object.values(options.input ?? {}).flatMap((value) => kindOfFile(value) ?? [])
+  const misfit = data.withoutEffect(given, kinds)
   if (misfit !== undefined) fail('A501', misfit)
-  if (!isSound) return imageTensor(await readImage(readFile(file), what), completePreprocess(all, input), input)
+  if (kindOfFile(file) === 'pictures')
+    return imageTensor(await readImage(readFile(file), what), completePreprocess(all, input), input)
   checkSoundInput(input)
   const heard = readWav(readFile(file), what)
   return soundTensor(heard, all.rate ?? heard.rate, input, what)
@@ -123,7 +121,7 @@ async function stacked(name: string, results: readonly Record<string, Tensor>[])
  * several. A501 where an input is missing, unknown or doesn't fit.
  */
 async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
-  const { convert, randomInputs } = await import('../data/index.ts')
+  const { convert, kindOfFile, randomInputs } = await import('../data/index.ts')
   const { elementCount, fail, formatType, sameShape } = await import('../index.ts')
   const { readArrays, readTensor } = await import('./tensors.ts')
   const names = spec.inputs.map(({ name }) => `"${name}"`).join(', ') || 'none'
@@ -134,7 +132,7 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
       spec.inputs.find((each) => each.name === name) ??
       fail('A501', `the module has no input "${name}"; it has ${names}`)
     if (file === 'random') given.set(name, random.get(name)!)
-    else if (picture.test(file) || sound.test(file)) given.set(name, await readMedium(spec, name, file, options))
+    else if (kindOfFile(file)) given.set(name, await readMedium(spec, name, file, options))
     else
       given.set(
         name,

@@ -1,6 +1,7 @@
-import { isInteger } from './dtype.ts'
+import { isInteger, type Scalar } from './dtype.ts'
 import { literal, type Expr } from './expr.ts'
 import { nodesOf, type Graph, type Value } from './graph.ts'
+import { reader, type Tensor } from './tensor.ts'
 
 /** The least and the greatest value, both included. */
 export type Range = readonly [low: number, high: number]
@@ -24,6 +25,16 @@ export function lookupRanges(graph: Graph): Map<string, Range> {
     }
   }
   return found
+}
+
+/** The first element of a tensor that is outside of a range, and where it stands in row-major order. */
+export function outsideOf(t: Tensor, [low, high]: Range): { readonly id: Scalar; readonly at: number } | undefined {
+  const read = reader(t)
+  for (let at = 0; at < t.data.length; at++) {
+    const id = read(at)
+    if (id < low || id > high) return { id, at }
+  }
+  return undefined
 }
 
 /** The inputs whose elements `value` has, each with the least that its elements may be. */

@@ -1,4 +1,5 @@
-import { reader, type Tensor } from '../core/tensor.ts'
+import { outsideOf } from '../core/lookup-ranges.ts'
+import type { Tensor } from '../core/tensor.ts'
 import { noLookups, outsideTable } from './errors.ts'
 
 /** An input, and if its elements are places in a table, which of them are inside. */
@@ -22,13 +23,10 @@ export function checkIds(
     for (const { name, low, high } of ranges) {
       const t = sample[name]
       if (!t) continue
-      const read = reader(t)
-      for (let at = 0; at < t.data.length; at++) {
-        const id = read(at)
-        if (id >= low && id <= high) continue
-        const which = samples.length > 1 ? `${what}, sample ${i + 1}` : what
-        outsideTable(which, name, id, placeOf(at, t.shape), low, high)
-      }
+      const found = outsideOf(t, [low, high])
+      if (!found) continue
+      const which = samples.length > 1 ? `${what}, sample ${i + 1}` : what
+      outsideTable(which, name, found.id, placeOf(found.at, t.shape), low, high)
     }
   }
 }

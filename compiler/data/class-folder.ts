@@ -7,8 +7,9 @@ export type FolderKind = 'pictures' | 'sounds'
 
 const endings: Readonly<Record<FolderKind, RegExp>> = { pictures: /\.(jpe?g|png)$/i, sounds: /\.wav$/i }
 
-const kindOfName = (name: string): FolderKind | undefined =>
-  name.startsWith('.') ? undefined : (['pictures', 'sounds'] as const).find((kind) => endings[kind].test(name))
+/** What a file holds by the ending of its name; undefined where it is neither. */
+export const kindOfFile = (name: string): FolderKind | undefined =>
+  (['pictures', 'sounds'] as const).find((kind) => endings[kind].test(name))
 
 export interface ClassFolder {
   readonly kind: FolderKind
@@ -34,7 +35,7 @@ export function listFolder(folder: string): ClassFolder {
   const filesIn = (path: string): string[] =>
     readdirSync(path)
       .filter((name) => {
-        const kind = kindOfName(name)
+        const kind = name.startsWith('.') ? undefined : kindOfFile(name)
         if (kind) kinds.add(kind)
         return kind !== undefined
       })

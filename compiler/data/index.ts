@@ -1,4 +1,5 @@
 export { checkIds } from './check-ids.ts'
+export { kindOfFile } from './class-folder.ts'
 export { chosen, dataKind, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
 export { cannotRead } from './errors.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'

@@ -34,6 +34,12 @@ export async function writeBatch(
   return sumOf(weight)
 }
 
+/** What a sample counts by its class. */
+export const classWeight =
+  (weights: readonly number[] | undefined) =>
+  ({ target }: Sample): number =>
+    weights?.[target[0]!] ?? 1
+
 /** The input `name` of a program, of one number. */
 export function writeScalar(inputs: Instance['inputs'], name: string, value: number): void {
   const view: TypedArray | undefined = inputs[name]

@@ -1,6 +1,7 @@
 import { fail } from '../core/diagnostic.ts'
 import type { TypedArray } from '../core/dtype.ts'
 import type { Instance, ParallelExecutor } from '../core/executor.ts'
+import { classWeight } from './batches.ts'
 import { checkFit } from './check-fit.ts'
 import { fill } from './fill.ts'
 import { losses, type LossName } from './losses/index.ts'
@@ -8,7 +9,7 @@ import type { TrainableModel } from './model.ts'
 import type { Optimizer } from './optimizers/index.ts'
 import { shuffled } from './order.ts'
 import { ports } from './ports.ts'
-import type { Sample, Samples } from './samples.ts'
+import type { Samples } from './samples.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
 import { scorer, type Score } from './score.ts'
 import { stepperFor } from './stepper.ts'
@@ -126,8 +127,7 @@ export async function fit(
   const perEpoch = Math.ceil(train.count / options.batch)
   const steps = perEpoch * options.epochs
   const schedule = options.warmup ? warmed(schedules[options.schedule], options.warmup) : schedules[options.schedule]
-  const { classWeights } = options
-  const weightOf = (sample: Sample): number => classWeights?.[sample.target[0]!] ?? 1
+  const weightOf = classWeight(options.classWeights)
 
   let step = checkpoint?.step ?? 0
   let best = checkpoint?.best

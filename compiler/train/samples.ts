@@ -1,7 +1,7 @@
 import { fail } from '../core/diagnostic.ts'
 import type { TypedArray } from '../core/dtype.ts'
-import { lookupRanges, type Range } from '../core/lookup-ranges.ts'
-import { reader, type Tensor } from '../core/tensor.ts'
+import { lookupRanges, outsideOf, type Range } from '../core/lookup-ranges.ts'
+import type { Tensor } from '../core/tensor.ts'
 import type { Loss } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
 
@@ -46,13 +46,10 @@ export function checkIds(
   what: string,
 ): void {
   for (const [name, [low, high]] of tables) {
-    const read = reader(sample[name]!)
-    for (let at = 0; at < sample[name]!.data.length; at++) {
-      const id = read(at)
-      if (id < low || id > high)
-        fail('A704', `${what}: element ${at} of input "${name}" is ${id}, outside of its table`, {
-          hint: `the table has the rows ${low} to ${high}`,
-        })
-    }
+    const found = outsideOf(sample[name]!, [low, high])
+    if (found)
+      fail('A704', `${what}: element ${found.at} of input "${name}" is ${found.id}, outside of its table`, {
+        hint: `the table has the rows ${low} to ${high}`,
+      })
   }
 }

@@ -3,16 +3,13 @@ import { Builder } from '../core/builder.ts'
 import { fail } from '../core/diagnostic.ts'
 import { convert } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
-import { applyPatch, type Graph, type Port, type Value } from '../core/graph.ts'
-import type { Tensor } from '../core/tensor.ts'
+import { applyPatch, type Port, type Value } from '../core/graph.ts'
+import { zeros } from '../core/tensor.ts'
 import { statisticsOf, type TrainableModel } from './model.ts'
 import { input, ports } from './ports.ts'
 import { trainingStep, type StepOptions } from './step.ts'
 import { merged, tensorsOf } from './trained.ts'
-import type { StepProgram } from './update.ts'
-
-/** A graph with memory: `state` names inputs that stay between runs, and the output that each becomes. */
-export type StandaloneProgram = Pick<StepProgram, 'graph' | 'state' | 'start'>
+import { programOf, type State, type StepProgram } from './update.ts'
 
 export type StandaloneOptions = Omit<StepOptions, 'average'>
 
@@ -32,7 +29,7 @@ const fixedIn = (model: TrainableModel, { frozen, frozenStatistics }: Standalone
  * a parameter, `SLOT PARAMETER`. All other parameters are constants.
  * @throws CompileError A702 where the model's own names are among these.
  */
-export function standaloneStep(model: TrainableModel, options: StandaloneOptions): StandaloneProgram {
+export function standaloneStep(model: TrainableModel, options: StandaloneOptions): StepProgram {
   const { graph, state, start } = trainingStep(model, options)
   const b = new Builder(undefined)
   const [rate, count] = [input('learningRate', 'f32', []), input('step', 'u32', [])]
@@ -69,15 +66,15 @@ export function standaloneStep(model: TrainableModel, options: StandaloneOptions
     [...data, own(ports.target), own(ports.weight), rate],
     graph.outputs.filter(({ name }) => !becomes.has(name)).map(({ name, value }) => ({ name: plain(name), value })),
     [
-      { port: count, next: steps, start: { dtype: 'u32', shape: [], data: new Uint32Array(1) } },
-      ...kept.map(([name, to]) => ({ port: own(name), next: after(to), start: start[name]! })),
+      { ...count, next: steps, start: zeros('u32', []) },
+      ...kept.map(([name, to]) => ({ ...own(name), next: after(to), start: start[name]! })),
     ],
     patch,
   )
 }
 
 /** The prediction for one sample. States are what `standaloneStep` changes of the model, by the same names. */
-export function standalonePrediction(model: TrainableModel, options: StandaloneOptions): StandaloneProgram {
+export function standalonePrediction(model: TrainableModel, options: StandaloneOptions): StepProgram {
   const b = new Builder(undefined)
   const fixed = fixedIn(model, options)
   const constant = new Set(fixed.map(({ name }) => name))
@@ -85,15 +82,9 @@ export function standalonePrediction(model: TrainableModel, options: StandaloneO
   return program(
     model.graph.inputs.filter(({ name }) => model.data.includes(name)),
     model.graph.outputs,
-    kept.map(({ name, value, start }) => ({ port: { name, value }, next: value, start })),
+    kept.map(({ name, value, start }) => ({ name, value, next: value, start })),
     new Map(fixed.map(({ value, start }) => [value, b.constant(start)])),
   )
-}
-
-interface State {
-  readonly port: Port
-  readonly next: Value
-  readonly start: Tensor
 }
 
 function program(
@@ -101,12 +92,8 @@ function program(
   outputs: readonly Port[],
   states: readonly State[],
   patch: ReadonlyMap<Value, Value>,
-): StandaloneProgram {
-  const becomes = (name: string): string => `next ${name}`
-  const graph: Graph = {
-    inputs: [...inputs, ...states.map(({ port }) => port)],
-    outputs: [...outputs, ...states.map(({ port, next }) => ({ name: becomes(port.name), value: next }))],
-  }
+): StepProgram {
+  const { graph, ...rest } = programOf(inputs, outputs, states, (name) => `next ${name}`)
   for (const all of [graph.inputs, graph.outputs]) {
     const names = all.map(({ name }) => name)
     const twice = names.find((name, i) => names.indexOf(name) !== i)
@@ -115,9 +102,5 @@ function program(
         hint: 'give the model’s own another name',
       })
   }
-  return {
-    graph: applyPatch(graph, patch),
-    state: Object.fromEntries(states.map(({ port }) => [port.name, becomes(port.name)])),
-    start: Object.fromEntries(states.map(({ port, start }) => [port.name, start])),
-  }
+  return { ...rest, graph: applyPatch(graph, patch) }
 }

@@ -33,13 +33,19 @@ export interface State {
   readonly start: Tensor
 }
 
-export function programOf(inputs: readonly Port[], outputs: readonly Port[], states: readonly State[]): StepProgram {
+/** `becomes` names the output that a state's next value is. */
+export function programOf(
+  inputs: readonly Port[],
+  outputs: readonly Port[],
+  states: readonly State[],
+  becomes = ports.next,
+): StepProgram {
   return {
     graph: {
       inputs: [...inputs, ...states.map(({ name, value }) => ({ name, value }))],
-      outputs: [...outputs, ...states.map(({ name, next }) => ({ name: ports.next(name), value: next }))],
+      outputs: [...outputs, ...states.map(({ name, next }) => ({ name: becomes(name), value: next }))],
     },
-    state: Object.fromEntries(states.map(({ name }) => [name, ports.next(name)])),
+    state: Object.fromEntries(states.map(({ name }) => [name, becomes(name)])),
     start: Object.fromEntries(states.map(({ name, start }) => [name, start])),
   }
 }

@@ -1,7 +1,7 @@
 import type { Training, Trainee } from '../../bench/index.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { PortSpec, Tensor } from '../../index.ts'
-import type { AdamWOptions, FitOptions } from '../../train/index.ts'
+import type { FitOptions } from '../../train/index.ts'
 import type { ShapeOptions } from '../options.ts'
 import type { Terminal } from '../terminal.ts'
 import { fitOptions, prepare, type Prepared } from '../train/prepare.ts'
@@ -84,16 +84,10 @@ async function traineeOf(
   { model, loss }: Prepared,
   { batch, learningRate, frozen }: FitOptions,
 ): Promise<Omit<Trainee, 'folder'>> {
-  const { adamwDefaults, inferenceOf, ports, scoresOf, trainedGraph } = await import('../../train/index.ts')
+  const { adamwSettings, inferenceOf, parameterCount, ports, scoresOf, trainedGraph } =
+    await import('../../train/index.ts')
   const { optimizer = { name: 'adamw' as const } } = train
   const { name, ...details } = optimizer
-  const given: AdamWOptions = details
-  const {
-    beta1 = adamwDefaults.beta1,
-    beta2 = adamwDefaults.beta2,
-    epsilon = adamwDefaults.epsilon,
-    weightDecay = adamwDefaults.weightDecay,
-  } = given
   const beyond = [
     ...(loss === 'cross-entropy' ? [] : [`the loss ${loss}`]),
     ...(name === 'adamw' ? [] : [`the optimizer ${name}`]),
@@ -107,9 +101,9 @@ async function traineeOf(
   const outputs = [{ name: 'scores', value: scoresOf(model, loss) }]
   return {
     graph: inferenceOf(trainedGraph({ ...model, graph: { ...model.graph, outputs } }, values).graph, batch),
-    parameters: model.parameters.reduce((sum, { start }) => sum + start.data.length, 0),
+    parameters: parameterCount(model.parameters),
     target: ports.target,
-    adamw: { learningRate, beta1, beta2, epsilon, weightDecay },
+    adamw: { learningRate, ...adamwSettings(details) },
     beyond: beyond[0],
   }
 }

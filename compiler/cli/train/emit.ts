@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/schema.ts'
 import type { Compiled } from '../../index.ts'
-import type { StandaloneProgram } from '../../train/index.ts'
+import type { StepProgram } from '../../train/index.ts'
 import { formatCount, formatTable } from '../format.ts'
 import { moduleType } from '../module-type.ts'
 import type { ShapeOptions } from '../options.ts'
@@ -29,7 +29,7 @@ export async function emitStep(settings: Settings, options: ShapeOptions, output
   checkFit(model, fitting, compiledExecutor)
   const step = { ...fitting, average: undefined }
 
-  const compiled = async (name: string, { graph, state, start }: StandaloneProgram, own: typeof metadata) => {
+  const compiled = async (name: string, { graph, state, start }: StepProgram, own: typeof metadata) => {
     terminal.status(`compiling ${name}`)
     return { name, compiled: await compile({ graph, metadata: own }, { state, stateStart: start }) }
   }

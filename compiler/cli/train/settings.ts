@@ -77,26 +77,18 @@ async function checked(value: unknown, what: string): Promise<Settings> {
 const given = <T extends object>(values: T): T =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T
 
+/** What the command line calls as a field of `train` is called. */
+const trainFields = [
+  ...(['epochs', 'batch', 'accumulate', 'workers', 'learningRate', 'schedule', 'loss', 'labelSmoothing'] as const),
+  ...(['clipNorm', 'average', 'patience', 'freeze'] as const),
+] satisfies (keyof TrainFlags)[]
+
 /** `settings` with what the command line says instead. A702 where that is out of range. */
 export async function overridden(settings: Settings, flags: TrainFlags): Promise<Settings> {
   const { optimizer, weightDecay } = flags
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const {
-    epochs,
-    batch,
-    accumulate,
-    workers,
-    learningRate,
-    schedule,
-    loss,
-    labelSmoothing,
-    clipNorm,
-    average,
-    patience,
-    freeze,
-  } = flags
   const { train, val, test, label, classes, seed, output, prune } = flags
   const all = {
     ...settings,
@@ -105,20 +97,8 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,
-      ...given({
-        epochs,
-        batch,
-        accumulate,
-        workers,
-        learningRate,
-        schedule,
-        loss,
-        labelSmoothing,
-        clipNorm,
-        average,
-        patience,
-      }),
-      ...given({ freeze: freeze && [...freeze], optimizer: decaying }),
+      ...given(Object.fromEntries(trainFields.map((field) => [field, flags[field]]))),
+      ...given({ optimizer: decaying }),
     },
   }
   return checked(all, 'the settings')

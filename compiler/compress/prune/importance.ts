@@ -2,7 +2,7 @@ import type { TypedArray } from '../../core/dtype.ts'
 import type { Executor } from '../../core/executor.ts'
 import type { Value } from '../../core/graph.ts'
 import { rowMajorStrides, walk } from '../../core/shape.ts'
-import { fill, keptGradients, type FitOptions, type Samples, type TrainableModel } from '../../train/index.ts'
+import { meanGradients, type FitOptions, type Samples, type TrainableModel } from '../../train/index.ts'
 import type { Group } from './coupling.ts'
 
 /** How much a group matters: more is more. */
@@ -65,13 +65,11 @@ export async function taylor(
   groups: readonly Group[],
   { samples, batches, fitting, executor }: TaylorOptions,
 ): Promise<Importance> {
-  const { run, gradients, state } = await keptGradients(model, fitting, executor)
-  const start = Object.fromEntries(Object.entries(state).map(([name, view]) => [name, view.slice()]))
+  const gradientsOf = await meanGradients(model, samples, fitting, executor)
   const total = new Float64Array(groups.length)
   const data = model.parameters.map(({ start }) => start.data as Float32Array)
   for (let batch = 0; batch < batches; batch++) {
-    fill(state, start)
-    await run(samples, batch)
+    const gradients = await gradientsOf(batch)
     const found = model.parameters.map(({ name }): TypedArray | undefined => gradients(name))
     const changes = sums(model, groups, (p, i) => data[p]![i]! * Number(found[p]?.[i] ?? 0))
     changes.forEach((change, g) => (total[g]! += Math.abs(change) / batches))

@@ -9,16 +9,17 @@ export interface AdamWOptions {
   readonly weightDecay?: number | undefined
 }
 
-export const adamwDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 } as const
+/** The settings with those that were left open. */
+export const adamwSettings = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 }: AdamWOptions) => ({
+  beta1,
+  beta2,
+  epsilon,
+  weightDecay,
+})
 
 /** Adam with decoupled weight decay (Loshchilov & Hutter, 2019), in PyTorch's order of operations. */
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  const {
-    beta1 = adamwDefaults.beta1,
-    beta2 = adamwDefaults.beta2,
-    epsilon = adamwDefaults.epsilon,
-    weightDecay = adamwDefaults.weightDecay,
-  } = options
+  const { beta1, beta2, epsilon, weightDecay } = adamwSettings(options)
   const formulas: ScalarFormulas = (step, learningRate) => ({
     keep: f.sub(1, f.mul(learningRate, weightDecay)),
     stepSize: f.div(learningRate, f.sub(1, f.pow(beta1, step))),

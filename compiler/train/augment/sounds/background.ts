@@ -1,6 +1,6 @@
-import { exp } from '../../../core/math.ts'
 import type { Augmentation, SoundLayout } from '../augmentation.ts'
 import { between, normal } from '../random.ts'
+import { amplitudeOf } from './decibels.ts'
 
 export interface BackgroundOptions {
   /** The loudest noise, in decibels below full scale, such as 30. */
@@ -12,7 +12,7 @@ export const background = ({ decibels }: BackgroundOptions): Augmentation<SoundL
   name: `background ${decibels}`,
   of: 'sound',
   apply(samples, _, random) {
-    const deviation = exp((-between(random, decibels, decibels + 30) / 20) * Math.LN10)
+    const deviation = amplitudeOf(-between(random, decibels, decibels + 30))
     return samples.map((value) => value + deviation * normal(random))
   },
 })

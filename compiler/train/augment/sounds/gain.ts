@@ -1,6 +1,6 @@
-import { exp } from '../../../core/math.ts'
 import type { Augmentation, SoundLayout } from '../augmentation.ts'
 import { between } from '../random.ts'
+import { amplitudeOf } from './decibels.ts'
 
 export interface GainOptions {
   /** The largest change of loudness, either way. */
@@ -12,7 +12,7 @@ export const gain = ({ decibels }: GainOptions): Augmentation<SoundLayout> => ({
   name: `gain ${decibels}`,
   of: 'sound',
   apply(samples, _, random) {
-    const factor = exp((between(random, -decibels, decibels) / 20) * Math.LN10)
+    const factor = amplitudeOf(between(random, -decibels, decibels))
     return samples.map((value) => value * factor)
   },
 })

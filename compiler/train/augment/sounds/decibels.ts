@@ -1,0 +1,4 @@
+import { exp } from '../../../core/math.ts'
+
+/** The factor of amplitudes that so many decibels are. */
+export const amplitudeOf = (decibels: number): number => exp((decibels / 20) * Math.LN10)

@@ -82,7 +82,8 @@ describe.skipIf(root === undefined)('real models', () => {
     const { graph } = importModel(readFileSync(join(root!, model, 'model.onnx')), { ...(dims && { dims }) })
     const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
     const one = calibration === validation
-    const all = await readDataset(calibration, inputs, { preprocess, limit: one ? 600 : 300 })
+    // A search tries many models.
+    const all = await readDataset(calibration, inputs, { preprocess, limit: one && !search ? 600 : 300 })
     const [seen, unseen] = one
       ? halves(all, all.samples.length > 500 ? 300 : 200)
       : [all, await readDataset(validation, inputs, { preprocess })]

@@ -47,7 +47,6 @@ function spread(folder: string): Tolerance {
 }
 
 describe.skipIf(root === undefined).each([
-  ['imported', (graph: Graph) => graph],
   ['simplified', simplify],
   ['optimized', runPasses],
 ])('real models, %s, written as ONNX', (_, optimize) => {

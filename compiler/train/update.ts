@@ -5,7 +5,7 @@ import { elementCount } from '../core/shape.ts'
 import { zeros, type Tensor } from '../core/tensor.ts'
 import { trainedParameters, type Observed } from './gradients.ts'
 import { statisticsOf, type Parameter, type TrainableModel } from './model.ts'
-import type { Optimizer } from './optimizers/index.ts'
+import type { Becoming, Optimizer } from './optimizers/index.ts'
 import { input, ports } from './ports.ts'
 
 export interface UpdateOptions {
@@ -67,17 +67,15 @@ export function updates(
   const scalars = names.map((name) => input(ports.scalar(name), 'f32', []))
   const byName = Object.fromEntries(names.map((name, i) => [name, scalars[i]!.value]))
   const finite = b.map([mean], (l) => f.lt(f.abs(l), Infinity))
+  const becoming: Becoming = (old, next) => b.map([finite, next, old], (ok, n, o) => f.select(ok, n, o))
   const states: State[] = []
-  const keep = ({ next, ...state }: State): void => {
-    states.push({ ...state, next: b.map([finite, next, state.value], (ok, n, o) => f.select(ok, n, o)) })
-  }
   const scaled = clipped(b, gradients, options.clipNorm)
   // The last layer's first: what its update has read is free before gradients of earlier layers are computed.
   for (const [i, parameter] of [...trainedParameters(model, options).entries()].reverse())
-    updateOf(b, parameter, scaled[i]!, options, byName).forEach(keep)
+    states.push(...updateOf(b, parameter, scaled[i]!, options, byName, becoming))
   for (const { statistic, value, momentum } of observed) {
     const next = b.map([statistic.value, value], (o, n) => f.add(f.mul(o, momentum), f.mul(n, 1 - momentum)))
-    keep({ ...statistic, next })
+    states.push({ ...statistic, next: becoming(statistic.value, next) })
   }
   const changing = new Set(states.map(({ name }) => name))
   for (const { name, value, start } of [...model.parameters, ...statisticsOf(model.normalizations)])
@@ -104,15 +102,16 @@ function updateOf(
   gradient: Value,
   { optimizer, average }: UpdateOptions,
   scalars: Readonly<Record<string, Value>>,
+  becoming: Becoming,
 ): State[] {
   const slots = optimizer.slots.map((slot) => {
     const port = ports.slot(name, slot)
     return { name: port, value: input(port, 'f32', value.type.shape).value, start: zeros(start.dtype, start.shape) }
   })
-  const after = optimizer.update(b, { value, gradient, slots: slots.map((s) => s.value), scalars, decays })
+  const after = optimizer.update(b, { value, gradient, slots: slots.map((s) => s.value), scalars, decays, becoming })
   const changed = [{ name, value, start, next: after.value }, ...slots.map((s, i) => ({ ...s, next: after.slots[i]! }))]
   if (!average) return changed
   const averaged = input(ports.average(name), 'f32', value.type.shape).value
   const next = b.map([averaged, after.value, scalars['decay']!], (a, p, d) => f.add(f.mul(a, d), f.mul(p, f.sub(1, d))))
-  return [...changed, { name: ports.average(name), value: averaged, start, next }]
+  return [...changed, { name: ports.average(name), value: averaged, start, next: becoming(averaged, next) }]
 }

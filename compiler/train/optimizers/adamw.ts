@@ -27,14 +27,17 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
   })
   return {
     ...{ slots: ['m', 'v'], formulas, scalars: computed(formulas) },
-    update: (b, { value, gradient, slots, scalars, decays }) => {
-      const m = b.map([slots[0]!, gradient], (m, g) => flushed(f.add(f.mul(m, beta1), f.mul(g, 1 - beta1))))
-      const v = b.map([slots[1]!, gradient], (v, g) => flushed(f.add(f.mul(v, beta2), f.mul(f.square(g), 1 - beta2))))
+    update: (b, { value, gradient, slots: [first, second], scalars, decays, becoming }) => {
+      const mean = b.map([first!, gradient], (m, g) => flushed(f.add(f.mul(m, beta1), f.mul(g, 1 - beta1))))
+      const square = b.map([second!, gradient], (v, g) =>
+        flushed(f.add(f.mul(v, beta2), f.mul(f.square(g), 1 - beta2))),
+      )
+      const [m, v] = [becoming(first!, mean), becoming(second!, square)]
       const { keep, stepSize, rootCorrection } = scalars
       const next = b.map([value, m, v, keep, stepSize!, rootCorrection!], (p, m, v, keep, size, root) =>
         f.sub(decays ? f.mul(p, keep) : p, f.div(f.mul(m, size), f.add(f.mul(f.sqrt(v), root), epsilon))),
       )
-      return { value: next, slots: [m, v] }
+      return { value: becoming(value, next), slots: [m, v] }
     },
   }
 }

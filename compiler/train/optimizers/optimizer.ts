@@ -26,6 +26,9 @@ export interface Optimizer {
   readonly update: (b: Builder, at: UpdateArguments) => { readonly value: Value; readonly slots: readonly Value[] }
 }
 
+/** What is kept of `old` and `next`: `next`, unless the step's loss is not finite. */
+export type Becoming = (old: Value, next: Value) => Value
+
 export interface UpdateArguments {
   readonly value: Value
   readonly gradient: Value
@@ -33,6 +36,11 @@ export interface UpdateArguments {
   /** f32[] for each scalar. */
   readonly scalars: Readonly<Record<string, Value>>
   readonly decays: boolean
+  /**
+   * Applied to whatever is kept, as soon as it is computed: what is computed from it in turn reads what is kept, so that nothing has to stay
+   * in memory twice.
+   */
+  readonly becoming: Becoming
 }
 
 /** What formulas give on the host. */

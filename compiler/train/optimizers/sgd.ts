@@ -1,4 +1,5 @@
 import * as f from '../../core/formula.ts'
+import type { Value } from '../../core/graph.ts'
 import { computed, flushed, type Optimizer, type ScalarFormulas } from './optimizer.ts'
 
 export interface SgdOptions {
@@ -14,15 +15,23 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   const formulas: ScalarFormulas = (_, learningRate) => ({ learningRate })
   return {
     ...{ slots: momentum === 0 ? [] : ['velocity'], formulas, scalars: computed(formulas) },
-    update: (b, { value, gradient, slots, scalars, decays }) => {
+    update: (b, { value, gradient, slots, scalars, decays, becoming }) => {
       const g =
         decays && weightDecay !== 0 ? b.map([gradient, value], (g, p) => f.add(g, f.mul(p, weightDecay))) : gradient
       const [velocity] = slots
       const rate = scalars['learningRate']!
-      if (!velocity) return { value: b.map([value, g, rate], (p, g, lr) => f.sub(p, f.mul(lr, g))), slots: [] }
-      const next = b.map([velocity, g], (v, g) => flushed(f.add(f.mul(v, momentum), g)))
+      const moved = (direction: Value): Value =>
+        becoming(
+          value,
+          b.map([value, direction, rate], (p, d, lr) => f.sub(p, f.mul(lr, d))),
+        )
+      if (!velocity) return { value: moved(g), slots: [] }
+      const next = becoming(
+        velocity,
+        b.map([velocity, g], (v, g) => flushed(f.add(f.mul(v, momentum), g))),
+      )
       const direction = nesterov ? b.map([g, next], (g, v) => f.add(g, f.mul(v, momentum))) : next
-      return { value: b.map([value, direction, rate], (p, d, lr) => f.sub(p, f.mul(lr, d))), slots: [next] }
+      return { value: moved(direction), slots: [next] }
     },
   }
 }

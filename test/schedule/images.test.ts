@@ -58,4 +58,27 @@ describe('several images', () => {
     expect(templatesOf(kernels)).toEqual(['f32_gemv_1x32'])
     await expectCompiledEqualsEvaluated(graph, new Random(3))
   })
+
+  it.each([
+    ['scores', [3], [3]],
+    ['sums of values', [3], [2]],
+    ['gradients', [2], [2]],
+  ])('heads of several texts, which lie within one another: %s', async (_, lhsContract, rhsContract) => {
+    const q = inputOf('q', 'f32', [2, 6, 3, 6])
+    const k = inputOf('k', 'f32', [2, 6, 3, 6])
+    const heads = (v: Value): Value => b.transpose(v, [0, 2, 1, 3])
+    const product = b.dotGeneral(heads(q), heads(k), { lhsBatch: [0, 1], rhsBatch: [0, 1], lhsContract, rhsContract })
+    const graph = graphOf([q, k], [product])
+    expect(templatesOf(schedule(runPasses(graph)).kernels)).toEqual(['f32_igemm_4x8'])
+    await expectCompiledEqualsEvaluated(graph, new Random(3))
+  })
+
+  it('sums over texts and words, whose words lie apart', async () => {
+    const x = inputOf('x', 'f32', [3, 7, 10])
+    const g = inputOf('g', 'f32', [3, 12, 7])
+    const attrs = { lhsBatch: [], rhsBatch: [], lhsContract: [0, 1], rhsContract: [0, 1] }
+    const graph = graphOf([x, g], [b.dotGeneral(x, b.transpose(g, [0, 2, 1]), attrs)])
+    expect(templatesOf(schedule(runPasses(graph)).kernels)).toEqual(['f32_igemm_4x8'])
+    await expectCompiledEqualsEvaluated(graph, new Random(3))
+  })
 })

@@ -3,7 +3,8 @@ import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { Scheduler } from '../lower/scheduler.ts'
 import { constantBytes, type Access, type Buffer } from '../program/program.ts'
 
-interface Axes {
+/** Axes of a buffer: how long, and how many elements apart. */
+export interface Axes {
   readonly extents: readonly number[]
   readonly strides: readonly number[]
 }

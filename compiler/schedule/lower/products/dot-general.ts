@@ -3,7 +3,7 @@ import type { NodeOf } from '../../../core/graph.ts'
 import { freeAxes } from '../../../core/ops/dot-general.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { reshapeStrides } from '../../program/access.ts'
-import { noAxes, pack, packedGroup, type PackSource } from '../../kernels/pack.ts'
+import { noAxes, pack, packedGroup, type Axes, type PackSource } from '../../kernels/pack.ts'
 import { lazyAccess, lazyPending, type Pending } from '../lazy.ts'
 import type { Access } from '../../program/program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
@@ -42,7 +42,7 @@ interface Gemm {
   readonly N: number
   readonly K: number
   readonly lhs: { readonly access: Access; readonly batch: number; readonly row: number }
-  readonly rhs: { readonly access: Access; readonly batch: number; readonly row: number; readonly column: number }
+  readonly rhs: { readonly access: Access; readonly batch: Axes; readonly rows: Axes; readonly column: number }
 }
 
 /** Integer products of fewer multiplications take a small loop: a template for a last layer alone is more code than it saves time. */
@@ -136,6 +136,12 @@ function transposedProduct(lhs: Side, rhs: Side, e: Extents): ColumnProduct | un
   }
 }
 
+/** One axis where that is possible, else those that there are: packing walks over either. */
+function axesOf(strides: readonly number[], extents: readonly number[]): Axes {
+  const merged = mergeAxes(strides, extents)
+  return merged === undefined ? { extents, strides } : { extents: [elementCount(extents)], strides: [merged] }
+}
+
 /** The product in gemm form where the axes merge, copying an operand into row-major order where that makes them. */
 function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm | undefined {
   const batches = elementCount(e.batch)
@@ -148,13 +154,10 @@ function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm
     row: mergeAxes(lhs.free, e.lFree),
     column: mergeAxes(lhs.contract, e.contract),
   }
-  const r = {
-    batch: mergeAxes(rhs.batch, e.batch),
-    row: mergeAxes(rhs.contract, e.contract),
-    column: mergeAxes(rhs.free, e.rFree),
-  }
-  if (r.batch === undefined || r.row === undefined || r.column === undefined) return undefined
-  const right = { access: rhs.access, batch: r.batch, row: r.row, column: r.column }
+  const column = mergeAxes(rhs.free, e.rFree)
+  if (column === undefined) return undefined
+  const [batch, rows] = [axesOf(rhs.batch, e.batch), axesOf(rhs.contract, e.contract)]
+  const right = { access: rhs.access, batch, rows, column }
   if (l.batch !== undefined && l.row !== undefined && (l.column === 1 || K === 1)) {
     return { batches, M, N, K, lhs: { access: lhs.access, batch: l.batch, row: l.row }, rhs: right }
   }
@@ -173,12 +176,12 @@ function asGemm(s: Scheduler, node: Dot, lhs: Side, rhs: Side, e: Extents): Gemm
 }
 
 /** The right matrices in blocks of eight columns. */
-const matrixWeights = ({ batches, N, K, rhs }: Gemm): PackSource => ({
+const matrixWeights = ({ N, rhs }: Gemm): PackSource => ({
   access: rhs.access,
-  outer: { extents: [batches], strides: [rhs.batch] },
+  outer: rhs.batch,
   channels: { extent: N, stride: rhs.column, width: 8 },
   inner: noAxes,
-  run: { extents: [K], strides: [rhs.row] },
+  run: rhs.rows,
 })
 
 function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights | undefined): Pending {

@@ -150,8 +150,19 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind'], always),
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
+    params: {
+      otherwise: 'on a model: it is for a configuration',
+      met: ({ args: [path] }) => path !== undefined && isConfig(path),
+    },
     ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
     ...toPictures(training),
+  },
+  tune: {
+    ...all(
+      ['output', 'trials', 'jobs', 'objectives', 'train', 'val', 'test', 'label', 'epochs', 'seed', 'resume'],
+      always,
+    ),
+    json: always,
   },
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {

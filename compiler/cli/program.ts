@@ -10,6 +10,7 @@ import { toJson } from './format.ts'
 import { checkOptions, refuseRepeats } from './preconditions.ts'
 import { terminalOn, type Streams, type Terminal } from './terminal.ts'
 import { addTrain } from './train/train.ts'
+import { addTune } from './tune/tune.ts'
 import { addVerify } from './verify.ts'
 
 /** What a command's action gives: the exit code. */
@@ -21,7 +22,7 @@ export type AddCommand = (program: Command, terminal: Terminal, done: (code: Exi
 const exitCodes = `
 Exit codes:
   0  it went well
-  1  a comparison failed (verify), no way was found to keep --max-drop (compile), or the training was interrupted (train)
+  1  a comparison failed (verify), no way was found to keep --max-drop (compile), or a training or search was interrupted (train, tune)
   2  a usage error or a diagnostic: nothing was written`
 
 /** The commands, none of them run. */
@@ -42,7 +43,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addAugment])
+  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addTune, addAugment])
     add(program, terminal, done)
   for (const command of program.commands) {
     command.addHelpText('after', exitCodes)

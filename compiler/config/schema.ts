@@ -1,8 +1,10 @@
 import * as v from 'valibot'
+import { objectives } from './objectives.ts'
 import type { Augmentation } from '../train/augment/index.ts'
 import { losses, type LossName } from '../train/losses/index.ts'
 import type { Network } from '../train/network/index.ts'
 import { schedules, type ScheduleName } from '../train/schedules/index.ts'
+import { samplers, stoppers, type SamplerName, type StopperName } from '../tune/index.ts'
 
 const names = <N extends string>(table: Readonly<Record<N, unknown>>) => Object.keys(table) as N[]
 
@@ -109,6 +111,16 @@ const prune = v.pipe(
   ),
 )
 
+const tune = v.strictObject({
+  trials: v.optional(whole(1)),
+  jobs: v.optional(v.pipe(whole(1), v.maxValue(256))),
+  objectives: v.optional(v.pipe(v.array(v.picklist(objectives)), v.minLength(1))),
+  maxSize: v.optional(bytes),
+  sampler: v.optional(v.picklist(names<SamplerName>(samplers))),
+  stopper: v.optional(v.picklist(names<StopperName>(stoppers))),
+  seeds: v.optional(v.pipe(whole(1), v.maxValue(100))),
+})
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -143,6 +155,7 @@ export const configSchema = v.pipe(
     ),
     train: v.optional(train),
     prune: v.optional(prune),
+    tune: v.optional(tune),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),

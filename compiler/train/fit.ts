@@ -64,7 +64,8 @@ export interface FitHooks {
   readonly onReady?: (memory: NonNullable<Instance['memory']>) => void
   /** Awaited: what has to happen between steps, such as events of the process, gets its turn here. */
   readonly onStep?: (event: StepEvent) => void | Promise<void>
-  readonly onEpoch?: (epoch: Epoch, isBest: boolean) => void
+  /** Awaited: whoever watches may set `signal`. */
+  readonly onEpoch?: (epoch: Epoch, isBest: boolean) => void | Promise<void>
   /** After each epoch, and where training is interrupted. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>
   readonly signal?: AbortSignal
@@ -178,7 +179,7 @@ export async function fit(
     history.push(result)
     const isBest = !best || isBetter(result.validation, best.validation)
     if (isBest) best = { epoch, validation: result.validation, values: copies(values) }
-    hooks.onEpoch?.(result, isBest)
+    await hooks.onEpoch?.(result, isBest)
     await hooks.onCheckpoint?.(saved())
   }
   return { best: best!, history, ended: 'done' }

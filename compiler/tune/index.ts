@@ -1,6 +1,6 @@
 export { lineOf, readJournal, type Entry, type JournalContents } from './journal.ts'
 export { samplers, type SamplerName } from './samplers/index.ts'
-export { shown, type Parameter, type Point, type Space } from './space.ts'
+export { named, shown, type Parameter, type Point, type Space } from './space.ts'
 export { stoppers, type StopperName } from './stoppers/index.ts'
 export { Study, type StudyOptions, type TrialRecord } from './study.ts'
-export { PointTrial, spaceOf, type Trial } from './trial.ts'
+export { PointTrial, spaceOf, trialOf, type Trial } from './trial.ts'

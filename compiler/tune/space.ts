@@ -72,3 +72,7 @@ export const startOf = (space: Space): Point => Object.fromEntries([...space].ma
 
 /** A value as a person reads it. */
 export const shown = ({ options }: Parameter, value: number): string => options?.[value] ?? String(value)
+
+/** A point as a person writes it: of categorical parameters the option. */
+export const named = (point: Point, space: Space): Readonly<Record<string, number | string>> =>
+  Object.fromEntries(Object.entries(point).map(([name, value]) => [name, space.get(name)?.options?.[value] ?? value]))

@@ -33,6 +33,11 @@ export class PointTrial implements Trial {
     this.#missing = missing
   }
 
+  /** One with the same values, for the same configuration. */
+  again(): PointTrial {
+    return new PointTrial(this.point)
+  }
+
   float(name: string, low: number, high: number, options: { log?: boolean; default?: number } = {}): number {
     const { log: scale = false, default: start } = options
     if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) wrong(name, `${low} to ${high} is no range`)
@@ -88,4 +93,33 @@ export function spaceOf(configure: (trial: Trial) => unknown): Space {
   const trial = new PointTrial()
   configure(trial)
   return trial.space
+}
+
+/**
+ * Values as a person writes them, by name: of categorical parameters the option. What is not given has its default. A702 for a value that a
+ * parameter does not have, and for a name that no parameter has.
+ */
+export function trialOf(configure: (trial: Trial) => unknown, values: Readonly<Record<string, unknown>>): PointTrial {
+  const trial = new PointTrial({}, (name, parameter) =>
+    Object.hasOwn(values, name) ? parsed(name, parameter, values[name]) : parameter.start,
+  )
+  configure(trial)
+  const unknown = Object.keys(values).filter((name) => !trial.space.has(name))
+  if (unknown.length > 0)
+    fail('A702', `the configuration has no parameter ${unknown.map((name) => `"${name}"`).join(', ')}`, {
+      hint: `it has ${[...trial.space.keys()].map((name) => `"${name}"`).join(', ') || 'none'}`,
+    })
+  return trial
+}
+
+function parsed(name: string, { domain, options }: Parameter, value: unknown): number {
+  if (domain.kind === 'categorical') {
+    const at = options!.indexOf(String(value))
+    return at >= 0 ? at : wrong(name, `${String(value)} is none of ${options!.join(', ')}`)
+  }
+  const { low, high } = domain
+  if (typeof value !== 'number' || !(value >= low && value <= high))
+    return wrong(name, `${String(value)} is not from ${low} to ${high}`)
+  if (domain.kind === 'int' && (value - low) % domain.step !== 0) wrong(name, `${value} is none of its values`)
+  return value
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { TypedArray } from '../../index.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
@@ -27,7 +28,7 @@ export interface Results {
   readonly parameters: { readonly all: number; readonly trained: number }
 }
 
-export const reportOf = (results: Results): object => {
+export const reportOf = (results: Results) => {
   const { settings, prepared, data, fit, fingerprint, pruning, test, parameters } = results
   return {
     ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended, fingerprint },
@@ -80,7 +81,7 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   const { inferenceOf, tensorsOf, trainedGraph } = await import('../../train/index.ts')
   const { graph } = trainedGraph(
     model,
-    Object.fromEntries(tensorsOf(model).map(({ name, start }) => [name, start.data])),
+    Object.fromEntries(tensorsOf(model).map(({ name, start }) => [name, distinct(start.data)])),
   )
   const { modules } = await compile(
     { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) },
@@ -88,6 +89,12 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   )
   return modules.simd!.length
 }
+
+/** Zeros and ones that training will change would not be stored: numbers that differ stand for them. */
+const distinct = (data: TypedArray): TypedArray =>
+  data instanceof Float32Array && data.every((value) => value === data[0])
+    ? data.map((value, i) => value + (i + 1) / 1024)
+    : data
 
 export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
   const score = ({ loss, accuracy }: Score): string =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
-import type { Fit, FitOptions } from '../../train/index.ts'
+import type { Epoch, Fit, FitOptions } from '../../train/index.ts'
 import type { ThreadedExecutor } from '../../threads.ts'
 import type { ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
@@ -31,12 +31,27 @@ export async function setUp(settings: Settings, options: RunOptions, terminal: T
   return { prepared, behind, data, shown, fitting, fingerprint }
 }
 
-/** Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. */
-export async function trainRun(settings: Settings, options: RunOptions, output: string, terminal: Terminal) {
+/** Who looks on after each epoch, and may end the training. */
+export interface Watch {
+  readonly signal: AbortSignal
+  onEpoch(epoch: Epoch): Promise<void>
+}
+
+/**
+ * Trains as `settings` say, and writes model, report and checkpoint into the folder `output`. Without somebody who watches, Ctrl-C ends the
+ * training.
+ */
+export async function trainRun(
+  settings: Settings,
+  options: RunOptions,
+  output: string,
+  terminal: Terminal,
+  watch?: Watch,
+) {
   const { threadedExecutor } = await import('../../threads.ts')
   const executor = threadedExecutor(settings.train?.workers ?? 1)
   try {
-    return await runOn(executor, settings, options, output, terminal)
+    return await runOn(executor, settings, options, output, terminal, watch)
   } finally {
     await executor.close()
   }
@@ -48,6 +63,7 @@ async function runOn(
   options: RunOptions,
   output: string,
   terminal: Terminal,
+  watch: Watch | undefined,
 ) {
   const { writeFiles } = await import('../../data/index.ts')
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
@@ -55,8 +71,8 @@ async function runOn(
   const { prepared, behind, data, shown, fitting, fingerprint } = start
   const context = { settings, data, shown, fitting, executor, output, resume: options.resume ?? false, terminal, say }
   const last = { checkpoint: 'checkpoint.npz' }
-  const { model, fit, pruning } = await interruptible(async (signal) => {
-    const train = trainer({ ...context, signal })
+  const body = async (signal: AbortSignal) => {
+    const train = trainer({ ...context, signal, onEpoch: watch?.onEpoch })
     const prune = pruneOptions(settings)
     if (!prune) {
       const fit = await train(behind.model, fitting.epochs, last.checkpoint)
@@ -74,7 +90,8 @@ async function runOn(
       },
     })
     return { ...result, pruning: report }
-  })
+  }
+  const { model, fit, pruning } = await (watch ? body(watch.signal) : interruptible(body))
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.

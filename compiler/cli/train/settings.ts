@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Settings } from '../../config/schema.ts'
+import type { Space, Trial } from '../../tune/index.ts'
 
 /** What the command line says of a training. */
 export interface TrainFlags {
@@ -26,10 +27,54 @@ export interface TrainFlags {
   readonly patience?: number
   readonly prune?: number
   readonly seed?: number
+  readonly tune?: {
+    readonly [Field in keyof NonNullable<Settings['tune']>]?: NonNullable<Settings['tune']>[Field] | undefined
+  }
 }
 
-/** The settings in a configuration file, with paths that start from its folder. A702 where something is wrong in it. */
-export async function readConfig(path: string): Promise<Settings> {
+/** The settings in a configuration file, with the values of its parameters in the file `params`, else with their defaults. */
+export async function readConfig(path: string, params?: string): Promise<Settings> {
+  const { trialOf } = await import('../../tune/index.ts')
+  const { at, configure } = await readTunable(path)
+  return at(params === undefined ? undefined : trialOf(configure, await valuesIn(params)).again())
+}
+
+async function valuesIn(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const { fail } = await import('../../index.ts')
+  const { readFile } = await import('../../data/index.ts')
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder().decode(readFile(path)))
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? (value as Record<string, unknown>) : fail('A502', `"${path}" is no JSON object of values by name`)
+}
+
+/** A configuration file that may ask for values. */
+export interface Tunable {
+  /** What it asks for where all has its default. */
+  readonly space: Space
+  readonly configure: (trial: Trial) => unknown
+  /** @throws CompileError A702 where something is wrong in the settings. Their paths start from the configuration's folder. */
+  at(trial?: Trial): Promise<Settings>
+}
+
+/** Reads a configuration file. A702 where it cannot be run. */
+export async function readTunable(path: string): Promise<Tunable> {
+  const { PointTrial, spaceOf } = await import('../../tune/index.ts')
+  const value = await evaluated(path)
+  const configure = typeof value === 'function' ? (value as (trial: Trial) => unknown) : () => value
+  return {
+    configure,
+    space: spaceOf(configure),
+    at: async (trial = new PointTrial()) => placed(path, await checked(configure(trial), `"${path}"`)),
+  }
+}
+
+/** What a configuration file exports. */
+async function evaluated(path: string): Promise<unknown> {
   const { createJiti } = await import('jiti')
   const { existsSync } = await import('node:fs')
   const { fail } = await import('../../index.ts')
@@ -37,19 +82,21 @@ export async function readConfig(path: string): Promise<Settings> {
   if (!existsSync(file)) fail('A502', `"${path}" cannot be read: there is no such file`)
   // So that a configuration outside of any package finds attar's layers, which are those that are loaded here.
   const virtualModules = { 'attar/config': await import('../../config/index.ts') }
-  let value: unknown
   try {
-    value = await createJiti(pathToFileURL(file).href, { virtualModules, fsCache: false, moduleCache: false }).import(
+    return await createJiti(pathToFileURL(file).href, { virtualModules, fsCache: false, moduleCache: false }).import(
       file,
       {
         default: true,
       },
     )
   } catch (error) {
-    fail('A702', `"${path}" cannot be run: ${error instanceof Error ? error.message : String(error)}`)
+    return fail('A702', `"${path}" cannot be run: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const settings = await checked(value, `"${path}"`)
-  const from = (name: string): string => resolve(dirname(file), name)
+}
+
+/** Settings with paths that start from the folder of their file. */
+function placed(path: string, settings: Settings): Settings {
+  const from = (name: string): string => resolve(dirname(resolve(path)), name)
   const { data, model, output } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
@@ -89,11 +136,12 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune } = flags
+  const { train, val, test, label, classes, seed, output, prune, tune } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
     ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
+    ...(tune && { tune: { ...settings.tune, ...given(tune) } }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,

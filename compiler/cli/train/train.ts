@@ -18,6 +18,7 @@ import { overridden, readConfig, type TrainFlags } from './settings.ts'
 import { trainRun } from './run.ts'
 
 interface Options extends TrainFlags, ShapeOptions, PictureOptions {
+  readonly params?: string
   readonly resume?: boolean
   readonly emitStep?: boolean
   readonly json?: boolean
@@ -99,13 +100,14 @@ export const addTrain: AddCommand = (program, terminal, done) => {
       '--emit-step',
       'do not train: write the training step and the prediction as compiled models, step.js and predict.js',
     )
+    .option('--params <file>', 'values that the configuration asks for, JSON as "attar tune" writes it', notEmpty)
     .option('--resume', 'go on from the checkpoint in the output folder')
     .option('--json', 'print the report as JSON')
   addPictureOptions(addShapeOptions(command))
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const { checkWritable } = await import('../../data/index.ts')
-      const base: Settings = path.endsWith('.onnx') ? { model: path } : await readConfig(path)
+      const base: Settings = path.endsWith('.onnx') ? { model: path } : await readConfig(path, options.params)
       const settings = await overridden(base, options)
       const output = settings.output ?? 'out'
       checkWritable(output)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Settings } from '../../config/schema.ts'
-import type { Checkpoint, Fit, FitHooks, FitOptions, Samples, TrainableModel } from '../../train/index.ts'
+import type { Checkpoint, Epoch, Fit, FitHooks, FitOptions, Samples, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { ThreadedExecutor } from '../../threads.ts'
 import type { Terminal } from '../terminal.ts'
@@ -21,6 +21,7 @@ interface TrainingContext {
   readonly terminal: Terminal
   readonly say: (line: string) => void
   readonly signal: AbortSignal
+  readonly onEpoch?: ((epoch: Epoch) => Promise<void>) | undefined
 }
 
 export async function countOf({ parameters }: TrainableModel, frozen: FitOptions['frozen']) {
@@ -49,7 +50,7 @@ export async function fingerprintOf(
  * those before had nothing left to do.
  */
 export function trainer(context: TrainingContext) {
-  const { settings, data, shown, fitting, output, executor, terminal, say, signal, resume } = context
+  const { settings, data, shown, fitting, output, executor, terminal, say, signal, resume, onEpoch } = context
   let stage = 0
   let hasWorked = false
   const checkpointOf = async (path: string, fingerprint: string): Promise<Checkpoint | undefined> => {
@@ -85,7 +86,10 @@ export function trainer(context: TrainingContext) {
         // Ctrl-C is an event of the process, which waits until the loop gives way.
         return setImmediate()
       },
-      onEpoch: progress.epoch,
+      onEpoch: (epoch, isBest) => {
+        progress.epoch(epoch, isBest)
+        return onEpoch?.(epoch)
+      },
       onCheckpoint: (checkpoint) => writeFiles(output, { [file]: writeNpz(checkpointArrays(checkpoint, fingerprint)) }),
     }
     const samples = { train: shown, validation: data.validation }

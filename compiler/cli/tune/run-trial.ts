@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Objective } from '../../config/objectives.ts'
+import type { Settings } from '../../config/schema.ts'
+import type { Epoch, Score } from '../../train/index.ts'
+import { formatCount } from '../format.ts'
+import type { Terminal } from '../terminal.ts'
+import { bytesOf } from '../train/results.ts'
+import { setUp, trainRun } from '../train/run.ts'
+import { overridden, readTunable } from '../train/settings.ts'
+import type { Measured, Outcome, Task } from './task.ts'
+
+/** Whether a trial is to stop after an epoch that came to `value`. */
+export type AfterEpoch = (epoch: number, value: number, epochs: number) => Promise<boolean>
+
+const silent: Terminal = { out: () => {}, err: () => {}, status: () => {} }
+
+/** Runs of the module of which the median counts. */
+const timedRuns = 101
+
+/** Trains as a configuration with the values of a point says, and measures what comes of it. */
+export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outcome> {
+  const { PointTrial } = await import('../../tune/index.ts')
+  const { folder, objectives, maxSize, scoresTest } = task
+  const tunable = await readTunable(task.config)
+  const given = await overridden(await tunable.at(new PointTrial(task.point)), task.flags)
+  const settings = scoresTest ? given : withoutTest(given)
+  const isOne = settings.prune === undefined
+  if (maxSize !== undefined && isOne) {
+    const { prepared, data } = await setUp(settings, {}, silent)
+    const bytes = await bytesOf(prepared.model, prepared, data)
+    if (bytes > maxSize) return overBudget(bytes, maxSize)
+  }
+  const abort = new AbortController()
+  const epochs = isOne ? (settings.train?.epochs ?? 10) : Infinity
+  let next = 0
+  const { report, interrupted } = await trainRun(
+    settings,
+    // Several trainings, one behind another, count their epochs on; they start anew and come to the same.
+    { resume: isOne && existsSync(join(folder, 'checkpoint.npz')) },
+    ...[folder, silent],
+    {
+      signal: abort.signal,
+      onEpoch: async ({ epoch, validation }: Epoch) => {
+        const at = isOne ? epoch : next++
+        if (await afterEpoch(at, errorOf(validation, objectives[0]!), epochs)) abort.abort()
+      },
+    },
+  )
+  if (interrupted) return { state: 'stopped' }
+  const measured = await measure(join(folder, 'model.onnx'), report.best, objectives)
+  if (maxSize !== undefined && measured.bytes > maxSize) return overBudget(measured.bytes, maxSize)
+  return { state: 'complete', measured, values: objectives.map((objective) => valueOf(measured, objective)) }
+}
+
+const overBudget = (bytes: number, most: number): Outcome => ({
+  state: 'rejected',
+  reason: `${formatCount(bytes)} bytes are more than ${formatCount(most)}`,
+})
+
+const withoutTest = ({ data: { test: _, ...data } = {}, ...settings }: Settings): Settings => ({ ...settings, data })
+
+/** Of an epoch, what is to be minimized. */
+export function errorOf({ loss, accuracy }: Score, objective: Objective): number {
+  return objective === 'loss' || accuracy === undefined ? loss : 1 - accuracy
+}
+
+function valueOf(measured: Measured, objective: Objective): number {
+  return objective === 'bytes' || objective === 'ms' ? measured[objective]! : errorOf(measured, objective)
+}
+
+async function measure(path: string, { loss, accuracy }: Score, objectives: readonly Objective[]): Promise<Measured> {
+  const { compile, instantiate } = await import('../../index.ts')
+  const { randomInputs, readFile } = await import('../../data/index.ts')
+  const { modules, spec } = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })
+  const known = { loss, ...(accuracy !== undefined && { accuracy }), bytes: modules.simd!.length }
+  if (!objectives.includes('ms')) return known
+  const model = instantiate(new WebAssembly.Module(modules.simd! as BufferSource), spec)
+  const inputs = Object.fromEntries(
+    Object.entries(randomInputs(spec.inputs, 1)).map(([name, { data }]) => [name, data]),
+  )
+  const times = Array.from({ length: timedRuns }, () => {
+    const start = performance.now()
+    model.run(inputs)
+    return performance.now() - start
+  })
+  return { ...known, ms: times.sort((a, b) => a - b)[timedRuns >> 1]! }
+}

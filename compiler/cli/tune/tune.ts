@@ -1,0 +1,99 @@
+import { Option } from 'commander'
+import { join } from 'node:path'
+import type { Objective } from '../../config/objectives.ts'
+import { toJson } from '../format.ts'
+import { notEmpty, seedNumber, wholeNumber } from '../options.ts'
+import type { AddCommand } from '../program.ts'
+import { labelOption } from '../quantize-options.ts'
+import type { TrainFlags } from '../train/settings.ts'
+import { finalLines } from './finals.ts'
+import { tuneRun } from './run-study.ts'
+
+interface Options extends TrainFlags {
+  readonly trials?: number
+  readonly jobs?: number
+  readonly objectives?: Objective[]
+  readonly resume?: boolean
+  readonly json?: boolean
+}
+
+const usage = `
+attar tune attar.config.ts -o search/     tries values, then trains with the best on three seeds
+attar tune attar.config.ts -o search/ --resume
+                                          goes on with a search that was ended, by whatever
+attar train attar.config.ts --params search/params.json
+                                          trains with the values that were found
+
+The configuration is a function that asks for values:
+
+  export default defineConfig((trial) => ({
+    network: sequential([dense(trial.int('width', 16, 128, { step: 16 })), relu(), dense(10)]),
+    train: { learningRate: trial.float('rate', 1e-4, 1e-1, { log: true }) },
+  }))
+
+The first trial has the defaults. The test data is scored when the search is done, for the best and
+for the defaults.`
+
+export const addTune: AddCommand = (program, terminal, done) => {
+  program
+    .command('tune')
+    .description(
+      'Search for the values that a configuration asks for: model.onnx, params.json, tune.json, journal.jsonl.',
+    )
+    .argument('<config>', 'attar.config.ts (or .js, .mjs), a function that asks for values')
+    .option(
+      '-o, --output <folder>',
+      'folder for what is written (default: out, or what the configuration says)',
+      notEmpty,
+    )
+    .option('--trials <number>', 'values to try (default: 30)', wholeNumber(1, 1_000_000))
+    .option('--jobs <number>', 'trials at the same time, each in a thread (default: 1)', wholeNumber(1, 256))
+    .addOption(
+      new Option(
+        '--objectives <names>',
+        'what is to be good: of accuracy,loss,bytes,ms; the first one chooses (default: accuracy)',
+      ).argParser((text) => text.split(',') as Objective[]),
+    )
+    .option('--train <data>', 'data to train on', notEmpty)
+    .option('--val <data>', 'data to validate with', notEmpty)
+    .option('--test <data>', 'data that is scored once, at the end', notEmpty)
+    .addOption(labelOption())
+    .option('--epochs <number>', 'epochs of a trial', wholeNumber(1, 1_000_000))
+    .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
+    .option('--resume', 'go on with the search in the output folder')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', usage)
+    .action(async (path: string, { trials, jobs, objectives, resume = false, json, ...rest }: Options) => {
+      const { checkWritable, readFile, writeFiles } = await import('../../data/index.ts')
+      const { overridden, readConfig } = await import('../train/settings.ts')
+      const flags = { ...rest, tune: { trials, jobs, objectives } }
+      const settings = await overridden(await readConfig(path), flags)
+      const output = settings.output ?? 'out'
+      checkWritable(output)
+      const say = (line: string): void => (json ? terminal.err(line) : terminal.out(line))
+      const run = await tuneRun(path, { flags, resume, say }, output, terminal)
+      if (run.interrupted) {
+        terminal.err(
+          `interrupted: "${join(output, 'journal.jsonl')}" holds all that was done; the same command with --resume goes on`,
+        )
+        return done(1)
+      }
+      const { report, parameters, finals, front } = run
+      const chosen = finals.filter(({ of }) => of === 'best')
+      const shipped = chosen.reduce((a, b) =>
+        (b.best.accuracy ?? -b.best.loss) > (a.best.accuracy ?? -a.best.loss) ? b : a,
+      )
+      writeFiles(output, {
+        'model.onnx': readFile(join(shipped.folder, 'model.onnx')),
+        'params.json': `${JSON.stringify(parameters, null, 2)}\n`,
+        'tune.json': `${JSON.stringify(report, null, 2)}\n`,
+      })
+      if (json) return terminal.out(toJson(report))
+      if (report.objectives.length > 1) terminal.out(['', 'nothing beats these in all objectives:', ...front])
+      terminal.out([
+        ...finalLines(finals),
+        `${join(output, 'model.onnx')}: of seed ${shipped.seed}`,
+        `${join(output, 'params.json')}: ${JSON.stringify(parameters)}`,
+      ])
+    })
+}

@@ -104,12 +104,15 @@ describe('a search', { timeout: 240_000 }, () => {
 
   it('tries nothing that is over its budget', async () => {
     writeFileSync(at('small.config.ts'), config("tune: { maxSize: '2.2 kB', stopper: 'none', seeds: 1 }", 1))
-    expect(await built('tune', at('small.config.ts'), '-o', at('small'), '--trials', '4')).toMatchObject({ code: 0 })
+    const more = ['--trials', '3', '--objectives', 'accuracy,bytes']
+    expect(await built('tune', at('small.config.ts'), '-o', at('small'), ...more)).toMatchObject({ code: 0 })
     const { trials } = reportIn('small')
-    const rejected = trials.filter(({ state }) => state === 'rejected')
-    expect(rejected.length).toBeGreaterThan(0)
-    expect(rejected.every(({ curve }) => curve.length === 0)).toBe(true)
-    expect(trials.filter(({ state }) => state === 'complete')).toHaveLength(4)
+    const complete = trials.filter(({ state }) => state === 'complete')
+    expect(complete).toHaveLength(3)
+    expect(complete.every(({ values }) => values![1]! <= 2200)).toBe(true)
+    // What training comes to can change a size by some bytes, which only shows behind it.
+    const untrained = trials.filter(({ state, curve }) => state === 'rejected' && curve.length === 0)
+    expect(untrained.length).toBeGreaterThan(0)
   })
 })
 

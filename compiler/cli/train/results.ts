@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { TypedArray } from '../../index.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
@@ -90,8 +89,10 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   return modules.simd!.length
 }
 
+type Numbers = TrainableModel['parameters'][number]['start']['data']
+
 /** Zeros and ones that training will change would not be stored: numbers that differ stand for them. */
-const distinct = (data: TypedArray): TypedArray =>
+const distinct = (data: Numbers): Numbers =>
   data instanceof Float32Array && data.every((value) => value === data[0])
     ? data.map((value, i) => value + (i + 1) / 1024)
     : data

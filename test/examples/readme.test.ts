@@ -156,6 +156,7 @@ async function prepare(): Promise<void> {
     }
   }
   writeFileSync(at('attar.config.ts'), scripts[3]!.text)
+  writeFileSync(at('search.config.ts'), scripts[4]!.text)
   const pixels = (seed: number) => Uint8Array.from({ length: 768 }, (_, i) => (i * seed) % 256)
   for (const [i, kind] of ['cat', 'dog'].entries()) {
     mkdirSync(at('photos', kind), { recursive: true })
@@ -199,7 +200,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it('has no block of another kind than those below', () => {
-  expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'js'])
+  expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'ts', 'js'])
   expect(fields.map((text) => text.split(':')[0])).toEqual(['network', 'network'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
   expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'npm'])
@@ -218,15 +219,17 @@ describe('commands', () => {
       const short = line.includes('attar bench') && !line.includes('--layers') ? ' --runs 3 --starts 1 --warm-up 0' : ''
       // Other systems take minutes for this network: test/bench/training.test.ts has them train a small one.
       const typed = line.replace(/\s+#.*/, '').replace(/(bench\s+attar.config.ts .*) --against \S+/, '$1')
-      const { stdout } = await shell(typed + short)
+      // One training for each thing that is trained: how good it gets is not looked at.
+      const few = line.startsWith('attar tune') ? ' --trials 2 --epochs 1' : ''
+      const { stdout } = await shell(typed + short + few)
       expect(stdout, line).not.toBe('')
     }
   })
 })
 
 describe('scripts', () => {
-  const [page, worker, stream, config, library] = scripts.map(({ text }) => text) as string[] as [
-    ...[string, string, string, string, string],
+  const [page, worker, stream, config, , library] = scripts.map(({ text }) => text) as string[] as [
+    ...[string, string, string, string, string, string],
   ]
   const pixels = new Float32Array(784)
 
@@ -263,7 +266,7 @@ describe('scripts', () => {
       },
       ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'], types: ['node'], typeRoots: [at('node_modules', '@types')] },
     }
-    const configs = ['attar.config.ts', ...fields.map((_, i) => `fields-${i}.config.ts`)]
+    const configs = ['attar.config.ts', 'search.config.ts', ...fields.map((_, i) => `fields-${i}.config.ts`)]
     const program = ts.createProgram(
       [...['page.mjs', 'worker.ts', 'library.mjs', ...configs].map((file) => at(file)), at('stream', 'stream.mjs')],
       options,

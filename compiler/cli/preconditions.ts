@@ -151,6 +151,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
     ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
+    // A configuration may name the teacher.
+    ...all(['teacher'], always),
+    ...all(['temperature', 'alpha', 'no-labels'], either('without --teacher', onTraining, withOption('teacher'))),
     ...toPictures(training),
   },
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),

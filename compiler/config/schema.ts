@@ -109,6 +109,19 @@ const prune = v.pipe(
   ),
 )
 
+const distill = v.pipe(
+  v.strictObject({
+    teacher: v.optional(path),
+    temperature: v.optional(above0),
+    alpha: v.optional(v.pipe(above0, v.maxValue(1))),
+    labels: v.optional(v.boolean()),
+  }),
+  v.check(
+    ({ alpha, labels }) => labels !== false || alpha === undefined,
+    'alpha has no effect without labels: all of the loss is of the teacher',
+  ),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -143,6 +156,7 @@ export const configSchema = v.pipe(
     ),
     train: v.optional(train),
     prune: v.optional(prune),
+    distill: v.optional(distill),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),

@@ -2,6 +2,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
+import { distillingOf, type Distilling } from './distill.ts'
 
 /** What is trained. */
 export interface Prepared {
@@ -10,6 +11,7 @@ export interface Prepared {
   readonly loss: LossName
   /** The names of the classes, where the settings give them. */
   readonly classes: readonly string[] | undefined
+  readonly distilling: Distilling | undefined
   /** What a user should know of it. */
   readonly notes: readonly string[]
 }
@@ -33,7 +35,10 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
   const notes = unused.length > 0 ? [`outputs that are not trained, and not written: ${unused.join(', ')}`] : []
   if (loss === 'cross-entropy' && model.activation === undefined)
     notes.push('the model does not end in a softmax: its output is taken for scores, as they are before one')
-  return { model, metadata, loss, classes: typeof classes === 'number' ? undefined : classes, notes }
+  const distilling = await distillingOf(settings, options, model, loss)
+  if (distilling) notes.push(...distilling.notes)
+  const names = typeof classes === 'number' ? distilling?.classes : (classes ?? distilling?.classes)
+  return { model, metadata, loss, classes: names, distilling, notes }
 }
 
 async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {
@@ -70,7 +75,7 @@ function defaultLoss({ activation, scores }: TrainableModel): LossName {
 /** How it is trained. `counts` tells how many training samples each class has. */
 export async function fitOptions(
   { train = {}, seed = 1 }: Settings,
-  { model, loss }: Prepared,
+  { model, loss, distilling }: Prepared,
   counts: readonly number[] | undefined,
 ): Promise<FitOptions> {
   const { adamw, sgd } = await import('../../train/index.ts')
@@ -93,6 +98,7 @@ export async function fitOptions(
   return {
     ...rest,
     ...{ epochs, batch, accumulate, schedule, learningRate, loss, seed },
+    ...(distilling && { distillation: distilling.distillation }),
     ...{ frozen: await parametersCalled(freeze, model), frozenStatistics: freezeStatistics },
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),
     classWeights: classWeights === 'balanced' ? balanced(counts) : classWeights,

@@ -3,13 +3,14 @@ import type { Settings } from '../../config/schema.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
-import { percent } from './progress.ts'
+import { percent, scoreText } from './progress.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
 
-/** The score of the test data, with the 95 % interval of its accuracy. */
+/** The score of the test data, with the 95 % intervals of its accuracy and of the agreement with the teacher. */
 export interface TestScore extends Score {
   readonly interval?: readonly [low: number, high: number]
+  readonly agreementInterval?: readonly [low: number, high: number]
 }
 
 /** Everything that a training came to. */
@@ -90,14 +91,10 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
 }
 
 export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
-  const score = ({ loss, accuracy }: Score): string =>
-    `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)} right`}`
-  const interval = test?.interval?.map(percent).join(' to ')
-  const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
   return [
     ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
-    `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
-    ...(test ? [`test: ${score(test)}${sure}`] : []),
+    `best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`,
+    ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
   ]
 }

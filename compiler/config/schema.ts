@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Augmentation } from '../train/augment/index.ts'
+import type { Augmentation, Mixing } from '../train/augment/index.ts'
 import { losses, type LossName } from '../train/losses/index.ts'
 import type { Network } from '../train/network/index.ts'
 import { schedules, type ScheduleName } from '../train/schedules/index.ts'
@@ -148,8 +148,11 @@ export const configSchema = v.pipe(
     preprocess: v.optional(v.record(v.string(), v.unknown())),
     augment: v.optional(
       v.array(
-        v.custom<Augmentation>(
-          (value) => typeof (value as Augmentation | undefined)?.apply === 'function',
+        v.custom<Augmentation | Mixing>(
+          (value) =>
+            [(value as Augmentation | undefined)?.apply, (value as Mixing | undefined)?.mix].some(
+              (change) => typeof change === 'function',
+            ),
           "an augmentation, such as flip('horizontal')",
         ),
       ),

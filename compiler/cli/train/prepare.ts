@@ -2,6 +2,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
+import { softClasses } from './augment.ts'
 import { distillingOf, type Distilling } from './distill.ts'
 
 /** What is trained. */
@@ -74,10 +75,12 @@ function defaultLoss({ activation, scores }: TrainableModel): LossName {
 
 /** How it is trained. `counts` tells how many training samples each class has. */
 export async function fitOptions(
-  { train = {}, seed = 1 }: Settings,
-  { model, loss, distilling }: Prepared,
+  settings: Settings,
+  prepared: Prepared,
   counts: readonly number[] | undefined,
 ): Promise<FitOptions> {
+  const { train = {}, seed = 1 } = settings
+  const { model, loss, distilling } = prepared
   const { adamw, sgd } = await import('../../train/index.ts')
   const {
     freeze = [],
@@ -98,6 +101,7 @@ export async function fitOptions(
   return {
     ...rest,
     ...{ epochs, batch, accumulate, schedule, learningRate, loss, seed },
+    ...((await softClasses(settings, prepared)) !== undefined && { softTargets: true }),
     ...(distilling && { distillation: distilling.distillation }),
     ...{ frozen: await parametersCalled(freeze, model), frozenStatistics: freezeStatistics },
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),

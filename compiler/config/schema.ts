@@ -122,6 +122,11 @@ const distill = v.pipe(
   ),
 )
 
+const student = v.pipe(
+  v.strictObject({ blocks: v.optional(v.literal('half')), depthwise: v.optional(v.literal(true)) }),
+  v.check(({ blocks, depthwise }) => Boolean(blocks ?? depthwise), "say how: blocks: 'half', or depthwise: true"),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -160,10 +165,12 @@ export const configSchema = v.pipe(
     train: v.optional(train),
     prune: v.optional(prune),
     distill: v.optional(distill),
+    student: v.optional(student),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),
   v.check(({ model, network }) => !(model && network), 'model and network: give one of the two'),
+  v.check(({ network, student }) => !(network && student), 'student: is made of a model; a network is what it says'),
 )
 
 /** A configuration as it is written. */

@@ -1,4 +1,5 @@
 import type { Settings } from '../../config/schema.ts'
+import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
@@ -13,6 +14,8 @@ export interface Prepared {
   /** The names of the classes, where the settings give them. */
   readonly classes: readonly string[] | undefined
   readonly distilling: Distilling | undefined
+  /** How the model was made smaller before. */
+  readonly student: StudentReport | undefined
   /** What a user should know of it. */
   readonly notes: readonly string[]
 }
@@ -21,9 +24,12 @@ export interface Prepared {
 export async function prepare(settings: Settings, options: ShapeOptions): Promise<Prepared> {
   const { fail } = await import('../../index.ts')
   const { checkLoss, scoreShape, scoresOf } = await import('../../train/index.ts')
-  const { model, metadata, unused } = await (settings.model === undefined
+  const { metadata, unused, ...start } = await (settings.model === undefined
     ? network(settings, options)
     : imported(settings.model, settings, options))
+  const made =
+    settings.student && (await import('../../compress/student/index.ts')).studentOf(start.model, settings.student)
+  const model = made?.model ?? start.model
   const loss = settings.train?.loss ?? defaultLoss(model)
   checkLoss(model, loss)
   const { classes } = settings
@@ -39,7 +45,7 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
   const distilling = await distillingOf(settings, options, model, loss)
   if (distilling) notes.push(...distilling.notes)
   const names = typeof classes === 'number' ? distilling?.classes : (classes ?? distilling?.classes)
-  return { model, metadata, loss, classes: names, distilling, notes }
+  return { model, metadata, loss, classes: names, distilling, student: made?.report, notes }
 }
 
 async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {

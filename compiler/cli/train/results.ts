@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
+import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
@@ -39,6 +40,7 @@ export const reportOf = (results: Results): object => {
       ...(data.test && { test: data.test.count }),
     },
     parameters,
+    ...(prepared.student && { student: prepared.student }),
     ...(pruning && { pruning }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
@@ -90,8 +92,13 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   return modules.simd!.length
 }
 
-export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
+export function describe(
+  { prepared, fit: { best }, data, pruning, test }: Results,
+  output: string,
+  bytes: number,
+): string[] {
   return [
+    ...(prepared.student ? describeStudent(prepared.student) : []),
     ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
     `best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`,
     ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
@@ -99,9 +106,17 @@ export function describe({ fit: { best }, data, pruning, test }: Results, output
   ]
 }
 
+const gone = ({ before, after }: PruneReport['macs']): string =>
+  `${formatCount(before)} → ${formatCount(after)} (${percent(1 - after / before)} less)`
+
+const describeStudent = ({ removed, depthwise, macs, parameters }: StudentReport): string[] => [
+  ...(removed ? [`blocks that are gone, by their last node: ${removed.join(', ')}`] : []),
+  ...(depthwise ? [`convolutions that are depthwise and pointwise now: ${depthwise.join(', ')}`] : []),
+  `multiply-adds of a sample: ${gone(macs)}`,
+  `parameters: ${gone(parameters)}`,
+]
+
 function describePruning({ layers, macs, parameters, bytes }: PruneReport): string[] {
-  const gone = ({ before, after }: PruneReport['macs']): string =>
-    `${formatCount(before)} → ${formatCount(after)} (${percent(1 - after / before)} less)`
   const names = layers.map(({ node }) => node.length)
   return [
     'output channels of layers:',

@@ -10,6 +10,7 @@ import { checkLoss, scoreShape } from './scores.ts'
 export function checkFit(model: TrainableModel, options: FitOptions, { workers }: ParallelExecutor): void {
   const { loss, batch, accumulate = 1, labelSmoothing, classWeights, frozen, frozenStatistics, distillation } = options
   checkLoss(model, loss)
+  if (distillation) checkDistillation(distillation, options)
   if (labelSmoothing !== undefined && !losses[loss].smooths)
     fail('A702', `labelSmoothing has no effect on the loss ${loss}`)
   if (classWeights) {
@@ -18,7 +19,6 @@ export function checkFit(model: TrainableModel, options: FitOptions, { workers }
     if (classWeights.length !== classes)
       fail('A702', `there are ${classWeights.length} classWeights for the model's ${classes} classes`)
   }
-  if (distillation) checkDistillation(distillation, options)
   if (frozenStatistics && model.normalizations.length === 0)
     fail('A702', 'freezeStatistics has no effect on a model without batch normalization')
   if (batch % accumulate !== 0)

@@ -29,10 +29,23 @@ export async function distillingOf(
     return fail('A702', 'distill: a network needs a teacher', { hint: "distill: { teacher: 'teacher.onnx' }" })
   // What the command line says of shapes is of the model; the teacher takes those of its student.
   const imported = await importOptions(path, path === model ? options : {})
-  const { teacher, metadata, notes } = importedTeacher(readFile(path), student, loss, imported)
+  const { teacher, metadata, notes } = await ofTeacher(() => importedTeacher(readFile(path), student, loss, imported))
   const temperature = distill.temperature ?? (losses[loss].activation === undefined ? 1 : 2)
   const { labels = true, alpha = labels ? 0.5 : 1 } = distill
   return { distillation: { teacher, temperature, alpha, labels }, metadata, classes: await classNames(metadata), notes }
+}
+
+/** What `body` finds wrong is said to be of the teacher: there is another model besides. */
+async function ofTeacher<T>(body: () => T): Promise<T> {
+  const { CompileError } = await import('../../index.ts')
+  try {
+    return body()
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error
+    const named = ({ message }: { message: string }): string =>
+      message.startsWith('the teacher') ? message : `the teacher: ${message}`
+    throw new CompileError(error.diagnostics.map((d) => ({ ...d, message: named(d) })))
+  }
 }
 
 /** A702 where the teacher was made for other data than what is read: other classes, or other preprocessing. */

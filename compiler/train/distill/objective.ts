@@ -55,7 +55,7 @@ export function teacherTerm(
   // The entropy of the teacher's answer is what is left of the loss where both agree.
   const [found, least] = [own, others].map((x) => loss.perSample(b, x, values, {})) as [Value, Value]
   return {
-    perSample: by(b.binary('sub', found, least), temperature ** 2),
+    perSample: by(b.binary('sub', found, least), temperature * temperature),
     derivative: by(loss.derivative(b, own, values, {}), temperature),
     correct: loss.agree?.(b, scores, taught),
   }

@@ -15,7 +15,8 @@ function logGamma(random: Random, alpha: number): number {
   const c = 1 / Math.sqrt(9 * d)
   for (;;) {
     const x = normal(random)
-    const v = (1 + c * x) ** 3
+    const root = 1 + c * x
+    const v = root * root * root
     const u = 1 - random()
     if (v > 0 && log(u) < (x * x) / 2 + d - d * v + d * log(v)) return log(d * v)
   }

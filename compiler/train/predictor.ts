@@ -29,7 +29,7 @@ const activations: Readonly<Record<string, Activation>> = {
 
 /** What a softmax or sigmoid at the end of the model takes; the value itself where there is none. */
 function beforeActivation(output: Value): Pick<Prediction, 'scores' | 'activation'> {
-  const last = withoutReshapes(output)
+  const last = behindRounding(output)
   const { origin } = last.node
   const activation = origin && activations[origin.operator]
   if (!activation) return { scores: output, activation: undefined }
@@ -50,8 +50,15 @@ function beforeActivation(output: Value): Pick<Prediction, 'scores' | 'activatio
   return { scores: new Builder(origin).reshape(scores, output.type.shape), activation }
 }
 
-function withoutReshapes(value: Value): Value {
+const rounding = new Set(['QuantizeLinear', 'DequantizeLinear'])
+
+/** What reshapes and the steps of a quantized output take. */
+function behindRounding(value: Value): Value {
   let at = value
-  while (at.node.op === 'reshape') at = at.node.operands[0]!
+  while (at.node.op === 'reshape' || rounding.has(at.node.origin?.operator ?? '')) {
+    const [before] = at.node.operands
+    if (!before) return value
+    at = before
+  }
   return at
 }

@@ -209,6 +209,12 @@ describe('a teacher that does not go with a training', () => {
       [],
       /the teacher has the classes x, y, z, the data a, b, c/,
     ],
+    [
+      'gradients of a model that is its teacher',
+      "model: 'teacher/model.onnx', prune: { macs: '40%', importance: 'taylor' }, distill: { labels: false }",
+      [],
+      /importance 'taylor' goes by gradients/,
+    ],
     ['no model', `${network}, distill: { teacher: 'train.npz' }`, [], /error A1\d\d[^]*the teacher: /],
     ['options without one', network, ['--temperature', '3'], /--temperature has no effect without a teacher/],
     ['labels without one', network, ['--no-labels'], /--no-labels has no effect without a teacher/],

@@ -15,7 +15,7 @@ export interface Distilling {
 
 /** The teacher that settings name: without one it is the model as it is before. A702 where it does not go with `student`. */
 export async function distillingOf(
-  { distill, model }: Settings,
+  { distill, model, prune, student: changed }: Settings,
   options: ShapeOptions,
   student: TrainableModel,
   loss: LossName,
@@ -27,6 +27,10 @@ export async function distillingOf(
   const path = distill.teacher ?? model
   if (path === undefined)
     return fail('A702', 'distill: a network needs a teacher', { hint: "distill: { teacher: 'teacher.onnx' }" })
+  if (distill.labels === false && path === model && !changed && prune?.importance === 'taylor')
+    fail('A702', "prune: importance 'taylor' goes by gradients, and a model that says what its teacher says has none", {
+      hint: "importance: 'l2' goes by weights",
+    })
   // What the command line says of shapes is of the model; the teacher takes those of its student.
   const imported = await importOptions(path, path === model ? options : {})
   const { teacher, metadata, notes } = await ofTeacher(() => importedTeacher(readFile(path), student, loss, imported))

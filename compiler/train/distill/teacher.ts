@@ -49,7 +49,7 @@ export function importedTeacher(
   const own = dataOf(student)
   const free = decoded.graph.inputs.flatMap(({ name, shape }, i) => {
     const like = own.find((port) => port.name === name) ?? own[i]
-    const isFree = shape?.slice(1).some((d) => typeof d !== 'number') && shape.length === like?.value.type.shape.length
+    const isFree = shape?.some((d) => typeof d !== 'number') && shape.length === like?.value.type.shape.length
     return isFree ? [[name, like!.value.type.shape] as const] : []
   })
   const { graph, metadata } = importModel(bytes, {
@@ -62,15 +62,14 @@ export function importedTeacher(
   if (wanted !== undefined && activation !== undefined && activation !== wanted)
     fail('A702', `the teacher ends in a ${activation}, and the loss ${loss} is for a ${wanted}`)
   const value = wanted === undefined ? output.value : scores
+  const teacher = teacherFor(student, loss, { inputs: graph.inputs, outputs: [{ name: 'scores', value }] })
+  // What samples cannot share is found now, not in the step.
+  batch(teacher.graph, 2)
   const notes =
     loss === 'cross-entropy' && activation === undefined
       ? ['the teacher does not end in a softmax: its output is taken for scores, as they are before one']
       : []
-  return {
-    teacher: teacherFor(student, loss, { inputs: graph.inputs, outputs: [{ name: 'scores', value }] }),
-    metadata,
-    notes,
-  }
+  return { teacher, metadata, notes }
 }
 
 /** A graph of one sample as the teacher of `student`; its output is its scores. A702 where the two do not go together. */

@@ -48,9 +48,9 @@ export function importedTeacher(
   const decoded = decodeModel(bytes, options.readExternal)
   const own = dataOf(student)
   const free = decoded.graph.inputs.flatMap(({ name, shape }, i) => {
-    const like = own.find((port) => port.name === name) ?? own[i]
-    const isFree = shape?.some((d) => typeof d !== 'number') && shape.length === like?.value.type.shape.length
-    return isFree ? [[name, like!.value.type.shape] as const] : []
+    const like = (own.find((port) => port.name === name) ?? own[i])?.value.type.shape
+    if (shape?.length !== like?.length || !shape?.some((d) => typeof d !== 'number')) return []
+    return [[name, shape.map((d, axis) => (typeof d === 'number' ? d : like![axis]!))] as const]
   })
   const { graph, metadata } = importModel(bytes, {
     ...options,

@@ -6,12 +6,14 @@ import { nodesOf, type Graph, type Port, type Value } from '../../compiler/core/
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
 import { threadedExecutor } from '../../compiler/threads.ts'
+import { classWeight } from '../../compiler/train/batches.ts'
 import { gradientProgram } from '../../compiler/train/accumulation.ts'
 import { augmented, cutMix, mixup, pictureLayout } from '../../compiler/train/augment/index.ts'
 import { labelTerm, objective, teacherTerm } from '../../compiler/train/distill/objective.ts'
 import type { GradientOptions } from '../../compiler/train/gradients.ts'
 import {
   fit,
+  importedTeacher,
   losses,
   partedAtFront,
   partedTeacher,
@@ -42,6 +44,7 @@ import {
   type Layer,
 } from '../../compiler/train/network/index.ts'
 import { input, ports } from '../../compiler/train/ports.ts'
+import { model as onnxModel, stored } from '../onnx/build.ts'
 import { inDoubles } from '../support/retype.ts'
 import { Random } from '../support/random.ts'
 
@@ -199,6 +202,12 @@ describe('a probability for each class', () => {
     expect(soft.perSample[0]).toBeCloseTo(0.75 * each[0]!.perSample[0]! + 0.25 * each[2]!.perSample[0]!, 5)
     expect(soft.correct).toEqual([each[0]!.correct[0], each[2]!.correct[1]])
   })
+
+  it('weighs as much as its classes do', () => {
+    const weightOf = classWeight([1, 2, 0.5])
+    expect(weightOf({ inputs: {}, target: [0.5, 0.25, 0.25] })).toBe(1.125)
+    expect(weightOf({ inputs: {}, target: [2] })).toBe(0.5)
+  })
 })
 
 describe('a teacher', () => {
@@ -244,6 +253,36 @@ describe('a teacher', () => {
     expect(resultOf(teach(['p', 'q']))).toEqual([4, 3, 2])
     expect(resultOf(teach(['q', 'p']))).toEqual([-4, -3, -2])
     expect(resultOf(teach(['u', 'v']))).toEqual([4, 3, 2])
+  })
+
+  it('of an ONNX model gives what stands before its softmax, quantized or not, for the sizes of its student', () => {
+    const scale = [stored('s', tensorOf('f32', [], [1 / 256])), stored('z', tensorOf('u8', [], [0]))]
+    const initializers = [stored('w', tensorOf('f32', [4, 3], draws(12, 3))), ...scale]
+    const ends = {
+      plain: ['y = Softmax(m)'],
+      quantized: ['p = Softmax(m)', 'q = QuantizeLinear(p, s, z)', 'y = DequantizeLinear(q, s, z)'],
+    }
+    const given = { input: tensorOf('f32', [1, 4], draws(4, 4)) }
+    const [plain, quantized] = [ends.plain, ends.quantized].map((nodes) => {
+      const spec = {
+        inputs: ['input f32[n,features]'],
+        outputs: ['y f32[n,3]'],
+        nodes: ['m = MatMul(input, w)', ...nodes],
+      }
+      const { teacher, notes } = importedTeacher(onnxModel({ ...spec, initializers }), student, 'cross-entropy', {})
+      expect(notes).toEqual([])
+      return evaluate(teacher.graph, given)
+    })
+    expect(quantized).toEqual(plain)
+    const sums = [0, 1, 2].map((k) => draws(4, 4).reduce((sum, x, i) => sum + x * draws(12, 3)[3 * i + k]!, 0))
+    toNumbers(plain!['scores']!).forEach((score, k) => expect(score).toBeCloseTo(sums[k]!, 5))
+    const values = onnxModel({
+      inputs: ['input f32[n,4]'],
+      outputs: ['y f32[n,3]'],
+      nodes: ['y = MatMul(input, w)'],
+      initializers,
+    })
+    expect(importedTeacher(values, student, 'cross-entropy', {}).notes.join()).toContain('does not end in a softmax')
   })
 
   it('has a hash of its numbers', () => {
@@ -361,6 +400,24 @@ describe('a training', () => {
   ])('refuses %s', async (_, more, message) => {
     const data = { train: samplesOf(pictures(6, 1)), validation: samplesOf(pictures(6, 2)) }
     await expect(fit(model, data, { ...options, ...more }, compiledExecutor)).rejects.toThrow(message)
+  })
+
+  it('tells of a teacher whose scores are not finite', async () => {
+    const weights = teacher.parameters.map((p) => ({
+      ...p,
+      start: tensorOf(
+        'f32',
+        p.start.shape,
+        [...p.start.data].map(() => 1e38),
+      ),
+    }))
+    const data = { train: samplesOf(pictures(6, 1)), validation: samplesOf(pictures(6, 2)) }
+    for (const accumulate of [1, 2]) {
+      const wild = { ...options, accumulate, distillation: distillation(model, { ...teacher, parameters: weights }) }
+      await expect(fit(model, data, wild, compiledExecutor)).rejects.toThrow(
+        /step 1: the scores of the teacher are not finite/,
+      )
+    }
   })
 
   it('for a page has a teacher in the step, and a target where there are labels', () => {

@@ -86,6 +86,7 @@ describe('half of the blocks', () => {
       model.parameters.filter(({ name }) => gone.has(name)).reduce((sum, { start }) => sum + start.data.length, 0),
     )
     expect(report.macs.after).toBeLessThan(report.macs.before)
+    expect(student.dropouts).toHaveLength(model.dropouts.length / 2)
     // Blocks that add 0 are as good as gone.
     expect(resultsOf(student, 1)).toEqual(
       resultsOf(

@@ -123,6 +123,24 @@ describe('the loss of both', () => {
     }
   })
 
+  it('is (1 − α) of labels and α of the teacher', () => {
+    const model = network([dense(3)], [4])
+    const [scores, data] = [input('s', 'f32', [3, 3]), input('x', 'f32', [3, 1, 4])]
+    const options = {
+      loss: 'cross-entropy',
+      distillation: distillation(model, network([dense(3)], [4], 8), { alpha: 0.3 }),
+    } as const
+    const mixed = objective(b, scores.value, [data.value], options)
+    const [labels, teacher] = [labelTerm(b, scores.value, options), teacherTerm(b, scores.value, [data.value], options)]
+    const run = (target: Port, { perSample }: { perSample: Value }): number[] => {
+      const given = { s: tensorOf('f32', [3, 3], draws(9, 5)), x, [ports.target]: targets['cross-entropy'] }
+      const outputs = [{ name: 'y', value: perSample }]
+      return toNumbers(evaluate({ inputs: [scores, data, target], outputs }, given)['y']!)
+    }
+    const [l, t] = [run(labels.target, labels), run(labels.target, teacher)]
+    run(mixed.target!, mixed).forEach((value, i) => expect(value).toBeCloseTo(0.7 * l[i]! + 0.3 * t[i]!, 5))
+  })
+
   it('is T² KL of the teacher to the student, worked out by hand', () => {
     const model = network([dense(2)], [2])
     const weights = { 'dense1.weight': [1, 0, 0, 1], 'dense1.bias': [0, 0] }
@@ -304,6 +322,10 @@ describe('a teacher', () => {
     const given = { input: tensorOf('f32', [1, 300], draws(300, 1)) }
     const features = evaluate(parted.front, given)
     expect(evaluate(cut.graph, features)).toEqual(evaluate(whole.graph, given))
+    // One that reads the sound besides.
+    const [{ name, value: scores }, [{ value: samples }]] = [whole.graph.outputs[0]!, whole.graph.inputs as [Port]]
+    const value = b.binary('add', scores, b.broadcast(b.reduce('add', samples, [1], true), scores.type.shape))
+    expect(partedTeacher({ graph: { ...whole.graph, outputs: [{ name, value }] } }, parted)).toBeUndefined()
     expect(nodesOf(cut.graph).length).toBeLessThan(nodesOf(whole.graph).length / 2)
     expect(
       partedTeacher(teacherOf(logMel({ rate: 8000, window: 100, hop: 50, bins: 8, low: 50 })), parted),

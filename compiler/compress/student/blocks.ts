@@ -1,7 +1,7 @@
 import { formatExpr } from '../../core/expr.ts'
 import { fail } from '../../core/diagnostic.ts'
 import { regionsOf, topological, type Node, type Value } from '../../core/graph.ts'
-import { formatType, sameType } from '../../core/tensor.ts'
+import { formatType } from '../../core/tensor.ts'
 import type { TrainableModel } from '../../train/index.ts'
 import { replaced } from './replaced.ts'
 
@@ -42,7 +42,6 @@ function* secondBlocks(steps: readonly Step[]): Generator<[from: Value, to: Valu
       let same = 0
       while (alike(at + same, at + same + size)) same++
       if (same < size || !steps.slice(at, at + size).some(({ isResidual }) => isResidual)) continue
-      if (!sameType(steps[at - 1]!.value.type, steps[at + size - 1]!.value.type)) continue
       ;[length, count] = [size, 1 + Math.floor(same / size)]
     }
     const end = (block: number): Value => steps[at - 1 + block * length]!.value
@@ -92,13 +91,12 @@ function adds({ op, attrs, operands }: Node, before: Value, live: ReadonlySet<No
 /** Nodes as text that is equal where they compute alike. What they read besides `before` counts by its type. */
 function kindOf(nodes: readonly Node[], before: Value): string {
   const places = new Map<Value, string>([[before, 'x']])
-  return nodes
-    .map((node, i) => {
-      const operands = node.operands.map((o) => places.get(o) ?? formatType(o.type))
-      node.results.forEach((result, k) => places.set(result, `${i}.${k}`))
-      return [node.op, attributesOf(node), ...operands, ...node.results.map(({ type }) => formatType(type))].join(' ')
-    })
-    .join('\n')
+  const lines = nodes.map((node, i) => {
+    const operands = node.operands.map((o) => places.get(o) ?? formatType(o.type))
+    node.results.forEach((result, k) => places.set(result, `${i}.${k}`))
+    return [node.op, attributesOf(node), ...operands, ...node.results.map(({ type }) => formatType(type))].join(' ')
+  })
+  return [formatType(before.type), ...lines].join('\n')
 }
 
 const attributesOf = (node: Node): string => {

@@ -133,6 +133,12 @@ export function nonNegative(text: string): number {
   return value
 }
 
+/** An option's value that is a number above 0. */
+export function positive(text: string): number {
+  if (nonNegative(text) === 0) throw new InvalidArgumentError('It is not a number above 0.')
+  return Number(text)
+}
+
 /** Reads a whole number from `least` to `most`. */
 export const wholeNumber =
   (least: number, most: number) =>

@@ -155,6 +155,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       met: ({ args: [path] }) => path !== undefined && isConfig(path),
     },
     ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
+    // A configuration may name the teacher.
+    ...all(['teacher'], always),
+    ...all(['temperature', 'alpha', 'no-labels'], either('without --teacher', onTraining, withOption('teacher'))),
     ...toPictures(training),
   },
   tune: {

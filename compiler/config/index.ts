@@ -4,7 +4,7 @@ import type { Config } from './schema.ts'
 
 export type { Config } from './schema.ts'
 export type { Trial } from '../tune/index.ts'
-export type { Augmentation } from '../train/augment/index.ts'
+export type { Augmentation, Mixing } from '../train/augment/index.ts'
 export * from '../train/augment/all.ts'
 export * from '../train/network/index.ts'
 

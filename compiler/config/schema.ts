@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { objectives } from './objectives.ts'
-import type { Augmentation } from '../train/augment/index.ts'
+import type { Augmentation, Mixing } from '../train/augment/index.ts'
 import { losses, type LossName } from '../train/losses/index.ts'
 import type { Network } from '../train/network/index.ts'
 import { schedules, type ScheduleName } from '../train/schedules/index.ts'
@@ -120,6 +120,23 @@ const tune = v.strictObject({
   stopper: v.optional(v.picklist(names<StopperName>(stoppers))),
   seeds: v.optional(v.pipe(whole(1), v.maxValue(100))),
 })
+const distill = v.pipe(
+  v.strictObject({
+    teacher: v.optional(path),
+    temperature: v.optional(above0),
+    alpha: v.optional(v.pipe(above0, v.maxValue(1))),
+    labels: v.optional(v.boolean()),
+  }),
+  v.check(
+    ({ alpha, labels }) => labels !== false || alpha === undefined,
+    'alpha has no effect without labels: all of the loss is of the teacher',
+  ),
+)
+
+const student = v.pipe(
+  v.strictObject({ blocks: v.optional(v.literal('half')), depthwise: v.optional(v.literal(true)) }),
+  v.check(({ blocks, depthwise }) => Boolean(blocks ?? depthwise), "say how: blocks: 'half', or depthwise: true"),
+)
 
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
@@ -147,8 +164,11 @@ export const configSchema = v.pipe(
     preprocess: v.optional(v.record(v.string(), v.unknown())),
     augment: v.optional(
       v.array(
-        v.custom<Augmentation>(
-          (value) => typeof (value as Augmentation | undefined)?.apply === 'function',
+        v.custom<Augmentation | Mixing>(
+          (value) =>
+            [(value as Augmentation | undefined)?.apply, (value as Mixing | undefined)?.mix].some(
+              (change) => typeof change === 'function',
+            ),
           "an augmentation, such as flip('horizontal')",
         ),
       ),
@@ -156,10 +176,13 @@ export const configSchema = v.pipe(
     train: v.optional(train),
     prune: v.optional(prune),
     tune: v.optional(tune),
+    distill: v.optional(distill),
+    student: v.optional(student),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),
   v.check(({ model, network }) => !(model && network), 'model and network: give one of the two'),
+  v.check(({ network, student }) => !(network && student), 'student: is made of a model; a network is what it says'),
 )
 
 /** A configuration as it is written. */

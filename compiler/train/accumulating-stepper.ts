@@ -53,7 +53,7 @@ export async function accumulatingStepper(
         const bad = lost.findIndex((l) => !Number.isFinite(l))
         // All of them may be finite, and their sum not.
         await write(inputs, bad < 0 ? 0 : bad)
-        return diverged(model, { inputs, state }, step + 1, loss, executor)
+        return diverged(model, { inputs, state }, step + 1, loss, executor, options.distillation?.teacher)
       }
       return { loss, correct, weight }
     },

@@ -16,15 +16,15 @@ export async function writeBatch(
   weightOf: (sample: Sample) => number = () => 1,
 ): Promise<number> {
   const weight = inputs[ports.weight]!
-  const target = inputs[ports.target]!
+  // Without labels there is none.
+  const target: TypedArray | undefined = inputs[ports.target]
   const rows = weight.length
-  const each = target.length / rows
   const write = (row: number, sample: Sample): void => {
     for (const name of data) {
       const view = inputs[name]!
       view.set(sample.inputs[name] as never, (view.length / rows) * row)
     }
-    ;(target as Float32Array).set(sample.target, each * row)
+    if (target) (target as Float32Array).set(sample.target, (target.length / rows) * row)
     weight[row] = row < chosen.length ? weightOf(sample) : 0
   }
   for (let row = 0; row < rows; row++) {
@@ -34,11 +34,13 @@ export async function writeBatch(
   return sumOf(weight)
 }
 
-/** What a sample counts by its class. */
+/** What a sample counts by its class, or by the probabilities of its classes. */
 export const classWeight =
   (weights: readonly number[] | undefined) =>
-  ({ target }: Sample): number =>
-    weights?.[target[0]!] ?? 1
+  ({ target }: Sample): number => {
+    if (!weights) return 1
+    return target.length === 1 ? weights[target[0]!]! : weights.reduce((sum, w, k) => sum + w * target[k]!, 0)
+  }
 
 /** The input `name` of a program, of one number. */
 export function writeScalar(inputs: Instance['inputs'], name: string, value: number): void {

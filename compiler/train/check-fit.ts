@@ -1,5 +1,6 @@
 import { fail } from '../core/diagnostic.ts'
 import type { ParallelExecutor } from '../core/executor.ts'
+import type { Distillation } from './distill/teacher.ts'
 import type { FitOptions } from './fit.ts'
 import { losses } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
@@ -7,8 +8,9 @@ import { checkLoss, scoreShape } from './scores.ts'
 
 /** A702 where an option has nothing to act on. */
 export function checkFit(model: TrainableModel, options: FitOptions, { workers }: ParallelExecutor): void {
-  const { loss, batch, accumulate = 1, labelSmoothing, classWeights, frozen, frozenStatistics } = options
+  const { loss, batch, accumulate = 1, labelSmoothing, classWeights, frozen, frozenStatistics, distillation } = options
   checkLoss(model, loss)
+  if (distillation) checkDistillation(distillation, options)
   if (labelSmoothing !== undefined && !losses[loss].smooths)
     fail('A702', `labelSmoothing has no effect on the loss ${loss}`)
   if (classWeights) {
@@ -29,4 +31,13 @@ export function checkFit(model: TrainableModel, options: FitOptions, { workers }
       hint: `accumulate: ${workers} (--accumulate ${workers}) gives each a micro-batch; results differ from those of whole batches`,
     })
   if (frozen && model.parameters.every(({ name }) => frozen.has(name))) fail('A702', 'all parameters are frozen')
+}
+
+/** What is said of labels has no effect without them, and a temperature only divides scores of probabilities. */
+function checkDistillation({ temperature, labels }: Distillation, options: FitOptions): void {
+  const { loss } = options
+  if (losses[loss].activation === undefined && temperature !== 1)
+    fail('A702', `the temperature has no effect on the loss ${loss}`)
+  for (const field of ['labelSmoothing', 'classWeights'] as const)
+    if (!labels && options[field] !== undefined) fail('A702', `${field} has no effect without labels`)
 }

@@ -52,7 +52,7 @@ const real = v.union([
   ),
 ])
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
-const score = v.object({ loss: real, accuracy: v.exactOptional(v.number()) })
+const score = v.object({ loss: real, accuracy: v.exactOptional(v.number()), agreement: v.exactOptional(v.number()) })
 const factsSchema = v.object({
   fingerprint: v.string(),
   step: whole,

@@ -3,13 +3,14 @@ import type { TypedArray } from '../core/dtype.ts'
 import type { Executor, Instance } from '../core/executor.ts'
 import { nodesOf, type Port } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
+import type { Teacher } from './distill/teacher.ts'
 import { statisticsOf, type TrainableModel } from './model.ts'
 
 const hint = 'lower the learning rate, clip gradients (clipNorm), or look at the data for values far from the others'
 
 /**
- * Says where numbers stop being finite in the batch that stands in `inputs`: in the data, a parameter, or the first layer whose result is
- * not. @throws CompileError A701, always.
+ * Says where numbers stop being finite in the batch that stands in `inputs`: in the data, a parameter, the first layer whose result is not,
+ * or the teacher. @throws CompileError A701, always.
  */
 export async function diverged(
   model: TrainableModel,
@@ -17,6 +18,7 @@ export async function diverged(
   step: number,
   loss: number,
   executor: Executor,
+  teacher?: Teacher,
 ): Promise<never> {
   const refuse = (where: string, origin?: Origin): never =>
     fail('A701', `the loss is ${loss} at step ${step}: ${where}`, { hint, ...(origin && { origin }) })
@@ -38,6 +40,13 @@ export async function diverged(
   const outputs = forward.run()
   for (const { origin } of layers.values())
     if (!isFinite(outputs[origin.node]!)) refuse(`the result of "${origin.node}" is not finite`, origin)
+  if (teacher) {
+    const { graph } = batch(teacher.graph, rows)
+    const taught = await executor.instantiate(graph, {}, {})
+    for (const { name } of graph.inputs) taught.inputs[name]!.set(inputs[name] as never)
+    if (Object.values(taught.run()).some((scores) => !isFinite(scores)))
+      refuse('the scores of the teacher are not finite')
+  }
   return refuse('the scores are too large for the loss')
 }
 

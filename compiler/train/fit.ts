@@ -3,6 +3,7 @@ import type { TypedArray } from '../core/dtype.ts'
 import type { Instance, ParallelExecutor } from '../core/executor.ts'
 import { classWeight } from './batches.ts'
 import { checkFit } from './check-fit.ts'
+import type { Distillation } from './distill/teacher.ts'
 import { fill } from './fill.ts'
 import { losses, type LossName } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
@@ -11,7 +12,7 @@ import { shuffled } from './order.ts'
 import { ports } from './ports.ts'
 import type { Samples } from './samples.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
-import { scorer, type Score } from './score.ts'
+import { scorer, shareOf, type Score } from './score.ts'
 import { stepperFor } from './stepper.ts'
 import { tensorsOf } from './trained.ts'
 
@@ -24,6 +25,9 @@ export interface FitOptions {
    */
   readonly accumulate?: number | undefined
   readonly loss: LossName
+  /** Targets of classes are a probability for each. Those of the validation stay numbers. */
+  readonly softTargets?: boolean | undefined
+  readonly distillation?: Distillation | undefined
   readonly optimizer: Optimizer
   /** The highest rate of the schedule. */
   readonly learningRate: number
@@ -96,7 +100,7 @@ interface Sums {
 }
 
 export interface Fit {
-  /** The best epoch by validation: by accuracy where there are classes, among equals by loss. */
+  /** The best epoch by validation: by accuracy where there are classes (or agreement with the teacher), among equals by loss. */
   readonly best: Best
   readonly history: readonly Epoch[]
   /** Why training ended. */
@@ -123,7 +127,11 @@ export async function fit(
   const { accumulate = 1, average } = options
   const stepper = await stepperFor(model, { ...options, accumulate, average: average !== undefined }, executor)
   if (stepper.memory) hooks.onReady?.(stepper.memory)
-  const validator = await scorer(model, Math.min(options.batch, data.validation.count), options.loss, executor)
+  const { distillation } = options
+  // What is validated is what is asked for: labels, or where there are none the teacher.
+  const judged = { loss: options.loss, distillation: distillation?.labels === false ? distillation : undefined }
+  const share = judged.distillation ? 'agreement' : 'accuracy'
+  const validator = await scorer(model, Math.min(options.batch, data.validation.count), judged, executor)
   const { train, validation } = data
   const perEpoch = Math.ceil(train.count / options.batch)
   const steps = perEpoch * options.epochs
@@ -171,7 +179,7 @@ export async function fit(
     validator.load(values)
     const result: Epoch = {
       epoch,
-      train: { loss: sums.loss / sums.weight, ...(loss.correct && { accuracy: sums.correct / sums.weight }) },
+      train: { loss: sums.loss / sums.weight, ...(loss.correct && { [share]: sums.correct / sums.weight }) },
       validation: await validator.score(validation),
       learningRate,
     }
@@ -196,8 +204,8 @@ const copies = (state: Instance['state']): Record<string, TypedArray> =>
   Object.fromEntries(Object.entries(state).map(([name, view]) => [name, view.slice()]))
 
 function isBetter(a: Score, b: Score): boolean {
-  if (a.accuracy !== undefined && b.accuracy !== undefined && a.accuracy !== b.accuracy) return a.accuracy > b.accuracy
-  return a.loss < b.loss
+  const [one, other] = [shareOf(a), shareOf(b)]
+  return one !== undefined && other !== undefined && one !== other ? one > other : a.loss < b.loss
 }
 
 function interrupted(best: Best | undefined, history: readonly Epoch[]): Fit {

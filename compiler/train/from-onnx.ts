@@ -1,16 +1,15 @@
 import * as v from 'valibot'
 import { fixedLayersKey } from '../core/artefact.ts'
-import { Builder } from '../core/builder.ts'
 import { fail } from '../core/diagnostic.ts'
 import type { Graph, Node, Value } from '../core/graph.ts'
 import { decodeModel } from '../onnx/decode.ts'
 import { importModel, type ImportOptions } from '../onnx/import.ts'
-import { elementCount } from '../core/shape.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { withParameters } from '../transform/parameters.ts'
 import { multipliedWeights } from './decayed.ts'
 import { newHead } from './head.ts'
 import type { Dropout, Normalization, Parameter, Statistic, TrainableModel } from './model.ts'
+import { predictionOf } from './predictor.ts'
 
 export interface TrainableOptions extends ImportOptions {
   /** Give the model a new last layer, for this many classes. */
@@ -28,10 +27,9 @@ export function trainableModel(
   bytes: Uint8Array,
   options: TrainableOptions,
 ): { model: TrainableModel; metadata: Record<string, string>; unused: readonly string[] } {
-  const dims = { ...batchOfOne(bytes, options), ...options.dims }
+  const dims = { ...batchOfOne(decodeModel(bytes, options.readExternal)), ...options.dims }
   const { graph, metadata, training } = importModel(bytes, { ...options, dims })
-  const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
-  if (!output) fail('A705', 'the model has no output of f32 of a fixed size, from which a loss could be computed')
+  const { output, scores, activation } = predictionOf(graph)
   const fixed = fixedLayersOf(metadata)
   const isFixed = (name: string): boolean => fixed.some((layer) => name.startsWith(`${layer}/`))
   const weights = [...training.trainable].filter(([name, { type }]) => type.dtype === 'f32' && !isFixed(name))
@@ -42,7 +40,6 @@ export function trainableModel(
         reasons.length > 0 ? `of its tensors ${reasons.slice(0, 4).join(', ')}` : 'it has no tensors of floats at all',
     })
   }
-  const { scores, activation } = beforeActivation(output.value)
   const statistics = training.normalizations.flatMap(({ meanName, mean, varianceName, variance }) => [
     [meanName, mean] as const,
     [varianceName, variance] as const,
@@ -109,45 +106,10 @@ function tensorOf(node: Node): Tensor {
 }
 
 /** Names of dimensions that stand first in an input, each 1. */
-function batchOfOne(bytes: Uint8Array, { readExternal }: TrainableOptions): Record<string, number> {
-  const names = decodeModel(bytes, readExternal).graph.inputs.flatMap(({ shape }) => {
+export function batchOfOne({ graph }: ReturnType<typeof decodeModel>): Record<string, number> {
+  const names = graph.inputs.flatMap(({ shape }) => {
     const first = shape?.[0]
     return typeof first === 'string' ? [first] : []
   })
   return Object.fromEntries(names.map((name) => [name, 1]))
-}
-
-const activations: Readonly<Record<string, TrainableModel['activation']>> = {
-  Softmax: 'softmax',
-  LogSoftmax: 'softmax',
-  Sigmoid: 'sigmoid',
-}
-
-/** What a softmax or sigmoid at the end of the model takes; the value itself where there is none. */
-function beforeActivation(output: Value): Pick<TrainableModel, 'scores' | 'activation'> {
-  const last = withoutReshapes(output)
-  const { origin } = last.node
-  const activation = origin && activations[origin.operator]
-  if (!activation) return { scores: output, activation: undefined }
-  const taken = new Set<Value>()
-  const seen = new Set<Value>()
-  const stack = [last]
-  while (stack.length > 0) {
-    const value = stack.pop()!
-    if (seen.has(value) || value.node.op === 'constant') continue
-    seen.add(value)
-    if (value.node.origin?.node === origin.node) stack.push(...value.node.operands)
-    else taken.add(value)
-  }
-  const [scores, ...others] = taken
-  if (!scores || others.length > 0) return { scores: output, activation: undefined }
-  const same = elementCount(scores.type.shape) === elementCount(output.type.shape)
-  if (!same) return { scores: output, activation: undefined }
-  return { scores: new Builder(origin).reshape(scores, output.type.shape), activation }
-}
-
-function withoutReshapes(value: Value): Value {
-  let at = value
-  while (at.node.op === 'reshape') at = at.node.operands[0]!
-  return at
 }

@@ -5,16 +5,15 @@ import { applyPatch, type Port, type Value } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
 import { vjp } from '../transform/gradients.ts'
 import { dropoutMask } from './dropout.ts'
-import { losses, type LossName, type LossOptions } from './losses/index.ts'
+import { objective, type ObjectiveOptions } from './distill/objective.ts'
 import type { Parameter, Statistic, TrainableModel } from './model.ts'
 import { batchStatistics } from './normalization.ts'
 import { input, ports } from './ports.ts'
 import { flattened, scoresOf } from './scores.ts'
 
-export interface GradientOptions extends LossOptions {
+export interface GradientOptions extends ObjectiveOptions {
   /** Samples that the program takes: of a batch, or of a micro-batch. */
   readonly batch: number
-  readonly loss: LossName
   /** Parameters that stay as they are. */
   readonly frozen?: ReadonlySet<string> | undefined
   /** Batch normalization by running statistics, which stay as they are. */
@@ -24,11 +23,11 @@ export interface GradientOptions extends LossOptions {
 
 /** What samples say of the parameters. */
 export interface BatchGradients {
-  /** The data, the target, and the counter where there are dropouts. */
+  /** The data, the target where it is labels, and the counter where there are dropouts. */
   readonly inputs: readonly Port[]
   /** Σ weight · loss, f32[]. */
   readonly sum: Value
-  /** The weight of samples that are right, f32[]; undefined for regression. */
+  /** The weight of samples that are right, f32[]; undefined for regression. Without labels the teacher's answers are. */
   readonly correct: Value | undefined
   /** Of Σ share · loss, for each of `trainedParameters`. */
   readonly gradients: readonly Value[]
@@ -57,27 +56,20 @@ export function batchGradients(
 ): BatchGradients {
   const { forward, observed, counter } = trainingForward(b, model, options)
   const scores = flattened(b, forward.scores)
-  const loss = losses[options.loss]
-  const type = loss.target(scores.type.shape.slice(1))
-  const target = input(ports.target, type.dtype, [options.batch, ...type.shape])
-  const each = loss.perSample(b, scores, target.value, options)
-  const correct =
-    loss.correct &&
-    b.reduce(
-      'add',
-      b.map([loss.correct(b, scores, target.value), weight], (right, w) => f.mul(convert(right, 'f32'), w)),
-      [0],
-    )
-  const cotangent = b.map(
-    [loss.derivative(b, scores, target.value, options), b.broadcastInDim(share, scores.type.shape, [0])],
-    (d, w) => f.mul(d, w),
-  )
-  const wanted = trainedParameters(model, options).map(({ value }) => value)
   const data = model.data.map((name) => forward.inputs.find((port) => port.name === name)!)
+  const { target, perSample, derivative, correct } = objective(
+    b,
+    scores,
+    data.map(({ value }) => value),
+    options,
+  )
+  const right = correct && b.map([correct, weight], (c, w) => f.mul(convert(c, 'f32'), w))
+  const cotangent = b.map([derivative, b.broadcastInDim(share, scores.type.shape, [0])], (d, w) => f.mul(d, w))
+  const wanted = trainedParameters(model, options).map(({ value }) => value)
   return {
-    inputs: [...data, target, ...(counter ? [counter] : [])],
-    sum: b.reduce('add', b.binary('mul', each, weight), [0]),
-    correct,
+    inputs: [...data, ...(target ? [target] : []), ...(counter ? [counter] : [])],
+    sum: b.reduce('add', b.binary('mul', perSample, weight), [0]),
+    correct: right && b.reduce('add', right, [0]),
     gradients: vjp([scores], [cotangent], wanted),
     observed,
   }

@@ -18,6 +18,8 @@ export {
   type FitOptions,
   type StepEvent,
 } from './fit.ts'
+export { partedTeacher } from './distill/parted.ts'
+export { importedTeacher, teacherFor, teacherHash, type Distillation, type Teacher } from './distill/teacher.ts'
 export { partedAtFront, runFront, type RunFront } from './front.ts'
 export { shareInterval } from './interval.ts'
 export { meanGradients } from './mean-gradients.ts'
@@ -30,7 +32,7 @@ export { shuffled } from './order.ts'
 export { checkIds, checkTarget, samplesOf, tablesOf, type Sample, type Samples } from './samples.ts'
 export { standalonePrediction, standaloneStep } from './standalone.ts'
 export { schedules, type ScheduleName } from './schedules/index.ts'
-export { scorer, type Score } from './score.ts'
+export { scorer, shareOf, type Score } from './score.ts'
 export { checkLoss, scoreShape, scoresOf } from './scores.ts'
 export { ports } from './ports.ts'
 export { trainingStep } from './step.ts'

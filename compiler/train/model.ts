@@ -1,6 +1,7 @@
 import type { Graph, Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { Initializer } from './network/initializers.ts'
+import type { Activation } from './predictor.ts'
 
 /** A tensor that training changes: an input of the model's graph until it is trained, then a constant. */
 export interface Parameter {
@@ -59,7 +60,7 @@ export interface TrainableModel {
   /** What the loss takes: scores before a softmax or sigmoid at the end, else the output. */
   readonly scores: Value
   /** The function at the end that turns scores into the output. */
-  readonly activation: 'softmax' | 'sigmoid' | undefined
+  readonly activation: Activation
   /** Names of layers whose constants are tables, such as of a Fourier transform. */
   readonly fixedLayers?: readonly string[] | undefined
   /** Samples a second of the sound that it takes, where a layer says so. */

@@ -21,6 +21,8 @@ export const ports = {
   /** What a running statistic takes in. */
   observed: (statistic: string) => own(`observed ${statistic}`),
   correct: own('correct'),
+  /** What a teacher answers alike. */
+  agreed: own('agreed'),
   slot: (parameter: string, slot: string) => own(`${slot} ${parameter}`),
   average: (parameter: string) => own(`average ${parameter}`),
   next: (state: string) => own(`next ${state}`),

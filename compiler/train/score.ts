@@ -3,11 +3,11 @@ import { convert } from '../core/expr.ts'
 import type { TypedArray } from '../core/dtype.ts'
 import type { ParallelExecutor } from '../core/executor.ts'
 import * as f from '../core/formula.ts'
-import type { Graph } from '../core/graph.ts'
+import type { Graph, Port, Value } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
 import { sumOf, writeBatch } from './batches.ts'
 import { fill } from './fill.ts'
-import { losses, type LossName } from './losses/index.ts'
+import { labelTerm, teacherTerm, type ObjectiveOptions } from './distill/objective.ts'
 import { statisticsOf, type TrainableModel } from './model.ts'
 import { input, ports } from './ports.ts'
 import { runAll } from './replicas.ts'
@@ -17,9 +17,14 @@ import { flattened, scoresOf } from './scores.ts'
 export interface Score {
   /** The mean over all samples. */
   readonly loss: number
-  /** The share of samples that are right; undefined for regression. */
+  /** The share of samples that are right; undefined for regression, and without labels. */
   readonly accuracy?: number
+  /** The share of samples to which the teacher gives the same answer; undefined for regression, and without a teacher. */
+  readonly agreement?: number
 }
+
+/** What a model is chosen by where there are classes. */
+export const shareOf = ({ accuracy, agreement }: Score): number | undefined => accuracy ?? agreement
 
 /** Measures a model on data sets. */
 export interface Scorer {
@@ -28,35 +33,40 @@ export interface Scorer {
   score(samples: Samples): Promise<Score>
 }
 
+/** What samples are scored by. */
+export type ScoreOptions = Pick<ObjectiveOptions, 'loss' | 'distillation'>
+
+/** A scorer that takes `size` samples at a time. With a teacher it measures the agreement with it, too. */
 export async function scorer(
   model: TrainableModel,
   size: number,
-  lossName: LossName,
+  options: ScoreOptions,
   executor: ParallelExecutor,
 ): Promise<Scorer> {
   const b = new Builder(undefined)
-  const loss = losses[lossName]
-  const source = scoresOf(model, lossName)
+  const { loss, distillation } = options
+  const source = scoresOf(model, loss)
   const batched = batch(
     { inputs: model.graph.inputs, outputs: [{ name: 'scores', value: source }] },
     size,
     new Set(model.data),
   )
   const scores = flattened(b, batched.value(source).value)
-  const type = loss.target(scores.type.shape.slice(1))
-  const target = input(ports.target, type.dtype, [size, ...type.shape])
+  const data = model.data.map((name) => batched.graph.inputs.find((port) => port.name === name)!.value)
+  const teacher = distillation && teacherTerm(b, scores, data, { loss, distillation })
+  const labels = distillation?.labels === false ? undefined : labelTerm(b, scores, { loss })
   const weight = input(ports.weight, 'f32', [size])
-  const each = loss.perSample(b, scores, target.value, {})
-  const right = loss.correct?.(b, scores, target.value)
+  const share = (name: string, right: Value | undefined): Port[] =>
+    right ? [{ name, value: b.map([right, weight.value], (r, w) => f.mul(convert(r, 'f32'), w)) }] : []
+  const shares = [...share(ports.correct, labels?.correct), ...share(ports.agreed, teacher?.correct)]
+  const { perSample } = (labels ?? teacher)!
   const kept = [...model.parameters, ...statisticsOf(model.normalizations)]
   const next = (name: string): string => ports.next(name)
   const graph: Graph = {
-    inputs: [...batched.graph.inputs, target, weight],
+    inputs: [...batched.graph.inputs, ...(labels ? [labels.target] : []), weight],
     outputs: [
-      { name: ports.loss, value: b.binary('mul', each, weight.value) },
-      ...(right
-        ? [{ name: ports.correct, value: b.map([right, weight.value], (r, w) => f.mul(convert(r, 'f32'), w)) }]
-        : []),
+      { name: ports.loss, value: b.binary('mul', perSample, weight.value) },
+      ...shares,
       ...kept.map(({ name, value }) => ({ name: next(name), value })),
     ],
   }
@@ -70,7 +80,8 @@ export async function scorer(
       for (const { state } of replicas) fill(state, values)
     },
     async score(samples) {
-      let [lost, correct] = [0, 0]
+      const sums = new Map<string, number>()
+      const add = (name: string, by: number): unknown => sums.set(name, (sums.get(name) ?? 0) + by)
       await runAll(
         replicas,
         Math.ceil(samples.count / size),
@@ -80,11 +91,15 @@ export async function scorer(
           await writeBatch(inputs, model.data, samples, chosen, 0)
         },
         (outputs) => {
-          lost += sumOf(outputs[ports.loss]!)
-          if (right) correct += sumOf(outputs[ports.correct]!)
+          for (const name of [ports.loss, ...shares.map((port) => port.name)]) add(name, sumOf(outputs[name]!))
         },
       )
-      return { loss: lost / samples.count, ...(right && { accuracy: correct / samples.count }) }
+      const mean = (name: string): number => sums.get(name)! / samples.count
+      return {
+        loss: mean(ports.loss),
+        ...(sums.has(ports.correct) && { accuracy: mean(ports.correct) }),
+        ...(sums.has(ports.agreed) && { agreement: mean(ports.agreed) }),
+      }
     },
   }
 }

@@ -6,7 +6,7 @@ import { losses, type LossName } from './losses/index.ts'
 import type { TrainableModel } from './model.ts'
 
 /** What the loss takes: the output where it is compared as it is, else what stands before its softmax or sigmoid. */
-export const scoresOf = ({ graph, scores }: TrainableModel, loss: LossName): Value =>
+export const scoresOf = ({ graph, scores }: Pick<TrainableModel, 'graph' | 'scores'>, loss: LossName): Value =>
   losses[loss].activation === undefined ? graph.outputs[0]!.value : scores
 
 /** The shape of one sample's scores: exported models have axes of length 1 for a batch or for pixels. */

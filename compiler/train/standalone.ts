@@ -23,8 +23,8 @@ const fixedIn = (model: TrainableModel, { frozen, frozenStatistics }: Standalone
 }
 
 /**
- * One step of training. Inputs are the model's own, with the batch as first axis, `target`, `weight` f32[N] of each sample, and
- * `learningRate` f32[]. Outputs are `loss` f32[] and `correct` f32[] as of `trainingStep`. States are `step` u32[], how many steps there were,
+ * One step of training. Inputs are the model's own, with the batch as first axis, `target` where it is labels, `weight` f32[N] of each sample,
+ * and `learningRate` f32[]. Outputs are `loss` f32[] and `correct` f32[] as of `trainingStep`. States are `step` u32[], how many steps there were,
  * from which all else follows that depends on it, the parameters that are trained, running statistics, and what the optimizer keeps of
  * a parameter, `SLOT PARAMETER`. All other parameters are constants.
  * @throws CompileError A702 where the model's own names are among these.
@@ -63,7 +63,7 @@ export function standaloneStep(model: TrainableModel, options: StandaloneOptions
   const own = (name: string): Port => ({ name: plain(name), value: given(name)! })
   const after = (name: string): Value => graph.outputs.find((port) => port.name === name)!.value
   return program(
-    [...data, own(ports.target), own(ports.weight), rate],
+    [...data, ...(given(ports.target) ? [own(ports.target)] : []), own(ports.weight), rate],
     graph.outputs.filter(({ name }) => !becomes.has(name)).map(({ name, value }) => ({ name: plain(name), value })),
     [
       { ...count, next: steps, start: zeros('u32', []) },

@@ -65,7 +65,7 @@ async function wholeStepper(model: TrainableModel, options: StepOptions, executo
       if (!Number.isFinite(loss)) {
         // The program's memory is shared with what a run computes.
         await write()
-        return diverged(model, { inputs, state }, step + 1, loss, executor)
+        return diverged(model, { inputs, state }, step + 1, loss, executor, options.distillation?.teacher)
       }
       return { loss, correct, weight }
     },

@@ -89,7 +89,7 @@ it('writes pages of pictures, sounds and tokens, with labels as text', async () 
 it.each([
   ['none', 'x.png', 'there is nothing to show'],
   ['wrong', 'x.png', 'shift 0.1 is for sounds; the data is pictures'],
-  ['tokens', 'x.png', 'tokens are text'],
+  ['tokens', 'x.png', 'tokens and plain numbers are text'],
   ['pictures', 'x.jpg', '--preview writes .html or .png'],
 ])('says what is wrong: %s to %s', async (name, file, message) => {
   expect(await attar('augment', at(`${name}.config.ts`), '--preview', at(file))).toBe(2)

@@ -201,7 +201,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 it('has no block of another kind than those below', () => {
   expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'ts', 'js'])
-  expect(fields.map((text) => text.split(':')[0])).toEqual(['network', 'network'])
+  expect(fields.map((text) => text.split(':')[0])).toEqual(['network', 'network', 'model'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
   expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'npm'])
   const { scripts: known } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }

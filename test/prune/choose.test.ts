@@ -161,7 +161,7 @@ describe('importance', () => {
     }
     const found = await taylor(model, groups, { samples, batches: 1, fitting, executor: evaluator })
     const lossOf = async (at: TrainableModel): Promise<number> =>
-      (await (await scorer(at, 8, 'cross-entropy', compiledExecutor)).score(samples)).loss
+      (await (await scorer(at, 8, { loss: 'cross-entropy' }, compiledExecutor)).score(samples)).loss
     for (const group of groups) {
       const [more, less] = [await lossOf(scaled(group, 1.01)), await lossOf(scaled(group, 0.99))]
       expect(Math.abs(found.get(group)! - Math.abs(more - less) / 0.02)).toBeLessThan(2e-3)

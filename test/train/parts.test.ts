@@ -4,6 +4,7 @@ import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { losses, schedules, scoreShape, scoresOf, shareInterval, trainableNetwork } from '../../compiler/train/index.ts'
+import { targetFrom } from '../../compiler/train/losses/index.ts'
 import { dropoutMask } from '../../compiler/train/dropout.ts'
 import { dense, rescaling, reshape, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
@@ -38,8 +39,9 @@ describe('losses', () => {
       const { dtype, shape, target } = cases[name]
       const ports = [input('s', 'f32', [3, 3]), input('t', dtype === 'i32' ? 'i32' : 'f32', shape)]
       const [s, t] = ports.map((port) => port.value) as [Value, Value]
-      const loss = losses[name].perSample(b, s, t, { labelSmoothing })
-      const derivative = losses[name].derivative(b, s, t, { labelSmoothing })
+      const { values } = targetFrom(b, losses[name], t, s)
+      const loss = losses[name].perSample(b, s, values, { labelSmoothing })
+      const derivative = losses[name].derivative(b, s, values, { labelSmoothing })
       const given = (values: readonly number[]) => ({
         s: tensorOf('f64', [3, 3], values),
         t: tensorOf(dtype, shape, target),
@@ -73,7 +75,8 @@ describe('losses', () => {
 
   it('say which samples are right', () => {
     const ports = [input('s', 'f32', [3, 3]), input('t', 'i32', [3])]
-    const right = losses['cross-entropy'].correct!(b, ports[0]!.value, ports[1]!.value)
+    const [s, t] = ports.map((port) => port.value) as [Value, Value]
+    const right = losses['cross-entropy'].correct!(b, s, targetFrom(b, losses['cross-entropy'], t, s))
     const given = { s: tensorOf('f64', [3, 3], rows.flat()), t: tensorOf('i32', [3], [2, 0, 0]) }
     expect(valueOf(right, given, ports)).toEqual([1, 0, 1])
   })

@@ -66,19 +66,26 @@ export const addAugment: AddCommand = (program, terminal) => {
       const { preprocess } = data
       const blueFirst = preprocess !== undefined && 'channels' in preprocess && preprocess.channels === 'BGR'
       const shown = augmented(data.train, options)
-      const drawing = async (source: Samples, index: number, epoch: number): Promise<Drawing> =>
-        draw((await source.at(index, epoch)).inputs[options.input]!, options.layout, blueFirst)
+      const drawn = async (source: Samples, index: number, epoch: number) => {
+        const { inputs, target } = await source.at(index, epoch)
+        const drawing: Drawing = draw(inputs[options.input]!, options.layout, blueFirst)
+        return { drawing, caption: targetText(target, data.classes, options.softClasses) }
+      }
+      const isMixed = options.augmentations.some((one) => 'mix' in one)
       const chosen = [...shuffled(data.train.count, settings.seed ?? 1, 0)].slice(0, samples)
       const rows: Row[] = []
       for (const index of chosen) {
-        const { target } = await data.train.at(index, 0)
-        const label = data.classes?.[target[0]!] ?? Array.from(target).join(', ')
-        const drawings = [await drawing(data.train, index, 0)]
-        for (let epoch = 0; epoch < epochs; epoch++) drawings.push(await drawing(shown, index, epoch))
-        rows.push({ label, drawings })
+        const all = [await drawn(data.train, index, 0)]
+        for (let epoch = 0; epoch < epochs; epoch++) all.push(await drawn(shown, index, epoch))
+        const [label, ...captions] = all.map(({ caption }) => caption) as [string, ...string[]]
+        rows.push({
+          label,
+          drawings: all.map(({ drawing }) => drawing),
+          ...(isMixed && label !== '' && { captions: [label, ...captions] }),
+        })
       }
-      if (kind === '.png' && options.layout.kind === 'tokens')
-        fail('A501', 'tokens are text: give --preview a name that ends in .html')
+      if (kind === '.png' && rows.some(({ drawings }) => drawings.some((one) => 'text' in one)))
+        fail('A501', 'tokens and plain numbers are text: give --preview a name that ends in .html')
       const names = options.augmentations.map(({ name }) => name)
       const content =
         kind === '.png'
@@ -92,3 +99,22 @@ export const addAugment: AddCommand = (program, terminal) => {
         )
     })
 }
+
+/** A target as a person reads it: the name of its class, or the shares of those that were mixed. */
+function targetText(
+  target: ArrayLike<number>,
+  classes: readonly string[] | undefined,
+  softClasses: number | undefined,
+): string {
+  const all = Array.from(target)
+  if (softClasses === undefined || all.length !== softClasses)
+    return all.length === 1 ? (classes?.[all[0]!] ?? shortNumber(all[0]!)) : all.map(shortNumber).join(', ')
+  const shares = all.flatMap((share, k) => (share > 0 ? [{ share, name: classes?.[k] ?? `${k}` }] : []))
+  if (shares.length === 1) return shares[0]!.name
+  return shares
+    .sort((a, b) => b.share - a.share)
+    .map(({ share, name }) => `${name} ${Math.round(share * 100)} %`)
+    .join(', ')
+}
+
+const shortNumber = (value: number): string => `${Number(value.toFixed(3))}`

@@ -17,6 +17,8 @@ export function draw(values: ArrayLike<number | bigint>, layout: Layout, blueFir
       return { image: picture(numbers, layout, blueFirst) }
     case 'sound':
       return { image: waveform(numbers, layout) }
+    case 'values':
+      return { text: Array.from(numbers, (value) => value.toPrecision(3)).join(' ') }
     case 'spectrogram':
       return { image: spectrogram(numbers, layout) }
   }

@@ -5,6 +5,8 @@ import type { Drawing } from './draw.ts'
 export interface Row {
   readonly label: string
   readonly drawings: readonly Drawing[]
+  /** What each drawing is, where that differs from `label`: of mixed samples. */
+  readonly captions?: readonly string[]
 }
 
 /** Pixels along the longer side of a drawing, at least. */
@@ -49,18 +51,19 @@ export async function sheetPage(
   augmentations: readonly string[],
   png: (image: Image) => Promise<Uint8Array>,
 ): Promise<string> {
-  const cell = async (drawing: Drawing, what: string): Promise<string> => {
-    if ('text' in drawing) return `<td class="text">${escaped(drawing.text)}</td>`
+  const cell = async (drawing: Drawing, what: string, caption: string | undefined): Promise<string> => {
+    const below = caption === undefined ? '' : `<p class="caption">${escaped(caption)}</p>`
+    if ('text' in drawing) return `<td class="text">${escaped(drawing.text)}${below}</td>`
     const { image } = drawing
     const data = Buffer.from(await png(image)).toString('base64')
     const factor = factorFor(image)
-    return `<td><img alt="${escaped(what)}" width="${image.width * factor}" height="${image.height * factor}" src="data:image/png;base64,${data}"></td>`
+    return `<td><img alt="${escaped(what)}" width="${image.width * factor}" height="${image.height * factor}" src="data:image/png;base64,${data}">${below}</td>`
   }
   const lines: string[] = []
-  for (const { label, drawings } of rows) {
+  for (const { label, drawings, captions } of rows) {
     const cells: string[] = []
     for (const [i, drawing] of drawings.entries())
-      cells.push(await cell(drawing, i === 0 ? `${label}, as it is` : `${label}, in epoch ${i}`))
+      cells.push(await cell(drawing, i === 0 ? `${label}, as it is` : `${label}, in epoch ${i}`, captions?.[i]))
     lines.push(`<tr><th scope="row">${escaped(label)}</th>${cells.join('')}</tr>`)
   }
   const epochs = (rows[0]?.drawings ?? []).slice(1).map((_, i) => `<th scope="col">epoch ${i + 1}</th>`)
@@ -74,10 +77,11 @@ export async function sheetPage(
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem; }
 div { overflow-x: auto; }
 table { border-collapse: collapse; }
-th, td { padding: 2px 4px; text-align: left; font-weight: 400; }
+th, td { padding: 2px 4px; text-align: left; font-weight: 400; vertical-align: top; }
 td:nth-child(2) { padding-right: 16px; }
 img { display: block; image-rendering: pixelated; }
-.text { font: 12px/1.4 ui-monospace, monospace; min-width: 12rem; vertical-align: top; overflow-wrap: anywhere; }
+.text { font: 12px/1.4 ui-monospace, monospace; min-width: 12rem; overflow-wrap: anywhere; }
+.caption { margin: 0 0 4px; font-size: 12px; }
 </style>
 <h1>${escaped(title)}</h1>
 <p>Each row is a training sample: as it is, then as the training sees it. Changed by ${escaped(augmentations.join(', '))}.</p>

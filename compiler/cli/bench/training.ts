@@ -69,7 +69,9 @@ async function inputsOf(
       )
     if (port.name === ports.weight) return constant(1)
     if (port.name === ports.counter) return constant(0)
-    if (port.name === ports.target && losses[name].classes) return outOf(port, 0, classes!)
+    if (port.name === ports.target && losses[name].classes)
+      // Mixed samples have a probability for each class.
+      return dtype === 'i32' ? outOf(port, 0, classes!) : constant(1 / classes!)
     if (port.name === ports.target && losses[name].activation === 'sigmoid') return outOf(port, 0, 2)
     const scalar = scalars[port.name]
     if (scalar !== undefined) return constant(scalar)
@@ -82,7 +84,7 @@ async function inputsOf(
 async function traineeOf(
   { train = {} }: Settings,
   { model, loss }: Prepared,
-  { batch, learningRate, frozen }: FitOptions,
+  { batch, learningRate, frozen, softTargets, distillation }: FitOptions,
 ): Promise<Omit<Trainee, 'folder'>> {
   const { adamwSettings, inferenceOf, parameterCount, ports, scoresOf, trainedGraph } =
     await import('../../train/index.ts')
@@ -95,6 +97,8 @@ async function traineeOf(
     ...(model.dropouts.length > 0 ? ['dropout'] : []),
     ...(frozen && frozen.size > 0 ? ['frozen parameters'] : []),
     ...(['labelSmoothing', 'clipNorm', 'average'] as const).filter((field) => train[field] !== undefined),
+    ...(softTargets ? ['mixed samples'] : []),
+    ...(distillation ? ['a teacher'] : []),
     ...(model.data.length === 1 ? [] : ['several inputs']),
   ]
   const values = Object.fromEntries(model.parameters.map((p) => [p.name, p.start.data]))

@@ -24,15 +24,15 @@ export interface Preparation {
   readonly front: RunFront | undefined
 }
 
-/** A data set with checked labels. */
+/** A data set with checked labels; none where a teacher judges. */
 interface Labelled {
   readonly source: Source
-  readonly labels: readonly (readonly number[])[]
+  readonly labels: readonly (readonly number[])[] | undefined
 }
 
 /** The three data sets that the settings name. */
 export async function readSplits(
-  { data = {}, seed = 1 }: Settings,
+  { data = {}, seed = 1, distill }: Settings,
   { model, loss: name, classes: given }: Prepared,
   { given: said, all: preprocess, front }: Preparation,
   terminal: Terminal,
@@ -61,10 +61,11 @@ export async function readSplits(
     if (tables.size > 0)
       for (let i = 0; i < source.count; i++) checkIds(await source.sample(i), tables, `sample ${i} of "${path}"`)
     source.notes?.forEach((note) => terminal.err(note))
+    if (distill?.labels === false) return { source, labels: undefined }
     const { labels, classes } = source
     if (!labels)
       return fail('A704', `the ${what} data "${path}" has no labels`, {
-        hint: 'labels are the array or column "y" (or the one that --label names), folders of pictures or sounds, or an IDX file beside them',
+        hint: 'labels are the array or column "y" (or the one that --label names), folders of pictures or sounds, or an IDX file beside them; with a teacher, --no-labels (distill: { labels: false }) needs none',
       })
     if (classes && names && classes.join('\n') !== names.join('\n'))
       fail('A704', `"${path}" has the classes ${classes.join(', ')}, not ${names.join(', ')}`)
@@ -81,7 +82,7 @@ export async function readSplits(
   if (misfit !== undefined) fail('A702', misfit)
   const training = await read(data.train, 'training')
   const { val = 0.1 } = data
-  const all = Uint32Array.from(training.labels, (_, i) => i)
+  const all = places(training)
   let [chosen, held] = [all, all.subarray(0, 0)]
   let validation: Labelled = training
   if (typeof val === 'string') validation = await read(val, 'validation')
@@ -91,23 +92,17 @@ export async function readSplits(
     const count = Math.round(all.length * val)
     ;[held, chosen] = [order.slice(0, count).sort(), order.slice(count).sort()]
   }
-  if (typeof val === 'string') held = Uint32Array.from(validation.labels, (_, i) => i)
+  if (typeof val === 'string') held = places(validation)
   if (chosen.length === 0 || held.length === 0)
     fail('A702', `${all.length} samples do not divide into data to train on and to validate with`)
   const test = data.test === undefined ? undefined : await read(data.test, 'test')
-  const counts = loss.classes ? countsOf(training, chosen, outputs) : undefined
+  const counts = loss.classes && training.labels ? countsOf(training.labels, chosen, outputs) : undefined
   if (counts && counts.filter((n) => n > 0).length < 2)
     fail('A704', `all ${chosen.length} training samples are of one class`, { hint: 'there is nothing to tell apart' })
   return {
     train: samplesIn(training, chosen, front),
     validation: samplesIn(validation, held, front),
-    test:
-      test &&
-      samplesIn(
-        test,
-        Uint32Array.from(test.labels, (_, i) => i),
-        front,
-      ),
+    test: test && samplesIn(test, places(test), front),
     ...{ classes: names, preprocess: training.source.preprocess, counts },
   }
 }
@@ -122,7 +117,7 @@ function samplesIn({ source, labels }: Labelled, places: Uint32Array, front: Run
   const made = (sample: Awaited<ReturnType<Source['sample']>>, place: number): Sample => {
     const read = Object.fromEntries(Object.entries(sample).map(([name, { data }]) => [name, data]))
     const inputs = front ? front(read) : read
-    const result = { inputs, target: labels[place]! }
+    const result = { inputs, target: labels?.[place] ?? [] }
     room -= Object.values(inputs).reduce((sum, { byteLength }) => sum + byteLength, 0)
     if (room >= 0) kept.set(place, result)
     return result
@@ -139,7 +134,9 @@ function samplesIn({ source, labels }: Labelled, places: Uint32Array, front: Run
   }
 }
 
-function countsOf({ labels }: Labelled, places: Uint32Array, classes: number): number[] {
+const places = ({ source }: Labelled): Uint32Array => Uint32Array.from({ length: source.count }, (_, i) => i)
+
+function countsOf(labels: NonNullable<Labelled['labels']>, places: Uint32Array, classes: number): number[] {
   const counts = new Array<number>(classes).fill(0)
   for (const place of places) counts[labels[place]![0]!]!++
   return counts

@@ -1,7 +1,10 @@
 import type { Settings } from '../../config/schema.ts'
+import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
+import { softClasses } from './augment.ts'
+import { distillingOf, type Distilling } from './distill.ts'
 
 /** What is trained. */
 export interface Prepared {
@@ -10,6 +13,9 @@ export interface Prepared {
   readonly loss: LossName
   /** The names of the classes, where the settings give them. */
   readonly classes: readonly string[] | undefined
+  readonly distilling: Distilling | undefined
+  /** How the model was made smaller before. */
+  readonly student: StudentReport | undefined
   /** What a user should know of it. */
   readonly notes: readonly string[]
 }
@@ -18,9 +24,12 @@ export interface Prepared {
 export async function prepare(settings: Settings, options: ShapeOptions): Promise<Prepared> {
   const { fail } = await import('../../index.ts')
   const { checkLoss, scoreShape, scoresOf } = await import('../../train/index.ts')
-  const { model, metadata, unused } = await (settings.model === undefined
+  const { metadata, unused, ...start } = await (settings.model === undefined
     ? network(settings, options)
     : imported(settings.model, settings, options))
+  const made =
+    settings.student && (await import('../../compress/student/index.ts')).studentOf(start.model, settings.student)
+  const model = made?.model ?? start.model
   const loss = settings.train?.loss ?? defaultLoss(model)
   checkLoss(model, loss)
   const { classes } = settings
@@ -33,7 +42,10 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
   const notes = unused.length > 0 ? [`outputs that are not trained, and not written: ${unused.join(', ')}`] : []
   if (loss === 'cross-entropy' && model.activation === undefined)
     notes.push('the model does not end in a softmax: its output is taken for scores, as they are before one')
-  return { model, metadata, loss, classes: typeof classes === 'number' ? undefined : classes, notes }
+  const distilling = await distillingOf(settings, options, model, loss)
+  if (distilling) notes.push(...distilling.notes)
+  const names = typeof classes === 'number' ? distilling?.classes : (classes ?? distilling?.classes)
+  return { model, metadata, loss, classes: names, distilling, student: made?.report, notes }
 }
 
 async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {
@@ -69,10 +81,12 @@ function defaultLoss({ activation, scores }: TrainableModel): LossName {
 
 /** How it is trained. `counts` tells how many training samples each class has. */
 export async function fitOptions(
-  { train = {}, seed = 1 }: Settings,
-  { model, loss }: Prepared,
+  settings: Settings,
+  prepared: Prepared,
   counts: readonly number[] | undefined,
 ): Promise<FitOptions> {
+  const { train = {}, seed = 1 } = settings
+  const { model, loss, distilling } = prepared
   const { adamw, sgd } = await import('../../train/index.ts')
   const {
     freeze = [],
@@ -93,6 +107,8 @@ export async function fitOptions(
   return {
     ...rest,
     ...{ epochs, batch, accumulate, schedule, learningRate, loss, seed },
+    ...((await softClasses(settings, prepared)) !== undefined && { softTargets: true }),
+    ...(distilling && { distillation: distilling.distillation }),
     ...{ frozen: await parametersCalled(freeze, model), frozenStatistics: freezeStatistics },
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),
     classWeights: classWeights === 'balanced' ? balanced(counts) : classWeights,

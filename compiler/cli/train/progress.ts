@@ -1,8 +1,24 @@
-import type { Epoch, StepEvent } from '../../train/index.ts'
+import type { Epoch, Score, StepEvent } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const percent = (share: number): string => `${(share * 100).toFixed(2)} %`
+
+type Interval = readonly [low: number, high: number]
+
+/** What a score comes to, as text, with the 95 % intervals of its shares. */
+export function scoreText(score: Score & { interval?: Interval; agreementInterval?: Interval }): string {
+  const { loss, accuracy, agreement, interval, agreementInterval } = score
+  const share = (value: number | undefined, what: string, sure: Interval | undefined): string[] =>
+    value === undefined
+      ? []
+      : [`${percent(value)} ${what}${sure ? ` (95 % interval ${sure.map(percent).join(' to ')})` : ''}`]
+  return [
+    `loss ${loss.toFixed(4)}`,
+    ...share(accuracy, 'right', interval),
+    ...share(agreement, 'agreement with the teacher', agreementInterval),
+  ].join(', ')
+}
 
 const minutes = (seconds: number): string =>
   `${Math.floor(seconds / 60)}:${Math.floor(seconds % 60)
@@ -26,8 +42,8 @@ export function progressOn(terminal: Terminal, epochs: number, say: (line: strin
       )
     },
     epoch({ epoch, train, validation }: Epoch, isBest: boolean): void {
-      const score = ({ loss, accuracy }: Epoch['train']): string =>
-        `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)}`}`
+      const score = ({ loss, accuracy, agreement }: Score): string =>
+        `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)}`}${agreement === undefined ? '' : `, agreement ${percent(agreement)}`}`
       const rate = formatCount(Math.round(samples / ((performance.now() - since) / 1000)))
       say(
         `epoch ${`${epoch + 1}`.padStart(`${epochs}`.length)}/${epochs}  train: ${score(train)}  validation: ${score(validation)}  ${rate} samples/s${isBest ? '  best' : ''}`,

@@ -1,15 +1,17 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
+import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
-import { percent } from './progress.ts'
+import { percent, scoreText } from './progress.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
 
-/** The score of the test data, with the 95 % interval of its accuracy. */
+/** The score of the test data, with the 95 % intervals of its accuracy and of the agreement with the teacher. */
 export interface TestScore extends Score {
   readonly interval?: readonly [low: number, high: number]
+  readonly agreementInterval?: readonly [low: number, high: number]
 }
 
 /** Everything that a training came to. */
@@ -38,6 +40,7 @@ export const reportOf = (results: Results) => {
       ...(data.test && { test: data.test.count }),
     },
     parameters,
+    ...(prepared.student && { student: prepared.student }),
     ...(pruning && { pruning }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
@@ -97,22 +100,31 @@ const distinct = (data: Numbers): Numbers =>
     ? data.map((value, i) => value + (i + 1) / 1024)
     : data
 
-export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
-  const score = ({ loss, accuracy }: Score): string =>
-    `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)} right`}`
-  const interval = test?.interval?.map(percent).join(' to ')
-  const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
+export function describe(
+  { prepared, fit: { best }, data, pruning, test }: Results,
+  output: string,
+  bytes: number,
+): string[] {
   return [
+    ...(prepared.student ? describeStudent(prepared.student) : []),
     ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
-    `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
-    ...(test ? [`test: ${score(test)}${sure}`] : []),
+    `best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`,
+    ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
   ]
 }
 
+const gone = ({ before, after }: PruneReport['macs']): string =>
+  `${formatCount(before)} → ${formatCount(after)} (${percent(1 - after / before)} less)`
+
+const describeStudent = ({ removed, depthwise, macs, parameters }: StudentReport): string[] => [
+  ...(removed ? [`blocks that are gone, by their last node: ${removed.join(', ')}`] : []),
+  ...(depthwise ? [`convolutions that are depthwise and pointwise now: ${depthwise.join(', ')}`] : []),
+  `multiply-adds of a sample: ${gone(macs)}`,
+  `parameters: ${gone(parameters)}`,
+]
+
 function describePruning({ layers, macs, parameters, bytes }: PruneReport): string[] {
-  const gone = ({ before, after }: PruneReport['macs']): string =>
-    `${formatCount(before)} → ${formatCount(after)} (${percent(1 - after / before)} less)`
   const names = layers.map(({ node }) => node.length)
   return [
     'output channels of layers:',

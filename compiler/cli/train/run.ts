@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
-import type { Epoch, Fit, FitOptions } from '../../train/index.ts'
+import type { Epoch, Fit, FitOptions, TrainableModel } from '../../train/index.ts'
 import type { ThreadedExecutor } from '../../threads.ts'
 import type { ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { augmentOptions } from './augment.ts'
 import type { Splits } from './data.ts'
-import { fitOptions, prepare, pruneOptions, type Prepared } from './prepare.ts'
+import { fitOptions, prepare, pruneOptions } from './prepare.ts'
 import { bytesOf, describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
 import { trainingSplits } from './splits.ts'
 import { countOf, fingerprintOf, trainer } from './training.ts'
@@ -24,7 +24,7 @@ export async function setUp(settings: Settings, options: RunOptions, terminal: T
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
   const { behind, data } = await trainingSplits(settings, prepared, options, terminal)
-  const fitting = await fitOptions(settings, prepared, data.counts)
+  const fitting = await fitOptions(settings, behind, data.counts)
   const augmenting = await augmentOptions(settings, behind, data)
   const shown = augmenting ? augmented(data.train, augmenting) : data.train
   const fingerprint = await fingerprintOf(behind.model, { settings, data, fitting })
@@ -95,7 +95,7 @@ async function runOn(
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested({ ...behind, model }, data, fitting, fit, executor, terminal)
+  const test = interrupted ? undefined : await tested(model, data, fitting, fit, executor, terminal)
   const parameters = await countOf(model, fitting.frozen)
   // What is computed once is part of the model that is written.
   const whole = pruning ? model : prepared.model
@@ -127,9 +127,9 @@ async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Prom
 }
 
 async function tested(
-  { model, loss }: Prepared,
+  model: TrainableModel,
   { test }: Splits,
-  { batch }: FitOptions,
+  { batch, loss, distillation }: FitOptions,
   { best }: Fit,
   executor: ThreadedExecutor,
   terminal: Terminal,
@@ -137,8 +137,13 @@ async function tested(
   if (!test) return undefined
   const { scorer, shareInterval } = await import('../../train/index.ts')
   terminal.status('scoring the test data')
-  const tester = await scorer(model, Math.min(batch, test.count), loss, executor)
+  const tester = await scorer(model, Math.min(batch, test.count), { loss, distillation }, executor)
   tester.load(best.values)
   const score = await tester.score(test)
-  return { ...score, ...(score.accuracy !== undefined && { interval: shareInterval(score.accuracy, test.count) }) }
+  const interval = (share: number) => shareInterval(share, test.count)
+  return {
+    ...score,
+    ...(score.accuracy !== undefined && { interval: interval(score.accuracy) }),
+    ...(score.agreement !== undefined && { agreementInterval: interval(score.agreement) }),
+  }
 }

@@ -26,6 +26,10 @@ export interface TrainFlags {
   readonly average?: number
   readonly patience?: number
   readonly prune?: number
+  readonly teacher?: string
+  readonly temperature?: number
+  readonly alpha?: number
+  readonly labels?: boolean
   readonly seed?: number
   readonly tune?: {
     readonly [Field in keyof NonNullable<Settings['tune']>]?: NonNullable<Settings['tune']>[Field] | undefined
@@ -97,7 +101,7 @@ async function evaluated(path: string): Promise<unknown> {
 /** Settings with paths that start from the folder of their file. */
 function placed(path: string, settings: Settings): Settings {
   const from = (name: string): string => resolve(dirname(resolve(path)), name)
-  const { data, model, output } = settings
+  const { data, model, output, distill } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
       const value = data?.[key]
@@ -109,6 +113,7 @@ function placed(path: string, settings: Settings): Settings {
     ...(model !== undefined && { model: from(model) }),
     ...(output !== undefined && { output: from(output) }),
     ...(data && { data: { ...data, ...paths } }),
+    ...(distill?.teacher !== undefined && { distill: { ...distill, teacher: from(distill.teacher) } }),
   }
 }
 
@@ -142,6 +147,7 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
     ...given({ classes, seed, output }),
     ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
     ...(tune && { tune: { ...settings.tune, ...given(tune) } }),
+    ...(await distilling(settings, flags)),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,
@@ -150,4 +156,19 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
     },
   }
   return checked(all, 'the settings')
+}
+
+/** What the command line says of a teacher. A702 for what says how to learn where there is none. */
+async function distilling({ distill }: Settings, { teacher, temperature, alpha, labels }: TrainFlags) {
+  // Commander has the value true where --no-labels is not given.
+  const flags = given({ teacher, temperature, alpha, labels: labels === false ? false : undefined })
+  const [first] = Object.keys(flags)
+  if (first === undefined) return {}
+  if (teacher === undefined && !distill) {
+    const { fail } = await import('../../index.ts')
+    fail('A702', `--${first === 'labels' ? 'no-labels' : first} has no effect without a teacher`, {
+      hint: 'name one with --teacher, or distill in the configuration',
+    })
+  }
+  return { distill: { ...distill, ...flags } }
 }

@@ -1,12 +1,13 @@
 import type { Settings } from '../../config/schema.ts'
 import { preprocessOptions, type PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
+import { checkTeacherData } from './distill.ts'
 import { readSplits, type Splits } from './data.ts'
 import type { Prepared } from './prepare.ts'
 
 /**
  * The data sets, each sample behind what depends on it alone, and what takes them there. Sounds that are augmented change in each
- * epoch, and so does what is computed of them. Pruning goes over the whole model.
+ * epoch, and so does what is computed of them; what is for any data is done behind that. Pruning goes over the whole model.
  */
 export async function trainingSplits(
   settings: Settings,
@@ -14,15 +15,26 @@ export async function trainingSplits(
   options: PictureOptions,
   terminal: Terminal,
 ): Promise<{ readonly data: Splits; readonly behind: Prepared }> {
-  const { partedAtFront, runFront } = await import('../../train/index.ts')
+  const { partedAtFront, partedTeacher, runFront } = await import('../../train/index.ts')
   const { compiledExecutor } = await import('../../execute.ts')
-  const isChanging = settings.augment?.some(({ of }) => of !== 'spectrogram') ?? false
-  const parted = isChanging || settings.prune ? undefined : partedAtFront(prepared.model)
+  const isChanging = settings.augment?.some(({ of }) => of !== undefined && of !== 'spectrogram') ?? false
+  const { model, distilling } = prepared
+  let parted = isChanging || settings.prune ? undefined : partedAtFront(model)
+  const teacher = parted && distilling && partedTeacher(distilling.distillation.teacher, parted)
+  // A teacher with another beginning is given what stands before it.
+  if (distilling && !teacher) parted = undefined
   const front = parted && (await runFront(parted.front, compiledExecutor))
   const preparation = { ...(await preparing(settings, options, prepared)), front }
+  const data = await readSplits(settings, prepared, preparation, terminal)
+  await checkTeacherData(prepared, data)
   return {
-    data: await readSplits(settings, prepared, preparation, terminal),
-    behind: { ...prepared, model: parted?.model ?? prepared.model },
+    data,
+    behind: {
+      ...prepared,
+      model: parted?.model ?? model,
+      ...(distilling &&
+        teacher && { distilling: { ...distilling, distillation: { ...distilling.distillation, teacher } } }),
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import {
   addShapeOptions,
   nonNegative,
   notEmpty,
+  positive,
   seedNumber,
   wholeNumber,
   type ShapeOptions,
@@ -35,6 +36,8 @@ attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
                           keeps the body, gives it a new last layer for two classes
 attar train model.onnx --train DATA --prune 50% -o out/
                           removes channels, and trains what is left
+attar train model.onnx --teacher model.onnx --no-labels --train PICTURES --prune 50% -o out/
+                          the same without labels: what is left learns to answer as the model did
 
 attar train model.onnx --classes 2 --freeze '!(head.*)' --batch 8 --emit-step -o out/
                           writes out/step.js and out/predict.js, which train and predict in a page
@@ -95,6 +98,10 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
     .option('--prune <share>', 'remove channels, so that this share of the multiply-adds is gone, e.g. 50%', share)
+    .option('--teacher <model>', 'an ONNX model whose answers are learned beside the labels', notEmpty)
+    .option('--temperature <number>', "what both models' scores are divided by to compare them (default: 2)", positive)
+    .option('--alpha <share>', 'the share of the loss that is of the teacher (default: 0.5)', share)
+    .option('--no-labels', 'learn from the teacher alone: the data needs no labels, and those that it has are not used')
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option(
       '--emit-step',

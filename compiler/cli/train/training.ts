@@ -37,11 +37,13 @@ export async function fingerprintOf(
   model: TrainableModel,
   { settings, data, fitting }: Pick<TrainingContext, 'settings' | 'data' | 'fitting'>,
 ): Promise<string> {
-  const { fingerprintOf } = await import('../../train/index.ts')
+  const { fingerprintOf, teacherHash } = await import('../../train/index.ts')
+  const { distillation } = fitting
   return fingerprintOf(model, data.train, {
     ...fitting,
     ...{ optimizer: settings.train?.optimizer, frozen: [...(fitting.frozen ?? [])] },
     augment: settings.augment?.map(({ name }) => name) ?? [],
+    ...(distillation && { distillation: { ...distillation, teacher: teacherHash(distillation.teacher) } }),
   })
 }
 

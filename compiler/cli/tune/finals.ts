@@ -62,9 +62,15 @@ export async function finalRuns(context: FinalContext): Promise<readonly Final[]
     if (!existsSync(path)) return []
     const { best, test } = JSON.parse(new TextDecoder().decode(readFile(path))) as Pick<Final, 'best' | 'test'>
     if (typeof best?.loss !== 'number') fail('A502', `"${path}" is not the report of a training`)
-    return [{ of, seed, folder, best, ...(test && { test }) }]
+    return [{ of, seed, folder, best: judged(best), ...(test && { test: judged(test) }) }]
   })
 }
+
+/** Without labels the teacher judges: what agrees with it is right. */
+const judged = <S extends Final['best'] & { readonly agreement?: number }>({ agreement, ...score }: S) => ({
+  ...score,
+  ...(score.accuracy === undefined && agreement !== undefined && { accuracy: agreement }),
+})
 
 export const scoreText = ({ loss, accuracy }: Final['best']): string =>
   accuracy === undefined ? `loss ${loss.toFixed(4)}` : percent(accuracy)

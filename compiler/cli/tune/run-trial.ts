@@ -61,7 +61,7 @@ const overBudget = (bytes: number, most: number): Outcome => ({
 const withoutTest = ({ data: { test: _, ...data } = {}, ...settings }: Settings): Settings => ({ ...settings, data })
 
 /** Of an epoch, what is to be minimized. */
-export function errorOf({ loss, accuracy }: Score, objective: Objective): number {
+function errorOf({ loss, agreement, accuracy = agreement }: Score, objective: Objective): number {
   return objective === 'loss' || accuracy === undefined ? loss : 1 - accuracy
 }
 
@@ -69,7 +69,11 @@ function valueOf(measured: Measured, objective: Objective): number {
   return objective === 'bytes' || objective === 'ms' ? measured[objective]! : errorOf(measured, objective)
 }
 
-async function measure(path: string, { loss, accuracy }: Score, objectives: readonly Objective[]): Promise<Measured> {
+async function measure(
+  path: string,
+  { loss, agreement, accuracy = agreement }: Score,
+  objectives: readonly Objective[],
+): Promise<Measured> {
   const { compile, instantiate } = await import('../../index.ts')
   const { randomInputs, readFile } = await import('../../data/index.ts')
   const { modules, spec } = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })

@@ -26,6 +26,7 @@ export type Outcome =
 /** What a person wants to know of a trial. */
 export interface Measured {
   readonly loss: number
+  /** Without labels, agreement with the teacher. */
   readonly accuracy?: number
   readonly bytes: number
   readonly ms?: number

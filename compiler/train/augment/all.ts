@@ -1,4 +1,6 @@
 /** What a configuration may name. */
+export { cutMix, type CutMixOptions } from './mixing/cut-mix.ts'
+export { mixup, type MixupOptions } from './mixing/mixup.ts'
 export { colorJitter, type ColorJitterOptions } from './pictures/color-jitter.ts'
 export { crop, type CropOptions } from './pictures/crop.ts'
 export { cutout, type CutoutOptions } from './pictures/cutout.ts'

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts'
 
 /** What samples are: the first axis of each is 1. */
-export type Kind = 'picture' | 'sound' | 'spectrogram' | 'tokens'
+export type Kind = 'picture' | 'sound' | 'spectrogram' | 'tokens' | 'values'
 
 /** How a picture stands in a tensor: element (y, x, c) at y · row + x · column + c · channel. */
 export interface PictureLayout {
@@ -34,7 +34,12 @@ export interface TokensLayout {
   readonly length: number
 }
 
-export type Layout = PictureLayout | SoundLayout | SpectrogramLayout | TokensLayout
+/** Any other f32[1, …]. */
+export interface ValuesLayout {
+  readonly kind: 'values'
+}
+
+export type Layout = PictureLayout | SoundLayout | SpectrogramLayout | TokensLayout | ValuesLayout
 
 /** A change of a training sample that leaves its class: another one for each sample and epoch. */
 export interface Augmentation<L extends Layout = Layout> {
@@ -46,4 +51,15 @@ export interface Augmentation<L extends Layout = Layout> {
    * one is helped by less.
    */
   apply(values: Float32Array, layout: L, random: Random, parameters: number): Float32Array
+}
+
+/** A change that blends a training sample of f32 with another one, and their targets alike: another one for each sample and epoch. */
+export interface Mixing<L extends Layout = Layout> {
+  readonly name: string
+  /** What it is for; undefined for any. */
+  readonly of: L['kind'] | undefined
+  /** The share of samples that are mixed. */
+  readonly probability: number
+  /** A sample of the same shape, and the share of `values` in it; what is left is of `other`. Both stay as they are. */
+  mix(values: Float32Array, other: Float32Array, layout: L, random: Random): { values: Float32Array; share: number }
 }

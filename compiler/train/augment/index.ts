@@ -3,10 +3,12 @@ export type {
   Augmentation,
   Kind,
   Layout,
+  Mixing,
   PictureLayout,
   SoundLayout,
   SpectrogramLayout,
   TokensLayout,
+  ValuesLayout,
 } from './augmentation.ts'
 export { layoutOf, pictureLayout, type PictureValues } from './layouts.ts'
 export * from './all.ts'

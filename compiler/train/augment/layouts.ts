@@ -23,11 +23,12 @@ export function pictureLayout(shape: Shape, { layout, scale, mean, std }: Pictur
   }
 }
 
-/** The layout of data that is no picture, by its type: numbers of tokens, amplitudes, or spectrograms. */
+/** The layout of data that is no picture, by its type: numbers of tokens, amplitudes, spectrograms, or other floats. */
 export function layoutOf(dtype: DType, shape: Shape): Layout | undefined {
   const [, length, bins, last = 1] = shape
   if (shape.length === 2)
     return isFloat(dtype) ? { kind: 'sound', length: length! } : { kind: 'tokens', length: length! }
-  const isSpectrogram = isFloat(dtype) && (shape.length === 3 || (shape.length === 4 && last === 1))
-  return isSpectrogram ? { kind: 'spectrogram', frames: length!, bins: bins! } : undefined
+  if (!isFloat(dtype)) return undefined
+  const isSpectrogram = shape.length === 3 || (shape.length === 4 && last === 1)
+  return isSpectrogram ? { kind: 'spectrogram', frames: length!, bins: bins! } : { kind: 'values' }
 }

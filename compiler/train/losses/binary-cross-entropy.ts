@@ -1,5 +1,7 @@
+import type { Builder } from '../../core/builder.ts'
 import { convert, type Expr } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
+import type { Value } from '../../core/graph.ts'
 import { sumPerSample, type Loss, type LossOptions } from './loss.ts'
 
 const smoothed = (t: Expr, { labelSmoothing = 0 }: LossOptions): Expr =>
@@ -13,19 +15,23 @@ export const binaryCrossEntropy: Loss = {
   activation: 'sigmoid',
   classes: false,
   smooths: true,
-  target: (shape) => ({ dtype: 'f32', shape }),
   perSample: (b, scores, target, options) => {
     const terms = b.map([scores, target], (s, t) => f.sub(f.softplus(s), f.mul(s, smoothed(t, options))))
     return sumPerSample(b, terms)
   },
   derivative: (b, scores, target, options) =>
     b.map([scores, target], (s, t) => f.sub(f.sigmoid(s), smoothed(t, options))),
-  correct: (b, scores, target) => {
-    const right = b.map([scores, target], (s, t) => {
-      const [found, wanted] = [convert(f.gt(s, 0), 'i32'), convert(f.gt(t, 0.5), 'i32')]
-      return convert(f.eq(found, wanted), 'i32')
-    })
-    const axes = right.type.shape.slice(1).map((_, i) => i + 1)
-    return b.map([b.reduce('min', right, axes)], (all) => f.eq(all, 1))
-  },
+  prediction: (b, scores) => b.map([scores], f.sigmoid),
+  correct: (b, scores, { values }) => allEqual(b, answers(b, scores, 0), answers(b, values, 0.5)),
+  agree: (b, scores, others) => allEqual(b, answers(b, scores, 0), answers(b, others, 0)),
+}
+
+const answers = (b: Builder, values: Value, least: number): Value =>
+  b.map([values], (v) => convert(f.gt(v, least), 'i32'))
+
+/** bool[N]. */
+function allEqual(b: Builder, found: Value, wanted: Value): Value {
+  const right = b.map([found, wanted], (x, y) => convert(f.eq(x, y), 'i32'))
+  const axes = right.type.shape.slice(1).map((_, i) => i + 1)
+  return b.map([b.reduce('min', right, axes)], (all) => f.eq(all, 1))
 }

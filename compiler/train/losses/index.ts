@@ -10,4 +10,5 @@ export const losses = {
 } satisfies Record<string, Loss>
 
 export type LossName = keyof typeof losses
-export type { Loss, LossOptions } from './loss.ts'
+export type { Loss, LossOptions, Target } from './loss.ts'
+export { targetFrom, targetType } from './target.ts'

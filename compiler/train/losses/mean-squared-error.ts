@@ -7,7 +7,6 @@ export const meanSquaredError: Loss = {
   activation: undefined,
   classes: false,
   smooths: false,
-  target: (shape) => ({ dtype: 'f32', shape }),
   perSample: (b, scores, target) => {
     const squares = b.map([scores, target], (s, t) => f.square(f.sub(s, t)))
     const elements = elementCount(scores.type.shape.slice(1))
@@ -17,4 +16,5 @@ export const meanSquaredError: Loss = {
     const elements = elementCount(scores.type.shape.slice(1))
     return b.map([scores, target], (s, t) => f.mul(f.sub(s, t), 2 / elements))
   },
+  prediction: (_, scores) => scores,
 }

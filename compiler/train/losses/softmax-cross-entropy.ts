@@ -1,8 +1,9 @@
 import type { Builder } from '../../core/builder.ts'
-import { convert, type Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Loss, LossOptions } from './loss.ts'
+import { mostProbable } from './target.ts'
 
 /** exp(s − max s) and its sum along the last axis. */
 function exponentials(b: Builder, scores: Value): { shifted: Value; powers: Value; sum: Value } {
@@ -13,40 +14,34 @@ function exponentials(b: Builder, scores: Value): { shifted: Value; powers: Valu
   return { shifted, powers, sum: b.reduce('add', powers, [axis], true) }
 }
 
-/** 1 where class k is the target's: f32[N, K] from i32[N]. */
-export function oneHot(b: Builder, target: Value, classes: number): Value {
-  const [count] = target.type.shape
-  const column = b.broadcastInDim(target, [count!, classes], [0])
-  return b.map([column, b.iota('i32', [count!, classes], 1)], (t, k) => convert(f.eq(t, k), 'f32'))
-}
-
 /** The probability that a class should have. */
-const smoothed = (hot: Expr, classes: number, { labelSmoothing = 0 }: LossOptions): Expr =>
-  labelSmoothing === 0 ? hot : f.add(f.mul(hot, 1 - labelSmoothing), labelSmoothing / classes)
+const smoothed = (q: Expr, classes: number, { labelSmoothing = 0 }: LossOptions): Expr =>
+  labelSmoothing === 0 ? q : f.add(f.mul(q, 1 - labelSmoothing), labelSmoothing / classes)
 
-/** −Σ q log p with p = softmax(scores) and q the target's class, smoothed: (1 − ε) [k = target] + ε / K. */
+/** −Σ q log p with p = softmax(scores) and q the target's probabilities, smoothed: (1 − ε) q + ε / K. */
 export const softmaxCrossEntropy: Loss = {
   activation: 'softmax',
   classes: true,
   smooths: true,
-  target: () => ({ dtype: 'i32', shape: [] }),
   perSample: (b, scores, target, options) => {
     const classes = scores.type.shape[1]!
     const { shifted, sum } = exponentials(b, scores)
-    const terms = b.map([oneHot(b, target, classes), shifted, sum], (hot, s, z) =>
-      f.mul(smoothed(hot, classes, options), f.sub(f.log(z), s)),
-    )
+    const terms = b.map([target, shifted, sum], (q, s, z) => f.mul(smoothed(q, classes, options), f.sub(f.log(z), s)))
     return b.reduce('add', terms, [1])
   },
   derivative: (b, scores, target, options) => {
     const classes = scores.type.shape[1]!
     const { powers, sum } = exponentials(b, scores)
-    return b.map([powers, sum, oneHot(b, target, classes)], (e, z, hot) =>
-      f.sub(f.div(e, z), smoothed(hot, classes, options)),
-    )
+    return b.map([powers, sum, target], (e, z, q) => f.sub(f.div(e, z), smoothed(q, classes, options)))
   },
-  correct: (b, scores, target) => {
-    const best = b.argreduce(scores, { kind: 'max', axis: 1, last: false })
-    return b.map([best, target], (k, t) => f.eq(k, t))
+  prediction: (b, scores) => {
+    const { powers, sum } = exponentials(b, scores)
+    return b.map([powers, sum], (e, z) => f.div(e, z))
   },
+  correct: (b, scores, { label }) => b.map([mostProbable(b, scores), label!], (k, t) => f.eq(k, t)),
+  agree: (b, scores, others) =>
+    b.map(
+      [scores, others].map((x) => mostProbable(b, x)),
+      (k, t) => f.eq(k!, t!),
+    ),
 }

@@ -81,18 +81,24 @@ const always = [] as const
 type Conditions = Condition | readonly Condition[]
 
 const quantizing = withOption('quantize')
-/** Of a quantized model: what accuracy, sensitivity and choices at random are of. */
+/** Of a model that is made smaller: what accuracy, sensitivity and choices at random are of. */
+const compressing = either('without --quantize or --prune', quantizing, withOption('prune'))
 const withData = [
-  quantizing,
+  compressing,
   either('without data: give --calib or --val', withOption('calib'), withOption('val')),
 ] as const
 const measured = [
-  quantizing,
+  compressing,
   either('without data to measure on: give --val, or a --calib that is not random', withOption('val'), {
     otherwise: '',
     met: ({ options }) => options.has('calib') && options.get('calib') !== 'random',
   }),
 ] as const
+/** A target of `--prune` that measured times are for. */
+const toLatency: Condition = {
+  otherwise: 'without --prune latency=…',
+  met: ({ options }) => Object.hasOwn((options.get('prune') ?? {}) as object, 'latency'),
+}
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -111,13 +117,16 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
-    calib: quantizing,
-    samples: [quantizing, withOption('calib')],
-    val: quantizing,
+    prune: always,
+    plan: toLatency,
+    calib: compressing,
+    samples: [compressing, withOption('calib')],
+    val: compressing,
     label: withData,
     ...all(['metric', 'max-drop'], measured),
-    ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
-    force: [quantizing, withOption('calib', 'random')],
+    'no-sensitivity': [quantizing, ...withData],
+    ...all(['seed', 'check-ids'], withData),
+    force: [compressing, withOption('calib', 'random')],
     // What of it has an effect is told when it has been read.
     preprocess: measured,
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
@@ -150,6 +159,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind'], always),
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
+    plan: [training, toLatency],
     ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
     ...toPictures(training),
   },

@@ -1,5 +1,6 @@
 import type { Diagnostic } from './diagnostic.ts'
 import type { DType } from './dtype.ts'
+import type { PrunedReport } from './pruning-report.ts'
 import type { QuantizationReport } from './quantization-report.ts'
 import type { Shape } from './shape.ts'
 
@@ -106,6 +107,8 @@ export interface Report {
   readonly kernels: readonly KernelReport[]
   /** Layers of which channels went that are the same for every input or that nothing reads, if there are any. */
   readonly removed?: readonly RemovedChannels[]
+  /** Of a model that was pruned as it was compiled. */
+  readonly pruning?: PrunedReport
   /** Of a model that attar quantized. */
   readonly quantization?: QuantizationReport
 }

@@ -12,6 +12,9 @@ import { multipliedWeights } from './decayed.ts'
 import { newHead } from './head.ts'
 import type { Dropout, Normalization, Parameter, Statistic, TrainableModel } from './model.ts'
 
+/** What `importModel` makes of a model. */
+export type ImportedModel = ReturnType<typeof importModel>
+
 export interface TrainableOptions extends ImportOptions {
   /** Give the model a new last layer, for this many classes. */
   readonly classes?: number | undefined
@@ -32,9 +35,7 @@ export function trainableModel(
   const { graph, metadata, training } = importModel(bytes, { ...options, dims })
   const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
   if (!output) fail('A705', 'the model has no output of f32 of a fixed size, from which a loss could be computed')
-  const fixed = fixedLayersOf(metadata)
-  const isFixed = (name: string): boolean => fixed.some((layer) => name.startsWith(`${layer}/`))
-  const weights = [...training.trainable].filter(([name, { type }]) => type.dtype === 'f32' && !isFixed(name))
+  const weights = [...weightsOf({ metadata, training })]
   if (weights.length === 0) {
     const reasons = [...training.fixed].map(([name, reason]) => `"${name}" is ${reason}`)
     fail('A705', 'the model has no weights of f32 that could be trained', {
@@ -92,6 +93,13 @@ export function trainableModel(
     metadata,
     unused,
   }
+}
+
+/** The weights of an imported model, by name: `constant` nodes of f32. */
+export function weightsOf({ metadata, training }: Pick<ImportedModel, 'metadata' | 'training'>): Map<string, Value> {
+  const fixed = fixedLayersOf(metadata)
+  const isFixed = (name: string): boolean => fixed.some((layer) => name.startsWith(`${layer}/`))
+  return new Map([...training.trainable].filter(([name, { type }]) => type.dtype === 'f32' && !isFixed(name)))
 }
 
 /** What attar wrote into a network's metadata; nothing where somebody else wrote something else. */

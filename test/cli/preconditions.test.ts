@@ -66,7 +66,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const ofPictures = pictures.filter((name) => name !== 'preprocess')
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
-    ['compile', compile, ['state-init', 'bits', 'calib', 'val', ...ofData]],
+    ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', ...ofData]],
+    ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', ...ofData]],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...ofPictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
@@ -93,6 +94,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'accumulate',
         'workers',
         'prune',
+        'plan',
         'average',
         'patience',
         'resume',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CostCounter } from '../../compiler/compress/prune/index.ts'
 import { readFile } from '../../compiler/data/index.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
-import { trainableModel, trainedGraph, tensorsOf, type TrainableModel } from '../../compiler/train/index.ts'
+import { startingGraph, trainableModel, type TrainableModel } from '../../compiler/train/index.ts'
 import { findCases } from '../../compiler/verify/index.ts'
 import { Random } from '../support/random.ts'
 import { expectClose, randomTensor, runModule } from '../support/run-graph.ts'
@@ -37,13 +37,7 @@ const models: Readonly<Record<string, { readonly groups: number; readonly dims?:
     'ultraface-slim-320': { groups: 1584 },
   }
 
-const compiled = async (model: TrainableModel) =>
-  compileGraph(
-    trainedGraph(model, Object.fromEntries(tensorsOf(model).map(({ name, start }) => [name, start.data]))).graph,
-    {
-      targets: ['simd'],
-    },
-  )
+const compiled = async (model: TrainableModel) => compileGraph(startingGraph(model).graph, { targets: ['simd'] })
 
 describe.skipIf(root === undefined)('real models without groups compute what they do with zeros for them', () => {
   const cases = root === undefined ? [] : findCases(root).filter(({ name }) => name in models)

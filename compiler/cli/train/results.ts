@@ -3,6 +3,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
+import { describePruned } from '../prune-options.ts'
 import { percent } from './progress.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
@@ -77,13 +78,9 @@ export async function modelOf({ prepared, data, model, fit, fingerprint }: Resul
 /** Bytes of the module that a model with the values from which it starts is compiled to: the one that every engine runs. */
 export async function bytesOf(model: TrainableModel, prepared: Prepared, data: Splits): Promise<number> {
   const { compile } = await import('../../index.ts')
-  const { inferenceOf, tensorsOf, trainedGraph } = await import('../../train/index.ts')
-  const { graph } = trainedGraph(
-    model,
-    Object.fromEntries(tensorsOf(model).map(({ name, start }) => [name, start.data])),
-  )
+  const { inferenceOf, startingGraph } = await import('../../train/index.ts')
   const { modules } = await compile(
-    { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) },
+    { graph: inferenceOf(startingGraph(model).graph, 1), metadata: await metadataOf(prepared, data) },
     { targets: ['simd'] },
   )
   return modules.simd!.length
@@ -95,22 +92,9 @@ export function describe({ fit: { best }, data, pruning, test }: Results, output
   const interval = test?.interval?.map(percent).join(' to ')
   const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
   return [
-    ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
+    ...(pruning && pruning.rounds > 0 ? describePruned(pruning) : []),
     `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
     ...(test ? [`test: ${score(test)}${sure}`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
-  ]
-}
-
-function describePruning({ layers, macs, parameters, bytes }: PruneReport): string[] {
-  const gone = ({ before, after }: PruneReport['macs']): string =>
-    `${formatCount(before)} → ${formatCount(after)} (${percent(1 - after / before)} less)`
-  const names = layers.map(({ node }) => node.length)
-  return [
-    'output channels of layers:',
-    ...layers.map(({ node, before, after }) => `  ${node.padEnd(Math.max(...names))}  ${before} → ${after}`),
-    `multiply-adds of a sample: ${gone(macs)}`,
-    `parameters: ${gone(parameters)}`,
-    ...(bytes === undefined ? [] : [`bytes of the compiled module: ${formatCount(bytes)}`]),
   ]
 }

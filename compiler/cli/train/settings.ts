@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Settings } from '../../config/schema.ts'
+import type { PruneFlag } from '../prune-options.ts'
 
 /** What the command line says of a training. */
 export interface TrainFlags {
@@ -24,7 +25,8 @@ export interface TrainFlags {
   readonly clipNorm?: number
   readonly average?: number
   readonly patience?: number
-  readonly prune?: number
+  readonly prune?: PruneFlag
+  readonly plan?: string
   readonly seed?: number
 }
 
@@ -50,7 +52,7 @@ export async function readConfig(path: string): Promise<Settings> {
   }
   const settings = await checked(value, `"${path}"`)
   const from = (name: string): string => resolve(dirname(file), name)
-  const { data, model, output } = settings
+  const { data, model, output, prune } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
       const value = data?.[key]
@@ -61,6 +63,7 @@ export async function readConfig(path: string): Promise<Settings> {
     ...settings,
     ...(model !== undefined && { model: from(model) }),
     ...(output !== undefined && { output: from(output) }),
+    ...(prune?.plan !== undefined && { prune: { ...prune, plan: from(prune.plan) } }),
     ...(data && { data: { ...data, ...paths } }),
   }
 }
@@ -83,17 +86,23 @@ const trainFields = [
   ...(['clipNorm', 'average', 'patience', 'freeze'] as const),
 ] satisfies (keyof TrainFlags)[]
 
+/** Other targets replace all that the configuration has. */
+function withoutTargets(prune: Settings['prune']): Partial<NonNullable<Settings['prune']>> {
+  const { macs: _m, params: _p, size: _s, latency: _l, plan: _f, ...rest } = prune ?? {}
+  return rest
+}
+
 /** `settings` with what the command line says instead. A702 where that is out of range. */
 export async function overridden(settings: Settings, flags: TrainFlags): Promise<Settings> {
   const { optimizer, weightDecay } = flags
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune } = flags
+  const { train, val, test, label, classes, seed, output, prune, plan } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
-    ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
+    ...(prune !== undefined && { prune: { ...withoutTargets(settings.prune), ...prune, ...given({ plan }) } }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,

@@ -12,6 +12,7 @@ import {
   RepeatableList,
 } from '../options.ts'
 import type { AddCommand } from '../program.ts'
+import { planOption, pruneOption } from '../prune-options.ts'
 import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
 import { emitStep, leftOut } from './emit.ts'
 import { overridden, readConfig, type TrainFlags } from './settings.ts'
@@ -93,7 +94,8 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
-    .option('--prune <share>', 'remove channels, so that this share of the multiply-adds is gone, e.g. 50%', share)
+    .addOption(pruneOption())
+    .addOption(planOption())
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option(
       '--emit-step',

@@ -4,6 +4,7 @@
  */
 import type { Progress, QuantizeOptions, Sample } from './compress/index.ts'
 import type { PruneOnceOptions } from './compress/prune/index.ts'
+import type { VocabularyOptions } from './compress/vocabulary/index.ts'
 import { quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
@@ -59,6 +60,7 @@ export {
 } from './core/quantization-report.ts'
 export type { PrunedReport, PruningReport } from './core/pruning-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
+export type { VocabularyReport } from './core/vocabulary-report.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
 export { doubts } from './compress/accuracy/doubt.ts'
 export { prepareLabels } from './compress/accuracy/labels.ts'
@@ -164,6 +166,36 @@ export interface PruneModelOptions extends ImportOptions, Omit<PruneOnceOptions,
   readonly measure?: PruneOnceOptions['measure']
 }
 
+export interface PruneVocabularyOptions extends Omit<VocabularyOptions, 'executor'> {
+  /** As for `compile`. */
+  readonly state?: CompileOptions['state']
+  readonly executor?: Executor
+}
+
+/** The inputs of an imported model by which rows of its tables are looked up: all that `pruneVocabulary` needs of samples. */
+export async function idInputs(graph: Graph): Promise<readonly string[]> {
+  const vocabulary = await import('./compress/vocabulary/index.ts')
+  return vocabulary.idInputs(graph).map(({ name }) => name)
+}
+
+/**
+ * An imported model whose tables of embeddings have only rows that samples read. It takes ids as they were, and finds their rows; or with
+ * `newIds`, which says what becomes of ids and samples, it takes new ones and has no lookup. Throws a CompileError A506 where no row can go.
+ */
+export async function pruneVocabulary(model: ImportedModel, options: PruneVocabularyOptions) {
+  const vocabulary = await import('./compress/vocabulary/index.ts')
+  const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
+  const judged = { ...model, graph: judgedFirst(model.graph, options.state) }
+  const { model: found, kept, report } = await vocabulary.withVocabulary(judged, { ...options, executor })
+  return {
+    model: { ...found, vocabulary: report },
+    newIds: () => vocabulary.withNewIds({ ...model, vocabulary: report }, kept),
+  }
+}
+
+/** What `importModel` makes of a model. */
+export type ImportedModel = ReturnType<typeof importModel>
+
 /** A model past the front end, and what pruning took from it. */
 export type Pruned = Imported & { readonly pruning: PrunedReport }
 
@@ -171,10 +203,7 @@ export type Pruned = Imported & { readonly pruning: PrunedReport }
  * A model with fewer channels, without training: weights that stay are as they were, and biases make up for the mean of what is gone
  * where there are calibration samples. `compile` and `quantize` take what comes back. Throws a CompileError where the targets cannot be reached.
  */
-export async function prune(
-  model: Uint8Array | ReturnType<typeof importModel>,
-  options: PruneModelOptions,
-): Promise<Pruned> {
+export async function prune(model: Uint8Array | ImportedModel, options: PruneModelOptions): Promise<Pruned> {
   const imported = model instanceof Uint8Array ? importModel(model, options) : model
   const { pruneOnce } = await import('./compress/prune/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor

@@ -19,6 +19,7 @@ import { hash } from './core/hash.ts'
 import type { PrunedReport } from './core/pruning-report.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
+import type { VocabularyReport } from './core/vocabulary-report.ts'
 import { importModel } from './onnx/import.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
@@ -65,6 +66,8 @@ export interface Imported {
   readonly warnings?: readonly Diagnostic[]
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
+  /** Which rows its tables of embeddings lost, for the report. */
+  readonly vocabulary?: VocabularyReport
   /** What pruning took of it, for the report. */
   readonly pruning?: PrunedReport
   /** What went before it was quantized, for the report. */
@@ -99,6 +102,7 @@ export async function compileGraph(
   options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
+    readonly vocabulary?: VocabularyReport
     readonly pruning?: PrunedReport
     readonly removed?: readonly RemovedChannels[]
     readonly names?: PortNames
@@ -158,7 +162,7 @@ export async function compileGraph(
   const modules: Compiled['modules'] = Object.fromEntries(
     codes.map(([target, code]) => [target, concatBytes([code, sections])]),
   )
-  const { quantization, pruning, warnings = [] } = options
+  const { quantization, pruning, vocabulary, warnings = [] } = options
   const removed = [...(options.removed ?? []), ...removedChannels(graph, optimized)]
   const stateReports = described.states?.map((state): StateReport => ({
     input: state.name,
@@ -168,6 +172,7 @@ export async function compileGraph(
   const facts = {
     ...(stateReports && { states: stateReports }),
     ...(removed.length > 0 && { removed }),
+    ...(vocabulary && { vocabulary }),
     ...(pruning && { pruning }),
     ...(quantization && { quantization }),
   }

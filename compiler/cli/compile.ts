@@ -22,6 +22,7 @@ import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
+import { describeVocabulary } from './vocabulary-options.ts'
 
 interface Options extends ShapeOptions, StateOptions, CompressCliOptions {
   output: string
@@ -195,9 +196,10 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
         ]
       : []),
   ]
-  const { pruning, quantization } = report
+  const { vocabulary, pruning, quantization } = report
   return [
     ...[...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])],
+    ...(vocabulary ? ['', ...describeVocabulary(vocabulary)] : []),
     ...(pruning ? ['', ...describePruning(pruning)] : []),
     ...(quantization ? ['', ...describeQuantization(quantization)] : []),
   ]

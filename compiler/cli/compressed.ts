@@ -1,6 +1,16 @@
-import type { CompileOptions, Imported, importModel, Pruned, Quantized, QuantizeModelOptions } from '../index.ts'
-import { readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
+import { basename, dirname } from 'node:path'
+import type {
+  CompileOptions,
+  Imported,
+  ImportedModel,
+  Pruned,
+  Quantized,
+  QuantizeModelOptions,
+  Validation,
+} from '../index.ts'
+import { preprocessOptions, readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
 import type { Terminal } from './terminal.ts'
+import { vocabularySamples } from './vocabulary-options.ts'
 
 type Importing = Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal' | 'state' | 'stateStart' | 'targets'>
 
@@ -8,8 +18,8 @@ type Importing = Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal
 const sizingSamples = 4
 const quietly = { metric: undefined, maxDrop: undefined, sensitivity: false, onProgress: undefined }
 
-export const isCompressed = ({ prune, quantize }: CompressCliOptions): boolean =>
-  prune !== undefined || quantize !== undefined
+export const isCompressed = ({ vocabulary, prune, quantize }: CompressCliOptions): boolean =>
+  [vocabulary, prune, quantize].some((option) => option !== undefined)
 
 /** A model as the options prune and quantize it, with its preprocessing in its metadata. */
 export async function compressed(
@@ -42,14 +52,49 @@ export async function compressed(
   if (options.metric !== undefined && !validation)
     fail('A501', '--metric: calibration takes all samples of --calib', { hint: 'give more of them, or --val' })
   const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  const whole = { ...imported, metadata: { ...metadata, ...kept } }
+  const read = { model: { ...imported, metadata: { ...metadata, ...kept } }, calibration, validation }
+  const { model: whole, ...data } = await withVocabulary(read, options, state, terminal)
   const settings: Omit<QuantizeModelOptions, 'mode'> = {
-    ...{ calibration, validation, samples: options.samples, seed: options.seed },
+    ...{ ...data, samples: options.samples, seed: options.seed },
     ...{ metric: options.metric, maxDrop: options.maxDrop, sensitivity: options.sensitivity },
     ...{ ...(state && { state }), onProgress },
   }
   const pruned = targets && (await prunedTo(targets, whole, options, importing, settings, terminal))
   return options.quantize ? quantizedAs(options, pruned ?? whole, settings) : (pruned ?? whole)
+}
+
+/** A model and the data that it is calibrated and judged with. */
+interface Source {
+  readonly model: ImportedModel
+  readonly calibration: Validation['samples']
+  readonly validation: Validation | undefined
+}
+
+/** The model with the rows of tables that the options keep, and the data as it takes it. */
+async function withVocabulary(
+  source: Source,
+  options: CompressCliOptions,
+  state: Importing['state'],
+  terminal: Terminal,
+): Promise<Source> {
+  const { vocabulary, unknown = 'mean', vocabularyMap, metric, seed } = options
+  if (vocabulary === undefined) return source
+  const { checkWritable, writeFiles } = await import('../data/files.ts')
+  const { pruneVocabulary } = await import('../index.ts')
+  const { model, calibration, validation } = source
+  const [folder, file] = [dirname(vocabularyMap ?? ''), basename(vocabularyMap ?? '')]
+  if (vocabularyMap !== undefined) checkWritable(folder, [file])
+  terminal.status(`reading ${vocabulary}`)
+  const samples = await vocabularySamples(vocabulary, model, (await preprocessOptions(options, model.metadata)).all)
+  const found = await pruneVocabulary(model, { samples, unknown, validation, metric, seed, ...(state && { state }) })
+  if (vocabularyMap === undefined) return { model: found.model, calibration, validation }
+  const { model: mapped, maps, mapped: withIds } = found.newIds()
+  writeFiles(folder, { [file]: new TextEncoder().encode(`${JSON.stringify(maps)}\n`) })
+  return {
+    model: mapped,
+    calibration: calibration.map(withIds),
+    validation: validation && { ...validation, samples: validation.samples.map(withIds) },
+  }
 }
 
 /** A501 for everything that is wrong with what `--prune` says. */
@@ -77,7 +122,7 @@ async function quantizedAs(
 
 async function prunedTo(
   targets: Awaited<ReturnType<typeof pruneTargets>>,
-  imported: ReturnType<typeof importModel>,
+  imported: ImportedModel,
   options: CompressCliOptions,
   importing: Importing,
   settings: Omit<QuantizeModelOptions, 'mode'>,

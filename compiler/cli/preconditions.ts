@@ -82,18 +82,23 @@ type Conditions = Condition | readonly Condition[]
 
 const quantizing = withOption('quantize')
 /** Of a model that is made smaller: what accuracy, sensitivity and choices at random are of. */
-const compressing = either('without --quantize or --prune', quantizing, withOption('prune'))
+const compressing = either(
+  'without --quantize, --prune or --vocabulary',
+  ...['quantize', 'prune', 'vocabulary'].map((name) => withOption(name)),
+)
 const withData = [
   compressing,
   either('without data: give --calib or --val', withOption('calib'), withOption('val')),
 ] as const
+const calibrated: Condition = {
+  otherwise: '',
+  met: ({ options }) => options.has('calib') && options.get('calib') !== 'random',
+}
 const measured = [
   compressing,
-  either('without data to measure on: give --val, or a --calib that is not random', withOption('val'), {
-    otherwise: '',
-    met: ({ options }) => options.has('calib') && options.get('calib') !== 'random',
-  }),
+  either('without data to measure on: give --val, or a --calib that is not random', withOption('val'), calibrated),
 ] as const
+const withSamples = [withOption('val'), calibrated, withOption('vocabulary')]
 /** A target of `--prune` that measured times are for. */
 const toLatency: Condition = {
   otherwise: 'without --prune latency=…',
@@ -119,16 +124,18 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     bits: withOption('quantize', 'weights'),
     prune: always,
     plan: toLatency,
-    calib: compressing,
-    samples: [compressing, withOption('calib')],
+    vocabulary: always,
+    ...all(['unknown', 'vocabulary-map'], withOption('vocabulary')),
+    calib: either('without --quantize or --prune', quantizing, withOption('prune')),
+    samples: withOption('calib'),
     val: compressing,
     label: withData,
     ...all(['metric', 'max-drop'], measured),
     'no-sensitivity': [quantizing, ...withData],
     ...all(['seed', 'check-ids'], withData),
-    force: [compressing, withOption('calib', 'random')],
+    force: withOption('calib', 'random'),
     // What of it has an effect is told when it has been read.
-    preprocess: measured,
+    preprocess: either('without data: give --calib, --val or --vocabulary', ...withSamples),
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
   },
   run: {
@@ -160,6 +167,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
     plan: [training, toLatency],
+    ...all(['vocabulary'], always),
+    unknown: withOption('vocabulary'),
     ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
     ...toPictures(training),
   },

@@ -4,6 +4,7 @@ import type { Metric, Validation } from '../index.ts'
 import { planOption, pruneOption, type PruneFlag } from './prune-options.ts'
 import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
+import { addVocabularyOptions, type VocabularyCliOptions } from './vocabulary-options.ts'
 
 const metricNames = ['top1', 'auc', 'mse', 'agreement'] as const satisfies readonly Metric[]
 
@@ -20,7 +21,7 @@ export interface PictureOptions {
 }
 
 /** What of `attar compile` makes a model smaller. */
-export interface CompressCliOptions extends PictureOptions {
+export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions {
   prune?: PruneFlag
   plan?: string
   quantize?: 'int8' | 'weights'
@@ -80,7 +81,7 @@ export const addPictureOptions = (command: Command): Command =>
 
 export const addCompressOptions = (command: Command): Command =>
   addPictureOptions(
-    command
+    addVocabularyOptions(command)
       .addOption(pruneOption())
       .addOption(planOption())
       .addOption(

@@ -141,6 +141,11 @@ const prune = v.pipe(
   ),
 )
 
+const vocabulary = v.strictObject({
+  data: v.optional(path),
+  unknown: v.optional(v.union([v.literal('mean'), whole(0)])),
+})
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -174,6 +179,15 @@ export const configSchema = v.pipe(
       ),
     ),
     train: v.optional(train),
+    vocabulary: v.optional(
+      v.union([
+        v.pipe(
+          v.literal(true),
+          v.transform((): v.InferOutput<typeof vocabulary> => ({})),
+        ),
+        vocabulary,
+      ]),
+    ),
     prune: v.optional(prune),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),

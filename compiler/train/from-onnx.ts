@@ -21,18 +21,23 @@ export interface TrainableOptions extends ImportOptions {
   readonly seed: number
 }
 
+/** An ONNX model as it is trained: dimensions of the batch that have only a name are 1. */
+export function importForTraining(bytes: Uint8Array, options: ImportOptions): ImportedModel {
+  return importModel(bytes, { ...options, dims: { ...batchOfOne(bytes, options), ...options.dims } })
+}
+
 /**
- * An ONNX model that can be trained: its weights are parameters, by the names that they have in the model. Dimensions of the batch
- * that have only a name become 1. Of several outputs the first of floats counts.
+ * An ONNX model that can be trained: its weights are parameters, by the names that they have in the model. Of several outputs the first of floats
+ * counts.
  * `unused` names the others.
  * @throws CompileError A705 where no weight can be trained, and what `importModel` finds.
  */
 export function trainableModel(
-  bytes: Uint8Array,
+  source: Uint8Array | ImportedModel,
   options: TrainableOptions,
 ): { model: TrainableModel; metadata: Record<string, string>; unused: readonly string[] } {
-  const dims = { ...batchOfOne(bytes, options), ...options.dims }
-  const { graph, metadata, training } = importModel(bytes, { ...options, dims })
+  const imported = source instanceof Uint8Array ? importForTraining(source, options) : source
+  const { graph, metadata, training, names } = imported
   const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
   if (!output) fail('A705', 'the model has no output of f32 of a fixed size, from which a loss could be computed')
   const weights = [...weightsOf({ metadata, training })]
@@ -86,6 +91,7 @@ export function trainableModel(
     graph: { inputs: after.inputs, outputs: [{ name: output.name, value: result! }] },
     data: graph.inputs.map(({ name }) => name),
     ...{ parameters, normalizations, dropouts, scores: ownScores!, activation },
+    ranges: new Map(Object.entries(names.inputs).flatMap(([name, { range }]) => (range ? [[name, range]] : []))),
   }
   const unused = graph.outputs.map(({ name }) => name).filter((name) => name !== output.name)
   return {
@@ -117,7 +123,7 @@ function tensorOf(node: Node): Tensor {
 }
 
 /** Names of dimensions that stand first in an input, each 1. */
-function batchOfOne(bytes: Uint8Array, { readExternal }: TrainableOptions): Record<string, number> {
+function batchOfOne(bytes: Uint8Array, { readExternal }: ImportOptions): Record<string, number> {
   const names = decodeModel(bytes, readExternal).graph.inputs.flatMap(({ shape }) => {
     const first = shape?.[0]
     return typeof first === 'string' ? [first] : []

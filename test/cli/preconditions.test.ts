@@ -67,7 +67,12 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
     ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', ...ofData]],
-    ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', ...ofData]],
+    ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', 'unknown', 'vocabulary-map', ...ofData]],
+    [
+      'compile',
+      [...compile, '--vocabulary', at('data.npz')],
+      ['calib', 'samples', 'metric', 'no-sensitivity', 'force'],
+    ],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...ofPictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
@@ -95,6 +100,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'workers',
         'prune',
         'plan',
+        'unknown',
         'average',
         'patience',
         'resume',

@@ -1,7 +1,11 @@
 import type { Settings } from '../../config/schema.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
+import type { VocabularyReport } from '../../index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
+import type { PictureOptions } from '../quantize-options.ts'
+import { preparing } from './splits.ts'
+import { keptVocabulary } from './vocabulary.ts'
 
 /** What is trained. */
 export interface Prepared {
@@ -10,15 +14,17 @@ export interface Prepared {
   readonly loss: LossName
   /** The names of the classes, where the settings give them. */
   readonly classes: readonly string[] | undefined
+  /** Which rows its tables of embeddings lost, where the settings say so. */
+  readonly vocabulary: VocabularyReport | undefined
   /** What a user should know of it. */
   readonly notes: readonly string[]
 }
 
 /** The model to train, as it is or new. */
-export async function prepare(settings: Settings, options: ShapeOptions): Promise<Prepared> {
+export async function prepare(settings: Settings, options: ShapeOptions & PictureOptions): Promise<Prepared> {
   const { fail } = await import('../../index.ts')
   const { checkLoss, scoreShape, scoresOf } = await import('../../train/index.ts')
-  const { model, metadata, unused } = await (settings.model === undefined
+  const { model, metadata, unused, vocabulary } = await (settings.model === undefined
     ? network(settings, options)
     : imported(settings.model, settings, options))
   const loss = settings.train?.loss ?? defaultLoss(model)
@@ -33,33 +39,43 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
   const notes = unused.length > 0 ? [`outputs that are not trained, and not written: ${unused.join(', ')}`] : []
   if (loss === 'cross-entropy' && model.activation === undefined)
     notes.push('the model does not end in a softmax: its output is taken for scores, as they are before one')
-  return { model, metadata, loss, classes: typeof classes === 'number' ? undefined : classes, notes }
+  return { model, metadata, loss, classes: typeof classes === 'number' ? undefined : classes, vocabulary, notes }
 }
 
-async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {
+async function imported(path: string, settings: Settings, options: ShapeOptions & PictureOptions) {
+  const { input, names, classes, seed = 1 } = settings
   const { classesKey, fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
-  const { trainableModel } = await import('../../train/index.ts')
+  const { importForTraining, trainableModel } = await import('../../train/index.ts')
   if (input !== undefined) fail('A702', 'input: is for a network; a model says itself what it takes')
   if (names !== undefined) fail('A702', 'names: is for a network; the names of a model stay as they are')
   const count = typeof classes === 'number' ? classes : classes?.length
-  const found = trainableModel(readFile(path), { ...(await importOptions(path, options)), classes: count, seed })
+  const importing = await importOptions(path, options)
+  const whole = importForTraining(readFile(path), importing)
+  const { all } = await preparing(settings, options, whole)
+  const { model, vocabulary } = await keptVocabulary(whole, settings, all)
+  const found = trainableModel(model, { ...importing, classes: count, seed })
   // The names of the old last layer's.
   if (count !== undefined) delete found.metadata[classesKey]
-  return found
+  return { ...found, vocabulary }
 }
 
-async function network({ network, input, names, train, seed = 1 }: Settings, { shape, dim, bind }: ShapeOptions) {
+async function network(
+  { network, input, names, train, vocabulary, seed = 1 }: Settings,
+  { shape, dim, bind }: ShapeOptions,
+) {
   const { fail } = await import('../../index.ts')
   const { losses, trainableNetwork } = await import('../../train/index.ts')
   if (shape || dim || bind)
     fail('A702', '--shape, --dim and --bind are for a model; this is a network, whose shapes follow from input')
+  if (vocabulary)
+    fail('A702', 'vocabulary: is for a model, whose tables have rows; a network has as many as its embedding says')
   if (!network) return fail('A702', 'there is nothing to train: give model or network in the configuration')
   if (input === undefined) return fail('A702', 'input: the network needs the shape of one sample, such as [28, 28, 1]')
   const { activation } = losses[train?.loss ?? 'cross-entropy']
   const { shape: dims, dtype = 'f32' as const } = 'shape' in input ? input : { shape: input }
   const model = trainableNetwork(network, { input: { dtype, shape: dims }, activation, seed, names })
-  return { model, metadata: {}, unused: [] }
+  return { model, metadata: {}, unused: [], vocabulary: undefined }
 }
 
 function defaultLoss({ activation, scores }: TrainableModel): LossName {

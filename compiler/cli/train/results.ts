@@ -4,6 +4,7 @@ import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { describePruned } from '../prune-options.ts'
+import { describeTables } from '../vocabulary-options.ts'
 import { percent } from './progress.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
@@ -39,6 +40,7 @@ export const reportOf = (results: Results): object => {
       ...(data.test && { test: data.test.count }),
     },
     parameters,
+    ...(prepared.vocabulary && { vocabulary: prepared.vocabulary }),
     ...(pruning && { pruning }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
@@ -86,12 +88,17 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   return modules.simd!.length
 }
 
-export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
+export function describe(
+  { fit: { best }, prepared, data, pruning, test }: Results,
+  output: string,
+  bytes: number,
+): string[] {
   const score = ({ loss, accuracy }: Score): string =>
     `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)} right`}`
   const interval = test?.interval?.map(percent).join(' to ')
   const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
   return [
+    ...(prepared.vocabulary ? describeTables(prepared.vocabulary) : []),
     ...(pruning && pruning.rounds > 0 ? describePruned(pruning) : []),
     `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
     ...(test ? [`test: ${score(test)}${sure}`] : []),

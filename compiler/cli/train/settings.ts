@@ -27,6 +27,8 @@ export interface TrainFlags {
   readonly patience?: number
   readonly prune?: PruneFlag
   readonly plan?: string
+  readonly vocabulary?: string
+  readonly unknown?: number | 'mean'
   readonly seed?: number
 }
 
@@ -52,7 +54,7 @@ export async function readConfig(path: string): Promise<Settings> {
   }
   const settings = await checked(value, `"${path}"`)
   const from = (name: string): string => resolve(dirname(file), name)
-  const { data, model, output, prune } = settings
+  const { data, model, output, prune, vocabulary } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
       const value = data?.[key]
@@ -64,6 +66,7 @@ export async function readConfig(path: string): Promise<Settings> {
     ...(model !== undefined && { model: from(model) }),
     ...(output !== undefined && { output: from(output) }),
     ...(prune?.plan !== undefined && { prune: { ...prune, plan: from(prune.plan) } }),
+    ...(vocabulary?.data !== undefined && { vocabulary: { ...vocabulary, data: from(vocabulary.data) } }),
     ...(data && { data: { ...data, ...paths } }),
   }
 }
@@ -98,11 +101,14 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune, plan } = flags
+  const { train, val, test, label, classes, seed, output, prune, plan, vocabulary, unknown } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
     ...(prune !== undefined && { prune: { ...withoutTargets(settings.prune), ...prune, ...given({ plan }) } }),
+    ...(vocabulary !== undefined && {
+      vocabulary: { ...settings.vocabulary, data: vocabulary, ...given({ unknown }) },
+    }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,

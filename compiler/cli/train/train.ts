@@ -15,6 +15,7 @@ import type { AddCommand } from '../program.ts'
 import { planOption, pruneOption } from '../prune-options.ts'
 import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
 import { emitStep, leftOut } from './emit.ts'
+import { addTableOptions } from '../vocabulary-options.ts'
 import { overridden, readConfig, type TrainFlags } from './settings.ts'
 import { trainRun } from './run.ts'
 
@@ -36,6 +37,8 @@ attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
 attar train model.onnx --train DATA --prune 50% -o out/
                           removes channels, and trains what is left
 
+attar train model.onnx --train DATA --vocabulary DATA -o out/
+                          removes the rows of embeddings that DATA does not read, then trains
 attar train model.onnx --classes 2 --freeze '!(head.*)' --batch 8 --emit-step -o out/
                           writes out/step.js and out/predict.js, which train and predict in a page
 
@@ -103,7 +106,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     )
     .option('--resume', 'go on from the checkpoint in the output folder')
     .option('--json', 'print the report as JSON')
-  addPictureOptions(addShapeOptions(command))
+  addPictureOptions(addTableOptions(addShapeOptions(command)))
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const { checkWritable } = await import('../../data/index.ts')

@@ -8,6 +8,7 @@ import type {
   QuantizeModelOptions,
   Validation,
 } from '../index.ts'
+import { readPlan } from './plan.ts'
 import { preprocessOptions, readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
 import type { Terminal } from './terminal.ts'
 import { vocabularySamples } from './vocabulary-options.ts'
@@ -30,7 +31,9 @@ export async function compressed(
 ): Promise<Imported> {
   const { carryStates, fail, importModel, preprocessKey } = await import('../index.ts')
   const { bind, state, stateStart } = importing
-  const targets = options.prune && (await pruneTargets(options.prune))
+  const targets =
+    options.prune &&
+    (await pruneTargets({ ...options.prune, ...(options.plan !== undefined && { plan: options.plan }) }))
   const imported = importModel(model, importing)
   const { graph, metadata, names } = imported
   const inputs = graph.inputs
@@ -145,5 +148,6 @@ async function prunedTo(
     const { modules } = await compile(source, importing)
     return Math.max(...Object.values(modules).map(({ length }) => length))
   }
-  return prune(imported, { ...settings, targets, measure: bytesOf })
+  const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan)
+  return prune(imported, { ...settings, targets: { ...targets, plan }, measure: bytesOf })
 }

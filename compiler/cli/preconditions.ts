@@ -207,6 +207,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
     layers: onModel,
+    plan: withOption('layers'),
   },
 }
 

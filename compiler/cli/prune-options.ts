@@ -33,7 +33,7 @@ export const planOption = (): Option =>
   ).argParser(notEmpty)
 
 /** What went, and what is left. */
-export function describePruned({ layers, macs, parameters, bytes }: PruningReport): string[] {
+export function describePruned({ layers, macs, parameters, bytes, latency }: PruningReport): string[] {
   const gone = ({ before, after }: PruningReport['macs']): string =>
     `${formatCount(before)} → ${formatCount(after)} (${percent(1 - after / before)} less)`
   const names = layers.map(({ node }) => node.length)
@@ -43,6 +43,11 @@ export function describePruned({ layers, macs, parameters, bytes }: PruningRepor
     `multiply-adds of a sample: ${gone(macs)}`,
     `parameters: ${gone(parameters)}`,
     ...(bytes === undefined ? [] : [`bytes of the compiled module: ${formatCount(bytes)}`]),
+    ...(latency
+      ? [
+          `milliseconds of a run: ${latency.before.toPrecision(3)} → ${latency.after.toPrecision(3)}, by the plan's times`,
+        ]
+      : []),
   ]
 }
 

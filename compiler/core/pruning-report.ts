@@ -15,6 +15,8 @@ export interface PruningReport {
   readonly parameters: BeforeAndAfter
   /** Of the compiled module, where its size is limited. */
   readonly bytes?: number
+  /** Milliseconds of a run, before as they were measured, after as they follow from that; where they are limited. */
+  readonly latency?: BeforeAndAfter
 }
 
 /** The same of a model that was not trained behind it. */

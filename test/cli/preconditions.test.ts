@@ -109,7 +109,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ],
     ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind']],
     ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'state', 'state-init', 'layers']],
-    ['bench', [model], ['state-init']],
+    ['bench', [model], ['state-init', 'plan']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],

@@ -6,6 +6,7 @@ import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { importModel, prune, type Report } from '../../compiler/index.ts'
 import type { PackageReport } from '../../compiler/package/index.ts'
+import type { PlanFile } from '../../compiler/config/plan.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
@@ -122,6 +123,40 @@ describe('pruning without training', () => {
     const args = ['--prune', '80%', '--val', at('data.npz'), '--max-drop', '0.1%', ...state]
     expect(await attar('compile', at('m.onnx'), '-o', at('drop'), ...args)).toBe(1)
     expect(err.join('\n')).toContain('the budget is not kept')
+  })
+
+  it('keeps to milliseconds by the times of a plan, and the same plan gives the same bytes', async () => {
+    expect(await attar('bench', at('m.onnx'), '--layers', '--plan', at('plan.json'))).toBe(0)
+    const plan = JSON.parse(readFileSync(at('plan.json'), 'utf8')) as PlanFile
+    expect(plan.kernels.flatMap(({ nodes }) => nodes)).toEqual(expect.arrayContaining(['first', 'second']))
+    expect(plan.runMs).toBeGreaterThan(0)
+    // Times of which all is known: 8 ms of the products, 2 ms of the rest.
+    const total = plan.kernels.filter(({ macs }) => macs > 0).length
+    const kernels = plan.kernels.map((each) => ({
+      ...each,
+      ms: each.macs > 0 ? 8 / total : 2 / (plan.kernels.length - total),
+    }))
+    writeFileSync(at('plan.json'), JSON.stringify({ ...plan, runMs: 10, kernels }))
+    const args = ['--prune', 'latency=7.5ms', '--plan', at('plan.json'), '--target', 'simd']
+    const modules = []
+    for (const name of ['once', 'again']) {
+      expect(await attar('compile', at('m.onnx'), '-o', at(name), ...args), err.join('\n')).toBe(0)
+      modules.push(readFileSync(at(name, 'model.wasm')))
+    }
+    expect(modules[0]).toEqual(modules[1])
+    const { latency, layers } = report('once').pruning!
+    expect(latency!.before).toBeCloseTo(10, 9)
+    expect(latency!.after).toBeLessThanOrEqual(7.5)
+    // Half of the columns of the first product, and of what the second sums up.
+    expect(layers).toEqual([{ node: 'first', before: channels, after: channels - small }])
+    expect(latency!.after).toBeGreaterThan(4)
+    expect(out.join('\n')).toContain('milliseconds of a run: 10.0 → ')
+
+    const other = kernels.map((each) => ({ ...each, nodes: each.nodes.map((node) => `${node}2`) }))
+    writeFileSync(at('other.json'), JSON.stringify({ ...plan, kernels: other }))
+    const wrong = [...args.with(3, at('other.json')), '-o', at('none')]
+    expect(await attar('compile', at('m.onnx'), ...wrong)).toBe(2)
+    expect(err.join('\n')).toContain('the plan is of another model')
   })
 
   it.each([

@@ -3,6 +3,7 @@ import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import type { VocabularyReport } from '../../index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
+import { readPlan } from '../plan.ts'
 import type { PictureOptions } from '../quantize-options.ts'
 import { preparing } from './splits.ts'
 import { keptVocabulary } from './vocabulary.ts'
@@ -116,10 +117,11 @@ export async function fitOptions(
 }
 
 /** How channels are removed, where the settings say so. */
-export function pruneOptions({ prune }: Settings): PruneOptions | undefined {
+export async function pruneOptions({ prune }: Settings): Promise<PruneOptions | undefined> {
   if (!prune) return undefined
-  const { importance = 'l2', scope = 'global', steps = 1, epochs = 1, from = 'trained', ...targets } = prune
-  return { ...targets, importance, scope, steps, epochs, from }
+  const { importance = 'l2', scope = 'global', steps = 1, epochs = 1, from = 'trained', plan, ...targets } = prune
+  const times = plan === undefined ? undefined : await readPlan(plan)
+  return { ...targets, plan: times, importance, scope, steps, epochs, from }
 }
 
 /** Names of the parameters that patterns are of; `*` stands for any characters. A702 for a pattern of none. */

@@ -57,7 +57,7 @@ async function runOn(
   const last = { checkpoint: 'checkpoint.npz' }
   const { model, fit, pruning } = await interruptible(async (signal) => {
     const train = trainer({ ...context, signal })
-    const prune = pruneOptions(settings)
+    const prune = await pruneOptions(settings)
     if (!prune) {
       const fit = await train(behind.model, fitting.epochs, last.checkpoint)
       return { model: behind.model, fit, pruning: undefined }

@@ -54,10 +54,11 @@ export async function pruneOnce(
   const model = prunableModel(graph, weightsOf(facts))
   const found = couplings(model)
   if (found.groups.length === 0) nothingToPrune()
-  const before = new CostCounter(found, model.parameters).costs
+  const before = new CostCounter(found, model.parameters, targets.plan).costs
   const choice = await choose(model, found, magnitude(model, found.groups), {
     limits: limitsOf(targets, before, 0, 1),
     scope: 'global',
+    plan: targets.plan,
     measure: (candidate) => measure(startingGraph(candidate).graph),
   })
   if (!choice.reached) unreachable(before, choice)
@@ -77,6 +78,7 @@ export async function pruneOnce(
       layers: removedChannels(model.graph, shorter.graph),
       ...{ macs: between('macs'), parameters: between('params') },
       ...(choice.bytes !== undefined && { bytes: choice.bytes }),
+      ...(targets.plan && { latency: { before: before.ms, after: choice.costs.ms } }),
       ...{ samples: samples.length, corrected: shifts.length, accuracy },
       ...{ maxDrop: maxDrop ?? null, withinBudget: maxDrop === undefined ? null : (accuracy?.drop ?? 0) <= maxDrop },
       notes: [...notes, ...odd],

@@ -64,6 +64,7 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
   let [stage, trained] = [0, 0]
   let fit: Fit | undefined
   let bytes: number | undefined
+  let { plan } = options
   const training = async (epochs: number, what: string): Promise<Fit> => {
     trained += epochs
     return (fit = await train(model, epochs, stage++, what))
@@ -78,6 +79,7 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
         layers: removedChannels(start.graph, model.graph),
         ...{ macs: between('macs'), parameters: between('params'), rounds },
         ...(bytes !== undefined && { bytes }),
+        ...(plan && { latency: { before: original.ms, after: plan.runMs } }),
       },
     }
   }
@@ -88,7 +90,10 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
     const found = couplings(model, fitting.frozen)
     const limits = limitsOf(options, original, first, round / steps)
     const importance = await importanceOf(model, found, options, context)
-    const choice = await choose(model, found, importance, { limits, scope: options.scope, measure: context.measure })
+    const choice = await choose(model, found, importance, {
+      ...{ limits, scope: options.scope, plan, measure: context.measure },
+    })
+    plan = choice.plan
     model = withoutGroups(model, found, choice.groups)
     bytes = choice.bytes
     const isLast = round === steps
@@ -119,9 +124,9 @@ async function importanceOf(
 async function checkReachable(model: TrainableModel, options: PruneOptions, context: PruneContext): Promise<Costs> {
   const found = couplings(model, context.fitting.frozen)
   if (found.groups.length === 0) nothingToPrune()
-  const costs = new CostCounter(found, model.parameters).costs
+  const costs = new CostCounter(found, model.parameters, options.plan).costs
   const limits = limitsOf(options, costs, 0, 1)
-  const all = { scope: options.scope, measure: context.measure }
+  const all = { scope: options.scope, plan: options.plan, measure: context.measure }
   const importance = magnitude(model, found.groups)
   const choice = await choose(model, found, importance, {
     ...all,

@@ -6,6 +6,7 @@ import { isProduct, type ProductNode } from '../../passes/channels/product-weigh
 import type { Parameter } from '../../train/index.ts'
 import type { Couplings, Group } from './coupling.ts'
 import { timesOf, type Plan } from './latency.ts'
+import { nodesInLoops } from './loops.ts'
 
 /** What a model costs: multiply-adds of the products of one sample, numbers that are trained, milliseconds where there is a plan. */
 export interface Costs {
@@ -56,11 +57,12 @@ export class CostCounter {
       byAxis.set(value, axes)
       axes.forEach((list, at) => list.push({ term, at }))
     }
-    for (const node of nodes) {
+    const inLoops = nodesInLoops(nodes)
+    for (const node of [...nodes, ...inLoops.keys()]) {
       if (!isProduct(node) || !varying.has(node)) continue
       const indices = indicesOf(node)
       const extents = indices.map(({ extent }) => extent)
-      const term = this.term('macs', extents, productOf(macsOf(node), extents))
+      const term = this.term('macs', extents, productOf(macsOf(node) * (inLoops.get(node) ?? 1), extents))
       indices.forEach((index, at) => add(byIndex, index, term, at))
     }
     for (const { value } of parameters) {

@@ -45,6 +45,7 @@ export function removal(model: TrainableModel, { nodes }: Couplings, groups: rea
   })
   const now = shortened(nodes, {
     keptAt: ({ operands, results }) => ({ operands: operands.map(keptOf), results: results.map(keptOf) }),
+    inLoops: true,
     given: new Map(model.graph.inputs.map(({ value }, i) => [value, inputs[i]!.value])),
   })
   const started = <T extends { readonly value: Value; readonly start: Tensor }>(tensor: T): T => ({

@@ -40,6 +40,8 @@ attar compile model.onnx -o out/ --prune 50% [--calib DATA] [--val DATA]
                           fewer channels, without training: half of the multiply-adds go. With --calib,
                           biases make up for the mean of what is gone. --quantize comes after that,
                           and --max-drop holds for each of the two
+attar compile model.onnx -o out/ --vocabulary DATA [--unknown 100] [--vocabulary-map ids.json]
+                          tables of embeddings keep only the rows that DATA reads
 attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--max-drop 1%]
                           8-bit integers, in ranges that values take on DATA; quantization.html in
                           the folder tells which layers that hurts

@@ -34,7 +34,7 @@ export function limitsOf(
 /** A702: there is no channel to remove. */
 export const nothingToPrune = (): never =>
   fail('A702', 'prune: no channels of this model can go', {
-    hint: 'those of its output stay, and those that loops, windows, sorts or means go over; frozen parameters keep theirs',
+    hint: 'those of its inputs and outputs stay, and those that windows, sorts or means go over; frozen parameters keep theirs',
   })
 
 /** A702: not within the limits when all is gone that can go. */

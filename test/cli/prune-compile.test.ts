@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { evaluator } from '../../compiler/core/executor.ts'
+import { nodesOf } from '../../compiler/core/graph.ts'
+import { runPasses } from '../../compiler/passes/index.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { importModel, prune, type Report } from '../../compiler/index.ts'
@@ -91,6 +93,10 @@ describe('pruning without training', () => {
     const far = (of: typeof graph): number => Math.max(...means(of).map((x, i) => Math.abs(x - means(graph)[i]!)))
     expect(far(without.graph)).toBeGreaterThan(0.05)
     expect(far(corrected.graph)).toBeLessThan(1e-5)
+    // One number for each channel, and nothing as long as the result.
+    const stored = (of: typeof graph): number =>
+      nodesOf(runPasses(of)).reduce((sum, each) => sum + (each.op === 'constant' ? each.attrs.value.data.length : 0), 0)
+    expect(stored(corrected.graph)).toBeLessThanOrEqual(stored(without.graph) + 3)
   })
 
   const state = ['--state', 'h=hn']

@@ -103,7 +103,9 @@ export function shifted(
     const flags = gone.get(result)?.[axis]
     const kept = flags ? left(flags).map((i) => means[i]!) : means
     const b = new Builder(own.node.origin)
-    const by = b.broadcastInDim(b.constant(tensorOf('f32', [kept.length], kept)), own.type.shape, [axis])
+    // One number for each channel: broadcast, it would be stored as long as the result.
+    const shape = own.type.shape.map((_, other) => (other === axis ? kept.length : 1))
+    const by = b.constant(tensorOf('f32', shape, kept))
     // A node of its own: the patch must not meet what it replaces.
     const again = createNode<OpName>(own.node.op, own.node.operands, own.node.attrs, own.node.origin).results[0]!
     patch.set(own, b.binary('add', again, by))

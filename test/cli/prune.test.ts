@@ -105,7 +105,16 @@ describe('a training with pruning', () => {
 
   it('takes a model and --prune', async () => {
     await trained('half', "macs: '50%'")
-    const args = ['train', at('half', 'model.onnx'), '--train', at('train.npz'), '--epochs', '1', '--prune', '30%,params=30%']
+    const args = [
+      'train',
+      at('half', 'model.onnx'),
+      '--train',
+      at('train.npz'),
+      '--epochs',
+      '1',
+      '--prune',
+      '30%,params=30%',
+    ]
     expect(await attar(...args, '-o', at('again')), err.join('\n')).toBe(0)
     expect(out.join('\n')).toMatch(/output channels of layers:[^]*→[^]*multiply-adds of a sample: [^]*less/)
     const { graph } = importModel(readFileSync(at('again', 'model.onnx')), { dims: { batch: 1 } })

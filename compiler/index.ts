@@ -3,10 +3,13 @@
  * is cheap; the code generator is loaded by the first `compile`.
  */
 import type { Progress, QuantizeOptions, Sample } from './compress/index.ts'
+import type { PruneOnceOptions } from './compress/prune/index.ts'
+import type { VocabularyOptions } from './compress/vocabulary/index.ts'
 import { quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
+import type { PrunedReport } from './core/pruning-report.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import type { CompileOptions, Imported } from './pipeline.ts'
@@ -55,7 +58,9 @@ export {
   type QuantizationReport,
   type RangeReport,
 } from './core/quantization-report.ts'
+export type { PrunedReport, PruningReport } from './core/pruning-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
+export type { VocabularyReport } from './core/vocabulary-report.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
 export { doubts } from './compress/accuracy/doubt.ts'
 export { prepareLabels } from './compress/accuracy/labels.ts'
@@ -152,6 +157,76 @@ export async function carryStates(graph: Graph, samples: readonly Sample[], opti
   return compress.carryStates(graph, samples, state, stateStart, kept, compiledExecutor, onProgress)
 }
 
+export interface PruneModelOptions extends ImportOptions, Omit<PruneOnceOptions, 'executor' | 'measure'> {
+  /** As for `compile`. Samples have values for these inputs too: `carryStates` gives them. */
+  readonly state?: CompileOptions['state']
+  /** What runs the model on the samples; compiled modules unless given. */
+  readonly executor?: Executor
+  /** Bytes of a graph when it is compiled, for `targets.size`; those of the module for every engine unless given. */
+  readonly measure?: PruneOnceOptions['measure']
+}
+
+export interface PruneVocabularyOptions extends Omit<VocabularyOptions, 'executor'> {
+  /** As for `compile`. */
+  readonly state?: CompileOptions['state']
+  readonly executor?: Executor
+}
+
+/** The inputs of an imported model by which rows of its tables are looked up: all that `pruneVocabulary` needs of samples. */
+export async function idInputs(graph: Graph): Promise<readonly string[]> {
+  const vocabulary = await import('./compress/vocabulary/index.ts')
+  return vocabulary.idInputs(graph).map(({ name }) => name)
+}
+
+/**
+ * An imported model whose tables of embeddings have only rows that samples read. It takes ids as they were, and finds their rows; or with
+ * `newIds`, which says what becomes of ids and samples, it takes new ones and has no lookup. Throws a CompileError A506 where no row can go.
+ */
+export async function pruneVocabulary(model: ImportedModel, options: PruneVocabularyOptions) {
+  const vocabulary = await import('./compress/vocabulary/index.ts')
+  const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
+  const judged = { ...model, graph: judgedFirst(model.graph, options.state) }
+  const { model: found, kept, report } = await vocabulary.withVocabulary(judged, { ...options, executor })
+  return {
+    model: { ...found, vocabulary: report },
+    newIds: () => vocabulary.withNewIds({ ...model, vocabulary: report }, kept),
+  }
+}
+
+/** What `importModel` makes of a model. */
+export type ImportedModel = ReturnType<typeof importModel>
+
+/** A model past the front end, and what pruning took from it. */
+export type Pruned = Imported & { readonly pruning: PrunedReport }
+
+/**
+ * A model with fewer channels, without training: weights that stay are as they were, and biases make up for the mean of what is gone
+ * where there are calibration samples. `compile` and `quantize` take what comes back. Throws a CompileError where the targets cannot be reached.
+ */
+export async function prune(model: Uint8Array | ImportedModel, options: PruneModelOptions): Promise<Pruned> {
+  const imported = model instanceof Uint8Array ? importModel(model, options) : model
+  const { pruneOnce } = await import('./compress/prune/index.ts')
+  const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
+  const { graph, training, ...rest } = imported
+  const { state } = options
+  const measure = async (candidate: Graph): Promise<number> => {
+    const { modules } = await compile({ ...rest, graph: candidate }, { ...(state && { state }), targets: ['simd'] })
+    return modules.simd!.length
+  }
+  const result = await pruneOnce(
+    { graph: judgedFirst(graph, state), metadata: rest.metadata, training },
+    { measure, ...options, executor },
+  )
+  return { ...rest, graph: result.graph, tensorNames: result.tensorNames, pruning: result.report }
+}
+
+/** The graph with outputs that become states behind the others: the first is what is judged by, if it can be, one that users see. */
+function judgedFirst(graph: Graph, state: CompileOptions['state'] = {}): Graph {
+  const nexts = new Set(Object.values(state))
+  const isNext = ({ name }: { readonly name: string }): boolean => nexts.has(name)
+  return { ...graph, outputs: [...graph.outputs.filter((port) => !isNext(port)), ...graph.outputs.filter(isNext)] }
+}
+
 /** A model past the front end, and how it was quantized. */
 export type Quantized = Imported & { readonly quantization: QuantizationReport }
 
@@ -164,11 +239,8 @@ export async function quantize(model: Uint8Array | Graph, options: QuantizeModel
   const { graph, ...rest } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
   const compress = await import('./compress/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
-  // The first output is what is judged by: if it can be, one that users see.
-  const nexts = new Set(Object.values(options.state ?? {}))
-  const isNext = ({ name }: { readonly name: string }): boolean => nexts.has(name)
-  const outputs = [...graph.outputs.filter((port) => !isNext(port)), ...graph.outputs.filter(isNext)]
-  const { graph: quantized, report, removed } = await compress.quantize({ ...graph, outputs }, { ...options, executor })
+  const judged = judgedFirst(graph, options.state)
+  const { graph: quantized, report, removed } = await compress.quantize(judged, { ...options, executor })
   const metadata = { ...rest.metadata, [quantizationKey]: options.mode }
   return { ...rest, metadata, graph: quantized, quantization: report, removed }
 }

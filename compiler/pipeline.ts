@@ -16,8 +16,10 @@ import { Budget, foldingAllowance, within } from './core/budget.ts'
 import type { Diagnostic } from './core/diagnostic.ts'
 import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
 import { hash } from './core/hash.ts'
+import type { PrunedReport } from './core/pruning-report.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
+import type { VocabularyReport } from './core/vocabulary-report.ts'
 import { importModel } from './onnx/import.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
@@ -64,6 +66,10 @@ export interface Imported {
   readonly warnings?: readonly Diagnostic[]
   /** How the graph came to be quantized, for the report. */
   readonly quantization?: QuantizationReport
+  /** Which rows its tables of embeddings lost, for the report. */
+  readonly vocabulary?: VocabularyReport
+  /** What pruning took of it, for the report. */
+  readonly pruning?: PrunedReport
   /** What went before it was quantized, for the report. */
   readonly removed?: readonly RemovedChannels[]
 }
@@ -96,6 +102,8 @@ export async function compileGraph(
   options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
+    readonly vocabulary?: VocabularyReport
+    readonly pruning?: PrunedReport
     readonly removed?: readonly RemovedChannels[]
     readonly names?: PortNames
     readonly warnings?: readonly Diagnostic[]
@@ -154,7 +162,7 @@ export async function compileGraph(
   const modules: Compiled['modules'] = Object.fromEntries(
     codes.map(([target, code]) => [target, concatBytes([code, sections])]),
   )
-  const { quantization, warnings = [] } = options
+  const { quantization, pruning, vocabulary, warnings = [] } = options
   const removed = [...(options.removed ?? []), ...removedChannels(graph, optimized)]
   const stateReports = described.states?.map((state): StateReport => ({
     input: state.name,
@@ -164,6 +172,8 @@ export async function compileGraph(
   const facts = {
     ...(stateReports && { states: stateReports }),
     ...(removed.length > 0 && { removed }),
+    ...(vocabulary && { vocabulary }),
+    ...(pruning && { pruning }),
     ...(quantization && { quantization }),
   }
   return { modules, spec, warnings, report: { ...reportOf(program, plan), ...facts } }

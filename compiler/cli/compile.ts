@@ -1,11 +1,13 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { artefacts, Compiled, KernelReport, RemovedChannels, Target } from '../index.ts'
+import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
-import { addQuantizeOptions, quantized, type QuantizeCliOptions } from './quantize-options.ts'
+import { compressed, isCompressed } from './compressed.ts'
+import { describePruning } from './prune-options.ts'
+import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { moduleType } from './module-type.ts'
 import {
   addShapeOptions,
@@ -20,8 +22,9 @@ import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
+import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, QuantizeCliOptions {
+interface Options extends ShapeOptions, StateOptions, CompressCliOptions {
   output: string
   name: string
   target: Target | 'both'
@@ -33,6 +36,12 @@ interface Options extends ShapeOptions, StateOptions, QuantizeCliOptions {
 }
 
 const usage = `
+attar compile model.onnx -o out/ --prune 50% [--calib DATA] [--val DATA]
+                          fewer channels, without training: half of the multiply-adds go. With --calib,
+                          biases make up for the mean of what is gone. --quantize comes after that,
+                          and --max-drop holds for each of the two
+attar compile model.onnx -o out/ --vocabulary DATA [--unknown 100] [--vocabulary-map ids.json]
+                          tables of embeddings keep only the rows that DATA reads
 attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--max-drop 1%]
                           8-bit integers, in ranges that values take on DATA; quantization.html in
                           the folder tells which layers that hurts
@@ -51,7 +60,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addQuantizeOptions(addStateOptions(addShapeOptions(command)))
+  addCompressOptions(addStateOptions(addShapeOptions(command)))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
@@ -79,18 +88,11 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const model = readFile(path)
       const importing = await importOptions(path, options)
       const states = await stateOptions(path, options)
-      const { quantize } = options
       const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
-      const source = quantize
-        ? await quantized(model, { ...options, quantize }, { ...importing, ...states }, terminal)
-        : model
+      const made = { ...importing, ...states, ...(target !== 'both' && { targets: [target] }) }
+      const source = isCompressed(options) ? await compressed(model, options, made, terminal) : model
       const emitted = await onnx?.encode(source, importing)
-      const compiled = await compile(source, {
-        ...importing,
-        ...states,
-        ...(target !== 'both' && { targets: [target] }),
-        onPhase: phase,
-      })
+      const compiled = await compile(source, { ...made, onPhase: phase })
       const sizes = targets.flatMap((each) => {
         const wasm = compiled.modules[each]
         return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
@@ -112,8 +114,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const result = { output: options.output, files: Object.keys(files), parts, spec, report, warnings }
         terminal.out(toJson(options.profile ? { ...result, phases } : result))
       } else {
-        const made = targets.filter((each) => compiled.modules[each])
-        const namesOf = (k: KernelReport): string[] => made.map((each) => kernelName(k, each))
+        const emittedTargets = targets.filter((each) => compiled.modules[each])
+        const namesOf = (k: KernelReport): string[] => emittedTargets.map((each) => kernelName(k, each))
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
         terminal.out(describe(compiled, parts, kernels))
         if (options.profile)
@@ -125,13 +127,14 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
-      const { quantization } = compiled.report
-      if (quantization?.withinBudget === false) {
-        terminal.err(
-          `the budget is not kept: ${describeAccuracy(quantization.accuracy!)}; this is the best that was found`,
-        )
+      const { pruning, quantization } = compiled.report
+      const overBudget = (accuracy: Accuracy | null, what: string): void => {
+        terminal.err(`the budget is not kept: ${describeAccuracy(accuracy!)}; ${what}`)
         done(1)
       }
+      if (pruning?.withinBudget === false)
+        overBudget(pruning.accuracy, 'a model that loses less keeps more channels, or is trained behind its pruning')
+      if (quantization?.withinBudget === false) overBudget(quantization.accuracy, 'this is the best that was found')
     })
 }
 
@@ -195,9 +198,13 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
         ]
       : []),
   ]
-  const { quantization } = report
-  const tables = [...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])]
-  return [...tables, ...(quantization ? ['', ...describeQuantization(quantization)] : [])]
+  const { vocabulary, pruning, quantization } = report
+  return [
+    ...[...formatTable([['bytes', 'raw', 'gzip', 'brotli'], ...sizes]), '', ...formatTable(memory, [2])],
+    ...(vocabulary ? ['', ...describeVocabulary(vocabulary)] : []),
+    ...(pruning ? ['', ...describePruning(pruning)] : []),
+    ...(quantization ? ['', ...describeQuantization(quantization)] : []),
+  ]
 }
 
 const goneFrom = (removed: readonly RemovedChannels[]): number =>

@@ -81,18 +81,29 @@ const always = [] as const
 type Conditions = Condition | readonly Condition[]
 
 const quantizing = withOption('quantize')
-/** Of a quantized model: what accuracy, sensitivity and choices at random are of. */
+/** Of a model that is made smaller: what accuracy, sensitivity and choices at random are of. */
+const compressing = either(
+  'without --quantize, --prune or --vocabulary',
+  ...['quantize', 'prune', 'vocabulary'].map((name) => withOption(name)),
+)
 const withData = [
-  quantizing,
+  compressing,
   either('without data: give --calib or --val', withOption('calib'), withOption('val')),
 ] as const
+const calibrated: Condition = {
+  otherwise: '',
+  met: ({ options }) => options.has('calib') && options.get('calib') !== 'random',
+}
 const measured = [
-  quantizing,
-  either('without data to measure on: give --val, or a --calib that is not random', withOption('val'), {
-    otherwise: '',
-    met: ({ options }) => options.has('calib') && options.get('calib') !== 'random',
-  }),
+  compressing,
+  either('without data to measure on: give --val, or a --calib that is not random', withOption('val'), calibrated),
 ] as const
+const withSamples = [withOption('val'), calibrated, withOption('vocabulary')]
+/** A target of `--prune` that measured times are for. */
+const toLatency: Condition = {
+  otherwise: 'without --prune latency=…',
+  met: ({ options }) => Object.hasOwn((options.get('prune') ?? {}) as object, 'latency'),
+}
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -111,15 +122,20 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
-    calib: quantizing,
-    samples: [quantizing, withOption('calib')],
-    val: quantizing,
+    prune: always,
+    plan: toLatency,
+    vocabulary: always,
+    ...all(['unknown', 'vocabulary-map'], withOption('vocabulary')),
+    calib: either('without --quantize or --prune', quantizing, withOption('prune')),
+    samples: withOption('calib'),
+    val: compressing,
     label: withData,
     ...all(['metric', 'max-drop'], measured),
-    ...all(['no-sensitivity', 'seed', 'check-ids'], withData),
-    force: [quantizing, withOption('calib', 'random')],
+    'no-sensitivity': [quantizing, ...withData],
+    ...all(['seed', 'check-ids'], withData),
+    force: withOption('calib', 'random'),
     // What of it has an effect is told when it has been read.
-    preprocess: measured,
+    preprocess: either('without data: give --calib, --val or --vocabulary', ...withSamples),
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
   },
   run: {
@@ -154,6 +170,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'on a model: it is for a configuration',
       met: ({ args: [path] }) => path !== undefined && isConfig(path),
     },
+    plan: [training, toLatency],
+    ...all(['vocabulary'], always),
+    unknown: withOption('vocabulary'),
     ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
     // A configuration may name the teacher.
     ...all(['teacher'], always),
@@ -202,6 +221,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
     layers: onModel,
+    plan: withOption('layers'),
   },
 }
 

@@ -1,7 +1,7 @@
 import type { Accuracy, LayerReport, Metric, QuantizationReport } from '../index.ts'
 import { formatCount, formatTable } from './format.ts'
 
-const percent = (x: number): string => `${(100 * x).toFixed(2)} %`
+export const percent = (x: number): string => `${(100 * x).toFixed(2)} %`
 
 /** Errors are figures, the other metrics shares. */
 const figure = (metric: Metric, x: number): string => (metric === 'mse' ? x.toPrecision(3) : percent(x))

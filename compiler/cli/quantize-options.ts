@@ -1,8 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocessing, PreprocessOptions } from '../data/index.ts'
-import type { CompileOptions, Quantized, Metric, QuantizeModelOptions, Validation } from '../index.ts'
+import type { Metric, Validation } from '../index.ts'
+import { planOption, pruneOption, type PruneFlag } from './prune-options.ts'
 import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
+import { addVocabularyOptions, type VocabularyCliOptions } from './vocabulary-options.ts'
 
 const metricNames = ['top1', 'auc', 'mse', 'agreement'] as const satisfies readonly Metric[]
 
@@ -18,7 +20,10 @@ export interface PictureOptions {
   std?: readonly number[]
 }
 
-export interface QuantizeCliOptions extends PictureOptions {
+/** What of `attar compile` makes a model smaller. */
+export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions {
+  prune?: PruneFlag
+  plan?: string
   quantize?: 'int8' | 'weights'
   bits?: '4' | '8'
   calib?: string
@@ -74,9 +79,11 @@ export const addPictureOptions = (command: Command): Command =>
     .option('--mean <numbers>', 'subtracted, one or one for each channel', numbers)
     .option('--std <numbers>', 'divided by, one or one for each channel', numbers)
 
-export const addQuantizeOptions = (command: Command): Command =>
+export const addCompressOptions = (command: Command): Command =>
   addPictureOptions(
-    command
+    addVocabularyOptions(command)
+      .addOption(pruneOption())
+      .addOption(planOption())
       .addOption(
         new Option('--quantize <mode>', 'integers of 8 bits: int8, or weights for those alone').choices([
           'int8',
@@ -120,7 +127,7 @@ export async function preprocessOptions(
   return { given, all: { ...(own === undefined ? {} : parsePreprocess(own, 'the model’s metadata')), ...given } }
 }
 
-interface Data {
+export interface Data {
   readonly calibration: Dataset['samples']
   readonly validation: Validation | undefined
   readonly preprocess: Preprocessing | undefined
@@ -130,12 +137,12 @@ interface Data {
 const heldOut = 1000
 
 /** Gives those of the samples that stand at places, with what they lack of a model with states. */
-type Carry = (samples: Dataset['samples'], kept: readonly number[]) => Promise<Dataset['samples']>
+export type Carry = (samples: Dataset['samples'], kept: readonly number[]) => Promise<Dataset['samples']>
 
 /** `inputs` are those that the data has; with states `carry` adds the others. */
-async function readData(
+export async function readData(
   inputs: readonly InputType[],
-  options: QuantizeCliOptions,
+  options: CompressCliOptions,
   metadata: Readonly<Record<string, string>>,
   carry: Carry | undefined,
   terminal: Terminal,
@@ -191,43 +198,4 @@ function split({ samples, labels }: Dataset, limit: number, seed: number): Omit<
   if (rest.length === 0) return { calibration: samples, validation: undefined }
   const validation = { samples: rest.map((i) => samples[i]!), ...(labels && { labels: rest.map((i) => labels[i]!) }) }
   return { calibration: [...chosen].map((i) => samples[i]!), validation }
-}
-
-/** Quantizes a model as the options say, with its preprocessing in its metadata. */
-export async function quantized(
-  model: Uint8Array,
-  options: QuantizeCliOptions & { quantize: 'int8' | 'weights' },
-  importing: Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal' | 'state' | 'stateStart'>,
-  terminal: Terminal,
-): Promise<Quantized> {
-  const { carryStates, fail, importModel, preprocessKey, quantize } = await import('../index.ts')
-  const { graph, metadata, names, warnings } = importModel(model, importing)
-  const { bind, state, stateStart } = importing
-  const inputs = graph.inputs
-    .filter(({ name }) => !Object.hasOwn(state ?? {}, name))
-    .map(({ name, value }) => ({ name, ...value.type }))
-  const onProgress = (step: string, done: number, of: number): void => terminal.status(`${step} ${done + 1}/${of}`)
-  const states = { ...(bind && { bind }), ...(state && { state }), ...(stateStart && { stateStart }), names }
-  const carry: Carry = (samples, kept) => carryStates(graph, samples, { ...states, kept, onProgress })
-  // What is wrong with the states is said before data is read.
-  if (state) await carry([], [])
-  terminal.status('reading data')
-  const { calibration, validation, preprocess } = await readData(inputs, options, metadata, state && carry, terminal)
-  if (options.checkIds) {
-    const { checkIds } = await import('../data/index.ts')
-    const ports = inputs.map(({ name }) => ({ name, range: names.inputs[name]?.range }))
-    checkIds(calibration, ports, '--calib')
-    checkIds(validation?.samples ?? [], ports, '--val')
-  }
-  if (options.metric !== undefined && !validation)
-    fail('A501', '--metric: calibration takes all samples of --calib', { hint: 'give more of them, or --val' })
-  const settings: QuantizeModelOptions = {
-    ...{ mode: options.quantize, calibration, validation, samples: options.samples, seed: options.seed },
-    ...(options.bits !== undefined && { bits: Number(options.bits) as 4 | 8 }),
-    ...{ metric: options.metric, maxDrop: options.maxDrop, sensitivity: options.sensitivity },
-    ...{ ...(state && { state }), onProgress },
-  }
-  const result = await quantize(graph, settings)
-  const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
-  return { ...result, names, warnings, metadata: { ...metadata, ...result.metadata, ...kept } }
 }

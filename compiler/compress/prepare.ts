@@ -34,7 +34,10 @@ function finite(samples: readonly Sample[], what: string, notes: string[]): numb
 }
 
 /** The options with samples and labels as the rest takes them, and what was done to them. A504 where they will not do. */
-export function prepare(graph: Graph, options: QuantizeOptions): { options: QuantizeOptions; notes: string[] } {
+export function prepare<O extends Pick<QuantizeOptions, 'calibration' | 'validation' | 'metric'>>(
+  graph: Graph,
+  options: O,
+): { options: O; notes: string[] } {
   const notes: string[] = []
   const calibration = finite(options.calibration, 'calibration', notes).map((i) => options.calibration[i]!)
   const given = options.validation

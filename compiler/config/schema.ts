@@ -77,34 +77,66 @@ const train = v.strictObject({
 /** A share of what there is that goes. */
 const goes = v.pipe(share, v.gtValue(0), v.ltValue(1))
 
-/** `60000`, or `'60 kB'`. */
-const bytes = v.union([
-  whole(1),
-  v.pipe(
+/** A number, or text that has a number and a unit, as `units` counts it. */
+const quantity = (number: v.GenericSchema<number, number>, units: Readonly<Record<string, number>>, what: string) => {
+  const form = new RegExp(`^(\\d+(?:\\.\\d+)?)\\s*(${Object.keys(units).join('|')})$`)
+  const text = v.pipe(
     v.string(),
-    v.regex(/^\d+(\.\d+)?\s*(B|kB|MB)$/, 'bytes such as "60 kB"'),
-    v.transform((text) =>
-      Math.floor(Number.parseFloat(text) * { B: 1, k: 1e3, M: 1e6 }[/[BkM]/.exec(text)![0] as 'B']!),
-    ),
-    v.minValue(1),
-  ),
-])
+    v.regex(form, what),
+    v.transform((text) => {
+      const [, count, unit] = form.exec(text)!
+      return Number(count) * units[unit!]!
+    }),
+  )
+  return v.union([number, text])
+}
+
+/** `60000`, or `'60 kB'`. */
+const bytes = v.pipe(
+  quantity(whole(1), { B: 1, kB: 1e3, MB: 1e6 }, 'bytes such as "60 kB"'),
+  v.transform(Math.floor),
+  v.minValue(1),
+)
+
+/** Milliseconds, or `'1.5 ms'`. */
+const time = v.pipe(quantity(above0, { us: 1e-3, ms: 1, s: 1e3 }, 'a time such as "1.5 ms"'), v.gtValue(0))
+
+const pruneTargets = {
+  macs: v.optional(goes),
+  params: v.optional(goes),
+  size: v.optional(bytes),
+  latency: v.optional(time),
+  plan: v.optional(path),
+}
+
+/** What a model may cost when it is pruned. */
+type Targets = v.InferOutput<v.StrictObjectSchema<typeof pruneTargets, undefined>>
+
+const hasTarget = <T extends Targets>() =>
+  v.check<T, string>(
+    ({ macs, params, size, latency }) => [macs, params, size, latency].some((target) => target !== undefined),
+    'give a target: macs or params as shares that go, size, or latency',
+  )
+const hasPlan = <T extends Targets>() =>
+  v.check<T, string>(
+    ({ latency, plan }) => (latency === undefined) === (plan === undefined),
+    'latency needs a plan, and a plan a latency: attar bench --layers --plan writes one',
+  )
+
+/** How a model is pruned that is not trained. */
+const pruneOnce = v.pipe(v.strictObject(pruneTargets), hasTarget(), hasPlan())
 
 const prune = v.pipe(
   v.strictObject({
-    macs: v.optional(goes),
-    params: v.optional(goes),
-    size: v.optional(bytes),
+    ...pruneTargets,
     importance: v.optional(v.picklist(['l2', 'taylor'])),
     scope: v.optional(v.picklist(['global', 'layer'])),
     steps: v.optional(whole(1)),
     epochs: v.optional(whole(1)),
     from: v.optional(v.picklist(['trained', 'scratch'])),
   }),
-  v.check(
-    ({ macs, params, size }) => [macs, params, size].some((target) => target !== undefined),
-    'give a target: macs or params as shares that go, or size',
-  ),
+  hasTarget(),
+  hasPlan(),
   v.check(
     ({ steps = 1, epochs }) => steps > 1 || epochs === undefined,
     'epochs are for trainings between rounds, and have no effect with steps 1',
@@ -137,6 +169,10 @@ const student = v.pipe(
   v.strictObject({ blocks: v.optional(v.literal('half')), depthwise: v.optional(v.literal(true)) }),
   v.check(({ blocks, depthwise }) => Boolean(blocks ?? depthwise), "say how: blocks: 'half', or depthwise: true"),
 )
+const vocabulary = v.strictObject({
+  data: v.optional(path),
+  unknown: v.optional(v.union([v.literal('mean'), whole(0)])),
+})
 
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
@@ -174,6 +210,15 @@ export const configSchema = v.pipe(
       ),
     ),
     train: v.optional(train),
+    vocabulary: v.optional(
+      v.union([
+        v.pipe(
+          v.literal(true),
+          v.transform((): v.InferOutput<typeof vocabulary> => ({})),
+        ),
+        vocabulary,
+      ]),
+    ),
     prune: v.optional(prune),
     tune: v.optional(tune),
     distill: v.optional(distill),
@@ -193,15 +238,21 @@ export type Settings = v.InferOutput<typeof configSchema>
 /** Everything wrong with a configuration, a line each that names the field; the settings where nothing is. */
 export function checkConfig(value: unknown): { settings: Settings } | { problems: string[] } {
   const result = v.safeParse(configSchema, value)
-  if (result.success) return { settings: result.output }
-  return {
-    problems: result.issues.map((issue) => {
-      const field = v.getDotPath(issue)
-      const text = messageOf(issue)
-      return field === null ? text : `${field}: ${text}`
-    }),
-  }
+  return result.success ? { settings: result.output } : { problems: problemsOf(result.issues) }
 }
+
+/** The same of what a model that is not trained is pruned to. */
+export function checkPruneTargets(value: unknown): { targets: Targets } | { problems: string[] } {
+  const result = v.safeParse(pruneOnce, value)
+  return result.success ? { targets: result.output } : { problems: problemsOf(result.issues) }
+}
+
+const problemsOf = (issues: readonly v.BaseIssue<unknown>[]): string[] =>
+  issues.map((issue) => {
+    const field = v.getDotPath(issue)
+    const text = messageOf(issue)
+    return field === null ? text : `${field}: ${text}`
+  })
 
 /** What is wrong, and what would be right. */
 function messageOf(issue: v.BaseIssue<unknown>): string {

@@ -1,7 +1,9 @@
 import type { Diagnostic } from './diagnostic.ts'
 import type { DType } from './dtype.ts'
+import type { PrunedReport } from './pruning-report.ts'
 import type { QuantizationReport } from './quantization-report.ts'
 import type { Shape } from './shape.ts'
+import type { VocabularyReport } from './vocabulary-report.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
 export const abiVersion = 2
@@ -106,6 +108,10 @@ export interface Report {
   readonly kernels: readonly KernelReport[]
   /** Layers of which channels went that are the same for every input or that nothing reads, if there are any. */
   readonly removed?: readonly RemovedChannels[]
+  /** Of a model whose tables of embeddings lost rows as it was compiled. */
+  readonly vocabulary?: VocabularyReport
+  /** Of a model that was pruned as it was compiled. */
+  readonly pruning?: PrunedReport
   /** Of a model that attar quantized. */
   readonly quantization?: QuantizationReport
 }

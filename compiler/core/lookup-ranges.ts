@@ -71,7 +71,7 @@ const isArgument = (e: Expr): boolean =>
   (e.kind === 'arg' && isInteger(e.dtype)) || (e.kind === 'convert' && isInteger(e.dtype) && isArgument(e.x))
 
 /** n of `x < 0 ? x + n : x`, 0 of x itself; undefined of anything else. */
-function wrapped(e: Expr): number | undefined {
+export function wrapped(e: Expr): number | undefined {
   if (isArgument(e)) return 0
   if (e.kind !== 'select' || !isArgument(e.b)) return undefined
   const { cond, a } = e

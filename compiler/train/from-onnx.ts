@@ -11,28 +11,34 @@ import { newHead } from './head.ts'
 import type { Dropout, Normalization, Parameter, Statistic, TrainableModel } from './model.ts'
 import { predictionOf } from './predictor.ts'
 
+/** What `importModel` makes of a model. */
+export type ImportedModel = ReturnType<typeof importModel>
+
 export interface TrainableOptions extends ImportOptions {
   /** Give the model a new last layer, for this many classes. */
   readonly classes?: number | undefined
   readonly seed: number
 }
 
+/** An ONNX model as it is trained: dimensions of the batch that have only a name are 1. */
+export function importForTraining(bytes: Uint8Array, options: ImportOptions): ImportedModel {
+  return importModel(bytes, { ...options, dims: { ...batchOfOne(decodeModel(bytes, options.readExternal)), ...options.dims } })
+}
+
 /**
- * An ONNX model that can be trained: its weights are parameters, by the names that they have in the model. Dimensions of the batch
- * that have only a name become 1. Of several outputs the first of floats counts.
+ * An ONNX model that can be trained: its weights are parameters, by the names that they have in the model. Of several outputs the first of floats
+ * counts.
  * `unused` names the others.
  * @throws CompileError A705 where no weight can be trained, and what `importModel` finds.
  */
 export function trainableModel(
-  bytes: Uint8Array,
+  source: Uint8Array | ImportedModel,
   options: TrainableOptions,
 ): { model: TrainableModel; metadata: Record<string, string>; unused: readonly string[] } {
-  const dims = { ...batchOfOne(decodeModel(bytes, options.readExternal)), ...options.dims }
-  const { graph, metadata, training } = importModel(bytes, { ...options, dims })
+  const imported = source instanceof Uint8Array ? importForTraining(source, options) : source
+  const { graph, metadata, training, names } = imported
   const { output, scores, activation } = predictionOf(graph)
-  const fixed = fixedLayersOf(metadata)
-  const isFixed = (name: string): boolean => fixed.some((layer) => name.startsWith(`${layer}/`))
-  const weights = [...training.trainable].filter(([name, { type }]) => type.dtype === 'f32' && !isFixed(name))
+  const weights = [...weightsOf({ metadata, training })]
   if (weights.length === 0) {
     const reasons = [...training.fixed].map(([name, reason]) => `"${name}" is ${reason}`)
     fail('A705', 'the model has no weights of f32 that could be trained', {
@@ -82,6 +88,7 @@ export function trainableModel(
     graph: { inputs: after.inputs, outputs: [{ name: output.name, value: result! }] },
     data: graph.inputs.map(({ name }) => name),
     ...{ parameters, normalizations, dropouts, scores: ownScores!, activation },
+    ranges: new Map(Object.entries(names.inputs).flatMap(([name, { range }]) => (range ? [[name, range]] : []))),
   }
   const unused = graph.outputs.map(({ name }) => name).filter((name) => name !== output.name)
   return {
@@ -89,6 +96,13 @@ export function trainableModel(
     metadata,
     unused,
   }
+}
+
+/** The weights of an imported model, by name: `constant` nodes of f32. */
+export function weightsOf({ metadata, training }: Pick<ImportedModel, 'metadata' | 'training'>): Map<string, Value> {
+  const fixed = fixedLayersOf(metadata)
+  const isFixed = (name: string): boolean => fixed.some((layer) => name.startsWith(`${layer}/`))
+  return new Map([...training.trainable].filter(([name, { type }]) => type.dtype === 'f32' && !isFixed(name)))
 }
 
 /** What attar wrote into a network's metadata; nothing where somebody else wrote something else. */

@@ -1,4 +1,5 @@
 import type { Graph, Value } from '../core/graph.ts'
+import type { Range } from '../core/lookup-ranges.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { Initializer } from './network/initializers.ts'
 import type { Activation } from './predictor.ts'
@@ -63,6 +64,8 @@ export interface TrainableModel {
   readonly activation: Activation
   /** Names of layers whose constants are tables, such as of a Fourier transform. */
   readonly fixedLayers?: readonly string[] | undefined
+  /** What ids may be, by the name of their input, where the model says; else the graph tells. */
+  readonly ranges?: ReadonlyMap<string, Range> | undefined
   /** Samples a second of the sound that it takes, where a layer says so. */
   readonly rate?: number | undefined
 }

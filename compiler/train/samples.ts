@@ -36,8 +36,8 @@ export function checkTarget(target: ArrayLike<number>, what: string, { classes }
 }
 
 /** What ids may be, by the name of their input: those that are places in tables, such as of embeddings. */
-export const tablesOf = ({ graph, data }: TrainableModel): ReadonlyMap<string, Range> =>
-  new Map([...lookupRanges(graph)].filter(([name]) => data.includes(name)))
+export const tablesOf = ({ graph, data, ranges }: TrainableModel): ReadonlyMap<string, Range> =>
+  new Map([...(ranges ?? lookupRanges(graph))].filter(([name]) => data.includes(name)))
 
 /** A704 for an id outside of its table: the nearest row would be trained in its place. `what` names the sample. */
 export function checkIds(

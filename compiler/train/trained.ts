@@ -47,6 +47,10 @@ export function trainedGraph(
   return { graph: { inputs: inputs.filter(({ name }) => model.data.includes(name)), outputs }, names }
 }
 
+/** The same with the values that training starts from. */
+export const startingGraph = (model: TrainableModel): ReturnType<typeof trainedGraph> =>
+  trainedGraph(model, Object.fromEntries(tensorsOf(model).map(({ name, start }) => [name, start.data])))
+
 /** A shape with the batch as the first axis of what a sample has: [N, 1, …] to [N, …]. */
 export const merged = ([size, first, ...rest]: Shape): Shape =>
   first === 1 ? [size!, ...rest] : [size!, first!, ...rest]

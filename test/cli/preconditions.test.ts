@@ -66,7 +66,13 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const ofPictures = pictures.filter((name) => name !== 'preprocess')
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
-    ['compile', compile, ['state-init', 'bits', 'calib', 'val', ...ofData]],
+    ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', ...ofData]],
+    ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', 'unknown', 'vocabulary-map', ...ofData]],
+    [
+      'compile',
+      [...compile, '--vocabulary', at('data.npz')],
+      ['calib', 'samples', 'metric', 'no-sensitivity', 'force'],
+    ],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...ofPictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
@@ -93,6 +99,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'accumulate',
         'workers',
         'prune',
+        'plan',
+        'unknown',
         'average',
         'patience',
         'resume',
@@ -103,7 +111,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['train', [model, '-o', at('no')], ['temperature', 'alpha', 'no-labels']],
     ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind']],
     ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'state', 'state-init', 'layers']],
-    ['bench', [model], ['state-init']],
+    ['bench', [model], ['state-init', 'plan']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],

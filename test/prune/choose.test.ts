@@ -10,6 +10,7 @@ import {
   taylor,
   withoutGroups,
   type Group,
+  type Plan,
 } from '../../compiler/compress/prune/index.ts'
 import {
   adamw,
@@ -31,6 +32,7 @@ import {
   type Layer,
 } from '../../compiler/train/network/index.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
+import { isProduct } from '../../compiler/passes/channels/product-weights.ts'
 import { Random } from '../support/random.ts'
 
 const network = (layers: readonly Layer[], shape: readonly number[]): TrainableModel =>
@@ -187,4 +189,20 @@ describe('new parameters', () => {
     const plain = fresh({ ...used, parameters: used.parameters.map(({ initializer: _, ...rest }) => rest) }, 3)
     expect(plain.parameters.map(({ start }) => start)).toEqual(anew.parameters.map(({ start }) => start))
   })
+})
+
+it('rounds go on from the times that are left', async () => {
+  const found = couplings(pictures)
+  const kernels = found.nodes.filter(isProduct).map(({ origin }) => ({
+    ...{ kernel: 'f32_igemm_4x8', nodes: [origin!.node], macs: 1, ms: 1 },
+  }))
+  const plan: Plan = { target: 'simd', runMs: kernels.length, kernels }
+  const importance = magnitude(pictures, found.groups)
+  const first = await choose(pictures, found, importance, { limits: { ms: 2 }, scope: 'global', plan })
+  expect(first.reached).toBe(true)
+  expect(first.costs.ms).toBeLessThanOrEqual(2)
+  const less = withoutGroups(pictures, found, first.groups)
+  const left = new CostCounter(couplings(less), less.parameters, first.plan)
+  expect(left.costs.ms).toBeCloseTo(first.costs.ms, 9)
+  expect(new CostCounter(found, pictures.parameters, plan).costs.ms).toBeCloseTo(4, 9)
 })

@@ -33,6 +33,7 @@ interface Options extends ShapeOptions, StateOptions {
   warmUp: number
   seed: number
   layers?: boolean
+  plan?: string
   html?: string
   json?: boolean
 }
@@ -85,6 +86,11 @@ export const addBench: AddCommand = (program, terminal) => {
       1,
     )
     .option('--layers', 'time each kernel of an ONNX model within its runs, in this process')
+    .option(
+      '--plan <file.json>',
+      'also write these times as a file for --prune latency=… of compile and train',
+      notEmpty,
+    )
     .option('--html <file>', 'write a report with diagrams too, an HTML page', notEmpty)
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', usage)

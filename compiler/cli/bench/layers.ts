@@ -1,7 +1,9 @@
+import { basename, dirname } from 'node:path'
 import type { LayerBench } from '../../bench/index.ts'
 import type { Target } from '../../index.ts'
 import { formatTable, toJson } from '../format.ts'
 import { importOptions, stateOptions, type ShapeOptions, type StateOptions } from '../options.ts'
+import { writePlan } from '../plan.ts'
 import type { Terminal } from '../terminal.ts'
 
 export interface LayerOptions extends ShapeOptions, StateOptions {
@@ -32,10 +34,16 @@ export async function timedLayers(
 /** Prints where a model's time goes: its kernels in the order they run, with their share of all. */
 export async function layersOf(
   path: string,
-  options: LayerOptions & { json?: boolean },
+  options: LayerOptions & { json?: boolean; plan?: string },
   terminal: Terminal,
 ): Promise<void> {
-  const { layers, runMs, macs, peaks, target } = await timedLayers(path, options, terminal)
+  if (options.plan !== undefined) {
+    const { checkWritable } = await import('../../data/files.ts')
+    checkWritable(dirname(options.plan), [basename(options.plan)])
+  }
+  const { target, ...bench } = await timedLayers(path, options, terminal)
+  const { layers, runMs, macs, peaks } = bench
+  if (options.plan !== undefined) await writePlan(options.plan, bench, target)
   if (options.json) {
     for (const layer of layers) terminal.out(toJson(layer))
     return

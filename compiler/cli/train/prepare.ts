@@ -2,9 +2,14 @@ import type { Settings } from '../../config/schema.ts'
 import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
+import type { VocabularyReport } from '../../index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
 import { softClasses } from './augment.ts'
 import { distillingOf, type Distilling } from './distill.ts'
+import { readPlan } from '../plan.ts'
+import type { PictureOptions } from '../quantize-options.ts'
+import { preparing } from './splits.ts'
+import { keptVocabulary } from './vocabulary.ts'
 
 /** What is trained. */
 export interface Prepared {
@@ -16,15 +21,17 @@ export interface Prepared {
   readonly distilling: Distilling | undefined
   /** How the model was made smaller before. */
   readonly student: StudentReport | undefined
+  /** Which rows its tables of embeddings lost, where the settings say so. */
+  readonly vocabulary: VocabularyReport | undefined
   /** What a user should know of it. */
   readonly notes: readonly string[]
 }
 
 /** The model to train, as it is or new. */
-export async function prepare(settings: Settings, options: ShapeOptions): Promise<Prepared> {
+export async function prepare(settings: Settings, options: ShapeOptions & PictureOptions): Promise<Prepared> {
   const { fail } = await import('../../index.ts')
   const { checkLoss, scoreShape, scoresOf } = await import('../../train/index.ts')
-  const { metadata, unused, ...start } = await (settings.model === undefined
+  const { metadata, unused, vocabulary, ...start } = await (settings.model === undefined
     ? network(settings, options)
     : imported(settings.model, settings, options))
   const made =
@@ -45,33 +52,43 @@ export async function prepare(settings: Settings, options: ShapeOptions): Promis
   const distilling = await distillingOf(settings, options, model, loss)
   if (distilling) notes.push(...distilling.notes)
   const names = typeof classes === 'number' ? distilling?.classes : (classes ?? distilling?.classes)
-  return { model, metadata, loss, classes: names, distilling, student: made?.report, notes }
+  return { model, metadata, loss, classes: names, distilling, student: made?.report, vocabulary, notes }
 }
 
-async function imported(path: string, { input, names, classes, seed = 1 }: Settings, options: ShapeOptions) {
+async function imported(path: string, settings: Settings, options: ShapeOptions & PictureOptions) {
+  const { input, names, classes, seed = 1 } = settings
   const { classesKey, fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
-  const { trainableModel } = await import('../../train/index.ts')
+  const { importForTraining, trainableModel } = await import('../../train/index.ts')
   if (input !== undefined) fail('A702', 'input: is for a network; a model says itself what it takes')
   if (names !== undefined) fail('A702', 'names: is for a network; the names of a model stay as they are')
   const count = typeof classes === 'number' ? classes : classes?.length
-  const found = trainableModel(readFile(path), { ...(await importOptions(path, options)), classes: count, seed })
+  const importing = await importOptions(path, options)
+  const whole = importForTraining(readFile(path), importing)
+  const { all } = await preparing(settings, options, whole)
+  const { model, vocabulary } = await keptVocabulary(whole, settings, all)
+  const found = trainableModel(model, { ...importing, classes: count, seed })
   // The names of the old last layer's.
   if (count !== undefined) delete found.metadata[classesKey]
-  return found
+  return { ...found, vocabulary }
 }
 
-async function network({ network, input, names, train, seed = 1 }: Settings, { shape, dim, bind }: ShapeOptions) {
+async function network(
+  { network, input, names, train, vocabulary, seed = 1 }: Settings,
+  { shape, dim, bind }: ShapeOptions,
+) {
   const { fail } = await import('../../index.ts')
   const { losses, trainableNetwork } = await import('../../train/index.ts')
   if (shape || dim || bind)
     fail('A702', '--shape, --dim and --bind are for a model; this is a network, whose shapes follow from input')
+  if (vocabulary)
+    fail('A702', 'vocabulary: is for a model, whose tables have rows; a network has as many as its embedding says')
   if (!network) return fail('A702', 'there is nothing to train: give model or network in the configuration')
   if (input === undefined) return fail('A702', 'input: the network needs the shape of one sample, such as [28, 28, 1]')
   const { activation } = losses[train?.loss ?? 'cross-entropy']
   const { shape: dims, dtype = 'f32' as const } = 'shape' in input ? input : { shape: input }
   const model = trainableNetwork(network, { input: { dtype, shape: dims }, activation, seed, names })
-  return { model, metadata: {}, unused: [] }
+  return { model, metadata: {}, unused: [], vocabulary: undefined }
 }
 
 function defaultLoss({ activation, scores }: TrainableModel): LossName {
@@ -116,10 +133,11 @@ export async function fitOptions(
 }
 
 /** How channels are removed, where the settings say so. */
-export function pruneOptions({ prune }: Settings): PruneOptions | undefined {
+export async function pruneOptions({ prune }: Settings): Promise<PruneOptions | undefined> {
   if (!prune) return undefined
-  const { importance = 'l2', scope = 'global', steps = 1, epochs = 1, from = 'trained', ...targets } = prune
-  return { ...targets, importance, scope, steps, epochs, from }
+  const { importance = 'l2', scope = 'global', steps = 1, epochs = 1, from = 'trained', plan, ...targets } = prune
+  const times = plan === undefined ? undefined : await readPlan(plan)
+  return { ...targets, plan: times, importance, scope, steps, epochs, from }
 }
 
 /** Names of the parameters that patterns are of; `*` stands for any characters. A702 for a pattern of none. */

@@ -5,6 +5,8 @@ import type { PruneReport } from '../../compress/prune/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { percent, scoreText } from './progress.ts'
+import { describePruned } from '../prune-options.ts'
+import { describeTables } from '../vocabulary-options.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
 
@@ -41,6 +43,7 @@ export const reportOf = (results: Results) => {
     },
     parameters,
     ...(prepared.student && { student: prepared.student }),
+    ...(prepared.vocabulary && { vocabulary: prepared.vocabulary }),
     ...(pruning && { pruning }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
@@ -81,10 +84,8 @@ export async function modelOf({ prepared, data, model, fit, fingerprint }: Resul
 export async function bytesOf(model: TrainableModel, prepared: Prepared, data: Splits): Promise<number> {
   const { compile } = await import('../../index.ts')
   const { inferenceOf, tensorsOf, trainedGraph } = await import('../../train/index.ts')
-  const { graph } = trainedGraph(
-    model,
-    Object.fromEntries(tensorsOf(model).map(({ name, start }) => [name, distinct(start.data)])),
-  )
+  const values = tensorsOf(model).map(({ name, start }) => [name, distinct(start.data)] as const)
+  const { graph } = trainedGraph(model, Object.fromEntries(values))
   const { modules } = await compile(
     { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) },
     { targets: ['simd'] },
@@ -106,8 +107,9 @@ export function describe(
   bytes: number,
 ): string[] {
   return [
+    ...(prepared.vocabulary ? describeTables(prepared.vocabulary) : []),
     ...(prepared.student ? describeStudent(prepared.student) : []),
-    ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
+    ...(pruning && pruning.rounds > 0 ? describePruned(pruning) : []),
     `best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`,
     ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
@@ -123,14 +125,3 @@ const describeStudent = ({ removed, depthwise, macs, parameters }: StudentReport
   `multiply-adds of a sample: ${gone(macs)}`,
   `parameters: ${gone(parameters)}`,
 ]
-
-function describePruning({ layers, macs, parameters, bytes }: PruneReport): string[] {
-  const names = layers.map(({ node }) => node.length)
-  return [
-    'output channels of layers:',
-    ...layers.map(({ node, before, after }) => `  ${node.padEnd(Math.max(...names))}  ${before} → ${after}`),
-    `multiply-adds of a sample: ${gone(macs)}`,
-    `parameters: ${gone(parameters)}`,
-    ...(bytes === undefined ? [] : [`bytes of the compiled module: ${formatCount(bytes)}`]),
-  ]
-}

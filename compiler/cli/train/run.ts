@@ -73,7 +73,7 @@ async function runOn(
   const last = { checkpoint: 'checkpoint.npz' }
   const body = async (signal: AbortSignal) => {
     const train = trainer({ ...context, signal, onEpoch: watch?.onEpoch })
-    const prune = pruneOptions(settings)
+    const prune = await pruneOptions(settings)
     if (!prune) {
       const fit = await train(behind.model, fitting.epochs, last.checkpoint)
       return { model: behind.model, fit, pruning: undefined }

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Settings } from '../../config/schema.ts'
 import type { Space, Trial } from '../../tune/index.ts'
+import type { PruneFlag } from '../prune-options.ts'
 
 /** What the command line says of a training. */
 export interface TrainFlags {
@@ -25,7 +26,10 @@ export interface TrainFlags {
   readonly clipNorm?: number
   readonly average?: number
   readonly patience?: number
-  readonly prune?: number
+  readonly prune?: PruneFlag
+  readonly plan?: string
+  readonly vocabulary?: string
+  readonly unknown?: number | 'mean'
   readonly teacher?: string
   readonly temperature?: number
   readonly alpha?: number
@@ -101,7 +105,7 @@ async function evaluated(path: string): Promise<unknown> {
 /** Settings with paths that start from the folder of their file. */
 function placed(path: string, settings: Settings): Settings {
   const from = (name: string): string => resolve(dirname(resolve(path)), name)
-  const { data, model, output, distill } = settings
+  const { data, model, output, distill, prune, vocabulary } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
       const value = data?.[key]
@@ -112,6 +116,8 @@ function placed(path: string, settings: Settings): Settings {
     ...settings,
     ...(model !== undefined && { model: from(model) }),
     ...(output !== undefined && { output: from(output) }),
+    ...(prune?.plan !== undefined && { prune: { ...prune, plan: from(prune.plan) } }),
+    ...(vocabulary?.data !== undefined && { vocabulary: { ...vocabulary, data: from(vocabulary.data) } }),
     ...(data && { data: { ...data, ...paths } }),
     ...(distill?.teacher !== undefined && { distill: { ...distill, teacher: from(distill.teacher) } }),
   }
@@ -135,17 +141,26 @@ const trainFields = [
   ...(['clipNorm', 'average', 'patience', 'freeze'] as const),
 ] satisfies (keyof TrainFlags)[]
 
+/** Other targets replace all that the configuration has. */
+function withoutTargets(prune: Settings['prune']): Partial<NonNullable<Settings['prune']>> {
+  const { macs: _m, params: _p, size: _s, latency: _l, plan: _f, ...rest } = prune ?? {}
+  return rest
+}
+
 /** `settings` with what the command line says instead. A702 where that is out of range. */
 export async function overridden(settings: Settings, flags: TrainFlags): Promise<Settings> {
   const { optimizer, weightDecay } = flags
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune, tune } = flags
+  const { train, val, test, label, classes, seed, output, prune, tune, plan, vocabulary, unknown } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
-    ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
+    ...(prune !== undefined && { prune: { ...withoutTargets(settings.prune), ...prune, ...given({ plan }) } }),
+    ...(vocabulary !== undefined && {
+      vocabulary: { ...settings.vocabulary, data: vocabulary, ...given({ unknown }) },
+    }),
     ...(tune && { tune: { ...settings.tune, ...given(tune) } }),
     ...(await distilling(settings, flags)),
     data: { ...settings.data, ...given({ train, val, test, label }) },

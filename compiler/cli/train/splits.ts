@@ -39,7 +39,11 @@ export async function trainingSplits(
 }
 
 /** How data becomes inputs: what the configuration says, the command line instead, and where they leave it open the model. */
-async function preparing({ preprocess = {} }: Settings, options: PictureOptions, { metadata }: Prepared) {
+export async function preparing(
+  { preprocess = {} }: Settings,
+  options: PictureOptions,
+  { metadata }: Pick<Prepared, 'metadata'>,
+) {
   const { parsePreprocess } = await import('../../data/index.ts')
   const configured = parsePreprocess(JSON.stringify(preprocess), 'preprocess in the configuration')
   const flags = await preprocessOptions(options, {})

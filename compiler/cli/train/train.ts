@@ -13,8 +13,10 @@ import {
   RepeatableList,
 } from '../options.ts'
 import type { AddCommand } from '../program.ts'
+import { planOption, pruneOption } from '../prune-options.ts'
 import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
 import { emitStep, leftOut } from './emit.ts'
+import { addTableOptions } from '../vocabulary-options.ts'
 import { overridden, readConfig, type TrainFlags } from './settings.ts'
 import { trainRun } from './run.ts'
 
@@ -39,6 +41,8 @@ attar train model.onnx --train DATA --prune 50% -o out/
 attar train model.onnx --teacher model.onnx --no-labels --train PICTURES --prune 50% -o out/
                           the same without labels: what is left learns to answer as the model did
 
+attar train model.onnx --train DATA --vocabulary DATA -o out/
+                          removes the rows of embeddings that DATA does not read, then trains
 attar train model.onnx --classes 2 --freeze '!(head.*)' --batch 8 --emit-step -o out/
                           writes out/step.js and out/predict.js, which train and predict in a page
 
@@ -97,7 +101,8 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
-    .option('--prune <share>', 'remove channels, so that this share of the multiply-adds is gone, e.g. 50%', share)
+    .addOption(pruneOption())
+    .addOption(planOption())
     .option('--teacher <model>', 'an ONNX model whose answers are learned beside the labels', notEmpty)
     .option('--temperature <number>', "what both models' scores are divided by to compare them (default: 2)", positive)
     .option('--alpha <share>', 'the share of the loss that is of the teacher (default: 0.5)', share)
@@ -110,7 +115,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--params <file>', 'values that the configuration asks for, JSON as "attar tune" writes it', notEmpty)
     .option('--resume', 'go on from the checkpoint in the output folder')
     .option('--json', 'print the report as JSON')
-  addPictureOptions(addShapeOptions(command))
+  addPictureOptions(addTableOptions(addShapeOptions(command)))
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const { checkWritable } = await import('../../data/index.ts')

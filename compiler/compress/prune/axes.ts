@@ -1,7 +1,8 @@
-import type { Node, Value } from '../../core/graph.ts'
+import type { Value } from '../../core/graph.ts'
 import type { Index, Place } from '../../core/ops/facets.ts'
 import { facetsOf } from '../../core/ops/index.ts'
-import { indicesOf, isSingle, valueAt } from '../../core/relation.ts'
+import { isSingle, valueAt } from '../../core/relation.ts'
+import type { Related } from './loops.ts'
 
 /** A place of an index in an axis. */
 export interface Standing {
@@ -12,9 +13,9 @@ export interface Standing {
 /** Whether what stays of an axis is as even as all of it: not so under a window or a stride. */
 export const isEven = (place: Place): boolean => isSingle(place) && Math.abs(place.stride) === 1
 
-/** A node that has an axis among those of its operands and results. */
+/** A relation that has an axis among those of its operands and results. */
 interface Use {
-  readonly node: Node
+  readonly related: Related
   readonly standing: readonly Standing[]
 }
 
@@ -31,24 +32,25 @@ export class Axes {
   private readonly byValue = new Map<Value, readonly Axis[]>()
   private readonly shortens = new Map<Index, boolean>()
 
-  constructor(nodes: readonly Node[]) {
+  constructor(all: readonly Related[]) {
     const uses = new Map<Value, Use[][]>()
-    const add = (node: Node, of: Place['of'], at: number, value: Value): void => {
+    const add = (related: Related, of: Place['of'], at: number, value: Value): void => {
       const own = uses.get(value) ?? value.type.shape.map((): Use[] => [])
       uses.set(value, own)
       const standing = value.type.shape.map((): Standing[] => [])
-      for (const index of indicesOf(node)) {
+      for (const index of related.indices) {
         for (const place of index.places)
           if (place.of === of && place.at === at) standing[place.axis]!.push({ index, place })
       }
-      standing.forEach((list, axis) => own[axis]!.push({ node, standing: list }))
+      standing.forEach((list, axis) => own[axis]!.push({ related, standing: list }))
     }
-    for (const node of nodes) {
-      node.operands.forEach((value, at) => add(node, 'operand', at, value))
-      if (node.op === 'input' || node.op === 'constant') continue
-      node.results.forEach((value, at) => add(node, 'result', at, value))
+    for (const related of all) {
+      const { node, operands, results } = related
+      operands.forEach((value, at) => add(related, 'operand', at, value))
+      if (node?.op === 'input' || node?.op === 'constant') continue
+      results.forEach((value, at) => add(related, 'result', at, value))
     }
-    for (const value of nodes.flatMap(({ results }) => results)) {
+    for (const value of all.flatMap(({ results }) => results)) {
       const { shape } = value.type
       this.byValue.set(
         value,
@@ -61,19 +63,20 @@ export class Axes {
     return this.byValue.get(value)![axis]!
   }
 
-  at(node: Node, { of, at, axis }: Place): Axis {
-    return this.of((of === 'operand' ? node.operands : node.results)[at]!, axis)
+  at({ operands, results }: Related, { of, at, axis }: Place): Axis {
+    return this.of((of === 'operand' ? operands : results)[at]!, axis)
   }
 
   /** Whether values of the index can go. */
-  canShorten(node: Node, index: Index): boolean {
-    const known = this.shortens.get(index) ?? this.findShortens(node, index)
+  canShorten(related: Related, index: Index): boolean {
+    const known = this.shortens.get(index) ?? this.findShortens(related, index)
     this.shortens.set(index, known)
     return known
   }
 
-  private findShortens(node: Node, { extent, places }: Index): boolean {
+  private findShortens({ node }: Related, { extent, places }: Index): boolean {
     if (extent < 2 || !places.every(isEven)) return false
+    if (!node) return true
     const left = (of: Place['of'], at: number, axis: number, length: number): number[] | undefined => {
       const place = places.find((p) => p.of === of && p.at === at && p.axis === axis)
       return place && Array.from({ length }, (_, i) => i).filter((i) => valueAt(place, extent, i) !== 0)

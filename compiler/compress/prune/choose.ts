@@ -3,6 +3,7 @@ import { CostCounter, type Costs } from './costs.ts'
 import type { Couplings, Group } from './coupling.ts'
 import type { Importance } from './importance.ts'
 import type { TrainableModel } from '../../train/index.ts'
+import type { Plan } from './latency.ts'
 import { withoutGroups } from './remove.ts'
 
 /** What a model may cost at most. */
@@ -15,6 +16,8 @@ export interface ChooseOptions {
   readonly limits: Limits
   /** Which groups are compared: those of all layers, or of each by itself, so that all lose the same share. */
   readonly scope: 'global' | 'layer'
+  /** Measured times, for a limit of milliseconds. */
+  readonly plan?: Plan | undefined
   /** The bytes of a model when it is compiled. */
   readonly measure?: (model: TrainableModel) => Promise<number>
 }
@@ -81,25 +84,27 @@ export interface Choice {
   /** Whether it is within the limits then. */
   readonly reached: boolean
   readonly bytes?: number
+  /** Times of the kernels of what is left. */
+  readonly plan?: Plan | undefined
 }
 
 /**
  * Takes groups away, at each step those that matter least for what they cost, until the model is within the limits. Where multiply-adds
- * are limited, which stand for time, layers keep multiples of 8 channels as long as that is enough. Costs are exact, and known
+ * or milliseconds are limited, layers keep multiples of 8 channels as long as that is enough. Costs are exact, and known
  * before anything is rebuilt. Bytes are measured, for as many candidates as a bisection takes.
  */
 export async function choose(
   model: TrainableModel,
   found: Couplings,
   importance: Importance,
-  { limits, scope, measure }: ChooseOptions,
+  { limits, scope, plan, measure }: ChooseOptions,
 ): Promise<Choice> {
-  const counter = new CostCounter(found, model.parameters)
+  const counter = new CostCounter(found, model.parameters, plan)
   const families = familiesOf(found, importance)
-  const block = limits.macs === undefined ? 1 : channelBlock
+  const block = limits.macs === undefined && limits.ms === undefined ? 1 : channelBlock
   const steps: Group[][] = []
   const isOver = (of: keyof Costs): boolean => counter.costs[of] > (limits[of] ?? Infinity)
-  const over = (): keyof Costs | undefined => (['macs', 'params'] as const).find(isOver)
+  const over = (): keyof Costs | undefined => (['macs', 'params', 'ms'] as const).find(isOver)
   const advance = (cost: keyof Costs): boolean => {
     const next = nextStep(families, counter, cost, scope, block) ?? nextStep(families, counter, cost, scope, 1)
     if (!next) return false
@@ -111,14 +116,21 @@ export async function choose(
   const chosen = (count: number): Group[] => steps.slice(0, count).flat()
   const least = steps.length
   const within = over() === undefined
-  if (limits.bytes === undefined || !measure) return { groups: chosen(least), costs: counter.costs, reached: within }
+  if (limits.bytes === undefined || !measure) {
+    return { groups: chosen(least), costs: counter.costs, plan: counter.planLeft, reached: within }
+  }
 
   while (advance('params'));
-  const costs = (count: number): Costs => new CostCounter(found, model.parameters).without(chosen(count))
+  const left = (count: number): Pick<Choice, 'groups' | 'costs' | 'plan'> => {
+    const groups = chosen(count)
+    const own = new CostCounter(found, model.parameters, plan)
+    own.remove(groups)
+    return { groups, costs: own.costs, plan: own.planLeft }
+  }
   const bytesOf = (count: number): Promise<number> => measure(withoutGroups(model, found, chosen(count)))
   let [low, high] = [least, steps.length]
   let bytes = await bytesOf(low)
-  if (bytes <= limits.bytes) return { groups: chosen(low), costs: costs(low), reached: within, bytes }
+  if (bytes <= limits.bytes) return { ...left(low), reached: within, bytes }
   bytes = await bytesOf(high)
   const reached = within && bytes <= limits.bytes
   while (reached && high - low > 1) {
@@ -127,7 +139,7 @@ export async function choose(
     if (found <= limits.bytes) [high, bytes] = [middle, found]
     else low = middle
   }
-  return { groups: chosen(high), costs: costs(high), reached, bytes }
+  return { ...left(high), reached, bytes }
 }
 
 /** Takes the groups of the next step from their family. */
@@ -145,7 +157,8 @@ function nextStep(
     if (count === 0) continue
     const next = groups.slice(-count)
     const saved = counter.costs[cost] - counter.without(next)[cost]
-    if (saved <= 0) continue
+    // Differences of floats are never quite nothing.
+    if (saved <= counter.costs[cost] * 1e-12) continue
     const lost = next.reduce((sum, group) => sum + importance(group), 0)
     // What is left of a layer has to do what all of it did: the fewer, the more each matters.
     const share = size / (groups.length - count)

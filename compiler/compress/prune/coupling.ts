@@ -10,6 +10,7 @@ import { outputAxisOf, valueAt } from '../../core/relation.ts'
 import { isProduct } from '../../passes/channels/product-weights.ts'
 import type { TrainableModel } from '../../train/index.ts'
 import { Axes, isEven, positionsAt, type Axis, type Standing } from './axes.ts'
+import { dependents, relations, type Related } from './loops.ts'
 import { vanishingAxes } from './vanishing.ts'
 
 /** Positions that go together. With the group's slices of parameters as zeros, the model computes what it does without them. */
@@ -25,8 +26,9 @@ export interface Group {
 /** What groups are looked for in. */
 export interface Couplings {
   readonly groups: readonly Group[]
+  /** Those outside of loops. */
   readonly nodes: readonly Node[]
-  /** Nodes that depend on data. */
+  /** Nodes that depend on data, in loops too. */
   readonly varying: ReadonlySet<Node>
 }
 
@@ -39,7 +41,7 @@ export const followed = ({ graph, scores, normalizations, dropouts }: TrainableM
 
 /**
  * The groups of channels of a model that can go. Parameters whose names are in `frozen` keep all of theirs. A group is not there where it
- * would meet the model's inputs or outputs, a window, an axis of which an op tells nothing (loops, sorts), or a sum or other
+ * would meet the model's inputs or outputs, a window, an axis of which an op tells nothing (sorts), or a sum or other
  * reduction over it that is no product with a parameter: a mean, say, whose divisor is a constant. Where a position stands for
  * several indices (heads of attention, groups of a convolution) and is not all of an inner one, the outermost goes.
  * The time is near linear in the positions of the graph.
@@ -51,23 +53,18 @@ export function couplings(model: TrainableModel, frozen: ReadonlySet<string> = n
   const data = new Set(
     model.graph.inputs.filter(({ name }) => model.data.includes(name)).map(({ value }) => value.node),
   )
-  const varying = dependents(nodes, data)
-  const learned = dependents(nodes, new Set([...parameters].map(({ node }) => node)))
-  const search = new Search(nodes, parameters, fixedValues(model, frozen))
-  for (const node of nodes) {
-    if (!isProduct(node)) continue
+  const all = relations(nodes)
+  const varying = dependents(all, data)
+  const learned = dependents(all, new Set([...parameters].map(({ node }) => node)))
+  const search = new Search(all, vanishingAxes(nodes, parameters), fixedValues(model, frozen))
+  for (const { node } of all) {
+    if (!node || !isProduct(node)) continue
     node.operands.forEach((operand, at) => {
       const output = learned.has(operand.node) && !varying.has(operand.node) ? outputAxisOf(node, at) : undefined
       if (output) search.from(node.results[0]!, output.resultAxis)
     })
   }
   return { groups: search.groups(), nodes, varying }
-}
-
-function dependents(nodes: readonly Node[], of: ReadonlySet<Node>): Set<Node> {
-  const found = new Set(of)
-  for (const node of nodes) if (node.operands.some((o) => found.has(o.node))) found.add(node)
-  return found
 }
 
 /** Values whose axes stay as they are. */
@@ -94,9 +91,9 @@ class Search {
   private readonly joined: number[] = []
   private readonly seeds = new Set<Axis>()
 
-  constructor(nodes: readonly Node[], parameters: ReadonlySet<Value>, fixed: ReadonlySet<Value>) {
-    this.axes = new Axes(nodes)
-    this.vanishing = vanishingAxes(nodes, parameters)
+  constructor(all: readonly Related[], vanishing: Search['vanishing'], fixed: ReadonlySet<Value>) {
+    this.axes = new Axes(all)
+    this.vanishing = vanishing
     this.fixed = fixed
   }
 
@@ -203,9 +200,9 @@ class Closure {
       if (next.done) return
       const [axis, positions] = next.value
       this.pending.delete(axis)
-      for (const { node, standing } of axis.uses) {
+      for (const { related, standing } of axis.uses) {
         if (!standing.length || !standing.every(({ place }) => isEven(place))) this.isRefused = true
-        else for (const [index, value] of this.gone(axis, standing, positions)) this.go(node, index, value)
+        else for (const [index, value] of this.gone(axis, standing, positions)) this.go(related, index, value)
       }
     }
   }
@@ -236,23 +233,23 @@ class Closure {
     })
   }
 
-  private go(node: Node, index: Index, value: number): void {
+  private go(related: Related, index: Index, value: number): void {
     const gone = this.values.get(index) ?? new Set()
     this.values.set(index, gone)
     if (gone.has(value)) return
     gone.add(value)
-    if (!this.axes.canShorten(node, index) || !this.addsNothing(node, index)) this.isRefused = true
+    if (!this.axes.canShorten(related, index) || !this.addsNothing(related, index)) this.isRefused = true
     else {
       for (const place of index.places) {
-        const axis = this.axes.at(node, place)
+        const axis = this.axes.at(related, place)
         this.add(axis, positionsAt(place, axis.length, value))
       }
     }
   }
 
   /** Whether the values that go would add nothing to a sum, if the group were masked. */
-  private addsNothing(node: Node, { places }: Index): boolean {
-    if (places.some(({ of }) => of === 'result')) return true
+  private addsNothing({ node }: Related, { places }: Index): boolean {
+    if (!node || places.some(({ of }) => of === 'result')) return true
     return isProduct(node) && places.some(({ at, axis }) => this.vanishing.get(node.operands[at]!)![axis]!)
   }
 

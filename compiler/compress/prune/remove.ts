@@ -7,7 +7,7 @@ import type { TrainableModel } from '../../train/index.ts'
 import type { Couplings, Group } from './coupling.ts'
 
 /** The positions of each axis of a value that belong to groups, as flags. */
-function goneBy(groups: readonly Group[]): Map<Value, (Uint8Array | undefined)[]> {
+export function goneBy(groups: readonly Group[]): Map<Value, (Uint8Array | undefined)[]> {
   const gone = new Map<Value, (Uint8Array | undefined)[]>()
   for (const { positions } of groups) {
     for (const [{ value, axis, length }, list] of positions) {
@@ -20,11 +20,15 @@ function goneBy(groups: readonly Group[]): Map<Value, (Uint8Array | undefined)[]
   return gone
 }
 
-const left = (flags: Uint8Array): number[] => [...flags.keys()].filter((i) => !flags[i])
+export const left = (flags: Uint8Array): number[] => [...flags.keys()].filter((i) => !flags[i])
 
 /** The model without groups of its channels, which `couplings` found in it: its graph, and what its parameters start from. */
-export function withoutGroups(model: TrainableModel, { nodes }: Couplings, groups: readonly Group[]): TrainableModel {
-  if (groups.length === 0) return model
+export const withoutGroups = (model: TrainableModel, found: Couplings, groups: readonly Group[]): TrainableModel =>
+  removal(model, found, groups).model
+
+/** The same, with what became of each value of the graph. */
+export function removal(model: TrainableModel, { nodes }: Couplings, groups: readonly Group[]) {
+  if (groups.length === 0) return { model, now: (value: Value): Value => value }
   const kept = new Map<Value, KeptAxes>()
   for (const [value, axes] of goneBy(groups))
     kept.set(
@@ -41,6 +45,7 @@ export function withoutGroups(model: TrainableModel, { nodes }: Couplings, group
   })
   const now = shortened(nodes, {
     keptAt: ({ operands, results }) => ({ operands: operands.map(keptOf), results: results.map(keptOf) }),
+    inLoops: true,
     given: new Map(model.graph.inputs.map(({ value }, i) => [value, inputs[i]!.value])),
   })
   const started = <T extends { readonly value: Value; readonly start: Tensor }>(tensor: T): T => ({
@@ -48,7 +53,7 @@ export function withoutGroups(model: TrainableModel, { nodes }: Couplings, group
     value: now(tensor.value),
     start: pick(tensor.start, keptOf(tensor.value)),
   })
-  return {
+  const shorter: TrainableModel = {
     ...model,
     graph: { inputs, outputs: model.graph.outputs.map((port) => ({ ...port, value: now(port.value) })) },
     parameters: model.parameters.map(started),
@@ -58,6 +63,7 @@ export function withoutGroups(model: TrainableModel, { nodes }: Couplings, group
     dropouts: model.dropouts.map(({ x, value, ratio }) => ({ x: now(x), value: now(value), ratio })),
     scores: now(model.scores),
   }
+  return { model: shorter, now }
 }
 
 /** The model with zeros in all that groups have of its parameters: it computes what the model without them does. */

@@ -1,21 +1,16 @@
-import type { RemovedChannels } from '../../core/artefact.ts'
-import { fail } from '../../core/diagnostic.ts'
 import type { Executor } from '../../core/executor.ts'
+import type { PruningReport } from '../../core/pruning-report.ts'
 import { removedChannels } from '../../passes/channels/removed-channels.ts'
 import { withValues, type Fit, type FitOptions, type Samples, type TrainableModel } from '../../train/index.ts'
-import { choose, type Limits } from './choose.ts'
+import { choose } from './choose.ts'
 import { CostCounter, type Costs } from './costs.ts'
 import { couplings, type Couplings } from './coupling.ts'
 import { fresh } from './fresh.ts'
 import { magnitude, taylor, type Importance } from './importance.ts'
 import { withoutGroups } from './remove.ts'
+import { limitsOf, nothingToPrune, unreachable, type PruneTargets } from './targets.ts'
 
-export interface PruneOptions {
-  /** Shares of multiply-adds and of parameters that go. */
-  readonly macs?: number | undefined
-  readonly params?: number | undefined
-  /** Most bytes of the compiled module. */
-  readonly size?: number | undefined
+export interface PruneOptions extends PruneTargets {
   readonly importance: 'l2' | 'taylor'
   readonly scope: 'global' | 'layer'
   /** Rounds in which channels go. */
@@ -47,13 +42,8 @@ export interface Pruned {
   readonly report: PruneReport
 }
 
-export interface PruneReport {
-  /** The layers that have fewer output channels. */
-  readonly layers: readonly RemovedChannels[]
-  readonly macs: { readonly before: number; readonly after: number }
-  readonly parameters: { readonly before: number; readonly after: number }
-  /** Of the compiled module before it was trained for the last time, where its size is limited. */
-  readonly bytes?: number
+/** With `bytes` of the module before it was trained for the last time. */
+export interface PruneReport extends PruningReport {
   /** Rounds that were done. */
   readonly rounds: number
 }
@@ -74,6 +64,7 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
   let [stage, trained] = [0, 0]
   let fit: Fit | undefined
   let bytes: number | undefined
+  let { plan } = options
   const training = async (epochs: number, what: string): Promise<Fit> => {
     trained += epochs
     return (fit = await train(model, epochs, stage++, what))
@@ -88,6 +79,7 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
         layers: removedChannels(start.graph, model.graph),
         ...{ macs: between('macs'), parameters: between('params'), rounds },
         ...(bytes !== undefined && { bytes }),
+        ...(plan && { latency: { before: original.ms, after: plan.runMs } }),
       },
     }
   }
@@ -98,7 +90,10 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
     const found = couplings(model, fitting.frozen)
     const limits = limitsOf(options, original, first, round / steps)
     const importance = await importanceOf(model, found, options, context)
-    const choice = await choose(model, found, importance, { limits, scope: options.scope, measure: context.measure })
+    const choice = await choose(model, found, importance, {
+      ...{ limits, scope: options.scope, plan, measure: context.measure },
+    })
+    plan = choice.plan
     model = withoutGroups(model, found, choice.groups)
     bytes = choice.bytes
     const isLast = round === steps
@@ -114,16 +109,6 @@ export async function pruned(start: TrainableModel, options: PruneOptions, conte
 const costsOf = (model: TrainableModel, { frozen }: FitOptions): Costs =>
   new CostCounter(couplings(model, frozen), model.parameters).costs
 
-/** What the model may cost when `done` of the way is gone. */
-function limitsOf({ macs, params, size }: PruneOptions, original: Costs, bytes: number, done: number): Limits {
-  const left = (of: number, share: number): number => Math.floor(of * (1 - share * done))
-  return {
-    ...(macs !== undefined && { macs: left(original.macs, macs) }),
-    ...(params !== undefined && { params: left(original.params, params) }),
-    ...(size !== undefined && { bytes: Math.floor(bytes - (bytes - size) * done) }),
-  }
-}
-
 async function importanceOf(
   model: TrainableModel,
   { groups }: Couplings,
@@ -138,21 +123,15 @@ async function importanceOf(
 /** The costs of the model; A702 where it cannot come to what it may cost. */
 async function checkReachable(model: TrainableModel, options: PruneOptions, context: PruneContext): Promise<Costs> {
   const found = couplings(model, context.fitting.frozen)
-  if (found.groups.length === 0)
-    fail('A702', 'prune: no channels of this model can go', {
-      hint: 'those of its output stay, and those that loops, windows, sorts or means go over; frozen parameters keep theirs',
-    })
-  const costs = new CostCounter(found, model.parameters).costs
+  if (found.groups.length === 0) nothingToPrune()
+  const costs = new CostCounter(found, model.parameters, options.plan).costs
   const limits = limitsOf(options, costs, 0, 1)
-  const all = { scope: options.scope, measure: context.measure }
+  const all = { scope: options.scope, plan: options.plan, measure: context.measure }
   const importance = magnitude(model, found.groups)
   const choice = await choose(model, found, importance, {
     ...all,
     limits: { ...limits, ...(options.size !== undefined && { bytes: options.size }) },
   })
   if (choice.reached) return costs
-  const share = (of: keyof Costs): string => `${((1 - choice.costs[of] / costs[of]) * 100).toFixed(1)} %`
-  return fail('A702', 'prune: the model cannot be made so small by removing channels', {
-    hint: `at most ${share('macs')} of its multiply-adds and ${share('params')} of its parameters can go${choice.bytes === undefined ? '' : `, which leaves ${choice.bytes} bytes`}`,
-  })
+  return unreachable(costs, choice)
 }

@@ -109,6 +109,19 @@ const prune = v.pipe(
   ),
 )
 
+const quantize = v.pipe(
+  v.strictObject({
+    mode: v.optional(v.picklist(['int8', 'weights'])),
+    bits: v.optional(v.picklist([4, 8])),
+    epochs: v.optional(whole(1)),
+    learningRate: v.optional(above0),
+  }),
+  v.check(
+    ({ mode, bits }) => mode !== 'int8' || bits === undefined,
+    "bits are for mode 'weights': with int8 weights and activations have 8",
+  ),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -143,6 +156,7 @@ export const configSchema = v.pipe(
     ),
     train: v.optional(train),
     prune: v.optional(prune),
+    quantize: v.optional(quantize),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),

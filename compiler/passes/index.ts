@@ -55,6 +55,19 @@ export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
 }
 
+/** Passes that change in which form, place or order numbers are computed, but not by which formulas. */
+const unneeded: ReadonlySet<string> = new Set([
+  ...['merge-identical', 'merge-loops', 'channels-last', 'sink-transposes', 'dead-channels', 'tabulate'],
+  ...['integer-rounding', 'packed-tables', 'merge-identical-last', 'regions'],
+])
+
+/**
+ * A quantized graph as kernels compute it: sums of integers, and the formulas that finish them. What all of the passes leave gives the
+ * same bits. Constants of 8 bits that products multiply by are the ones of the graph.
+ */
+export const integerForm = (graph: Graph): Graph =>
+  passes.filter(({ name }) => !unneeded.has(name)).reduce((g, pass) => pass.run(g), graph)
+
 /** The graph as smaller and simpler for whoever compiles it: constants folded, dead channels gone, quantization as it was. */
 export function simplify(graph: Graph): Graph {
   const simplified = passes

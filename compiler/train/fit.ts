@@ -11,7 +11,7 @@ import { shuffled } from './order.ts'
 import { ports } from './ports.ts'
 import type { Samples } from './samples.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
-import { scorer, type Score } from './score.ts'
+import { isBetter, scorer, type Score } from './score.ts'
 import { stepperFor } from './stepper.ts'
 import { tensorsOf } from './trained.ts'
 
@@ -193,11 +193,6 @@ const validated = (model: TrainableModel, state: Instance['state']): Instance['s
 
 const copies = (state: Instance['state']): Record<string, TypedArray> =>
   Object.fromEntries(Object.entries(state).map(([name, view]) => [name, view.slice()]))
-
-function isBetter(a: Score, b: Score): boolean {
-  if (a.accuracy !== undefined && b.accuracy !== undefined && a.accuracy !== b.accuracy) return a.accuracy > b.accuracy
-  return a.loss < b.loss
-}
 
 function interrupted(best: Best | undefined, history: readonly Epoch[]): Fit {
   if (!best)

@@ -21,6 +21,12 @@ export interface Score {
   readonly accuracy?: number
 }
 
+/** By accuracy where there are classes, among equals by loss. */
+export function isBetter(a: Score, b: Score): boolean {
+  if (a.accuracy !== undefined && b.accuracy !== undefined && a.accuracy !== b.accuracy) return a.accuracy > b.accuracy
+  return a.loss < b.loss
+}
+
 /** Measures a model on data sets. */
 export interface Scorer {
   /** Makes these its parameters and running statistics. A502 where one is missing, or of another kind or length. */

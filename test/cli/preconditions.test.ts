@@ -93,6 +93,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'accumulate',
         'workers',
         'prune',
+        'quantize',
         'average',
         'patience',
         'resume',

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
+import type { QuantizedTraining } from '../../compress/qat/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { percent } from './progress.ts'
+import { describeQuantized } from './quantize.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
 
@@ -23,12 +25,13 @@ export interface Results {
   /** Of the model before, the data and the settings. */
   readonly fingerprint: string
   readonly pruning: PruneReport | undefined
+  readonly quantized: QuantizedTraining | undefined
   readonly test: TestScore | undefined
   readonly parameters: { readonly all: number; readonly trained: number }
 }
 
 export const reportOf = (results: Results): object => {
-  const { settings, prepared, data, fit, fingerprint, pruning, test, parameters } = results
+  const { settings, prepared, data, fit, fingerprint, pruning, quantized, test, parameters } = results
   return {
     ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended, fingerprint },
     best: { epoch: fit.best.epoch, ...fit.best.validation },
@@ -39,6 +42,7 @@ export const reportOf = (results: Results): object => {
     },
     parameters,
     ...(pruning && { pruning }),
+    ...(quantized && { quantization: quantized.report }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
     history: fit.history,
@@ -66,9 +70,14 @@ async function metadataOf(
 }
 
 /** The bytes of the trained model as ONNX. */
-export async function modelOf({ prepared, data, model, fit, fingerprint }: Results): Promise<Uint8Array> {
-  const { trainingKey, writeBatchedModel } = await import('../../index.ts')
+export async function modelOf({ prepared, data, model, fit, fingerprint, quantized }: Results): Promise<Uint8Array> {
+  const { quantizationKey, trainingKey, writeBatchedModel, writeModel } = await import('../../index.ts')
   const { inferenceOf, trainedGraph } = await import('../../train/index.ts')
+  if (quantized) {
+    const own = { [trainingKey]: fingerprint, [quantizationKey]: quantized.report.mode }
+    const metadata = { ...(await metadataOf(prepared, data)), ...own }
+    return writeModel((size) => inferenceOf(quantized.graph, size), { metadata })
+  }
   const { graph, names } = trainedGraph(model, fit.best.values)
   const metadata = { ...(await metadataOf(prepared, data)), [trainingKey]: fingerprint }
   return writeBatchedModel((size) => inferenceOf(graph, size), { names, metadata })
@@ -89,14 +98,15 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   return modules.simd!.length
 }
 
-export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
+export function describe({ fit: { best }, data, pruning, quantized, test }: Results, output: string, bytes: number): string[] {
   const score = ({ loss, accuracy }: Score): string =>
     `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)} right`}`
   const interval = test?.interval?.map(percent).join(' to ')
   const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
   return [
     ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
-    `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
+    ...(quantized ? describeQuantized(quantized.report, score) : []),
+    ...(best.epoch < 0 ? [] : [`best epoch ${best.epoch + 1}: validation ${score(best.validation)}`]),
     ...(test ? [`test: ${score(test)}${sure}`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
   ]

@@ -25,6 +25,7 @@ export interface TrainFlags {
   readonly average?: number
   readonly patience?: number
   readonly prune?: number
+  readonly quantize?: 'int8' | 'weights'
   readonly seed?: number
 }
 
@@ -89,11 +90,12 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune } = flags
+  const { train, val, test, label, classes, seed, output, prune, quantize } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
     ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
+    ...(quantize !== undefined && { quantize: { ...settings.quantize, mode: quantize } }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {
       ...settings.train,

@@ -6,7 +6,7 @@ import type { Prepared } from './prepare.ts'
 
 /**
  * The data sets, each sample behind what depends on it alone, and what takes them there. Sounds that are augmented change in each
- * epoch, and so does what is computed of them. Pruning goes over the whole model.
+ * epoch, and so does what is computed of them. Pruning and quantization go over the whole model.
  */
 export async function trainingSplits(
   settings: Settings,
@@ -17,7 +17,7 @@ export async function trainingSplits(
   const { partedAtFront, runFront } = await import('../../train/index.ts')
   const { compiledExecutor } = await import('../../execute.ts')
   const isChanging = settings.augment?.some(({ of }) => of !== 'spectrogram') ?? false
-  const parted = isChanging || settings.prune ? undefined : partedAtFront(prepared.model)
+  const parted = isChanging || settings.prune || settings.quantize ? undefined : partedAtFront(prepared.model)
   const front = parted && (await runFront(parted.front, compiledExecutor))
   const preparation = { ...(await preparing(settings, options, prepared)), front }
   return {

@@ -98,7 +98,11 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   return modules.simd!.length
 }
 
-export function describe({ fit: { best }, data, pruning, quantized, test }: Results, output: string, bytes: number): string[] {
+export function describe(
+  { fit: { best }, data, pruning, quantized, test }: Results,
+  output: string,
+  bytes: number,
+): string[] {
   const score = ({ loss, accuracy }: Score): string =>
     `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)} right`}`
   const interval = test?.interval?.map(percent).join(' to ')

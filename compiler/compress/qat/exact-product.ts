@@ -61,9 +61,8 @@ export function exactSum(node: Product, x: Value, { weights, zero, largestSum }:
     const sum = product(b, node, b.sliceAxis(centred, lhs, from, length), b.sliceAxis(weights, rhs, from, length))
     parts.push(sum)
   }
-  const value = parts.slice(1).reduce(
-    (sum, part) => b.map([sum, part], (s, p) => f.add(s, convert(p, 'f64'))),
-    b.convert(parts[0]!, 'f64'),
-  )
+  const value = parts
+    .slice(1)
+    .reduce((sum, part) => b.map([sum, part], (s, p) => f.add(s, convert(p, 'f64'))), b.convert(parts[0]!, 'f64'))
   return { value, bound: worst }
 }

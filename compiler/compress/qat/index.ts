@@ -77,7 +77,9 @@ export async function predictionOf(
   const types = new Map(model.graph.inputs.map(({ name, value }) => [name, value.type]))
   return (inputs) => {
     const all = Object.entries({ ...fit.best.values, ...inputs })
-    const tensors = all.map(([name, data]) => [name, tensor(types.get(name)!.dtype, types.get(name)!.shape, data)] as const)
+    const tensors = all.map(
+      ([name, data]) => [name, tensor(types.get(name)!.dtype, types.get(name)!.shape, data)] as const,
+    )
     return (run(Object.fromEntries(tensors))[output!.name]!.data as Float32Array).slice()
   }
 }
@@ -140,7 +142,9 @@ async function someOf(samples: Samples, { graph, data }: TrainableModel, seed: n
   const found: Sample[] = []
   for (const index of choose(calibrationSamples, samples.count, seed)) {
     const { inputs } = await samples.at(index, 0)
-    const own = data.map((name) => [name, tensor(types.get(name)!.dtype, types.get(name)!.shape, inputs[name]!)] as const)
+    const own = data.map(
+      (name) => [name, tensor(types.get(name)!.dtype, types.get(name)!.shape, inputs[name]!)] as const,
+    )
     found.push(Object.fromEntries(own))
   }
   return found
@@ -154,7 +158,11 @@ function frozenIn(
 ): ReadonlySet<string> {
   const trained = new Set(parameters.filter(({ name }) => !frozen?.has(name)).map(({ value }) => value))
   const nodes = new Set(
-    allNodesOf(graph).flatMap(({ operands, origin }) => (origin && operands.some((o) => trained.has(o)) ? [origin.node] : [])),
+    allNodesOf(graph).flatMap(({ operands, origin }) =>
+      origin && operands.some((o) => trained.has(o)) ? [origin.node] : [],
+    ),
   )
-  return new Set([...layers].filter(([, { node }]) => node.origin && !nodes.has(node.origin.node)).map(([name]) => name))
+  return new Set(
+    [...layers].filter(([, { node }]) => node.origin && !nodes.has(node.origin.node)).map(([name]) => name),
+  )
 }

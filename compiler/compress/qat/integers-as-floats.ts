@@ -134,7 +134,8 @@ class Mapping {
     if (part.kind !== 'binary' || part.op !== 'add' || part.a.kind !== 'arg' || part.dtype !== 'i32') return undefined
     const source = this.node.operands[part.a.index]!
     const product = this.products.get(source.node)
-    const isConstant = part.b.kind === 'const' || (part.b.kind === 'arg' && constantOf(this.node.operands[part.b.index]!))
+    const isConstant =
+      part.b.kind === 'const' || (part.b.kind === 'arg' && constantOf(this.node.operands[part.b.index]!))
     if (!product || !isConstant) return undefined
     const sum = this.asInteger(this.arg(part.a.index))
     if (!product.bias) return { integer: sum }
@@ -324,7 +325,11 @@ class Carrier {
     )
     const part = mapping.run()
     const b = new Builder(node.origin)
-    const map = (body: Expr): Value => b.broadcast(b.map(mapping.operands, () => body), result!.type.shape)
+    const map = (body: Expr): Value =>
+      b.broadcast(
+        b.map(mapping.operands, () => body),
+        result!.type.shape,
+      )
     if ('plain' in part) {
       this.floats.set(result!, part.plain === node.attrs.expr ? this.same(node, mapping.operands) : map(part.plain))
       return undefined

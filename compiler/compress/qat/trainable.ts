@@ -149,7 +149,8 @@ export function quantizedModel(study: Study, trial: Trial, ends: Ends): Quantize
     const held = node && biasIn(own, added.get(node))
     const bias = held || own.stored.bias?.type.dtype === 'f32' ? own.bias : undefined
     if (node) {
-      const fixed = held && new Builder(node.origin).constant(tensor('f64', own.layer.bias!.tensor.shape, Float64Array.from(held)))
+      const fixed =
+        held && new Builder(node.origin).constant(tensor('f64', own.layer.bias!.tensor.shape, Float64Array.from(held)))
       const product = { weights: own.weights.value, zero: own.zero!, largestSum: sumsOf(own).largest }
       products.set(node, { ...product, bias: bias?.value ?? fixed })
     }

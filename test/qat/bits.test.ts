@@ -41,13 +41,12 @@ const beside = (one: Layer, other: Layer): Layer => ({
 })
 
 const networks: Record<string, { shape: number[]; layers: Layer[] }> = {
-  'convolutions and a pool': {
-    shape: [6, 6, 3],
-    layers: [conv(8, 3), relu(), maxPool(2), conv(8, 3), relu6(), flatten(), dense(3)],
-  },
-  'a residual and a mean': {
-    shape: [5, 5, 4],
-    layers: [conv(8, 3), relu(), residual([conv(8, 3), relu(), conv(8, 1)]), globalAveragePool(), dense(3)],
+  'a residual, a concatenation and a pool': {
+    shape: [5, 5, 3],
+    layers: [
+      ...[beside(conv(4, 3), conv(4, 1)), relu(), residual([conv(8, 3), relu6(), conv(8, 1)]), maxPool(2)],
+      ...[conv(8, 2, { padding: 'valid' }), relu(), flatten(), dense(3)],
+    ],
   },
   'depthwise, strides and smooth activations': {
     shape: [6, 6, 3],
@@ -58,13 +57,9 @@ const networks: Record<string, { shape: number[]; layers: Layer[] }> = {
       silu(),
       conv(8, 1, { groups: 2 }),
       averagePool(3),
-      flatten(),
+      globalAveragePool(),
       dense(3),
     ],
-  },
-  'a concatenation': {
-    shape: [4, 4, 3],
-    layers: [beside(conv(4, 1), conv(4, 3)), relu(), conv(3, 4, { padding: 'valid' }), flatten()],
   },
   'sums beyond 24 bits': { shape: [4, 4, 160], layers: [flatten(), dense(8), relu(), dense(3)] },
 }

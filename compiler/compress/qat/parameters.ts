@@ -20,6 +20,13 @@ export interface Trained {
 /** A weight starts so far from its integer at most, in steps, where it was rounded with care or cut off. */
 const farthest = 0.45
 
+/**
+ * The share of the way to what it is rounded to by which a step moves a weight. Weights near the middle between two integers would
+ * go back and forth between them until the end (Nagel et al. 2022, "Overcoming Oscillations in Quantization-Aware Training", whose
+ * dampening this is, apart from the gradient as AdamW's decay is); those that have left the range come back.
+ */
+const dampening = 1e-3
+
 /** The largest bias in integers that is trained: what the compiler makes of it as a float has the same integer. */
 const largestBias = 2 ** 22
 
@@ -45,7 +52,9 @@ export function trainedWeights(name: string, layer: Layer, { bits, data, scales 
   const parameter = parameterOf(name, tensor('f32', floats.shape, start), true, layer.node.origin)
   const b = new Builder(layer.node.origin)
   const scale = scaleOperand(b, scales, axis, floats.shape.length)
-  return { parameter, value: b.map([parameter.value, scale], (w, s) => roundedWithin(f.div(w!, s!), low, high)) }
+  const value = b.map([parameter.value, scale], (w, s) => roundedWithin(f.div(w!, s!), low, high))
+  const towards = b.binary('mul', value, scale)
+  return { parameter: { ...parameter, pull: { towards, share: dampening } }, value }
 }
 
 /** A bias in integers of `units`, which starts as `stored`; undefined where that is too large. */

@@ -18,7 +18,7 @@ interface QuantizedRunContext {
 export function quantizeOptions({ quantize }: Settings, fitting: FitOptions): QuantizeTrainingOptions | undefined {
   if (!quantize) return undefined
   const { bits, mode = bits === undefined ? 'int8' : 'weights', ...given } = quantize
-  const { epochs = fitting.epochs, learningRate = fitting.learningRate / 10 } = given
+  const { epochs = fitting.epochs, learningRate = fitting.learningRate / 100 } = given
   return { mode, bits, epochs, learningRate }
 }
 

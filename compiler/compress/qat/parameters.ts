@@ -17,8 +17,11 @@ export interface Trained {
   readonly value: Value
 }
 
-/** A weight starts so far from its integer at most, in steps, where it was rounded with care or cut off. */
-const farthest = 0.45
+/**
+ * What is left of the distance between a weight and its integer when training starts. From where it was, a small step would undo what
+ * was rounded with care, and all weights near the middle between two integers would soon be rounded otherwise.
+ */
+const leftOver = 0.3
 
 /**
  * The share of the way to what it is rounded to by which a step moves a weight. Weights near the middle between two integers would
@@ -36,7 +39,7 @@ function parameterOf(name: string, start: Tensor, decays: boolean, origin: Layer
 }
 
 /**
- * The weights of a layer, which start as the integers that they were rounded to. A scale stays what it is: so all scales of the graph
+ * The weights of a layer, which start as the integers that they were rounded to, or near them. A scale stays what it is: so all scales of the graph
  * are constants, as they are when it is compiled.
  */
 export function trainedWeights(name: string, layer: Layer, { bits, data, scales }: QuantizedWeights): Trained {
@@ -45,9 +48,8 @@ export function trainedWeights(name: string, layer: Layer, { bits, data, scales 
   const [low, high] = bits === 4 ? [-8, 7] : [-127, 127]
   const start = Float32Array.from(floats.data as Float32Array, (w, i) => {
     const [scale, q] = [scales[channel(i)]!, data[i]!]
-    const steps = Math.fround(w / scale)
-    if (roundHalfEven(steps) === q) return w
-    return Math.min(q + farthest, Math.max(q - farthest, steps)) * scale
+    const rest = Math.min(0.5, Math.max(-0.5, w / scale - q))
+    return (q + leftOver * rest) * scale
   })
   const parameter = parameterOf(name, tensor('f32', floats.shape, start), true, layer.node.origin)
   const b = new Builder(layer.node.origin)

@@ -58,6 +58,15 @@ function describeGiven(study: Study, { levels }: Trial): string[] {
  * not suffice or nothing can be quantized.
  */
 export async function quantize(source: Graph, given: QuantizeOptions): Promise<Quantized> {
+  const { trial, report, removed } = await studied(source, given)
+  return { graph: trial.graph, report, removed }
+}
+
+/** The same, with what is known of the model and what was decided. */
+export async function studied(
+  source: Graph,
+  given: QuantizeOptions,
+): Promise<Omit<Quantized, 'graph'> & { readonly study: Study; readonly trial: Trial }> {
   check(source, given)
   const { options, notes } = prepare(source, given)
   const { maxDrop } = options
@@ -130,7 +139,7 @@ export async function quantize(source: Graph, given: QuantizeOptions): Promise<Q
   }
   notes.push(...remarks(trial, maxDrop))
   const findings = { sensitivity, errors: allErrors, techniques, notes, withinBudget: fits(trial) }
-  return { graph: trial.graph, removed: removedChannels(source, optimized), report: reportOf(study, trial, findings) }
+  return { study, trial, removed: removedChannels(source, optimized), report: reportOf(study, trial, findings) }
 }
 
 /** What the figures do not say by themselves. */

@@ -14,8 +14,10 @@ import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'
 import { highest, lowest, roundHalfEven, type QuantizationParameters } from './range.ts'
 import {
+  biasUnits,
   biasValue,
   carriesBias,
+  integerBias,
   quantizeWeights,
   scaleOperand,
   storedWeights,
@@ -33,10 +35,20 @@ export interface Decisions {
   readonly weights?: ReadonlyMap<Layer, QuantizedWeights>
   /** What is added to each channel of a layer's result. */
   readonly corrections?: ReadonlyMap<Layer, ArrayLike<number>>
+  /** Biases in place of corrected ones, for layers that have them: i32 where the layer's input is stored as integers, else f32. */
+  readonly biases?: ReadonlyMap<Layer, Tensor>
+}
+
+/** The constants that a layer is stored in. */
+export interface Stored {
+  /** i8, or i4. */
+  readonly weights: Value
+  /** i32 where the layer's input is stored as integers, else f32. */
+  readonly bias?: Value
 }
 
 /** The scale of the operand that is data; undefined where that is not stored as integers. */
-function inputScale(plan: Plan, { parameters }: Decisions, { node, data: [i] }: Layer): number | undefined {
+export function inputScale(plan: Plan, { parameters }: Decisions, { node, data: [i] }: Layer): number | undefined {
   return i === undefined || !plan.reads(node, i)
     ? undefined
     : parameters.get(plan.stored.get(node.operands[i]!)!)!.scale
@@ -79,6 +91,7 @@ class Rewriter {
   private readonly integers = new Map<Value, Value>()
   private readonly restored = new Map<Value, Value>()
   private readonly layerOf: ReadonlyMap<Node, Layer>
+  readonly stored = new Map<Layer, Stored>()
   /** By the map that adds the bias. */
   private readonly biases = new Map<Node, { layer: Layer; operand: number; weights: QuantizedWeights }[]>()
 
@@ -127,17 +140,24 @@ class Rewriter {
     }
     const operands = node.operands.map((_, i) => this.operand(node, i))
     for (const { layer: owner, operand, weights } of this.biases.get(node) ?? []) {
-      const correction = this.decisions.corrections?.get(owner)
-      const bias = correctedBias(owner.bias!.tensor, correction)
-      const b = new Builder(owner.node.origin)
-      const scale = inputScale(this.plan, this.decisions, owner)
-      operands[operand] = scale === undefined ? b.constant(bias) : biasValue(b, bias, scale, weights)
+      operands[operand] = this.bias(owner, weights)
     }
     const unchanged = operands.every((o, i) => o === node.operands[i])
     const copy = unchanged ? node : createNode<OpName>(node.op, operands, node.attrs, node.origin)
     node.results.forEach((r, i) => this.floats.set(r, copy.results[i]!))
     const [result] = node.results
     if (result && this.plan.moved.has(result)) this.integers.set(result, this.move(node))
+  }
+
+  private bias(layer: Layer, weights: QuantizedWeights): Value {
+    const { corrections, biases } = this.decisions
+    const b = new Builder(layer.node.origin)
+    const bias = correctedBias(layer.bias!.tensor, corrections?.get(layer))
+    const scale = inputScale(this.plan, this.decisions, layer)
+    const units = scale === undefined ? undefined : biasUnits(bias, scale, weights)
+    const stored = b.constant(biases?.get(layer) ?? (units ? integerBias(bias, units) : bias))
+    this.stored.set(layer, { ...this.stored.get(layer)!, bias: stored })
+    return units ? biasValue(b, stored, units) : stored
   }
 
   /** The op on integers, which it only moves or selects. */
@@ -158,12 +178,14 @@ class Rewriter {
     const correction = this.decisions.corrections?.get(layer)
     const b = new Builder(node.origin)
     const quantized = weightsOf(this.plan, this.decisions, layer)
+    const stored = storedWeights(b, weights, quantized)
+    this.stored.set(layer, { weights: stored })
     if (node.op === 'gather') {
-      this.floats.set(node.results[0]!, lookUp(b, node, weights.resultAxis, layer, quantized, this.floats))
+      this.floats.set(node.results[0]!, lookUp(b, node, layer, stored, quantized, this.floats))
       return
     }
     const operands = node.operands.map((_, i) =>
-      i === weights.operand ? weightsValue(b, weights, quantized) : this.operand(node, i),
+      i === weights.operand ? weightsValue(b, weights, quantized, stored) : this.operand(node, i),
     )
     const copy = createNode<OpName>(node.op, operands, node.attrs, node.origin)
     const [result] = node.results
@@ -184,18 +206,27 @@ class Rewriter {
 function lookUp(
   b: Builder,
   node: Node,
-  resultAxis: number,
   { weights }: Layer,
+  table: Value,
   quantized: QuantizedWeights,
   floats: ReadonlyMap<Value, Value>,
 ): Value {
-  const table = storedWeights(b, weights!, quantized)
   const operands = [table, ...node.operands.slice(1).map((o) => floats.get(o)!)]
   const rows = createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
-  const axis = weights!.axis === undefined ? undefined : resultAxis
+  const axis = weights!.axis === undefined ? undefined : weights!.resultAxis
   const scale = scaleOperand(b, quantized.scales, axis, rows.type.shape.length)
   return b.map([rows, scale], (q, s) => dequantized(q!, s!, undefined))
 }
 
 export const rewrite = (graph: Graph, plan: Plan, decisions: Decisions): Graph =>
   new Rewriter(plan, decisions).run(graph)
+
+/** The same, with the constants that each layer of the plan is stored in. */
+export function rewriteWithStored(
+  graph: Graph,
+  plan: Plan,
+  decisions: Decisions,
+): { readonly graph: Graph; readonly stored: ReadonlyMap<Layer, Stored> } {
+  const rewriter = new Rewriter(plan, decisions)
+  return { graph: rewriter.run(graph), stored: rewriter.stored }
+}

@@ -147,26 +147,35 @@ export const storedWeights = (b: Builder, { tensor: { shape } }: Weights, { bits
   b.constant(tensor(bits === 4 ? 'i4' : 'i8', shape, data))
 
 /** The integers, and a map that makes them numbers. */
-export function weightsValue(b: Builder, weights: Weights, quantized: QuantizedWeights): Value {
+export function weightsValue(
+  b: Builder,
+  weights: Weights,
+  quantized: QuantizedWeights,
+  stored = storedWeights(b, weights, quantized),
+): Value {
   const { shape } = weights.tensor
   const { scales } = quantized
-  const stored = storedWeights(b, weights, quantized)
   return b.map([stored, scaleOperand(b, scales, weights.axis, shape.length)], (q, s) => dequantized(q!, s!, undefined))
 }
 
-/** A bias of the shape it had, as integers in units of input scale times weight scale. */
-export function biasValue(b: Builder, bias: Tensor, inputScale: number, { scales }: QuantizedWeights): Value {
-  const units = Array.from({ length: elementCount(bias.shape) }, (_, i) =>
-    Math.fround(inputScale * (scales.length === 1 ? scales[0]! : scales[i]!)),
+/** What one in each element of a bias of integers is: input scale times weight scale, rounded to f32. */
+export const biasUnits = ({ shape }: Tensor, inputScale: number, { scales }: QuantizedWeights): Tensor =>
+  tensorOf(
+    'f32',
+    shape,
+    Array.from({ length: elementCount(shape) }, (_, i) => inputScale * (scales.length === 1 ? scales[0]! : scales[i]!)),
   )
-  const values = bias.data as Float32Array
-  const stored = b.constant(
-    tensorOf(
-      'i32',
-      bias.shape,
-      units.map((unit, i) => roundHalfEven(values[i]! / unit)),
-    ),
+
+/** A bias as integers of these units. */
+export function integerBias(bias: Tensor, units: Tensor): Tensor {
+  const [values, each] = [bias.data as Float32Array, units.data as Float32Array]
+  return tensorOf(
+    'i32',
+    bias.shape,
+    Array.from(each, (unit, i) => roundHalfEven(values[i]! / unit)),
   )
-  const scale = b.constant(tensorOf('f32', bias.shape, units))
-  return b.map([stored, scale], (q, s) => dequantized(q!, s!, undefined))
 }
+
+/** A map that makes numbers of a bias of integers. */
+export const biasValue = (b: Builder, stored: Value, units: Tensor): Value =>
+  b.map([stored, b.constant(units)], (q, s) => dequantized(q!, s!, undefined))

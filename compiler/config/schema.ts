@@ -174,6 +174,19 @@ const vocabulary = v.strictObject({
   unknown: v.optional(v.union([v.literal('mean'), whole(0)])),
 })
 
+const quantize = v.pipe(
+  v.strictObject({
+    mode: v.optional(v.picklist(['int8', 'weights'])),
+    bits: v.optional(v.picklist([4, 8])),
+    epochs: v.optional(whole(1)),
+    learningRate: v.optional(above0),
+  }),
+  v.check(
+    ({ mode, bits }) => mode !== 'int8' || bits === undefined,
+    "bits are for mode 'weights': with int8 weights and activations have 8",
+  ),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -223,6 +236,7 @@ export const configSchema = v.pipe(
     tune: v.optional(tune),
     distill: v.optional(distill),
     student: v.optional(student),
+    quantize: v.optional(quantize),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),

@@ -21,7 +21,9 @@ export function boundOf(e: Expr, argument: (index: number) => number): number {
       case 'select':
         return Math.max(of(x.a), of(x.b))
       case 'unary':
-        return ['neg', 'abs', 'round', 'floor', 'ceil', 'trunc'].includes(x.op) ? of(x.x) + 1 : Infinity
+        return ['neg', 'abs', 'round', 'round_straight_through', 'floor', 'ceil', 'trunc'].includes(x.op)
+          ? of(x.x) + 1
+          : Infinity
       case 'binary': {
         const [a, b] = [of(x.a), of(x.b)]
         if (x.op === 'add' || x.op === 'sub') return a + b

@@ -22,7 +22,10 @@ export const mathOps = [
 export type MathOp = (typeof mathOps)[number]
 
 /** Unary scalar functions. All but `neg`, `abs` and `not` take floats only. */
-export const unaryOps = ['neg', 'abs', 'not', 'ceil', 'floor', 'trunc', 'round', 'sqrt', ...mathOps] as const
+export const unaryOps = [
+  ...(['neg', 'abs', 'not', 'ceil', 'floor', 'trunc', 'round', 'round_straight_through', 'sqrt'] as const),
+  ...mathOps,
+] as const
 export type UnaryOp = (typeof unaryOps)[number]
 
 export const arithmeticOps = [
@@ -48,7 +51,8 @@ export type BinaryOp = (typeof arithmeticOps)[number] | CompareOp
  * A scalar expression: the body of a `map`. A DAG: what maps hold has no two equal parts (`shareParts`), and whoever walks
  * it asks each part once (`foldExpr`). Arithmetic wraps for integers
  * (division truncates; x / 0, x rem 0 and shifts by the width or more are 0) and rounds once per operation for floats.
- * `max` and `min` propagate NaN and order -0 below +0 (IEEE 754-2019 maximum, minimum). `round` is half to even.
+ * `max` and `min` propagate NaN and order -0 below +0 (IEEE 754-2019 maximum, minimum). `round` is half to even; so is
+ * `round_straight_through`, whose derivative is 1 (the straight-through estimator, Bengio et al. 2013).
  * `rem` has the sign of the dividend. `convert` to an integer truncates, saturates at 32 bits (64 for i64, u64; NaN is 0)
  * and wraps to narrower types; to bool it is x != 0. `bitcast` takes the same bits as another type of as many; what NaN's
  * bits are is not defined. Scalars of the floats of 8 bits and fewer are their bits, and only `bitcast` takes them.

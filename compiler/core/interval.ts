@@ -123,7 +123,7 @@ function binaryInterval(op: BinaryOp, dtype: DType, a: Interval, b: Interval): I
 }
 
 /** Functions that never fall; what they give at the ends of a float's interval are the ends of theirs. */
-const rising: readonly UnaryOp[] = ['ceil', 'floor', 'trunc', 'round']
+const rising: readonly UnaryOp[] = ['ceil', 'floor', 'trunc', 'round', 'round_straight_through']
 /** Bounds of functions that no f32 leaves. */
 const bounded: Partial<Record<UnaryOp, readonly [number, number]>> = {
   sin: [-1.001, 1.001],

@@ -91,6 +91,7 @@ const floatUnary: Record<Exclude<UnaryOp, 'not'>, (x: number) => number> = {
   floor: Math.floor,
   trunc: Math.trunc,
   round: roundHalfEven,
+  round_straight_through: roundHalfEven,
   sqrt: Math.sqrt,
   exp: math.exp,
   log: math.log,

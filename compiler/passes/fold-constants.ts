@@ -13,7 +13,12 @@ import { dequantizer } from '../core/dequantized.ts'
 const growthLimit = 1 << 14
 const storedLimit = 1 << 10
 
-export function foldConstants(graph: Graph): Graph {
+export const foldConstants = (graph: Graph): Graph => folded(graph, storedLimit)
+
+/** The same, but for dequantized bytes, however few: products of integers are found by them. */
+export const foldUnstored = (graph: Graph): Graph => folded(graph, -Infinity)
+
+function folded(graph: Graph, storedLimit: number): Graph {
   const patch = new Map<Value, Value>()
   const dequantizedOf = dequantizer()
   for (const node of nodesOf(graph)) {

@@ -3,7 +3,7 @@ import { channelsLast } from './channels-last.ts'
 import { composeViews } from './compose-views.ts'
 import { deadChannels } from './channels/dead-channels.ts'
 import { foldAffine } from './fold-affine.ts'
-import { foldConstants } from './fold-constants.ts'
+import { foldConstants, foldUnstored } from './fold-constants.ts'
 import { foldPadding } from './fold-padding.ts'
 import { fuseMaps } from './fuse-maps.ts'
 import { integerProducts } from './integers/integer-products.ts'
@@ -22,12 +22,14 @@ export interface Pass {
   readonly run: (graph: Graph) => Graph
   /** What it leaves is for our own kernels, not for other compilers of the graph. */
   readonly own?: true
+  /** What runs in its place where the graph is for other compilers. */
+  readonly instead?: (graph: Graph) => Graph
 }
 
 /** In the order they run. Views are composed and maps fused again once transposes have moved. */
 export const passes: readonly Pass[] = [
   { name: 'integer-products', run: integerProducts, own: true },
-  { name: 'fold-constants', run: foldConstants },
+  { name: 'fold-constants', run: foldConstants, instead: foldUnstored },
   { name: 'compose-views', run: composeViews },
   { name: 'merge-identical', run: mergeIdentical },
   { name: 'merge-loops', run: mergeLoops },
@@ -36,7 +38,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-affine', run: foldAffine },
   { name: 'channels-last', run: channelsLast, own: true },
   { name: 'sink-transposes', run: sinkTransposes, own: true },
-  { name: 'fold-constants-again', run: foldConstants },
+  { name: 'fold-constants-again', run: foldConstants, instead: foldUnstored },
   { name: 'dead-channels', run: (graph) => deadChannels(graph) },
   { name: 'compose-views-again', run: composeViews },
   { name: 'fold-padding-again', run: foldPadding },
@@ -46,7 +48,7 @@ export const passes: readonly Pass[] = [
   { name: 'requantize', run: requantize, own: true },
   { name: 'integer-rounding', run: integerRounding, own: true },
   { name: 'packed-tables', run: packedTables, own: true },
-  { name: 'fold-constants-last', run: foldConstants },
+  { name: 'fold-constants-last', run: foldConstants, instead: foldUnstored },
   { name: 'merge-identical-last', run: mergeIdentical },
   { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
 ]
@@ -55,10 +57,23 @@ export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
 }
 
+/** Passes that change in which form, place or order numbers are computed, but not by which formulas. */
+const unneeded: ReadonlySet<string> = new Set([
+  ...['merge-identical', 'merge-loops', 'channels-last', 'sink-transposes', 'dead-channels', 'tabulate'],
+  ...['integer-rounding', 'packed-tables', 'merge-identical-last', 'regions'],
+])
+
+/**
+ * A quantized graph as kernels compute it: sums of integers, and the formulas that finish them. What all of the passes leave gives the
+ * same bits. Constants of 8 bits that products multiply by are the ones of the graph.
+ */
+export const integerForm = (graph: Graph): Graph =>
+  passes.filter(({ name }) => !unneeded.has(name)).reduce((g, pass) => pass.run(g), graph)
+
 /** The graph as smaller and simpler for whoever compiles it: constants folded, dead channels gone, quantization as it was. */
 export function simplify(graph: Graph): Graph {
   const simplified = passes
     .filter(({ own, name }) => !own && name !== 'regions')
-    .reduce((g, pass) => pass.run(g), graph)
+    .reduce((g, { run, instead = run }) => instead(g), graph)
   return optimizeRegions(simplified, simplify)
 }

@@ -12,7 +12,7 @@ import { shuffled } from './order.ts'
 import { ports } from './ports.ts'
 import type { Samples } from './samples.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
-import { scorer, shareOf, type Score } from './score.ts'
+import { isBetter, judgeOf, scorer, type Score } from './score.ts'
 import { stepperFor } from './stepper.ts'
 import { tensorsOf } from './trained.ts'
 
@@ -127,9 +127,7 @@ export async function fit(
   const { accumulate = 1, average } = options
   const stepper = await stepperFor(model, { ...options, accumulate, average: average !== undefined }, executor)
   if (stepper.memory) hooks.onReady?.(stepper.memory)
-  const { distillation } = options
-  // What is validated is what is asked for: labels, or where there are none the teacher.
-  const judged = { loss: options.loss, distillation: distillation?.labels === false ? distillation : undefined }
+  const judged = judgeOf(options)
   const share = judged.distillation ? 'agreement' : 'accuracy'
   const validator = await scorer(model, Math.min(options.batch, data.validation.count), judged, executor)
   const { train, validation } = data
@@ -202,11 +200,6 @@ const validated = (model: TrainableModel, state: Instance['state']): Instance['s
 
 const copies = (state: Instance['state']): Record<string, TypedArray> =>
   Object.fromEntries(Object.entries(state).map(([name, view]) => [name, view.slice()]))
-
-function isBetter(a: Score, b: Score): boolean {
-  const [one, other] = [shareOf(a), shareOf(b)]
-  return one !== undefined && other !== undefined && one !== other ? one > other : a.loss < b.loss
-}
 
 function interrupted(best: Best | undefined, history: readonly Epoch[]): Fit {
   if (!best)

@@ -22,7 +22,10 @@ export interface TrainableOptions extends ImportOptions {
 
 /** An ONNX model as it is trained: dimensions of the batch that have only a name are 1. */
 export function importForTraining(bytes: Uint8Array, options: ImportOptions): ImportedModel {
-  return importModel(bytes, { ...options, dims: { ...batchOfOne(decodeModel(bytes, options.readExternal)), ...options.dims } })
+  return importModel(bytes, {
+    ...options,
+    dims: { ...batchOfOne(decodeModel(bytes, options.readExternal)), ...options.dims },
+  })
 }
 
 /**

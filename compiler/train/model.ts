@@ -11,6 +11,8 @@ export interface Parameter {
   readonly start: Tensor
   /** Whether weight decay shrinks it: weights of products and convolutions, not biases and scales. */
   readonly decays: boolean
+  /** What each step moves it towards, a value that is computed from `value` alone, and by which share of the way. */
+  readonly pull?: { readonly towards: Value; readonly share: number }
   /** How a new one is drawn, where that is known. */
   readonly initializer?: Initializer
 }

@@ -26,6 +26,18 @@ export interface Score {
 /** What a model is chosen by where there are classes. */
 export const shareOf = ({ accuracy, agreement }: Score): number | undefined => accuracy ?? agreement
 
+/** Whether `a` is better than `b`: by accuracy, or agreement, where there are classes, among equals by loss. */
+export function isBetter(a: Score, b: Score): boolean {
+  const [one, other] = [shareOf(a), shareOf(b)]
+  return one !== undefined && other !== undefined && one !== other ? one > other : a.loss < b.loss
+}
+
+/** What a training is validated by: what is asked for, labels, or where there are none the teacher. */
+export const judgeOf = ({ loss, distillation }: ScoreOptions): ScoreOptions => ({
+  loss,
+  distillation: distillation?.labels === false ? distillation : undefined,
+})
+
 /** Measures a model on data sets. */
 export interface Scorer {
   /** Makes these its parameters and running statistics. A502 where one is missing, or of another kind or length. */

@@ -98,7 +98,7 @@ function clipped(b: Builder, gradients: readonly Value[], most: number | undefin
 /** A parameter, its slots and its average, and what becomes of them. */
 function updateOf(
   b: Builder,
-  { name, value, start, decays }: Parameter,
+  { name, value, start, decays, pull }: Parameter,
   gradient: Value,
   { optimizer, average }: UpdateOptions,
   scalars: Readonly<Record<string, Value>>,
@@ -109,9 +109,15 @@ function updateOf(
     return { name: port, value: input(port, 'f32', value.type.shape).value, start: zeros(start.dtype, start.shape) }
   })
   const after = optimizer.update(b, { value, gradient, slots: slots.map((s) => s.value), scalars, decays, becoming })
-  const changed = [{ name, value, start, next: after.value }, ...slots.map((s, i) => ({ ...s, next: after.slots[i]! }))]
+  const next = pull
+    ? becoming(
+        value,
+        b.map([after.value, value, pull.towards], (n, p, t) => f.sub(n, f.mul(f.sub(p, t), pull.share))),
+      )
+    : after.value
+  const changed = [{ name, value, start, next }, ...slots.map((s, i) => ({ ...s, next: after.slots[i]! }))]
   if (!average) return changed
   const averaged = input(ports.average(name), 'f32', value.type.shape).value
-  const next = b.map([averaged, after.value, scalars['decay']!], (a, p, d) => f.add(f.mul(a, d), f.mul(p, f.sub(1, d))))
-  return [...changed, { name: ports.average(name), value: averaged, start, next: becoming(averaged, next) }]
+  const mean = b.map([averaged, next, scalars['decay']!], (a, p, d) => f.add(f.mul(a, d), f.mul(p, f.sub(1, d))))
+  return [...changed, { name: ports.average(name), value: averaged, start, next: becoming(averaged, mean) }]
 }

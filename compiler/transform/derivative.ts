@@ -38,6 +38,7 @@ const unaryRules: Record<UnaryOp, ((c: Expr, x: Expr, y: Expr) => Expr) | undefi
   floor: undefined,
   trunc: undefined,
   round: undefined,
+  round_straight_through: (c) => c,
   sqrt: (c, _, y) => guarded(c, f.div(c, f.add(y, y))),
   exp: (c, _, y) => guarded(c, f.mul(c, y)),
   log: (c, x) => guarded(c, f.div(c, x)),

@@ -114,6 +114,7 @@ function unaryCode(f: FunctionBuilder, op: UnaryOp, dtype: DType, x: Code): Code
       case 'trunc':
         return m[type].trunc(x)
       case 'round':
+      case 'round_straight_through':
         return m[type].nearest(x)
       case 'sqrt':
         return m[type].sqrt(x)

@@ -217,6 +217,7 @@ function unaryVector(f: FunctionBuilder, site: VectorSite, op: UnaryOp, dtype: D
       case 'trunc':
         return m.f32x4.trunc(x)
       case 'round':
+      case 'round_straight_through':
         return m.f32x4.nearest(x)
       case 'sqrt':
         return m.f32x4.sqrt(x)

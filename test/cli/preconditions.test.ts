@@ -101,6 +101,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'prune',
         'plan',
         'unknown',
+        'quantize',
         'average',
         'patience',
         'resume',

@@ -2,11 +2,13 @@ import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
 import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
+import type { QuantizedTraining } from '../../compress/qat/index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { percent, scoreText } from './progress.ts'
 import { describePruned } from '../prune-options.ts'
 import { describeTables } from '../vocabulary-options.ts'
+import { describeQuantized } from './quantize.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
 
@@ -27,12 +29,13 @@ export interface Results {
   /** Of the model before, the data and the settings. */
   readonly fingerprint: string
   readonly pruning: PruneReport | undefined
+  readonly quantized: QuantizedTraining | undefined
   readonly test: TestScore | undefined
   readonly parameters: { readonly all: number; readonly trained: number }
 }
 
 export const reportOf = (results: Results) => {
-  const { settings, prepared, data, fit, fingerprint, pruning, test, parameters } = results
+  const { settings, prepared, data, fit, fingerprint, pruning, quantized, test, parameters } = results
   return {
     ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended, fingerprint },
     best: { epoch: fit.best.epoch, ...fit.best.validation },
@@ -45,6 +48,7 @@ export const reportOf = (results: Results) => {
     ...(prepared.student && { student: prepared.student }),
     ...(prepared.vocabulary && { vocabulary: prepared.vocabulary }),
     ...(pruning && { pruning }),
+    ...(quantized && { quantization: quantized.report }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
     history: fit.history,
@@ -72,9 +76,14 @@ async function metadataOf(
 }
 
 /** The bytes of the trained model as ONNX. */
-export async function modelOf({ prepared, data, model, fit, fingerprint }: Results): Promise<Uint8Array> {
-  const { trainingKey, writeBatchedModel } = await import('../../index.ts')
+export async function modelOf({ prepared, data, model, fit, fingerprint, quantized }: Results): Promise<Uint8Array> {
+  const { quantizationKey, trainingKey, writeBatchedModel, writeModel } = await import('../../index.ts')
   const { inferenceOf, trainedGraph } = await import('../../train/index.ts')
+  if (quantized) {
+    const own = { [trainingKey]: fingerprint, [quantizationKey]: quantized.report.mode }
+    const metadata = { ...(await metadataOf(prepared, data)), ...own }
+    return writeModel((size) => inferenceOf(quantized.graph, size), { metadata })
+  }
   const { graph, names } = trainedGraph(model, fit.best.values)
   const metadata = { ...(await metadataOf(prepared, data)), [trainingKey]: fingerprint }
   return writeBatchedModel((size) => inferenceOf(graph, size), { names, metadata })
@@ -102,7 +111,7 @@ const distinct = (data: Numbers): Numbers =>
     : data
 
 export function describe(
-  { prepared, fit: { best }, data, pruning, test }: Results,
+  { prepared, fit: { best }, data, pruning, quantized, test }: Results,
   output: string,
   bytes: number,
 ): string[] {
@@ -110,7 +119,8 @@ export function describe(
     ...(prepared.vocabulary ? describeTables(prepared.vocabulary) : []),
     ...(prepared.student ? describeStudent(prepared.student) : []),
     ...(pruning && pruning.rounds > 0 ? describePruned(pruning) : []),
-    `best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`,
+    ...(quantized ? describeQuantized(quantized.report) : []),
+    ...(best.epoch < 0 ? [] : [`best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`]),
     ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
   ]

@@ -8,6 +8,7 @@ import type { Terminal } from '../terminal.ts'
 import { augmentOptions } from './augment.ts'
 import type { Splits } from './data.ts'
 import { fitOptions, prepare, pruneOptions } from './prepare.ts'
+import { checkBits, quantizedRun, quantizeOptions } from './quantize.ts'
 import { bytesOf, describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
 import { trainingSplits } from './splits.ts'
 import { countOf, fingerprintOf, trainer } from './training.ts'
@@ -71,27 +72,45 @@ async function runOn(
   const { prepared, behind, data, shown, fitting, fingerprint } = start
   const context = { settings, data, shown, fitting, executor, output, resume: options.resume ?? false, terminal, say }
   const last = { checkpoint: 'checkpoint.npz' }
+  const isNew = settings.network !== undefined
+  const prune = await pruneOptions(settings)
+  const quantize = quantizeOptions(settings, fitting)
   const body = async (signal: AbortSignal) => {
     const train = trainer({ ...context, signal, onEpoch: watch?.onEpoch })
-    const prune = await pruneOptions(settings)
-    if (!prune) {
-      const fit = await train(behind.model, fitting.epochs, last.checkpoint)
-      return { model: behind.model, fit, pruning: undefined }
+    let stage = 0
+    /** One of several trainings. */
+    const next = (model: TrainableModel, epochs: number, what: string, others?: Partial<FitOptions>): Promise<Fit> => {
+      say(`training ${what}`)
+      last.checkpoint = `checkpoint-${++stage}.npz`
+      return train(model, epochs, last.checkpoint, others)
     }
-    const { pruned } = await import('../../compress/prune/index.ts')
-    terminal.status('looking for channels that can go')
-    const { report, ...result } = await pruned(behind.model, prune, {
-      ...{ isNew: settings.network !== undefined, fitting, samples: shown, executor },
-      measure: (model) => bytesOf(model, prepared, data),
-      train: (model, epochs, stage, what) => {
-        say(`training ${what}`)
-        last.checkpoint = `checkpoint-${stage + 1}.npz`
-        return train(model, epochs, last.checkpoint)
-      },
+    const floats = async () => {
+      if (!prune) {
+        if (quantize && !isNew) return { model: behind.model, fit: undefined, pruning: undefined }
+        const fit = await (quantize
+          ? next(behind.model, fitting.epochs, 'in floats')
+          : train(behind.model, fitting.epochs, last.checkpoint))
+        return { model: behind.model, fit, pruning: undefined }
+      }
+      const { pruned } = await import('../../compress/prune/index.ts')
+      terminal.status('looking for channels that can go')
+      const { report, ...result } = await pruned(behind.model, prune, {
+        ...{ isNew, fitting, samples: shown, executor },
+        measure: (model) => bytesOf(model, prepared, data),
+        train: (model, epochs, _, what) => next(model, epochs, what),
+      })
+      return { ...result, pruning: report }
+    }
+    const float = await floats()
+    const { fit } = float
+    if (!quantize || fit?.ended === 'interrupted') return { ...float, fit: fit!, quantized: undefined }
+    const quantized = await quantizedRun(float.model, fit, quantize, {
+      ...{ fitting, data, executor, terminal },
+      train: (model, epochs, others) => next(model, epochs, 'with integers', others),
     })
-    return { ...result, pruning: report }
+    return { ...quantized, pruning: float.pruning, quantized }
   }
-  const { model, fit, pruning } = await (watch ? body(watch.signal) : interruptible(body))
+  const { model, fit, pruning, quantized } = await (watch ? body(watch.signal) : interruptible(body))
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
@@ -99,9 +118,12 @@ async function runOn(
   const parameters = await countOf(model, fitting.frozen)
   // What is computed once is part of the model that is written.
   const whole = pruning ? model : prepared.model
-  const results: Results = { settings, prepared, data, model: whole, fit, fingerprint, pruning, test, parameters }
+  const results: Results = {
+    ...{ settings, prepared, data, model: whole, fit, fingerprint, pruning, quantized, test, parameters },
+  }
   const report = reportOf(results)
   const bytes = await modelOf(results)
+  if (quantized && !interrupted) await checkBits(bytes, quantized, data, executor, terminal)
   const text = new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)
   writeFiles(output, { 'model.onnx': bytes, 'report.json': text })
   const lines = describe(results, output, bytes.length)

@@ -34,6 +34,7 @@ export interface TrainFlags {
   readonly temperature?: number
   readonly alpha?: number
   readonly labels?: boolean
+  readonly quantize?: 'int8' | 'weights'
   readonly seed?: number
   readonly tune?: {
     readonly [Field in keyof NonNullable<Settings['tune']>]?: NonNullable<Settings['tune']>[Field] | undefined
@@ -153,7 +154,7 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune, tune, plan, vocabulary, unknown } = flags
+  const { train, val, test, label, classes, seed, output, prune, tune, plan, vocabulary, unknown, quantize } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
@@ -161,6 +162,7 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
     ...(vocabulary !== undefined && {
       vocabulary: { ...settings.vocabulary, data: vocabulary, ...given({ unknown }) },
     }),
+    ...(quantize !== undefined && { quantize: { ...settings.quantize, mode: quantize } }),
     ...(tune && { tune: { ...settings.tune, ...given(tune) } }),
     ...(await distilling(settings, flags)),
     data: { ...settings.data, ...given({ train, val, test, label }) },

@@ -7,7 +7,7 @@ import type { Prepared } from './prepare.ts'
 
 /**
  * The data sets, each sample behind what depends on it alone, and what takes them there. Sounds that are augmented change in each
- * epoch, and so does what is computed of them; what is for any data is done behind that. Pruning goes over the whole model.
+ * epoch, and so does what is computed of them; what is for any data is done behind that. Pruning and quantization go over the whole model.
  */
 export async function trainingSplits(
   settings: Settings,
@@ -19,7 +19,7 @@ export async function trainingSplits(
   const { compiledExecutor } = await import('../../execute.ts')
   const isChanging = settings.augment?.some(({ of }) => of !== undefined && of !== 'spectrogram') ?? false
   const { model, distilling } = prepared
-  let parted = isChanging || settings.prune ? undefined : partedAtFront(model)
+  let parted = isChanging || settings.prune || settings.quantize ? undefined : partedAtFront(model)
   const teacher = parted && distilling && partedTeacher(distilling.distillation.teacher, parted)
   // A teacher with another beginning is given what stands before it.
   if (distilling && !teacher) parted = undefined

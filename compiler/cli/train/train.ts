@@ -40,6 +40,8 @@ attar train model.onnx --train DATA --prune 50% -o out/
                           removes channels, and trains what is left
 attar train model.onnx --teacher model.onnx --no-labels --train PICTURES --prune 50% -o out/
                           the same without labels: what is left learns to answer as the model did
+attar train model.onnx --train DATA --quantize int8 -o out/
+                          makes integers of 8 bits of the model, and trains them
 
 attar train model.onnx --train DATA --vocabulary DATA -o out/
                           removes the rows of embeddings that DATA does not read, then trains
@@ -107,6 +109,12 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--temperature <number>', "what both models' scores are divided by to compare them (default: 2)", positive)
     .option('--alpha <share>', 'the share of the loss that is of the teacher (default: 0.5)', share)
     .option('--no-labels', 'learn from the teacher alone: the data needs no labels, and those that it has are not used')
+    .addOption(
+      new Option(
+        '--quantize <mode>',
+        'train with the integers that the model will be stored in: int8, or weights for those alone',
+      ).choices(['int8', 'weights']),
+    )
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option(
       '--emit-step',

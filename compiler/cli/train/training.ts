@@ -63,14 +63,20 @@ export function trainer(context: TrainingContext) {
     const what = `"${path}"`
     return checkpointFrom(readNpz(readFile(path), what), fingerprint, what)
   }
-  return async (model: TrainableModel, epochs: number, file: string): Promise<Fit> => {
+  /** Some options may be other ones than those of the settings. */
+  return async (
+    model: TrainableModel,
+    epochs: number,
+    file: string,
+    others: Partial<FitOptions> = {},
+  ): Promise<Fit> => {
     const { writeFiles, writeNpz } = await import('../../data/index.ts')
     const { checkpointArrays, fit } = await import('../../train/index.ts')
-    const options = { ...fitting, epochs }
+    const options = { ...fitting, ...others, epochs }
     const fingerprint = await fingerprintOf(model, { settings, data, fitting: options })
     const checkpoint = await checkpointOf(join(output, file), fingerprint)
     stage++
-    const { trained, all } = await countOf(model, fitting.frozen)
+    const { trained, all } = await countOf(model, options.frozen)
     say(
       `${formatCount(trained)} of ${formatCount(all)} parameters, ${formatCount(shown.count)} samples to train on, ${formatCount(data.validation.count)} to validate with`,
     )

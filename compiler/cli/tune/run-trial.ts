@@ -25,7 +25,7 @@ export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outc
   const tunable = await readTunable(task.config)
   const given = await overridden(await tunable.at(new PointTrial(task.point)), task.flags)
   const settings = scoresTest ? given : withoutTest(given)
-  const isOne = settings.prune === undefined
+  const isOne = settings.prune === undefined && settings.quantize === undefined
   if (maxSize !== undefined && isOne) {
     const { prepared, data } = await setUp(settings, {}, silent)
     const bytes = await bytesOf(prepared.model, prepared, data)

@@ -33,7 +33,7 @@ export const vanishes = (expr: Expr, isZero: (operand: number) => boolean): bool
 /** Functions that are 0 at 0. */
 const keepsZero: ReadonlySet<string> = new Set([
   ...['neg', 'abs', 'ceil', 'floor', 'trunc', 'round', 'sqrt', 'sin', 'tan', 'asin', 'atan'],
-  ...['sinh', 'tanh', 'asinh', 'atanh', 'erf'],
+  ...['round_straight_through', 'sinh', 'tanh', 'asinh', 'atanh', 'erf'],
 ])
 
 /** Ops of which an element of the result is one of an operand, or a sum of them. */

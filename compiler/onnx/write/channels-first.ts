@@ -7,7 +7,7 @@ import { Builder } from '../../core/builder.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
 import { activationList, type ActivationAxes, type KernelAxes } from '../../core/ops/convolution.ts'
 import { composeViews } from '../../passes/compose-views.ts'
-import { foldConstants } from '../../passes/fold-constants.ts'
+import { foldUnstored } from '../../passes/fold-constants.ts'
 import { sinkTransposes } from '../../passes/sink-transposes.ts'
 
 const inOrder = (axes: readonly number[]): boolean => axes.every((axis, i) => axis === i)
@@ -35,5 +35,5 @@ export function convolutionsChannelsFirst(graph: Graph): Graph {
     if (replaced) patch.set(node.results[0]!, replaced)
   }
   if (patch.size === 0) return graph
-  return [sinkTransposes, composeViews, foldConstants].reduce((g, run) => run(g), applyPatch(graph, patch))
+  return [sinkTransposes, composeViews, foldUnstored].reduce((g, run) => run(g), applyPatch(graph, patch))
 }

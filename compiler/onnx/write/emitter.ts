@@ -14,6 +14,8 @@ const beyond = 2 ** 31
 /** Elements up to which equal initializers become one. */
 const sharedElements = 64
 
+const storedTypes: ReadonlySet<DType> = new Set(['i8', 'u8', 'i4', 'u4'] as const)
+
 /** Initializers of a model, small ones once. */
 class Store {
   private readonly known = new Map<string, Edge>()
@@ -117,7 +119,9 @@ export class Emitter {
   cast(x: Edge, dtype: DType): Edge {
     if (x.type.dtype === dtype) return x
     const tensor = storedIn(x)
-    if (tensor && tensor.data.length <= sharedElements) return this.stored(converted(tensor, dtype))
+    // Weights of 8 bits and fewer stay so, and become a DequantizeLinear.
+    const isWeights = tensor && tensor.shape.length > 0 && dtype === 'f32' && storedTypes.has(tensor.dtype)
+    if (tensor && tensor.data.length <= sharedElements && !isWeights) return this.stored(converted(tensor, dtype))
     return this.node('Cast', [x], { dtype, shape: x.type.shape }, { to: numberOf(dtype) })
   }
 

@@ -237,7 +237,7 @@ const isWhole = (e: Expr): boolean =>
 
 const largestOf = (value: Value): number => largest(toNumbers(constantOf(value)!))
 
-const isRounded = (e: Expr): boolean => e.kind === 'unary' && e.op === 'round'
+export const isRounded = (e: Expr): boolean => e.kind === 'unary' && e.op === 'round'
 
 /** A converted literal as a literal. */
 const convertedConstant = (e: Expr): Expr | undefined =>
@@ -246,7 +246,7 @@ const convertedConstant = (e: Expr): Expr | undefined =>
     : undefined
 
 /** `e` as min(max(inner, low), high), in any order and nesting. */
-function clampOf(e: Expr): { inner: Expr; low: number; high: number } {
+export function clampOf(e: Expr): { inner: Expr; low: number; high: number } {
   if (e.kind !== 'binary' || (e.op !== 'min' && e.op !== 'max') || e.b.kind !== 'const') {
     return { inner: e, low: -Infinity, high: Infinity }
   }

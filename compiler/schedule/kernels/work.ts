@@ -1,7 +1,7 @@
 import { parts } from '../../core/expr.ts'
 import type { Lazy } from '../lower/lazy.ts'
 
-const cheapUnary = new Set(['neg', 'abs', 'not', 'ceil', 'floor', 'trunc', 'round'])
+const cheapUnary = new Set(['neg', 'abs', 'not', 'ceil', 'floor', 'trunc', 'round', 'round_straight_through'])
 
 /** Whether computing an element costs more than storing it and loading it again. */
 export function isMathHeavy(lazy: Lazy): boolean {

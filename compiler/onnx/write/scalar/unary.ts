@@ -32,6 +32,7 @@ const rules: { readonly [O in UnaryOp]: Rule } = {
   floor: plain('Floor'),
   trunc: truncated,
   round: plain('Round'),
+  round_straight_through: plain('Round'),
   sqrt: plain('Sqrt'),
   exp: plain('Exp'),
   log: plain('Log'),

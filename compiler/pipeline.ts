@@ -22,9 +22,11 @@ import { importModel } from './onnx/import.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
+import { sparsities, type Sparsity } from './schedule/kernels/choice.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
-export { statesOf }
+export { sparsities, statesOf }
+export type { Sparsity }
 import { planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
 import { isIntegerTemplate, macsOf, type Kernel, type Program, type ProgramPort } from './schedule/program/program.ts'
 import { version } from './version.ts'
@@ -48,6 +50,11 @@ export interface CompileOptions {
   readonly targets?: readonly Target[]
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
   readonly readExternal?: (name: string) => Uint8Array
+  /**
+   * Where constant weights of floats are stored without their zeros: where that is faster (`speed`, unless given), also where it is only
+   * smaller (`size`), or nowhere (`off`).
+   */
+  readonly sparse?: Sparsity
   /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
   readonly instrument?: boolean
   /** Called when a phase starts. */
@@ -93,7 +100,7 @@ export async function writeSimplified(
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
+  options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'sparse' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly removed?: readonly RemovedChannels[]
@@ -107,7 +114,7 @@ export async function compileGraph(
   const budget = new Budget(sizeOf(graph), foldingAllowance)
   const optimized = within(budget, () => runPasses(graph))
   phase('schedule')
-  const program = within(budget, () => schedule(optimized, states))
+  const program = within(budget, () => schedule(optimized, states, options.sparse))
   const plan = planMemory(program)
   phase('emit')
   const binaryen = await loadBinaryen()

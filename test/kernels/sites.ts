@@ -179,6 +179,32 @@ function scaled(random: Random, shape: readonly number[], axis: number): Value {
 
 const scaledWeights = (random: Random, form: Form): Value => scaled(random, weightShape(form), 0)
 
+/** Weights [outputs, …] of which most are zero, in the same places for `together` outputs at a time. */
+function sparse(random: Random, [outputs, ...rest]: readonly number[], share: number, together: number): Value {
+  const inner = elementCount(rest)
+  const kept = Array.from({ length: Math.ceil(outputs! / together) * inner }, () => random.float() >= share)
+  const values = Array.from({ length: outputs! * inner }, (_, i) => {
+    const at = Math.floor(Math.floor(i / inner) / together) * inner + (i % inner)
+    return kept[at] ? 1 + random.int(3) : 0
+  })
+  return b.constant(tensorOf('f32', [outputs!, ...rest], values))
+}
+
+const sparseWeights =
+  (share: number) =>
+  (random: Random, form: Form): Value =>
+    sparse(random, weightShape(form), share, random.pick([1, 4]))
+
+const sparseRows =
+  (together: number): Family =>
+  (random) => {
+    const [M, K, N] = [1 + random.int(2), 270 + random.int(400), 90 + random.int(99)]
+    return inputSite(whole(random, [M, K], 4), (x) => {
+      const w = b.transpose(sparse(random, [N, K], 0.97, together), [1, 0])
+      return [bias(random, b.dotGeneral(x, w, contraction))]
+    })
+  }
+
 const matrix =
   (shape: (random: Random) => [number, number, number], quantized: boolean): Family =>
   (random) => {
@@ -307,6 +333,10 @@ const exactFloats: Readonly<Record<string, Family>> = {
   'rows in bands': matrix((random) => [130 + random.int(90), 127 + random.int(9), 13 + random.int(30)], false),
   'quantized rows in bands': matrix((random) => [520 + random.int(90), 126 + random.int(9), 9 + random.int(9)], true),
   'one or two rows': matrix((random) => [1 + random.int(2), 70 + random.int(90), 30 + random.int(60)], false),
+  'sparse pixels': floatConvolution(beyondBand(1, 4, { outputs: 90 }, [96, 160, 256]), sparseWeights(0.8)),
+  'sparse taps': floatConvolution(beyondBand(3, 16, { outputs: 30 }, [61, 130]), sparseWeights(0.9)),
+  'one or two sparse rows': sparseRows(1),
+  'one or two sparse rows in blocks': sparseRows(4),
   batches,
   transposed,
   gradients,

@@ -8,6 +8,7 @@ import {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type Sparsity,
   type StateReport,
   type StateSpec,
   type Target,
@@ -22,11 +23,9 @@ import { importModel } from './onnx/import.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
-import { sparsities, type Sparsity } from './schedule/kernels/choice.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
-export { sparsities, statesOf }
-export type { Sparsity }
+export { statesOf }
 import { planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
 import { isIntegerTemplate, macsOf, type Kernel, type Program, type ProgramPort } from './schedule/program/program.ts'
 import { version } from './version.ts'
@@ -188,13 +187,17 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
 }
 
 function reportOf(program: Program, plan: MemoryPlan): Report {
-  const kernels = program.kernels.map((kernel): KernelReport => ({
-    ...nameOf(kernel),
-    nodes: kernel.nodes,
-    macs: macsOf(kernel),
-    integerMacs: macsOf(kernel, ({ template }) => isIntegerTemplate(template)),
-    dotMacs: macsOf(kernel, ({ dot }) => dot !== undefined),
-  }))
+  const kernels = program.kernels.map((kernel): KernelReport => {
+    const skippedMacs = macsOf(kernel, (template) => template.skippedMacs ?? 0)
+    return {
+      ...nameOf(kernel),
+      nodes: kernel.nodes,
+      macs: macsOf(kernel),
+      integerMacs: macsOf(kernel, ({ template, macs }) => (isIntegerTemplate(template) ? macs : 0)),
+      dotMacs: macsOf(kernel, ({ dot, macs }) => (dot ? macs : 0)),
+      ...(skippedMacs > 0 && { skippedMacs }),
+    }
+  })
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
     weights: plan.constantBytes,

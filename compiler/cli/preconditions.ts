@@ -108,6 +108,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ['output', 'name', 'shape', 'dim', 'bind', 'state', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
       always,
     ),
+    // With size, that nothing is smaller is told when it has been compiled.
+    sparse: always,
     'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),

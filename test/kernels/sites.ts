@@ -6,6 +6,7 @@ import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
+import type { Sparsity } from '../../compiler/core/artefact.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { bytes, convolutionOf, requantized, weightShape, type Byte, type Form } from '../support/convolution.ts'
 import type { Random } from '../support/random.ts'
@@ -18,6 +19,8 @@ export interface Site {
   readonly input: Value
   readonly data: Tensor
   readonly outputs: readonly Value[]
+  /** Where weights are stored without zeros, unless where that is faster. */
+  readonly sparse?: Sparsity
 }
 
 export type Family = (random: Random, draw: number) => Site
@@ -199,10 +202,11 @@ const sparseRows =
   (together: number): Family =>
   (random) => {
     const [M, K, N] = [1 + random.int(2), 270 + random.int(400), 90 + random.int(99)]
-    return inputSite(whole(random, [M, K], 4), (x) => {
+    const site = inputSite(whole(random, [M, K], 4), (x) => {
       const w = b.transpose(sparse(random, [N, K], 0.97, together), [1, 0])
       return [bias(random, b.dotGeneral(x, w, contraction))]
     })
+    return { ...site, sparse: 'size' }
   }
 
 const matrix =

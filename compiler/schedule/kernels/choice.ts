@@ -2,6 +2,7 @@
  * Which of two f32 kernels takes less time, by what scripts/calibrate.mjs measured of their parts. Programs are the same for all
  * targets, so that times are summed over these.
  */
+import type { Sparsity } from '../../core/artefact.ts'
 import { kernelCosts } from './costs.ts'
 
 type Costs = (typeof kernelCosts)[keyof typeof kernelCosts]
@@ -39,10 +40,6 @@ export function prefersWinograd(tiles: number, channels: number, outputs: number
   const plain = igemm(tiles * 4, outputs, channels * 9)
   return plain - winograd(tiles, channels, outputs) > Math.max(leastGain * plain, leastNanoseconds)
 }
-
-/** Where sparse weights are taken: where they are faster, also where they are only smaller, or nowhere. */
-export const sparsities = ['speed', 'size', 'off'] as const
-export type Sparsity = (typeof sparsities)[number]
 
 /** A product [M, K] · [K, N], and by which kernel it would be done if no weight was left out. */
 export interface DenseProduct {
@@ -102,5 +99,9 @@ export function preferredForm<F extends SparseProduct>(
     const gain = before - sparse(product, form)
     return gain > leastSparseGain * before && (gain > leastNanoseconds || saves(form))
   })
-  return least((form) => sparse(product, form), faster)
+  const fastest = Math.min(...faster.map((form) => sparse(product, form)))
+  return least(
+    ({ bytes }) => bytes,
+    faster.filter((form) => sparse(product, form) <= (1 + leastSparseGain) * fastest),
+  )
 }

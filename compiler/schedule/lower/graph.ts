@@ -1,5 +1,5 @@
 import type { Graph } from '../../core/graph.ts'
-import type { Sparsity } from '../kernels/choice.ts'
+import type { Sparsity } from '../../core/artefact.ts'
 import { contiguous } from '../program/access.ts'
 import { withoutCopies, type Copy } from '../memory/carry.ts'
 import type { Program, State } from '../program/program.ts'

@@ -1,7 +1,7 @@
 import { fail } from '../../core/diagnostic.ts'
 import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
-import type { Sparsity } from '../kernels/choice.ts'
+import type { Sparsity } from '../../core/artefact.ts'
 import { computeInPlace } from '../memory/in-place.ts'
 import type { Program, State } from '../program/program.ts'
 import { blockRows } from '../rows/blocks.ts'

@@ -1,4 +1,4 @@
-import type { Sparsity } from '../kernels/choice.ts'
+import type { Sparsity } from '../../core/artefact.ts'
 import { isMathHeavy } from '../kernels/work.ts'
 import { arg } from '../../core/expr.ts'
 import { byteSize, type DType } from '../../core/dtype.ts'

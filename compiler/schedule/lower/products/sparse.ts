@@ -33,6 +33,12 @@ export function sparseWeights(
   return form && { form, buffers: packSparse(s, source, form), vectors }
 }
 
+/** Of so many pixels; `weights` counts zeros too. Weights that fill up the last block do nothing. */
+function workOf({ values }: SparseForm, pixels: number, weights: number): { macs: number; skippedMacs: number } {
+  const used = Math.min(values.length, weights)
+  return { macs: pixels * used, skippedMacs: pixels * (weights - used) }
+}
+
 type Shared = 'w' | 'deltas' | 'counts' | 'scratch'
 type Options = Pick<CallOptions<'f32_spmm_8x4'>, 'holes' | 'replaces' | 'nodes'>
 
@@ -51,9 +57,10 @@ export function spmmCall(
 ): TemplateKernel {
   const pixels = form.width === 4 ? 8 : 16
   const scratch = start(s.newBuffer('f32', placesBytes / 4 + args.KH * args.KW * args.run * pixels))
-  const macs = args.OH * args.OW * form.values.length
+  const { CO, KH, KW, run } = args
+  const work = workOf(form, args.OH * args.OW, CO * KH * KW * run)
   const template = form.width === 4 ? 'f32_spmm_8x4' : 'f32_spmm_16x1'
-  return call(template, { ...args, ...listsOf(buffers), scratch }, { ...options, macs })
+  return call(template, { ...args, ...listsOf(buffers), scratch }, { ...options, ...work })
 }
 
 /** A call of `f32_spmv_1x4`, or of the template whose columns have rows of their own. */
@@ -65,5 +72,5 @@ export function spmvCall(
 ): TemplateKernel {
   const scratch = start(s.newBuffer('f32', 8))
   const template = form.width === 4 ? 'f32_spmv_1x4' : 'f32_spmv_1x1'
-  return call(template, { ...args, ...listsOf(buffers), scratch }, { ...options, macs: args.M * form.values.length })
+  return call(template, { ...args, ...listsOf(buffers), scratch }, { ...options, ...workOf(form, args.M, args.K * args.N) })
 }

@@ -152,7 +152,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind'], always),
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
-    ...all(['accumulate', 'workers', 'prune', 'average', 'patience', 'resume'], training),
+    ...all(['accumulate', 'workers', 'prune', 'sparsify', 'average', 'patience', 'resume'], training),
     ...toPictures(training),
   },
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),

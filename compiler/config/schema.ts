@@ -109,6 +109,17 @@ const prune = v.pipe(
   ),
 )
 
+const sparsify = v.pipe(
+  v.strictObject({
+    share: goes,
+    blocks: v.optional(v.picklist(['4x1', 'none'])),
+    layers: v.optional(v.pipe(v.array(v.string()), v.minLength(1))),
+    start: v.optional(share),
+    end: v.optional(share),
+  }),
+  v.check(({ start = 0, end = 1 }) => start <= end, 'start is before end'),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -143,9 +154,14 @@ export const configSchema = v.pipe(
     ),
     train: v.optional(train),
     prune: v.optional(prune),
+    sparsify: v.optional(sparsify),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),
+  v.check(
+    ({ prune, sparsify }) => !(prune && sparsify),
+    'prune and sparsify: do one in a training, the other in the next',
+  ),
   v.check(({ model, network }) => !(model && network), 'model and network: give one of the two'),
 )
 

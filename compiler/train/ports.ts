@@ -23,6 +23,8 @@ export const ports = {
   correct: own('correct'),
   slot: (parameter: string, slot: string) => own(`${slot} ${parameter}`),
   average: (parameter: string) => own(`average ${parameter}`),
+  /** 1 where a parameter is trained, 0 where it is zero and stays so. */
+  kept: (parameter: string) => own(`kept ${parameter}`),
   next: (state: string) => own(`next ${state}`),
 }
 

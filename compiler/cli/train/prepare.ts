@@ -2,6 +2,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { PruneOptions } from '../../compress/prune/index.ts'
 import type { FitOptions, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
+import { sparsifyOptions } from './sparsify.ts'
 
 /** What is trained. */
 export interface Prepared {
@@ -69,7 +70,7 @@ function defaultLoss({ activation, scores }: TrainableModel): LossName {
 
 /** How it is trained. `counts` tells how many training samples each class has. */
 export async function fitOptions(
-  { train = {}, seed = 1 }: Settings,
+  { train = {}, seed = 1, sparsify }: Settings,
   { model, loss }: Prepared,
   counts: readonly number[] | undefined,
 ): Promise<FitOptions> {
@@ -90,12 +91,16 @@ export async function fitOptions(
     schedule = 'one-cycle',
     learningRate = name === 'adamw' ? 1e-3 : 1e-2,
   } = train
+  const frozen = await parametersCalled(freeze, model)
   return {
     ...rest,
     ...{ epochs, batch, accumulate, schedule, learningRate, loss, seed },
-    ...{ frozen: await parametersCalled(freeze, model), frozenStatistics: freezeStatistics },
+    ...{ frozen, frozenStatistics: freezeStatistics },
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),
     classWeights: classWeights === 'balanced' ? balanced(counts) : classWeights,
+    ...(sparsify && {
+      sparsify: await sparsifyOptions(sparsify, model, await parametersCalled(sparsify.layers ?? ['*'], model), frozen),
+    }),
   }
 }
 

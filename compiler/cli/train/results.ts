@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
+import type { Sparsity } from '../../index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { percent } from './progress.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
+import { describeSparsity, type SparsityReport } from './sparsify.ts'
 
 /** The score of the test data, with the 95 % interval of its accuracy. */
 export interface TestScore extends Score {
@@ -23,12 +25,13 @@ export interface Results {
   /** Of the model before, the data and the settings. */
   readonly fingerprint: string
   readonly pruning: PruneReport | undefined
+  readonly sparsity: SparsityReport | undefined
   readonly test: TestScore | undefined
   readonly parameters: { readonly all: number; readonly trained: number }
 }
 
 export const reportOf = (results: Results): object => {
-  const { settings, prepared, data, fit, fingerprint, pruning, test, parameters } = results
+  const { settings, prepared, data, fit, fingerprint, pruning, sparsity, test, parameters } = results
   return {
     ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended, fingerprint },
     best: { epoch: fit.best.epoch, ...fit.best.validation },
@@ -39,6 +42,7 @@ export const reportOf = (results: Results): object => {
     },
     parameters,
     ...(pruning && { pruning }),
+    ...(sparsity && { sparsity }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
     history: fit.history,
@@ -75,7 +79,12 @@ export async function modelOf({ prepared, data, model, fit, fingerprint }: Resul
 }
 
 /** Bytes of the module that a model with the values from which it starts is compiled to: the one that every engine runs. */
-export async function bytesOf(model: TrainableModel, prepared: Prepared, data: Splits): Promise<number> {
+export async function bytesOf(
+  model: TrainableModel,
+  prepared: Prepared,
+  data: Splits,
+  sparse?: Sparsity,
+): Promise<number> {
   const { compile } = await import('../../index.ts')
   const { inferenceOf, tensorsOf, trainedGraph } = await import('../../train/index.ts')
   const { graph } = trainedGraph(
@@ -84,18 +93,23 @@ export async function bytesOf(model: TrainableModel, prepared: Prepared, data: S
   )
   const { modules } = await compile(
     { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) },
-    { targets: ['simd'] },
+    { targets: ['simd'], ...(sparse && { sparse }) },
   )
   return modules.simd!.length
 }
 
-export function describe({ fit: { best }, data, pruning, test }: Results, output: string, bytes: number): string[] {
+export function describe(
+  { fit: { best }, data, pruning, sparsity, test }: Results,
+  output: string,
+  bytes: number,
+): string[] {
   const score = ({ loss, accuracy }: Score): string =>
     `loss ${loss.toFixed(4)}${accuracy === undefined ? '' : `, ${percent(accuracy)} right`}`
   const interval = test?.interval?.map(percent).join(' to ')
   const sure = interval === undefined ? '' : ` (95 % interval ${interval}, ${formatCount(data.test!.count)} samples)`
   return [
     ...(pruning && pruning.rounds > 0 ? describePruning(pruning) : []),
+    ...(sparsity ? describeSparsity(sparsity) : []),
     `best epoch ${best.epoch + 1}: validation ${score(best.validation)}`,
     ...(test ? [`test: ${score(test)}${sure}`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,

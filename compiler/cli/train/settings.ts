@@ -25,6 +25,7 @@ export interface TrainFlags {
   readonly average?: number
   readonly patience?: number
   readonly prune?: number
+  readonly sparsify?: number
   readonly seed?: number
 }
 
@@ -89,10 +90,11 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune } = flags
+  const { train, val, test, label, classes, seed, output, prune, sparsify } = flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
+    ...(sparsify !== undefined && { sparsify: { ...settings.sparsify, share: sparsify } }),
     ...(prune !== undefined && { prune: { ...settings.prune, macs: prune } }),
     data: { ...settings.data, ...given({ train, val, test, label }) },
     train: {

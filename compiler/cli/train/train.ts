@@ -34,6 +34,8 @@ attar train model.onnx --train DATA --classes 2 --freeze 'conv*' -o out/
                           keeps the body, gives it a new last layer for two classes
 attar train model.onnx --train DATA --prune 50% -o out/
                           removes channels, and trains what is left
+attar train model.onnx --train DATA --sparsify 90% -o out/
+                          makes weights zero, which attar compile leaves out
 
 attar train model.onnx --classes 2 --freeze '!(head.*)' --batch 8 --emit-step -o out/
                           writes out/step.js and out/predict.js, which train and predict in a page
@@ -94,6 +96,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
     .option('--prune <share>', 'remove channels, so that this share of the multiply-adds is gone, e.g. 50%', share)
+    .option('--sparsify <share>', 'make this share of the weights zero while training, e.g. 90%', share)
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option(
       '--emit-step',

@@ -59,7 +59,10 @@ export interface Sparsifier {
 }
 
 /** The share of zeros when `done` of the way from the first to the last is gone: many at first, when there are many to choose from. */
-export const shareAt = (share: number, done: number): number => share * (1 - (1 - done) ** 3)
+export function shareAt(share: number, done: number): number {
+  const left = 1 - done
+  return share * (1 - left * left * left)
+}
 
 /** `slots` are what the optimizer keeps of each parameter. */
 export function sparsifier(

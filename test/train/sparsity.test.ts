@@ -65,7 +65,7 @@ async function checkpoints(settings: FitOptions): Promise<Checkpoint[]> {
 describe('weights that become zero while a model trains', () => {
   it.each([
     ['AdamW', { optimizer: adamw({ weightDecay: 0.1 }), average: 0.9 }, ['m', 'v']],
-    ['momentum', { optimizer: sgd({ momentum: 0.9, weightDecay: 0.01 }), clipNorm: 1 }, ['momentum']],
+    ['momentum', { optimizer: sgd({ momentum: 0.9, weightDecay: 0.01 }), clipNorm: 1 }, ['velocity']],
     ['sums of micro-batches', { accumulate: 2 }, ['m', 'v']],
   ] as const)('stay zero, and so does what is kept of them: %s', async (_, more, slots) => {
     const settings = { ...options, ...more }

@@ -94,11 +94,12 @@ export function preferredForm<F extends SparseProduct>(
   const least = (of: (form: F) => number, among: readonly F[]): F | undefined =>
     among.reduce<F | undefined>((best, form) => (best && of(best) <= of(form) ? best : form), undefined)
   const saves = ({ bytes }: F): boolean => product.bytes - bytes >= leastSaved
-  if (sparsity === 'size') return least(({ bytes }) => bytes, forms.filter(saves))
   const faster = forms.filter((form) => {
     const gain = before - sparse(product, form)
     return gain > leastSparseGain * before && (gain > leastNanoseconds || saves(form))
   })
+  const smallest = sparsity === 'size' ? least(({ bytes }) => bytes, forms.filter(saves)) : undefined
+  if (smallest) return smallest
   const fastest = Math.min(...faster.map((form) => sparse(product, form)))
   return least(
     ({ bytes }) => bytes,

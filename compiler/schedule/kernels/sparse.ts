@@ -1,5 +1,6 @@
 import type { DType } from '../../core/dtype.ts'
 import { elementCount } from '../../core/shape.ts'
+import { storedBytes } from '../../core/zero-runs.ts'
 import { constantBytes, type Buffer } from '../program/program.ts'
 import type { Scheduler } from '../lower/scheduler.ts'
 import { formOf, packedLength, packInto, type PackSource } from './pack.ts'
@@ -82,8 +83,13 @@ export function sparseForms(source: PackSource): readonly SparseForm[] {
   return sparseWidths.flatMap((width) => formOfWidth(source, from, width) ?? [])
 }
 
-/** Bytes of the same weights with their zeros. */
-export const denseBytes = (source: PackSource): number => packedLength(source) * 4
+/** Bytes of the same weights with their zeros, of which long runs cost nothing in the module. */
+export function denseBytes(source: PackSource): number {
+  const bytes = constantBytes(source.access.buffer)!
+  const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+  const packed = packInto(new Float32Array(packedLength(source)), from, source, 1, source.access.offset)
+  return storedBytes(new Uint8Array(packed.buffer))
+}
 
 /** The form in memory. */
 export function packSparse(s: Scheduler, source: PackSource, form: SparseForm): SparseBuffers {

@@ -28,6 +28,7 @@ export function sparseWeights(
 ): SparseWeights | undefined {
   if (s.sparsity === 'off') return undefined
   const forms = sparseForms(source).map((form) => ({ ...form, entries: form.deltas.length }))
+  if (forms.length === 0) return undefined
   const vectors = flat && product.M <= mostVectors
   const form = preferredForm({ ...product, vectors, bytes: denseBytes(source) }, forms, s.sparsity)
   return form && { form, buffers: packSparse(s, source, form), vectors }

@@ -2,7 +2,7 @@ import { Builder } from '../../compiler/core/builder.ts'
 import type { DType } from '../../compiler/core/dtype.ts'
 import { convert, mathOps } from '../../compiler/core/expr.ts'
 import * as f from '../../compiler/core/formula.ts'
-import type { Value } from '../../compiler/core/graph.ts'
+import type { NodeOf, Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
@@ -66,15 +66,28 @@ function byteWeights(random: Random, shape: readonly number[], draw: number): Va
 }
 
 const integerConvolution =
-  (form: (random: Random) => Form): Family =>
+  (form: (random: Random) => Form, share = 0): Family =>
   (random, draw) => {
     const shape = form(random)
     const dtype = random.pick(['i8', 'u8'] as const)
-    return inputSite(bytes(random, dtype, shape.x), (x) => {
-      const sum = convolutionOf(x, shape, dtype === 'i8' ? -7 : 131, byteWeights(random, weightShape(shape), draw))
+    const site = inputSite(bytes(random, dtype, shape.x), (x) => {
+      const weights = byteWeights(random, weightShape(shape), draw)
+      if (share > 0) thinOut(random, weights, share)
+      const sum = convolutionOf(x, shape, dtype === 'i8' ? -7 : 131, weights)
       return [finished(random, sum, dtype, draw % 4)]
     })
+    return { ...site, ...(share > 0 && { sparse: 'size' }) }
   }
+
+/** Makes constant weights [outputs, …] zero, four outputs at a time. */
+function thinOut(random: Random, { node }: Value, share: number): void {
+  const { shape, data } = (node as NodeOf<'constant'>).attrs.value
+  const inner = elementCount(shape.slice(1))
+  const kept = Array.from({ length: Math.ceil(shape[0]! / 4) * inner }, () => random.float() >= share)
+  data.forEach((_, i) => {
+    if (!kept[Math.floor(i / inner / 4) * inner + (i % inner)]) data[i] = 0
+  })
+}
 
 /** Whose pixels' activations fill more than a band. */
 const beyondBand =
@@ -139,6 +152,12 @@ export const integerFamilies: Readonly<Record<string, Family>> = {
   'depthwise 3×3 by two': integerConvolution(depthwise(3, 2)),
   'depthwise 5×5': integerConvolution(depthwise(5, 1)),
   'Winograd in strips': integerConvolution(tiled),
+  'sparse pixels': integerConvolution(beyondBand(1, 4, { outputs: 90 }, [75, 160, 256]), 0.8),
+  'sparse images by two': integerConvolution(
+    (random) => ({ x: [2, 9 + random.int(5), 11, 50 + random.int(40)], kernel: [1, 1], outputs: 84, stride: 2 }),
+    0.7,
+  ),
+  'sparse taps': integerConvolution(beyondBand(3, 16, { outputs: 45 }, [61, 130]), 0.85),
   'rows in bands': integerMatrix((random, K) => Math.floor(bandBytes / K) + 1 + random.int(100)),
   'one or two rows': integerMatrix((random) => 1 + random.int(2)),
 }

@@ -77,6 +77,42 @@ function sparse({ M, N, K, vectors }: DenseProduct, { width, entries }: SparsePr
   })
 }
 
+/** A product of integers by implicit gemm or Winograd, and by `u8_spmm_i16_8x4`, in nanoseconds. */
+const denseIntegers = ({ M, N, K, kernel }: IntegerProduct): number =>
+  total(
+    ({
+      integers: {
+        igemm: { tile, step },
+      },
+    }) => {
+      const plain = blocks(M, 4) * blocks(N, 8) * (tile + step * K)
+      return kernel === 'winograd' ? leastWinograd * plain : plain
+    },
+  )
+const sparseProduct = ({ M, N, K }: IntegerProduct, entries: number): number =>
+  total(
+    ({
+      integers: {
+        spmm: { row, channels, entry },
+      },
+    }) => blocks(M, 8) * (K * row + blocks(N, 4) * channels + entries * entry),
+  )
+
+/** What Winograd in integers takes of implicit gemm's time at least. */
+const leastWinograd = 0.5
+
+type IntegerProduct = Omit<DenseProduct, 'vectors'>
+
+/** Whether `u8_spmm_i16_8x4` is what `sparsity` wants of a product of integers. */
+export function prefersSparseIntegers(product: IntegerProduct, form: SparseProduct, sparsity: Sparsity): boolean {
+  if (sparsity === 'off') return false
+  const saves = product.bytes - form.bytes >= leastSaved
+  if (sparsity === 'size' && saves) return true
+  const before = denseIntegers(product)
+  const gain = before - sparseProduct(product, form.entries)
+  return gain > leastSparseGain * before && (gain > leastNanoseconds || saves)
+}
+
 /** The share of the time that lists have to gain: costs are measured to some 10 %. */
 const leastSparseGain = 0.2
 

@@ -35,7 +35,7 @@ export function sparseWeights(
 }
 
 /** Of so many pixels; `weights` counts zeros too. Weights that fill up the last block do nothing. */
-function workOf({ values }: SparseForm, pixels: number, weights: number): { macs: number; skippedMacs: number } {
+export function workOf({ values }: SparseForm, pixels: number, weights: number): { macs: number; skippedMacs: number } {
   const used = Math.min(values.length, weights)
   return { macs: pixels * used, skippedMacs: pixels * (weights - used) }
 }
@@ -43,7 +43,7 @@ function workOf({ values }: SparseForm, pixels: number, weights: number): { macs
 type Shared = 'w' | 'deltas' | 'counts' | 'scratch'
 type Options = Pick<CallOptions<'f32_spmm_8x4'>, 'holes' | 'replaces' | 'nodes'>
 
-const listsOf = ({ values, deltas, counts }: SparseBuffers) => ({
+export const listsOf = ({ values, deltas, counts }: SparseBuffers) => ({
   w: start(values),
   deltas: start(deltas),
   counts: start(counts),
@@ -73,5 +73,9 @@ export function spmvCall(
 ): TemplateKernel {
   const scratch = start(s.newBuffer('f32', 8))
   const template = form.width === 4 ? 'f32_spmv_1x4' : 'f32_spmv_1x1'
-  return call(template, { ...args, ...listsOf(buffers), scratch }, { ...options, ...workOf(form, args.M, args.K * args.N) })
+  return call(
+    template,
+    { ...args, ...listsOf(buffers), scratch },
+    { ...options, ...workOf(form, args.M, args.K * args.N) },
+  )
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { prefersSparseIntegers } from '../../compiler/schedule/kernels/integer-choice.ts'
 import {
   preferredForm,
   prefersGemv,
@@ -49,5 +50,20 @@ describe('preferredForm', () => {
   it('leaves small layers as they are, which do not repay the code', () => {
     const small = { ...dense, M: 4, N: 16, K: 16, bytes: 1024 }
     expect(preferredForm(small, [{ width: 4, entries: 6, bytes: 102 }], 'speed')).toBe(undefined)
+  })
+})
+
+describe('prefersSparseIntegers', () => {
+  const dense = { M: 196, N: 256, K: 256, kernel: 'igemm', bytes: 256 * 256 } as const
+  const list = (share: number): SparseProduct => {
+    const entries = (256 * 256 * (1 - share)) / 4
+    return { width: 4, entries, bytes: entries * 5 }
+  }
+
+  it('takes lists that are faster than the relaxed dot product too, or smaller where size counts', () => {
+    expect(prefersSparseIntegers(dense, list(0.97), 'speed')).toBe(true)
+    expect(prefersSparseIntegers(dense, list(0.8), 'speed')).toBe(false)
+    expect(prefersSparseIntegers(dense, list(0.8), 'size')).toBe(true)
+    expect(prefersSparseIntegers(dense, list(0.97), 'off')).toBe(false)
   })
 })

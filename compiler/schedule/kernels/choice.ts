@@ -11,7 +11,7 @@ const total = (cost: (costs: Costs) => number): number =>
   Object.values(kernelCosts).reduce((sum, costs) => sum + cost(costs), 0)
 
 /** Blocks of `width` that cover `count`. */
-const blocks = (count: number, width: number): number => Math.ceil(count / width)
+export const blocks = (count: number, width: number): number => Math.ceil(count / width)
 
 /** [M, K] · [K, N] by `f32_igemm_4x8`, in nanoseconds. */
 const igemm = (M: number, N: number, K: number): number =>
@@ -26,7 +26,7 @@ export const prefersGemv = (M: number, N: number, K: number): boolean => gemv(M,
 
 /** The share of the time and the nanoseconds that Winograd has to gain: it is 3 KB of code, and adds rounding errors. */
 const leastGain = 0.25
-const leastNanoseconds = 4000
+export const leastNanoseconds = 4000
 
 /** A 3 × 3 convolution of `tiles` of two by two pixels by `f32_winograd_3x3`, in nanoseconds. */
 const winograd = (tiles: number, channels: number, outputs: number): number =>
@@ -77,47 +77,11 @@ function sparse({ M, N, K, vectors }: DenseProduct, { width, entries }: SparsePr
   })
 }
 
-/** A product of integers by implicit gemm or Winograd, and by `u8_spmm_i16_8x4`, in nanoseconds. */
-const denseIntegers = ({ M, N, K, kernel }: IntegerProduct): number =>
-  total(
-    ({
-      integers: {
-        igemm: { tile, step },
-      },
-    }) => {
-      const plain = blocks(M, 4) * blocks(N, 8) * (tile + step * K)
-      return kernel === 'winograd' ? leastWinograd * plain : plain
-    },
-  )
-const sparseProduct = ({ M, N, K }: IntegerProduct, entries: number): number =>
-  total(
-    ({
-      integers: {
-        spmm: { row, channels, entry },
-      },
-    }) => blocks(M, 8) * (K * row + blocks(N, 4) * channels + entries * entry),
-  )
-
-/** What Winograd in integers takes of implicit gemm's time at least. */
-const leastWinograd = 0.5
-
-type IntegerProduct = Omit<DenseProduct, 'vectors'>
-
-/** Whether `u8_spmm_i16_8x4` is what `sparsity` wants of a product of integers. */
-export function prefersSparseIntegers(product: IntegerProduct, form: SparseProduct, sparsity: Sparsity): boolean {
-  if (sparsity === 'off') return false
-  const saves = product.bytes - form.bytes >= leastSaved
-  if (sparsity === 'size' && saves) return true
-  const before = denseIntegers(product)
-  const gain = before - sparseProduct(product, form.entries)
-  return gain > leastSparseGain * before && (gain > leastNanoseconds || saves)
-}
-
 /** The share of the time that lists have to gain: costs are measured to some 10 %. */
-const leastSparseGain = 0.2
+export const leastSparseGain = 0.2
 
 /** Bytes of weights that repay what the templates add to the code. */
-const leastSaved = 2048
+export const leastSaved = 2048
 
 /** Of a product's forms that of which `sparsity` makes the best; undefined where its weights stay as they are. */
 export function preferredForm<F extends SparseProduct>(

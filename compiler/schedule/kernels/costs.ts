@@ -10,10 +10,6 @@ export const kernelCosts = {
       row: 3.33,
       step: 1.19,
     },
-    integers: {
-      igemm: { tile: 10, step: 0.73 },
-      spmm: { row: 1, channels: 20, entry: 1.3 },
-    },
     winograd: {
       weight: 9.18,
       channel: 5.03,
@@ -56,10 +52,6 @@ export const kernelCosts = {
       columns: 32,
       row: 4.07,
       step: 1.34,
-    },
-    integers: {
-      igemm: { tile: 8, step: 0.3 },
-      spmm: { row: 1, channels: 20, entry: 1.3 },
     },
     winograd: {
       weight: 11.2,

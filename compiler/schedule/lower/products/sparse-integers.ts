@@ -1,6 +1,7 @@
 import { elementCount } from '../../../core/shape.ts'
 import { storedBytes } from '../../../core/zero-runs.ts'
-import { prefersSparseIntegers, type DenseProduct } from '../../kernels/choice.ts'
+import type { DenseProduct } from '../../kernels/choice.ts'
+import { prefersSparseIntegers } from '../../kernels/integer-choice.ts'
 import { packIntegers, type PackSource } from '../../kernels/pack.ts'
 import { packSparse, sparseIntegers } from '../../kernels/sparse.ts'
 import { call, type CallOptions, type TemplateArguments } from '../../program/call.ts'

@@ -10,6 +10,7 @@ import type { Sparsity } from '../../compiler/core/artefact.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { bytes, convolutionOf, requantized, weightShape, type Byte, type Form } from '../support/convolution.ts'
 import type { Random } from '../support/random.ts'
+import { thinOut } from '../support/thin-out.ts'
 import { inputOf, randomTensor } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
@@ -72,22 +73,12 @@ const integerConvolution =
     const dtype = random.pick(['i8', 'u8'] as const)
     const site = inputSite(bytes(random, dtype, shape.x), (x) => {
       const weights = byteWeights(random, weightShape(shape), draw)
-      if (share > 0) thinOut(random, weights, share)
+      if (share > 0) thinOut(random, (weights.node as NodeOf<'constant'>).attrs.value, share, 4)
       const sum = convolutionOf(x, shape, dtype === 'i8' ? -7 : 131, weights)
       return [finished(random, sum, dtype, draw % 4)]
     })
     return { ...site, ...(share > 0 && { sparse: 'size' }) }
   }
-
-/** Makes constant weights [outputs, …] zero, four outputs at a time. */
-function thinOut(random: Random, { node }: Value, share: number): void {
-  const { shape, data } = (node as NodeOf<'constant'>).attrs.value
-  const inner = elementCount(shape.slice(1))
-  const kept = Array.from({ length: Math.ceil(shape[0]! / 4) * inner }, () => random.float() >= share)
-  data.forEach((_, i) => {
-    if (!kept[Math.floor(i / inner / 4) * inner + (i % inner)]) data[i] = 0
-  })
-}
 
 /** Whose pixels' activations fill more than a band. */
 const beyondBand =
@@ -201,28 +192,17 @@ function scaled(random: Random, shape: readonly number[], axis: number): Value {
 
 const scaledWeights = (random: Random, form: Form): Value => scaled(random, weightShape(form), 0)
 
-/** Weights [outputs, …] of which most are zero, in the same places for `together` outputs at a time. */
-function sparse(random: Random, [outputs, ...rest]: readonly number[], share: number, together: number): Value {
-  const inner = elementCount(rest)
-  const kept = Array.from({ length: Math.ceil(outputs! / together) * inner }, () => random.float() >= share)
-  const values = Array.from({ length: outputs! * inner }, (_, i) => {
-    const at = Math.floor(Math.floor(i / inner) / together) * inner + (i % inner)
-    return kept[at] ? 1 + random.int(3) : 0
-  })
-  return b.constant(tensorOf('f32', [outputs!, ...rest], values))
-}
-
 const sparseWeights =
   (share: number) =>
   (random: Random, form: Form): Value =>
-    sparse(random, weightShape(form), share, random.pick([1, 4]))
+    b.constant(thinOut(random, whole(random, weightShape(form), 3), share, random.pick([1, 4])))
 
 const sparseRows =
   (together: number): Family =>
   (random) => {
     const [M, K, N] = [1 + random.int(2), 270 + random.int(400), 90 + random.int(99)]
     const site = inputSite(whole(random, [M, K], 4), (x) => {
-      const w = b.transpose(sparse(random, [N, K], 0.97, together), [1, 0])
+      const w = b.transpose(b.constant(thinOut(random, whole(random, [N, K], 3), 0.97, together)), [1, 0])
       return [bias(random, b.dotGeneral(x, w, contraction))]
     })
     return { ...site, sparse: 'size' }

@@ -8,6 +8,7 @@ import {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type Sparsity,
   type StateReport,
   type StateSpec,
   type Target,
@@ -50,6 +51,11 @@ export interface CompileOptions {
   readonly targets?: readonly Target[]
   /** Reads a file that the model names as its external data; `name` is relative, inside the model's folder. */
   readonly readExternal?: (name: string) => Uint8Array
+  /**
+   * Where constant weights of floats are stored without their zeros: where that is faster (`speed`, unless given), also where it is only
+   * smaller (`size`), or nowhere (`off`).
+   */
+  readonly sparse?: Sparsity
   /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
   readonly instrument?: boolean
   /** Called when a phase starts. */
@@ -99,7 +105,7 @@ export async function writeSimplified(
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'instrument' | 'onPhase'> & {
+  options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'sparse' | 'instrument' | 'onPhase'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly vocabulary?: VocabularyReport
@@ -115,7 +121,7 @@ export async function compileGraph(
   const budget = new Budget(sizeOf(graph), foldingAllowance)
   const optimized = within(budget, () => runPasses(graph))
   phase('schedule')
-  const program = within(budget, () => schedule(optimized, states))
+  const program = within(budget, () => schedule(optimized, states, options.sparse))
   const plan = planMemory(program)
   phase('emit')
   const binaryen = await loadBinaryen()
@@ -191,13 +197,17 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
 }
 
 function reportOf(program: Program, plan: MemoryPlan): Report {
-  const kernels = program.kernels.map((kernel): KernelReport => ({
-    ...nameOf(kernel),
-    nodes: kernel.nodes,
-    macs: macsOf(kernel),
-    integerMacs: macsOf(kernel, ({ template }) => isIntegerTemplate(template)),
-    dotMacs: macsOf(kernel, ({ dot }) => dot !== undefined),
-  }))
+  const kernels = program.kernels.map((kernel): KernelReport => {
+    const skippedMacs = macsOf(kernel, (template) => template.skippedMacs ?? 0)
+    return {
+      ...nameOf(kernel),
+      nodes: kernel.nodes,
+      macs: macsOf(kernel),
+      integerMacs: macsOf(kernel, ({ template, macs }) => (isIntegerTemplate(template) ? macs : 0)),
+      dotMacs: macsOf(kernel, ({ dot, macs }) => (dot ? macs : 0)),
+      ...(skippedMacs > 0 && { skippedMacs }),
+    }
+  })
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
     weights: plan.constantBytes,

@@ -22,7 +22,28 @@ function instantiate(binaryen, target, template) {
   m.addFunctionExport(new Linker(binaryen, m, target).link(template, holes), 'run')
   const instance = new WebAssembly.Instance(new WebAssembly.Module(m.emitBinary()))
   m.dispose()
-  return instance.exports.run
+  const { run, memory } = instance.exports
+  return Object.assign((...args) => run(...args), { run, bytes: new Uint8Array(memory.buffer) })
+}
+
+/** Lists of weights for the sparse templates, of which `share` are zero at random: entries. */
+function fillLists(bytes, { values, deltas, counts }, { K, N, width, share }) {
+  let [seed, entries] = [1, 0]
+  const random = () => (seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff) / 0x7fffffff
+  const own = new Uint16Array(Math.ceil(N / 4) * (4 / width))
+  for (let block = 0; block < N / width; block++) {
+    let last = 0
+    for (let k = 0; k < K; k++) {
+      if (random() < share) continue
+      bytes[deltas + entries++] = k - last
+      last = k
+      own[block]++
+    }
+  }
+  const floats = Float32Array.from({ length: entries * width }, () => random() - 0.5)
+  bytes.set(new Uint8Array(floats.buffer), values)
+  bytes.set(new Uint8Array(own.buffer), counts)
+  return entries
 }
 
 /** Nanoseconds of a call: the least of many turns. */
@@ -131,6 +152,36 @@ async function calibrate(target) {
     }),
   )
   report.winograd = { weight, channel, tile: quad, step: plane }
+
+  const lists = { values: w, deltas: u, counts: v }
+  const shares = [0.5, 0.8, 0.95]
+  report.spmm = {}
+  report.spmv = {}
+  for (const width of [4, 1]) {
+    const pixels = width === 4 ? 8 : 16
+    const spmm = run(width === 4 ? 'f32_spmm_8x4' : 'f32_spmm_16x1')
+    const [gathered, channels, entry] = note(
+      `spmm ${width}`,
+      grid([16, 64, 256], [16, 64, 128], [32, 96, 288], shares).map(([M, N, K, share]) => {
+        const entries = fillLists(spmm.bytes, lists, { K, N, width, share })
+        const strides = [0, K * 4, 0, 0, 0, N * 4, 0, N * 4]
+        const call = () => spmm.run(x, w, u, v, b, y, y, place[5] + page * 30, 1, M, N, 1, 1, K, ...strides, 0, 0)
+        const tiles = up(M, pixels)
+        return [[tiles * K, tiles * up(N, 4), tiles * entries], measure(call)]
+      }),
+    )
+    report.spmm[width] = { pixels, row: gathered, channels, entry }
+    const spmv = run(width === 4 ? 'f32_spmv_1x4' : 'f32_spmv_1x1')
+    const [looked, sums, product] = note(
+      `spmv ${width}`,
+      grid([1, 2], [32, 128, 256], [64, 128, 512], shares).map(([M, N, K, share]) => {
+        const entries = fillLists(spmv.bytes, lists, { K, N, width, share })
+        const call = () => spmv.run(x, w, u, v, b, y, y, place[5] + page * 30, M, K, N, K * 4, N * 4, N * 4, 0, 0)
+        return [[M * K, M * up(N, 4), M * entries], measure(call)]
+      }),
+    )
+    report.spmv[width] = { row: looked, channels: sums, entry: product }
+  }
   return report
 }
 

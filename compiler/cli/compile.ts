@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option } from 'commander'
-import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Target } from '../index.ts'
+import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Sparsity, Target } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
@@ -29,6 +29,7 @@ interface Options extends ShapeOptions, StateOptions, CompressCliOptions {
   name: string
   target: Target | 'both'
   emitOnnx?: string
+  sparse: Sparsity
   inline?: boolean
   sizes?: boolean
   profile?: boolean
@@ -64,6 +65,14 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
+    .addOption(
+      new Option(
+        '--sparse <where>',
+        'leave zeros of weights out: where that is faster, also where it is only smaller (size), or nowhere (off)',
+      )
+        .choices(['speed', 'size', 'off'] satisfies readonly Sparsity[])
+        .default('speed'),
+    )
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
     .option('--inline', 'one file: the module inside model.js, the baseline unless --target relaxed-simd')
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
@@ -92,7 +101,9 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const made = { ...importing, ...states, ...(target !== 'both' && { targets: [target] }) }
       const source = isCompressed(options) ? await compressed(model, options, made, terminal) : model
       const emitted = await onnx?.encode(source, importing)
-      const compiled = await compile(source, { ...made, onPhase: phase })
+      const compiled = await compile(source, { ...made, sparse: options.sparse, onPhase: phase })
+      if (options.sparse === 'size' && !compiled.report.kernels.some(({ skippedMacs }) => skippedMacs))
+        command.error('error: --sparse size has no effect: no layer has weights that are smaller without their zeros')
       const sizes = targets.flatMap((each) => {
         const wasm = compiled.modules[each]
         return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
@@ -170,6 +181,13 @@ function stopwatch(terminal: Terminal): { phase(name: string): void; profile(): 
   }
 }
 
+/** What the layers leave out whose weights are stored without zeros. */
+function skipped(kernels: readonly KernelReport[]): string[][] {
+  const sparse = kernels.filter(({ skippedMacs }) => skippedMacs)
+  const macs = sparse.reduce((sum, { skippedMacs = 0 }) => sum + skippedMacs, 0)
+  return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
+}
+
 function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
@@ -188,6 +206,7 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
+    ...skipped(report.kernels),
     ...(report.removed
       ? [
           [

@@ -119,6 +119,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ['output', 'name', 'shape', 'dim', 'bind', 'state', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
       always,
     ),
+    // With size, that nothing is smaller is told when it has been compiled.
+    sparse: always,
     'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
@@ -173,7 +175,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     plan: [training, toLatency],
     ...all(['vocabulary'], always),
     unknown: withOption('vocabulary'),
-    ...all(['accumulate', 'workers', 'prune', 'quantize', 'average', 'patience', 'resume'], training),
+    ...all(['accumulate', 'workers', 'prune', 'quantize', 'sparsify', 'average', 'patience', 'resume'], training),
     // A configuration may name the teacher.
     ...all(['teacher'], always),
     ...all(['temperature', 'alpha', 'no-labels'], either('without --teacher', onTraining, withOption('teacher'))),

@@ -187,6 +187,17 @@ const quantize = v.pipe(
   ),
 )
 
+const sparsify = v.pipe(
+  v.strictObject({
+    share: goes,
+    blocks: v.optional(v.picklist(['4x1', 'none'])),
+    layers: v.optional(v.pipe(v.array(v.string()), v.minLength(1))),
+    start: v.optional(share),
+    end: v.optional(share),
+  }),
+  v.check(({ start = 0, end = 1 }) => start <= end, 'start is before end'),
+)
+
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
   v.strictObject({
@@ -237,9 +248,14 @@ export const configSchema = v.pipe(
     distill: v.optional(distill),
     student: v.optional(student),
     quantize: v.optional(quantize),
+    sparsify: v.optional(sparsify),
     output: v.optional(path),
     seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
   }),
+  v.check(
+    ({ prune, quantize, sparsify }) => !(sparsify && (prune ?? quantize)),
+    'sparsify stands alone: prune or quantize in another training',
+  ),
   v.check(({ model, network }) => !(model && network), 'model and network: give one of the two'),
   v.check(({ network, student }) => !(network && student), 'student: is made of a model; a network is what it says'),
 )

@@ -12,6 +12,10 @@ export const abiVersion = 2
 export const targets = ['simd', 'relaxed-simd'] as const
 export type Target = (typeof targets)[number]
 
+/** Where constant weights are stored without their zeros: where that is faster, also where it is only smaller, or nowhere. */
+export const sparsities = ['speed', 'size', 'off'] as const
+export type Sparsity = (typeof sparsities)[number]
+
 /** The key of a model's metadata under which stands, as JSON, how pictures, sounds or rows of ids become its input. */
 export const preprocessKey = 'preprocess'
 
@@ -143,6 +147,8 @@ export interface KernelReport {
   readonly integerMacs: number
   /** Those of these that the relaxed-simd module computes by the relaxed dot product. */
   readonly dotMacs: number
+  /** Multiply-accumulates by weights that are zero, which it leaves out beside `macs`; not given where it leaves out none. */
+  readonly skippedMacs?: number
 }
 
 /** What a kernel is in the module of `target`. */

@@ -11,6 +11,7 @@ import type { Optimizer } from './optimizers/index.ts'
 import { shuffled } from './order.ts'
 import { ports } from './ports.ts'
 import type { Samples } from './samples.ts'
+import { sparsifier, type SparsifyOptions } from './sparsity.ts'
 import { schedules, warmed, type ScheduleName } from './schedules/index.ts'
 import { isBetter, judgeOf, scorer, type Score } from './score.ts'
 import { stepperFor } from './stepper.ts'
@@ -40,6 +41,8 @@ export interface FitOptions {
   readonly average?: number | undefined
   /** Epochs without a better validation after which training ends. */
   readonly patience?: number | undefined
+  /** Weights become zero while the model trains. Epochs count as validated when the last have. */
+  readonly sparsify?: SparsifyOptions | undefined
   readonly frozen?: ReadonlySet<string> | undefined
   readonly frozenStatistics?: boolean | undefined
   /** The weight of each class in the loss. */
@@ -125,7 +128,8 @@ export async function fit(
   checkFit(model, options, executor)
   const loss = losses[options.loss]
   const { accumulate = 1, average } = options
-  const stepper = await stepperFor(model, { ...options, accumulate, average: average !== undefined }, executor)
+  const sparse = options.sparsify?.parameters
+  const stepper = await stepperFor(model, { ...options, accumulate, average: average !== undefined, sparse }, executor)
   if (stepper.memory) hooks.onReady?.(stepper.memory)
   const judged = judgeOf(options)
   const share = judged.distillation ? 'agreement' : 'accuracy'
@@ -135,6 +139,7 @@ export async function fit(
   const steps = perEpoch * options.epochs
   const schedule = options.warmup ? warmed(schedules[options.schedule], options.warmup) : schedules[options.schedule]
   const weightOf = classWeight(options.classWeights)
+  const zeroing = options.sparsify && sparsifier(model, options.sparsify, options.optimizer.slots, steps)
 
   let step = checkpoint?.step ?? 0
   let best = checkpoint?.best
@@ -157,6 +162,7 @@ export async function fit(
       await hooks.onCheckpoint?.(saved())
       return interrupted(best, history)
     }
+    zeroing?.update(stepper.state, step)
     const chosen = order.subarray(at * options.batch, (at + 1) * options.batch)
     const learningRate = options.learningRate * schedule(step / steps)
     const scalars = {
@@ -183,7 +189,8 @@ export async function fit(
     }
     sums = none
     history.push(result)
-    const isBest = !best || isBetter(result.validation, best.validation)
+    const isSettled = !zeroing || step > zeroing.last
+    const isBest = isSettled && (!best || isBetter(result.validation, best.validation))
     if (isBest) best = { epoch, validation: result.validation, values: copies(values) }
     await hooks.onEpoch?.(result, isBest)
     await hooks.onCheckpoint?.(saved())
@@ -203,7 +210,7 @@ const copies = (state: Instance['state']): Record<string, TypedArray> =>
 
 function interrupted(best: Best | undefined, history: readonly Epoch[]): Fit {
   if (!best)
-    fail('A703', 'training was interrupted before its first epoch was done', {
+    fail('A703', 'training was interrupted before its first epoch was done, or before the last weights became zero', {
       hint: 'the checkpoint holds all that was done: go on with --resume',
     })
   return { best, history, ended: 'interrupted' }

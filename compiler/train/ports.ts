@@ -25,6 +25,8 @@ export const ports = {
   agreed: own('agreed'),
   slot: (parameter: string, slot: string) => own(`${slot} ${parameter}`),
   average: (parameter: string) => own(`average ${parameter}`),
+  /** 1 where a parameter is trained, 0 where it is zero and stays so. */
+  kept: (parameter: string) => own(`kept ${parameter}`),
   next: (state: string) => own(`next ${state}`),
 }
 

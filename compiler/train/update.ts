@@ -2,7 +2,7 @@ import type { Builder } from '../core/builder.ts'
 import * as f from '../core/formula.ts'
 import type { Graph, Port, Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
-import { zeros, type Tensor } from '../core/tensor.ts'
+import { tensor, zeros, type Tensor } from '../core/tensor.ts'
 import { trainedParameters, type Observed } from './gradients.ts'
 import { statisticsOf, type Parameter, type TrainableModel } from './model.ts'
 import type { Becoming, Optimizer } from './optimizers/index.ts'
@@ -16,6 +16,8 @@ export interface UpdateOptions {
   readonly clipNorm?: number | undefined
   /** Keeps a running average of each parameter: the share of the old one is the scalar `decay`. */
   readonly average?: boolean | undefined
+  /** Parameters with a state beside them that says which of their elements are trained; the others stay as they are. */
+  readonly sparse?: readonly string[] | undefined
 }
 
 /** A program with memory: `state` names inputs that stay between runs, and the output that each becomes. */
@@ -69,18 +71,37 @@ export function updates(
   const finite = b.map([mean], (l) => f.lt(f.abs(l), Infinity))
   const becoming: Becoming = (old, next) => b.map([finite, next, old], (ok, n, o) => f.select(ok, n, o))
   const states: State[] = []
-  const scaled = clipped(b, gradients, options.clipNorm)
+  const trained = trainedParameters(model, options)
+  const masks = masksOf(trained, options)
+  const kept = gradients.map((gradient, i) => {
+    const mask = masks.get(trained[i]!.name)
+    return mask ? b.map([gradient, mask.value], (g, m) => f.select(f.gt(m, 0), g, 0)) : gradient
+  })
+  const scaled = clipped(b, kept, options.clipNorm)
   // The last layer's first: what its update has read is free before gradients of earlier layers are computed.
-  for (const [i, parameter] of [...trainedParameters(model, options).entries()].reverse())
+  for (const [i, parameter] of [...trained.entries()].reverse())
     states.push(...updateOf(b, parameter, scaled[i]!, options, byName, becoming))
   for (const { statistic, value, momentum } of observed) {
     const next = b.map([statistic.value, value], (o, n) => f.add(f.mul(o, momentum), f.mul(n, 1 - momentum)))
     states.push({ ...statistic, next: becoming(statistic.value, next) })
   }
+  states.push(...masks.values())
   const changing = new Set(states.map(({ name }) => name))
   for (const { name, value, start } of [...model.parameters, ...statisticsOf(model.normalizations)])
     if (!changing.has(name)) states.push({ name, value, next: value, start })
   return { states, scalars }
+}
+
+/** What says which elements of parameters are trained: all of them, before somebody else writes into the state. */
+function masksOf(trained: readonly Parameter[], { sparse = [] }: UpdateOptions): ReadonlyMap<string, State> {
+  const states = trained
+    .filter(({ name }) => sparse.includes(name))
+    .map(({ name, start: { shape } }) => {
+      const { value } = input(ports.kept(name), 'f32', shape)
+      const start = tensor('f32', shape, new Float32Array(elementCount(shape)).fill(1))
+      return [name, { name: ports.kept(name), value, next: value, start }] as const
+    })
+  return new Map(states)
 }
 
 /** Gradients scaled together to a norm of at most `most` (Pascanu et al., 2013). */

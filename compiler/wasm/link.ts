@@ -125,11 +125,11 @@ export class Linker {
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
-    for (const { name: local, module, base, params } of infos) {
+    for (const { name: local, module, base, params, results } of infos) {
       if (!module || base === null) continue
       source.removeFunction(local)
       if (module === 'hole') this.fill(source, local, base, holes[base]!)
-      else this.forward(source, local, base as TemplateName, params, holes)
+      else this.forward(source, local, base as TemplateName, { params, results }, holes)
     }
     const main = infos.find((f) => !f.module)!
     if (infos.length > 1) source.runPasses(passes)
@@ -146,15 +146,15 @@ export class Linker {
     source: Module,
     name: string,
     callee: TemplateName,
-    params: number,
+    { params, results }: { readonly params: number; readonly results: number },
     holes: Readonly<Record<string, Expr>>,
   ): void {
     const { binaryen } = this
     const own = Object.fromEntries(templates[callee].holes.map((hole) => [hole, holes[hole]!]))
     const linked = this.link(callee, own)
-    source.addFunctionImport(linked, 'template', linked, params, binaryen.none)
+    source.addFunctionImport(linked, 'template', linked, params, results)
     const operands = binaryen.expandType(params).map((type, i) => source.local.get(i, type))
-    source.addFunction(name, params, binaryen.none, [], source.call(linked, operands, binaryen.none))
+    source.addFunction(name, params, results, [], source.call(linked, operands, results))
   }
 
   /** Adds the function that stands for a hole of `source`. Mathematical functions stay imports, or they would be inlined. */

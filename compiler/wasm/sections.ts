@@ -1,3 +1,4 @@
+import { nonZeroRanges } from '../core/zero-runs.ts'
 /** The parts of a module that we write ourselves: data segments and custom sections (WebAssembly core specification, 5.5). */
 
 function leb128(value: number): number[] {
@@ -33,27 +34,6 @@ export function concatBytes(chunks: readonly (Uint8Array | readonly number[])[])
 const section = (id: number, chunks: readonly (Uint8Array | readonly number[])[]): Uint8Array => {
   const length = chunks.reduce((sum, c) => sum + c.length, 0)
   return concatBytes([[id], leb128(length), ...chunks])
-}
-
-/** A run of zeros shorter than this costs less as data than as the head of another segment. */
-const shortestGap = 16
-
-/** Ranges of `bytes` without long runs of zeros: memory is zero where no segment writes. */
-export function nonZeroRanges(bytes: Uint8Array): { start: number; end: number }[] {
-  const ranges: { start: number; end: number }[] = []
-  let start = -1
-  let lastNonZero = -1
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i] === 0) continue
-    if (start >= 0 && i - lastNonZero > shortestGap) {
-      ranges.push({ start, end: lastNonZero + 1 })
-      start = i
-    }
-    if (start < 0) start = i
-    lastNonZero = i
-  }
-  if (start >= 0) ranges.push({ start, end: lastNonZero + 1 })
-  return ranges
 }
 
 /** An active data section that puts `bytes` at address 0; empty where all are zero. */

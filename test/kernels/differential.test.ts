@@ -33,10 +33,10 @@ const inlined = vi.spyOn(Linker.prototype, 'straight')
  */
 async function expectAlike(family: Family, used: readonly RelaxedEngine[], error?: number): Promise<void> {
   for (let draw = 0; draw < draws; draw++) {
-    const { input, data, outputs } = family(new Random(firstSeed * 7919 + draw), draw)
+    const { input, data, outputs, sparse } = family(new Random(firstSeed * 7919 + draw), draw)
     const graph = graphOf([input], outputs)
     const inputs = { x: data }
-    const compiled = await compileGraph(graph)
+    const compiled = await compileGraph(graph, { ...(sparse && { sparse }) })
     const runs = runOver(jobOf(compiled, 'simd', inputs))
     expectSameBytes(runs, runs[0]!, 'simd')
     if (error === undefined && compiled.report.kernels.reduce((sum, k) => sum + k.macs, 0) < mostEvaluated) {

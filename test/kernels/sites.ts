@@ -2,13 +2,15 @@ import { Builder } from '../../compiler/core/builder.ts'
 import type { DType } from '../../compiler/core/dtype.ts'
 import { convert, mathOps } from '../../compiler/core/expr.ts'
 import * as f from '../../compiler/core/formula.ts'
-import type { Value } from '../../compiler/core/graph.ts'
+import type { NodeOf, Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { dequantized, saturated } from '../../compiler/core/quantization.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
+import type { Sparsity } from '../../compiler/core/artefact.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { bytes, convolutionOf, requantized, weightShape, type Byte, type Form } from '../support/convolution.ts'
 import type { Random } from '../support/random.ts'
+import { thinOut } from '../support/thin-out.ts'
 import { inputOf, randomTensor } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)
@@ -18,6 +20,8 @@ export interface Site {
   readonly input: Value
   readonly data: Tensor
   readonly outputs: readonly Value[]
+  /** Where weights are stored without zeros, unless where that is faster. */
+  readonly sparse?: Sparsity
 }
 
 export type Family = (random: Random, draw: number) => Site
@@ -63,14 +67,17 @@ function byteWeights(random: Random, shape: readonly number[], draw: number): Va
 }
 
 const integerConvolution =
-  (form: (random: Random) => Form): Family =>
+  (form: (random: Random) => Form, share = 0): Family =>
   (random, draw) => {
     const shape = form(random)
     const dtype = random.pick(['i8', 'u8'] as const)
-    return inputSite(bytes(random, dtype, shape.x), (x) => {
-      const sum = convolutionOf(x, shape, dtype === 'i8' ? -7 : 131, byteWeights(random, weightShape(shape), draw))
+    const site = inputSite(bytes(random, dtype, shape.x), (x) => {
+      const weights = byteWeights(random, weightShape(shape), draw)
+      if (share > 0) thinOut(random, (weights.node as NodeOf<'constant'>).attrs.value, share, 4)
+      const sum = convolutionOf(x, shape, dtype === 'i8' ? -7 : 131, weights)
       return [finished(random, sum, dtype, draw % 4)]
     })
+    return { ...site, ...(share > 0 && { sparse: 'size' }) }
   }
 
 /** Whose pixels' activations fill more than a band. */
@@ -136,6 +143,12 @@ export const integerFamilies: Readonly<Record<string, Family>> = {
   'depthwise 3×3 by two': integerConvolution(depthwise(3, 2)),
   'depthwise 5×5': integerConvolution(depthwise(5, 1)),
   'Winograd in strips': integerConvolution(tiled),
+  'sparse pixels': integerConvolution(beyondBand(1, 4, { outputs: 90 }, [75, 160, 256]), 0.8),
+  'sparse images by two': integerConvolution(
+    (random) => ({ x: [2, 9 + random.int(5), 11, 50 + random.int(40)], kernel: [1, 1], outputs: 84, stride: 2 }),
+    0.7,
+  ),
+  'sparse taps': integerConvolution(beyondBand(3, 16, { outputs: 45 }, [61, 130]), 0.85),
   'rows in bands': integerMatrix((random, K) => Math.floor(bandBytes / K) + 1 + random.int(100)),
   'one or two rows': integerMatrix((random) => 1 + random.int(2)),
 }
@@ -178,6 +191,22 @@ function scaled(random: Random, shape: readonly number[], axis: number): Value {
 }
 
 const scaledWeights = (random: Random, form: Form): Value => scaled(random, weightShape(form), 0)
+
+const sparseWeights =
+  (share: number) =>
+  (random: Random, form: Form): Value =>
+    b.constant(thinOut(random, whole(random, weightShape(form), 3), share, random.pick([1, 4])))
+
+const sparseRows =
+  (together: number): Family =>
+  (random) => {
+    const [M, K, N] = [1 + random.int(2), 270 + random.int(400), 90 + random.int(99)]
+    const site = inputSite(whole(random, [M, K], 4), (x) => {
+      const w = b.transpose(b.constant(thinOut(random, whole(random, [N, K], 3), 0.97, together)), [1, 0])
+      return [bias(random, b.dotGeneral(x, w, contraction))]
+    })
+    return { ...site, sparse: 'size' }
+  }
 
 const matrix =
   (shape: (random: Random) => [number, number, number], quantized: boolean): Family =>
@@ -307,6 +336,10 @@ const exactFloats: Readonly<Record<string, Family>> = {
   'rows in bands': matrix((random) => [130 + random.int(90), 127 + random.int(9), 13 + random.int(30)], false),
   'quantized rows in bands': matrix((random) => [520 + random.int(90), 126 + random.int(9), 9 + random.int(9)], true),
   'one or two rows': matrix((random) => [1 + random.int(2), 70 + random.int(90), 30 + random.int(60)], false),
+  'sparse pixels': floatConvolution(beyondBand(1, 4, { outputs: 90 }, [96, 160, 256]), sparseWeights(0.8)),
+  'sparse taps': floatConvolution(beyondBand(3, 16, { outputs: 30 }, [61, 130]), sparseWeights(0.9)),
+  'one or two sparse rows': sparseRows(1),
+  'one or two sparse rows in blocks': sparseRows(4),
   batches,
   transposed,
   gradients,

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { prefersGemv, prefersWinograd } from '../../compiler/schedule/kernels/choice.ts'
+import { prefersSparseIntegers } from '../../compiler/schedule/kernels/integer-choice.ts'
+import {
+  preferredForm,
+  prefersGemv,
+  prefersWinograd,
+  type SparseProduct,
+} from '../../compiler/schedule/kernels/choice.ts'
 
 describe('prefersGemv', () => {
   it('is for few rows and many columns', () => {
@@ -16,5 +22,48 @@ describe('prefersWinograd', () => {
     expect(prefersWinograd(256, 16, 16)).toBe(true)
     expect(prefersWinograd(1, 64, 64)).toBe(false)
     expect(prefersWinograd(4, 16, 16)).toBe(false)
+  })
+})
+
+describe('preferredForm', () => {
+  const dense = { M: 196, N: 128, K: 128, kernel: 'igemm', vectors: false, bytes: 4 * 128 * 128 } as const
+  const form = (width: 4 | 1, share: number): SparseProduct => {
+    const entries = Math.round((128 * 128 * (1 - share)) / width)
+    return { width, entries, bytes: entries * (4 * width + 1) }
+  }
+
+  it('takes lists where they are faster by more than costs are off', () => {
+    for (const width of [4, 1] as const) {
+      for (const share of [0.8, 0.9]) expect(preferredForm(dense, [form(width, share)], 'speed')?.width).toBe(width)
+      expect(preferredForm(dense, [form(width, 0.1)], 'speed')).toBe(undefined)
+      expect(preferredForm(dense, [form(width, 0.9)], 'off')).toBe(undefined)
+    }
+  })
+
+  it('takes smaller ones that are slower where size counts', () => {
+    const row = { ...dense, M: 1, kernel: 'gemv', vectors: true } as const
+    expect(preferredForm(row, [form(1, 0.6)], 'speed')).toBe(undefined)
+    expect(preferredForm(row, [form(1, 0.6)], 'size')?.width).toBe(1)
+    expect(preferredForm({ ...row, bytes: form(1, 0.6).bytes + 100 }, [form(1, 0.6)], 'size')).toBe(undefined)
+  })
+
+  it('leaves small layers as they are, which do not repay the code', () => {
+    const small = { ...dense, M: 4, N: 16, K: 16, bytes: 1024 }
+    expect(preferredForm(small, [{ width: 4, entries: 6, bytes: 102 }], 'speed')).toBe(undefined)
+  })
+})
+
+describe('prefersSparseIntegers', () => {
+  const dense = { M: 196, N: 256, K: 256, kernel: 'igemm', bytes: 256 * 256 } as const
+  const list = (share: number): SparseProduct => {
+    const entries = (256 * 256 * (1 - share)) / 4
+    return { width: 4, entries, bytes: entries * 5 }
+  }
+
+  it('takes lists that are faster than the relaxed dot product too, or smaller where size counts', () => {
+    expect(prefersSparseIntegers(dense, list(0.97), 'speed')).toBe(true)
+    expect(prefersSparseIntegers(dense, list(0.8), 'speed')).toBe(false)
+    expect(prefersSparseIntegers(dense, list(0.8), 'size')).toBe(true)
+    expect(prefersSparseIntegers(dense, list(0.97), 'off')).toBe(false)
   })
 })

@@ -60,10 +60,12 @@ export async function emitStep(settings: Settings, options: ShapeOptions, output
 }
 
 /** A702 for fields of a configuration that change what is trained but cannot be part of the step. */
-async function checkFields({ train = {}, prune, quantize }: Settings): Promise<void> {
+async function checkFields({ train = {}, prune, quantize, sparsify }: Settings): Promise<void> {
   const { fail } = await import('../../index.ts')
   if (prune) fail('A702', 'prune: has no effect with --emit-step', { hint: 'prune in a training before that' })
   if (quantize) fail('A702', 'quantize: has no effect with --emit-step', { hint: 'quantize in a training of its own' })
+  if (sparsify)
+    fail('A702', 'sparsify: has no effect with --emit-step', { hint: 'make weights zero in a training before that' })
   for (const field of ['average', 'classWeights'] as const)
     if (train[field] !== undefined)
       fail('A702', `train.${field}: has no effect with --emit-step`, {

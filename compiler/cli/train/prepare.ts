@@ -10,6 +10,7 @@ import { readPlan } from '../plan.ts'
 import type { PictureOptions } from '../quantize-options.ts'
 import { preparing } from './splits.ts'
 import { keptVocabulary } from './vocabulary.ts'
+import { sparsifyOptions } from './sparsify.ts'
 
 /** What is trained. */
 export interface Prepared {
@@ -102,7 +103,7 @@ export async function fitOptions(
   prepared: Prepared,
   counts: readonly number[] | undefined,
 ): Promise<FitOptions> {
-  const { train = {}, seed = 1 } = settings
+  const { train = {}, seed = 1, sparsify } = settings
   const { model, loss, distilling } = prepared
   const { adamw, sgd } = await import('../../train/index.ts')
   const {
@@ -121,14 +122,18 @@ export async function fitOptions(
     schedule = 'one-cycle',
     learningRate = name === 'adamw' ? 1e-3 : 1e-2,
   } = train
+  const frozen = await parametersCalled(freeze, model)
   return {
     ...rest,
     ...{ epochs, batch, accumulate, schedule, learningRate, loss, seed },
     ...((await softClasses(settings, prepared)) !== undefined && { softTargets: true }),
     ...(distilling && { distillation: distilling.distillation }),
-    ...{ frozen: await parametersCalled(freeze, model), frozenStatistics: freezeStatistics },
+    ...{ frozen, frozenStatistics: freezeStatistics },
     optimizer: name === 'adamw' ? adamw(details) : sgd(details),
     classWeights: classWeights === 'balanced' ? balanced(counts) : classWeights,
+    ...(sparsify && {
+      sparsify: await sparsifyOptions(sparsify, model, await parametersCalled(sparsify.layers ?? ['*'], model), frozen),
+    }),
   }
 }
 

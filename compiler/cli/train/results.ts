@@ -3,6 +3,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { QuantizedTraining } from '../../compress/qat/index.ts'
+import type { Sparsity } from '../../index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { percent, scoreText } from './progress.ts'
@@ -11,6 +12,7 @@ import { describeTables } from '../vocabulary-options.ts'
 import { describeQuantized } from './quantize.ts'
 import type { Prepared } from './prepare.ts'
 import type { Splits } from './data.ts'
+import { describeSparsity, type SparsityReport } from './sparsify.ts'
 
 /** The score of the test data, with the 95 % intervals of its accuracy and of the agreement with the teacher. */
 export interface TestScore extends Score {
@@ -30,12 +32,13 @@ export interface Results {
   readonly fingerprint: string
   readonly pruning: PruneReport | undefined
   readonly quantized: QuantizedTraining | undefined
+  readonly sparsity: SparsityReport | undefined
   readonly test: TestScore | undefined
   readonly parameters: { readonly all: number; readonly trained: number }
 }
 
 export const reportOf = (results: Results) => {
-  const { settings, prepared, data, fit, fingerprint, pruning, quantized, test, parameters } = results
+  const { settings, prepared, data, fit, fingerprint, pruning, quantized, sparsity, test, parameters } = results
   return {
     ...{ loss: prepared.loss, seed: settings.seed ?? 1, epochs: fit.history.length, ended: fit.ended, fingerprint },
     best: { epoch: fit.best.epoch, ...fit.best.validation },
@@ -49,6 +52,7 @@ export const reportOf = (results: Results) => {
     ...(prepared.vocabulary && { vocabulary: prepared.vocabulary }),
     ...(pruning && { pruning }),
     ...(quantized && { quantization: quantized.report }),
+    ...(sparsity && { sparsity }),
     ...(data.classes && { classes: data.classes }),
     ...(test && { test }),
     history: fit.history,
@@ -90,14 +94,19 @@ export async function modelOf({ prepared, data, model, fit, fingerprint, quantiz
 }
 
 /** Bytes of the module that a model with the values from which it starts is compiled to: the one that every engine runs. */
-export async function bytesOf(model: TrainableModel, prepared: Prepared, data: Splits): Promise<number> {
+export async function bytesOf(
+  model: TrainableModel,
+  prepared: Prepared,
+  data: Splits,
+  sparse?: Sparsity,
+): Promise<number> {
   const { compile } = await import('../../index.ts')
   const { inferenceOf, tensorsOf, trainedGraph } = await import('../../train/index.ts')
   const values = tensorsOf(model).map(({ name, start }) => [name, distinct(start.data)] as const)
   const { graph } = trainedGraph(model, Object.fromEntries(values))
   const { modules } = await compile(
     { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) },
-    { targets: ['simd'] },
+    { targets: ['simd'], ...(sparse && { sparse }) },
   )
   return modules.simd!.length
 }
@@ -111,7 +120,7 @@ const distinct = (data: Numbers): Numbers =>
     : data
 
 export function describe(
-  { prepared, fit: { best }, data, pruning, quantized, test }: Results,
+  { prepared, fit: { best }, data, pruning, quantized, sparsity, test }: Results,
   output: string,
   bytes: number,
 ): string[] {
@@ -120,6 +129,7 @@ export function describe(
     ...(prepared.student ? describeStudent(prepared.student) : []),
     ...(pruning && pruning.rounds > 0 ? describePruned(pruning) : []),
     ...(quantized ? describeQuantized(quantized.report) : []),
+    ...(sparsity ? describeSparsity(sparsity) : []),
     ...(best.epoch < 0 ? [] : [`best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`]),
     ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,

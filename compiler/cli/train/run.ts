@@ -10,6 +10,7 @@ import type { Splits } from './data.ts'
 import { fitOptions, prepare, pruneOptions } from './prepare.ts'
 import { checkBits, quantizedRun, quantizeOptions } from './quantize.ts'
 import { bytesOf, describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
+import { sparsityReport } from './sparsify.ts'
 import { trainingSplits } from './splits.ts'
 import { countOf, fingerprintOf, trainer } from './training.ts'
 
@@ -116,10 +117,13 @@ async function runOn(
   // A test set chooses nothing: it is looked at when all is settled.
   const test = interrupted ? undefined : await tested(model, data, fitting, fit, executor, terminal)
   const parameters = await countOf(model, fitting.frozen)
+  const sparsity =
+    fitting.sparsify &&
+    (await sparsityReport(model, fit, fitting.sparsify, (m, sparse) => bytesOf(m, prepared, data, sparse)))
   // What is computed once is part of the model that is written.
   const whole = pruning ? model : prepared.model
   const results: Results = {
-    ...{ settings, prepared, data, model: whole, fit, fingerprint, pruning, quantized, test, parameters },
+    ...{ settings, prepared, data, model: whole, fit, fingerprint, pruning, quantized, sparsity, test, parameters },
   }
   const report = reportOf(results)
   const bytes = await modelOf(results)

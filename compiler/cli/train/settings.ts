@@ -35,6 +35,7 @@ export interface TrainFlags {
   readonly alpha?: number
   readonly labels?: boolean
   readonly quantize?: 'int8' | 'weights'
+  readonly sparsify?: number
   readonly seed?: number
   readonly tune?: {
     readonly [Field in keyof NonNullable<Settings['tune']>]?: NonNullable<Settings['tune']>[Field] | undefined
@@ -154,7 +155,8 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
   const before = settings.train?.optimizer
   const chosen = optimizer === undefined || before?.name === optimizer ? before : { name: optimizer }
   const decaying = weightDecay === undefined ? chosen : { ...(chosen ?? { name: 'adamw' as const }), weightDecay }
-  const { train, val, test, label, classes, seed, output, prune, tune, plan, vocabulary, unknown, quantize } = flags
+  const { train, val, test, label, classes, seed, output, prune, tune, plan, vocabulary, unknown, quantize, sparsify } =
+    flags
   const all = {
     ...settings,
     ...given({ classes, seed, output }),
@@ -163,6 +165,7 @@ export async function overridden(settings: Settings, flags: TrainFlags): Promise
       vocabulary: { ...settings.vocabulary, data: vocabulary, ...given({ unknown }) },
     }),
     ...(quantize !== undefined && { quantize: { ...settings.quantize, mode: quantize } }),
+    ...(sparsify !== undefined && { sparsify: { ...settings.sparsify, share: sparsify } }),
     ...(tune && { tune: { ...settings.tune, ...given(tune) } }),
     ...(await distilling(settings, flags)),
     data: { ...settings.data, ...given({ train, val, test, label }) },

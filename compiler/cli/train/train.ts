@@ -42,6 +42,8 @@ attar train model.onnx --teacher model.onnx --no-labels --train PICTURES --prune
                           the same without labels: what is left learns to answer as the model did
 attar train model.onnx --train DATA --quantize int8 -o out/
                           makes integers of 8 bits of the model, and trains them
+attar train model.onnx --train DATA --sparsify 90% -o out/
+                          makes weights zero, which attar compile leaves out
 
 attar train model.onnx --train DATA --vocabulary DATA -o out/
                           removes the rows of embeddings that DATA does not read, then trains
@@ -115,6 +117,7 @@ export const addTrain: AddCommand = (program, terminal, done) => {
         'train with the integers that the model will be stored in: int8, or weights for those alone',
       ).choices(['int8', 'weights']),
     )
+    .option('--sparsify <share>', 'make this share of the weights zero while training, e.g. 90%', share)
     .option('--seed <number>', 'seed of all that is chosen at random (default: 1)', seedNumber)
     .option(
       '--emit-step',

@@ -16,6 +16,32 @@ export const kernelCosts = {
       tile: 61.1,
       step: 19,
     },
+    spmm: {
+      1: {
+        pixels: 16,
+        row: 2.1,
+        channels: 18.6,
+        entry: 0.85,
+      },
+      4: {
+        pixels: 8,
+        row: 1.12,
+        channels: 9.9,
+        entry: 1.28,
+      },
+    },
+    spmv: {
+      1: {
+        row: 0.33,
+        channels: 7.4,
+        entry: 0.36,
+      },
+      4: {
+        row: 0.12,
+        channels: 3.0,
+        entry: 0.35,
+      },
+    },
   },
   'relaxed-simd': {
     igemm: {
@@ -32,6 +58,32 @@ export const kernelCosts = {
       channel: 4.75,
       tile: 28.7,
       step: 18.9,
+    },
+    spmm: {
+      1: {
+        pixels: 16,
+        row: 2.7,
+        channels: 19.0,
+        entry: 1.03,
+      },
+      4: {
+        pixels: 8,
+        row: 1.27,
+        channels: 10.2,
+        entry: 1.06,
+      },
+    },
+    spmv: {
+      1: {
+        row: 0.4,
+        channels: 7.8,
+        entry: 0.39,
+      },
+      4: {
+        row: 0.14,
+        channels: 2.2,
+        entry: 0.47,
+      },
     },
   },
 } as const

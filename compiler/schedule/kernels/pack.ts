@@ -99,7 +99,7 @@ export function pack(s: Scheduler, source: PackSource, nodes: readonly string[])
 }
 
 /** Says how a packed form comes of its constant. */
-const formOf = ({ access: { offset, strides }, outer, channels, inner, run }: PackSource): string =>
+export const formOf = ({ access: { offset, strides }, outer, channels, inner, run }: PackSource): string =>
   JSON.stringify([offset, strides, outer, channels, inner, run])
 
 function packConstant(s: Scheduler, source: PackSource): Buffer {

@@ -1,6 +1,7 @@
 import { fail } from '../../core/diagnostic.ts'
 import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
+import type { Sparsity } from '../../core/artefact.ts'
 import { computeInPlace } from '../memory/in-place.ts'
 import type { Program, State } from '../program/program.ts'
 import { blockRows } from '../rows/blocks.ts'
@@ -54,7 +55,7 @@ function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
 }
 
 /** The kernels that compute `graph`, each by itself, and the buffers at its boundary. */
-export function scheduleApart(graph: Graph, states: readonly State[] = []): Program {
+export function scheduleApart(graph: Graph, states: readonly State[] = [], sparsity: Sparsity = 'speed'): Program {
   const lowerAt = (s: Scheduler, node: Node): void => {
     try {
       lower(s, node)
@@ -63,11 +64,11 @@ export function scheduleApart(graph: Graph, states: readonly State[] = []): Prog
       throw error
     }
   }
-  const program = scheduleWith(graph, lowerAt, states)
+  const program = scheduleWith(graph, lowerAt, states, sparsity)
   observed(program)
   return observed(computeInPlace(program))
 }
 
-/** The kernels that compute `graph`, in order, and the buffers at its boundary. */
-export const schedule = (graph: Graph, states: readonly State[] = []): Program =>
-  observed(fuseRows(observed(blockRows(scheduleApart(graph, states)))))
+/** The kernels that compute `graph`, in order, and the buffers at its boundary. `sparsity` says where weights are stored without zeros. */
+export const schedule = (graph: Graph, states: readonly State[] = [], sparsity: Sparsity = 'speed'): Program =>
+  observed(fuseRows(observed(blockRows(scheduleApart(graph, states, sparsity)))))

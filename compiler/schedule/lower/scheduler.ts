@@ -1,3 +1,4 @@
+import type { Sparsity } from '../../core/artefact.ts'
 import { isMathHeavy } from '../kernels/work.ts'
 import { arg } from '../../core/expr.ts'
 import { byteSize, type DType } from '../../core/dtype.ts'
@@ -39,9 +40,11 @@ export class Scheduler {
   private readonly forms = new Map<Buffer, Map<string, Buffer>>()
   private readonly lower: Lower
   readonly dequantizedOf = dequantizer()
+  readonly sparsity: Sparsity
 
-  constructor(graph: Graph, lower: Lower, names = { next: 0 }) {
+  constructor(graph: Graph, lower: Lower, sparsity: Sparsity, names = { next: 0 }) {
     this.lower = lower
+    this.sparsity = sparsity
     this.names = names
     this.uses = countUses(graph)
     this.wanted = borderRequirements(graph)
@@ -190,7 +193,7 @@ export class Scheduler {
 
   /** The kernels of a region whose inputs stand at `inputs`; `place` says what becomes of its outputs. */
   region(graph: Graph, inputs: readonly Access[], place: (inner: Scheduler) => void): Kernel[] {
-    const inner = new Scheduler(graph, this.lower, this.names)
+    const inner = new Scheduler(graph, this.lower, this.sparsity, this.names)
     graph.inputs.forEach(({ value }, i) => inner.values.set(value, lazyAccess(inputs[i]!, value.type)))
     for (const node of nodesOf(graph)) this.lower(inner, node)
     place(inner)

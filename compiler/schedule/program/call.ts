@@ -44,6 +44,7 @@ export interface CallOptions<T extends TemplateName> {
    */
   readonly lengths?: Readonly<Partial<Record<keyof Roles<T>, number>>>
   readonly macs?: number
+  readonly skippedMacs?: number
   readonly nodes: readonly string[]
 }
 

@@ -151,6 +151,8 @@ export interface TemplateKernel {
   /** Where its rows can be done in parts. Every buffer it knows is then one of the walks'. */
   readonly rows?: TemplateRows
   readonly macs: number
+  /** Multiply-accumulates by weights that are zero, which it leaves out. */
+  readonly skippedMacs?: number
   readonly nodes: readonly string[]
 }
 
@@ -284,11 +286,11 @@ export const isIntegerTemplate = (template: TemplateName): boolean =>
   template.startsWith('u8_') || template.startsWith('i8_')
 
 /**
- * Multiply-accumulates of a kernel's templates, or of those that `counts` takes; a loop's as often as it may run, once where
+ * Multiply-accumulates of a kernel's templates, or what `of` counts of them; a loop's as often as it may run, once where
  * nothing bounds it.
  */
-export function macsOf(kernel: Kernel, counts: (template: TemplateKernel) => boolean = () => true): number {
-  if (kernel.kind === 'template') return counts(kernel) ? kernel.macs : 0
-  const inner = innerKernels(kernel).reduce((sum, k) => sum + macsOf(k, counts), 0)
+export function macsOf(kernel: Kernel, of: (template: TemplateKernel) => number = ({ macs }) => macs): number {
+  if (kernel.kind === 'template') return of(kernel)
+  const inner = innerKernels(kernel).reduce((sum, k) => sum + macsOf(k, of), 0)
   return kernel.kind === 'loop' && kernel.trips < unboundedTrips ? kernel.trips * inner : inner
 }

@@ -11,12 +11,14 @@ import { call, type CallOptions, type TemplateArguments } from '../../program/ca
 import { lazyPending, type Pending } from '../lazy.ts'
 import { pack, packedGroup } from '../../kernels/pack.ts'
 import { phasesOf } from '../../kernels/phases.ts'
+import { sparseBlock } from '../../kernels/sparse.ts'
 import type { Access, TemplateKernel } from '../../program/program.ts'
 import { gemvCall, igemmCall } from './float-product.ts'
 import { forEachImage } from './images.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from '../reduce.ts'
+import { sparseWeights, spmmCall, spmvCall } from './sparse.ts'
 import { dequantizePacked, expandWeights, floatWeights, packQuantized, quantizedWeights } from './quantized-weights.ts'
 import {
   bandOf,
@@ -109,20 +111,53 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const line = flat && (form.outHeight === 1 || form.outWidth === 1)
   const isGemv =
     line && (stored ?? floatWeights).prefersGemv(form.outHeight * form.outWidth, outputs, form.kernelWidth * perGroup)
+  const isWinograd = suitsWinograd(node, form)
+  const sparse = stored
+    ? undefined
+    : sparseWeights(s, source, {
+        M: form.outHeight * form.outWidth,
+        N: outputs,
+        K: elementCount(source.run.extents),
+        kernel: isWinograd ? 'winograd' : isGemv ? 'gemv' : 'igemm',
+        flat: line,
+      })
   const quantized = stored && packQuantized(s, stored, source, isGemv)
-  const weights = quantized?.weights ?? pack(s, source, originOf(node))
+  const weights = quantized?.weights ?? (sparse ? sparse.buffers.values : pack(s, source, originOf(node)))
   const groupBytes = quantized?.groupBytes ?? packedGroup(source) * 4
   const emit = (placement: Placement, nodes: readonly string[]): void => {
     const { write, aux, holes } = placement
     const ys = strides(write)
     const us = strides(aux)
     const replaces = replacing(placement, node.results[0]!.type)
-    if (suitsWinograd(node, form)) {
+    if (sparse && !sparse.vectors) {
+      forEachImage(s, form.batch, nodes, (at) => {
+        const args = {
+          ...placed(placement, x, start(weights), at),
+          OH: form.outHeight,
+          OW: form.outWidth,
+          CO: outputs,
+          KH: form.kernelHeight,
+          KW: joined ? 1 : form.kernelWidth,
+          run: joined ? form.kernelWidth * perGroup : perGroup,
+          sy: tap.nextRow,
+          step: tap.nextPixel,
+          xrow: tap.tapDown,
+          xcol: tap.tapAcross,
+          yrow: ys.row,
+          ypix: ys.pixel,
+          auxrow: us.row,
+          auxpix: us.pixel,
+        }
+        return spmmCall(s, sparse, args, { holes, ...replaces, nodes })
+      })
+      return
+    }
+    if (isWinograd && !sparse) {
       const floats = quantized ? expandWeights(s, quantized, nodes) : weights
       winograd(s, node, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
-    if (isGemv) {
+    if (sparse ?? isGemv) {
       const [xrow, yrow, auxrow] =
         form.outWidth > 1 ? [tap.nextPixel, ys.pixel, us.pixel] : [tap.nextRow, ys.row, us.row]
       forEachImage(s, form.batch, nodes, (at) => {
@@ -135,6 +170,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
           yrow,
           auxrow,
         }
+        if (sparse) return spmvCall(s, sparse, args, { holes, ...replaces, nodes })
         return gemvCall(args, quantized, { holes, ...replaces, macs: args.M * args.K * args.N, nodes })
       })
       return
@@ -175,7 +211,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     })
   }
   const [result] = node.results
-  const sizes = { channels: form.outputs, block: 8, groups: form.groups }
+  const sizes = { channels: form.outputs, block: sparse ? sparseBlock : 8, groups: form.groups }
   const site = { type: result!.type, ...sizes, weights: largestWeights(node.operands[1]!, rhs.output), emit }
   s.define(result!, lazyPending(pendingTemplate(s, site), originOf(node)))
 }

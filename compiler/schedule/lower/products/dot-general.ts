@@ -4,6 +4,7 @@ import { freeAxes } from '../../../core/ops/dot-general.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { reshapeStrides } from '../../program/access.ts'
 import { noAxes, pack, packedGroup, type Axes, type PackSource } from '../../kernels/pack.ts'
+import { sparseBlock } from '../../kernels/sparse.ts'
 import { lazyAccess, lazyPending, type Pending } from '../lazy.ts'
 import type { Access } from '../../program/program.ts'
 import { originOf, type Scheduler } from '../scheduler.ts'
@@ -12,6 +13,7 @@ import { forEachImage } from './images.ts'
 import { columnProduct, type ColumnProduct } from './weight-gradient.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from '../reduce.ts'
+import { sparseWeights, spmmCall, spmvCall } from './sparse.ts'
 import { floatWeights, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
 import {
   address,
@@ -189,7 +191,9 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const source = matrixWeights(g)
   const isGemv = (stored ?? floatWeights).prefersGemv(g.M, g.N, g.K)
   const quantized = stored && packQuantized(s, stored, source, isGemv)
-  const weights = quantized?.weights ?? pack(s, source, originOf(node))
+  const kernel = isGemv ? 'gemv' : 'igemm'
+  const sparse = stored ? undefined : sparseWeights(s, source, { M: g.M, N: g.N, K: g.K, kernel, flat: true })
+  const weights = quantized?.weights ?? (sparse ? sparse.buffers.values : pack(s, source, originOf(node)))
   const batchWeights = packedGroup(source)
   const matrix = { dtype: type.dtype, shape: [g.batches, g.M, g.N] }
   const emit = (placement: Placement, nodes: readonly string[]): void => {
@@ -197,7 +201,28 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
     const [yBatch, yRow] = write.strides as [number, number]
     const [uBatch, uRow] = (aux?.strides ?? [0, 0]) as [number, number]
     const options = { holes, ...replacing(placement, matrix), nodes }
-    if (!isGemv) {
+    if (sparse && !sparse.vectors) {
+      const args = {
+        ...placed(placement, g.lhs.access, start(weights)),
+        OH: 1,
+        OW: g.M,
+        CO: g.N,
+        KH: 1,
+        KW: 1,
+        run: g.K,
+        sy: 0,
+        step: g.lhs.row * 4,
+        xrow: 0,
+        xcol: 0,
+        yrow: 0,
+        ypix: yRow * 4,
+        auxrow: 0,
+        auxpix: uRow * 4,
+      }
+      s.emit(spmmCall(s, sparse, args, options))
+      return
+    }
+    if (!isGemv && !sparse) {
       const args = {
         ...placed(placement, g.lhs.access, start(weights)),
         groups: g.batches,
@@ -239,6 +264,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         yrow: yRow * 4,
         auxrow: uRow * 4,
       }
+      if (sparse) return spmvCall(s, sparse, args, options)
       return gemvCall(args, quantized, { ...options, macs: g.M * g.N * g.K })
     })
   }
@@ -246,7 +272,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
   const [, right] = node.operands
   const free = freeAxes(right!.type.shape.length, rhsBatch, rhsContract)
   const axis = rhsBatch.length === 0 && free.length === 1 ? free[0] : undefined
-  const sizes = { channels: g.N, block: 8, groups: 1 }
+  const sizes = { channels: g.N, block: sparse ? sparseBlock : 8, groups: 1 }
   const inner = pendingTemplate(s, { type: matrix, ...sizes, weights: largestWeights(right!, axis), emit })
   return mergedPending(s, node, inner, matrix.shape)
 }

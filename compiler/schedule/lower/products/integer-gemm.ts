@@ -9,6 +9,7 @@ import type { Scheduler } from '../scheduler.ts'
 import { pendingInteger, type IntegerPlacement } from './integer-template.ts'
 import type { IntegerWinograd } from './integer-winograd.ts'
 import { forEachImage } from './images.ts'
+import { sparseIntegerCall, sparseIntegerWeights } from './sparse-integers.ts'
 import { address, auxAddress, bandOf, replacing, start, tilePixels } from './template.ts'
 
 const blockChannels = 8
@@ -99,6 +100,12 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     const more = options(p, args.M * args.N * args.K, nodes)
     s.emit(call('u8_gemv_i16_1x16', args, { dot: 'u8_gemv_dot_1x32', ...more }))
   }
+  const sparse = sparseIntegerWeights(s, weights, {
+    M: g.height * g.width,
+    K: rows * columns * run,
+    N: outputs,
+    kernel: g.winograd ? 'winograd' : 'igemm',
+  })
   const { strip, scratchBytes } = g.winograd ?? gatherStrip(rows * columns, run, g.height * g.width)
   const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
@@ -108,6 +115,30 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     }
     const y = bytesOf(g.place(p.write), p.write)
     const u = bytesOf(stridesOf(p.aux), p.aux)
+    if (sparse) {
+      forEachImage(s, g.images, nodes, (at) => {
+        const { flip: _, ...more } = leading(p, at({ ...x, strides: [g.image] }), at(p.write), at(p.aux))
+        const args = {
+          ...more,
+          OH: g.height,
+          OW: g.width,
+          CO: outputs,
+          KH: rows,
+          KW: columns,
+          run,
+          sy: g.nextRow,
+          step: g.nextPixel,
+          xrow: g.tapDown,
+          xcol: g.tapAcross,
+          yrow: y.row,
+          ypix: y.pixel,
+          auxrow: u.row,
+          auxpix: u.pixel,
+        }
+        return sparseIntegerCall(s, sparse, args, { holes: p.holes, ...replacing(p, g.type), nodes })
+      })
+      return
+    }
     const { element } = p
     const grouped = groups > 1
     const images = grouped ? g.images : 1

@@ -105,8 +105,57 @@ const recurrent = model({
   initializers: [stored('one', tensorOf('f32', [], [1])), stored('shape', tensorOf('i64', [1], [1]))],
 })
 
+/** A classifier of texts by a table of embeddings. */
+const words = model({
+  inputs: ['ids i64[1,6]'],
+  outputs: ['scores f32[1,2]'],
+  nodes: [
+    'e = Gather(table, ids)',
+    node('m = ReduceMean(e)', { attributes: { axes: [1], keepdims: 0 } }),
+    's = MatMul(m, w)',
+    'scores = Softmax(s)',
+  ],
+  initializers: [
+    stored(
+      'table',
+      tensorOf(
+        'f32',
+        [500, 8],
+        Array.from({ length: 4000 }, (_, i) => ((i * 31) % 17) - 8),
+      ),
+    ),
+    stored(
+      'w',
+      tensorOf(
+        'f32',
+        [8, 2],
+        Array.from({ length: 16 }, (_, i) => ((i * 7) % 5) - 2),
+      ),
+    ),
+  ],
+})
+
+/** A layer of which most weights are zero. */
+const zeros = model({
+  inputs: ['x f32[1,128]'],
+  outputs: ['y f32[1,64]'],
+  nodes: ['y = MatMul(x, w)'],
+  initializers: [
+    stored(
+      'w',
+      tensorOf(
+        'f32',
+        [128, 64],
+        Array.from({ length: 8192 }, (_, i) => ((i * 7919) % 1000 < 250 ? i + 1 : 0)),
+      ),
+    ),
+  ],
+})
+
 /** The model that a command is about. */
 function modelFor(line: string): Uint8Array {
+  if (line.includes('--sparse')) return zeros
+  if (line.includes('--vocabulary')) return words
   if (line.includes('--state')) return recurrent
   if (line.startsWith('attar train')) return digits
   if (line.includes('--dim batch=1')) return digits
@@ -133,6 +182,15 @@ async function prepare(): Promise<void> {
     at('image.npy'),
     writeNpy(tensorOf('f32', [1, 1, 28, 28], Array.from(image!.data.subarray(0, 784) as Uint8Array))),
   )
+  for (const set of ['train', 'test']) {
+    const ids = Array.from({ length: 240 }, (_, i) => BigInt((i * 7) % 40))
+    const labels = tensorOf(
+      'u8',
+      [40],
+      Array.from({ length: 40 }, (_, i) => i % 2),
+    )
+    writeFileSync(at(`${set}.npz`), writeNpz({ ids: tensorOf('i64', [40, 6], ids), y: labels }))
+  }
   // The two digits of which a new last layer is to tell which is which.
   const [zeros, ones] = [0, 1].map((digit) =>
     Array.from(y!.data as Uint8Array).flatMap((d, i) => (d === digit ? [i] : [])),

@@ -42,7 +42,8 @@ export const judgeOf = ({ loss, distillation }: ScoreOptions): ScoreOptions => (
 export interface Scorer {
   /** Makes these its parameters and running statistics. A502 where one is missing, or of another kind or length. */
   load(values: Readonly<Record<string, TypedArray>>): void
-  score(samples: Samples): Promise<Score>
+  /** `right`, where it is given, becomes 1 for each sample that is right, or without labels answered as the teacher does, else 0. */
+  score(samples: Samples, right?: Uint8Array): Promise<Score>
 }
 
 /** What samples are scored by. */
@@ -91,7 +92,7 @@ export async function scorer(
     load(values) {
       for (const { state } of replicas) fill(state, values)
     },
-    async score(samples) {
+    async score(samples, right) {
       const sums = new Map<string, number>()
       const add = (name: string, by: number): unknown => sums.set(name, (sums.get(name) ?? 0) + by)
       await runAll(
@@ -102,8 +103,11 @@ export async function scorer(
           const chosen = Array.from({ length }, (_, row) => i * size + row)
           await writeBatch(inputs, model.data, samples, chosen, 0)
         },
-        (outputs) => {
+        (outputs, i) => {
           for (const name of [ports.loss, ...shares.map((port) => port.name)]) add(name, sumOf(outputs[name]!))
+          const each = outputs[ports.correct] ?? outputs[ports.agreed]
+          if (right && each)
+            right.set(Uint8Array.from(each as Float32Array).subarray(0, samples.count - i * size), i * size)
         },
       )
       const mean = (name: string): number => sums.get(name)! / samples.count

@@ -53,17 +53,30 @@ const journal = (name: string): string => readFileSync(at(name, 'journal.jsonl')
 interface TuneReport {
   readonly best: number
   readonly trials: readonly { readonly state: string; readonly values?: readonly number[]; readonly curve: number[] }[]
-  readonly finals: readonly { readonly of: string; readonly best: { accuracy: number }; readonly test?: object }[]
+  readonly finals: readonly {
+    readonly of: string
+    readonly best: { accuracy: number }
+    readonly test?: { accuracy: number }
+  }[]
+  readonly comparison?: { readonly difference: number; readonly interval: readonly number[]; readonly samples: number }
 }
 const reportIn = (name: string): TuneReport => JSON.parse(readFileSync(at(name, 'tune.json'), 'utf8')) as TuneReport
 
 describe('a search', { timeout: 240_000 }, () => {
   it('finds better values than the defaults, and trains with them again', async () => {
     expect(await built(...search('whole'))).toMatchObject({ code: 0 })
-    const { best, trials, finals } = reportIn('whole')
+    const { best, trials, finals, comparison } = reportIn('whole')
     expect(trials).toHaveLength(6)
     expect(trials[best]!.values![0]).toBeLessThan(trials[0]!.values![0]! - 0.1)
     expect(finals.map(({ of }) => of)).toEqual(['best', 'best', 'defaults', 'defaults'])
+    const { difference, interval, samples } = comparison!
+    expect(samples).toBe(200)
+    expect(interval[0]).toBeLessThan(difference)
+    const accuracy = (of: string): number => {
+      const own = finals.filter((final) => final.of === of)
+      return own.reduce((sum, { test }) => sum + test!.accuracy, 0) / own.length
+    }
+    expect(difference).toBeCloseTo(accuracy('best') - accuracy('defaults'), 9)
     // The test data is scored at the end alone.
     expect(finals.every(({ test }) => test !== undefined)).toBe(true)
     const trial = JSON.parse(readFileSync(at('whole', 'trials', '0', 'report.json'), 'utf8')) as object

@@ -115,7 +115,7 @@ async function runOn(
 
   const interrupted = fit.ended === 'interrupted'
   // A test set chooses nothing: it is looked at when all is settled.
-  const test = interrupted ? undefined : await tested(model, data, fitting, fit, executor, terminal)
+  const { test, right } = interrupted ? {} : await tested(model, data, fitting, fit, executor, terminal)
   const parameters = await countOf(model, fitting.frozen)
   const sparsity =
     fitting.sparsify &&
@@ -131,7 +131,7 @@ async function runOn(
   const text = new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)
   writeFiles(output, { 'model.onnx': bytes, 'report.json': text })
   const lines = describe(results, output, bytes.length)
-  return { report, lines, interrupted, checkpoint: join(output, last.checkpoint) }
+  return { report, lines, interrupted, checkpoint: join(output, last.checkpoint), right }
 }
 
 /** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. */
@@ -159,17 +159,19 @@ async function tested(
   { best }: Fit,
   executor: ThreadedExecutor,
   terminal: Terminal,
-): Promise<TestScore | undefined> {
-  if (!test) return undefined
-  const { scorer, shareInterval } = await import('../../train/index.ts')
+): Promise<{ readonly test?: TestScore; readonly right?: Uint8Array }> {
+  if (!test) return {}
+  const { scorer, shareInterval, shareOf } = await import('../../train/index.ts')
   terminal.status('scoring the test data')
   const tester = await scorer(model, Math.min(batch, test.count), { loss, distillation }, executor)
   tester.load(best.values)
-  const score = await tester.score(test)
+  const right = new Uint8Array(test.count)
+  const score = await tester.score(test, right)
   const interval = (share: number) => shareInterval(share, test.count)
-  return {
+  const result: TestScore = {
     ...score,
     ...(score.accuracy !== undefined && { interval: interval(score.accuracy) }),
     ...(score.agreement !== undefined && { agreementInterval: interval(score.agreement) }),
   }
+  return { test: result, ...(shareOf(score) !== undefined && { right }) }
 }

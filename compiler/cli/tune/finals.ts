@@ -5,7 +5,7 @@ import type { TrialRecord } from '../../tune/index.ts'
 import { percent } from '../train/progress.ts'
 import type { TrialThread } from './pool.ts'
 import type { Search } from './run-study.ts'
-import type { Task } from './task.ts'
+import { rightFile, type Task } from './task.ts'
 
 /** One training of the best or of the defaults when the search is done, and what its report says. */
 export interface Final {
@@ -28,6 +28,8 @@ interface FinalContext {
   readonly task: (point: TrialRecord['point'], folder: string, scoresTest: boolean, seed: number) => Task
   readonly threads: readonly TrialThread[]
   readonly say: (line: string) => void
+  /** Set where the user ends the search. */
+  readonly stop: AbortSignal
 }
 
 /**
@@ -35,7 +37,7 @@ interface FinalContext {
  * A training whose report is there is not done again.
  */
 export async function finalRuns(context: FinalContext): Promise<readonly Final[]> {
-  const { best, first, search, settings, task, threads, say } = context
+  const { best, first, search, settings, task, threads, say, stop } = context
   const { fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
   const seeds = Array.from({ length: search.seeds }, (_, i) => (settings.seed ?? 1) + i)
@@ -50,9 +52,11 @@ export async function finalRuns(context: FinalContext): Promise<readonly Final[]
   const lane = async (thread: TrialThread): Promise<void> => {
     for (let run = left.shift(); run; run = left.shift()) {
       const { of, seed, ...own } = run
-      if (existsSync(join(own.folder, 'report.json'))) continue
+      if (isDone(own.folder, settings)) continue
       const outcome = await thread.run(own, () => false)
-      if (outcome.state === 'failed') return
+      if (stop.aborted) return
+      if (outcome.state === 'failed')
+        fail('A702', `the training with the ${of} of seed ${seed} failed: ${outcome.reason}`)
       if (outcome.state === 'complete') say(`final ${of}, seed ${seed}: validation ${scoreText(outcome.measured)}`)
     }
   }
@@ -71,6 +75,45 @@ const judged = <S extends Final['best'] & { readonly agreement?: number }>({ agr
   ...score,
   ...(score.accuracy === undefined && agreement !== undefined && { accuracy: agreement }),
 })
+
+/** The report is written first. */
+const isDone = (folder: string, { data, train }: Settings): boolean =>
+  existsSync(join(folder, 'report.json')) &&
+  (data?.test === undefined || train?.loss === 'mean-squared-error' || existsSync(join(folder, rightFile)))
+
+/** How much more the best get right of the test data than the defaults, on average over the seeds, with its 95 % interval. */
+export interface Comparison {
+  readonly difference: number
+  /** Of what other samples would give; the seeds are those that there are. */
+  readonly interval: readonly [low: number, high: number]
+  readonly samples: number
+}
+
+/** Sample by sample, which cancels what all find hard. Undefined where the test data was not scored for both. */
+export async function comparisonOf(finals: readonly Final[]): Promise<Comparison | undefined> {
+  const { readFile } = await import('../../data/index.ts')
+  const means = (['best', 'defaults'] as const).map((of) => {
+    const paths = finals.filter((f) => f.of === of).map(({ folder }) => join(folder, rightFile))
+    if (paths.length === 0 || !paths.every(existsSync)) return undefined
+    const all = paths.map((path) => JSON.parse(new TextDecoder().decode(readFile(path))) as number[])
+    return all[0]!.map((_, i) => all.reduce((sum, right) => sum + right[i]!, 0) / all.length)
+  })
+  const [best, defaults] = means
+  if (!best || !defaults || best.length !== defaults.length) return undefined
+  const gaps = best.map((right, i) => right - defaults[i]!)
+  const count = gaps.length
+  const difference = gaps.reduce((a, b) => a + b, 0) / count
+  const variance = gaps.reduce((sum, gap) => sum + (gap - difference) ** 2, 0) / Math.max(1, count - 1)
+  const half = 1.96 * Math.sqrt(variance / count)
+  return { difference, interval: [difference - half, difference + half], samples: count }
+}
+
+export const comparisonLine = ({ difference, interval: [low, high], samples }: Comparison): string => {
+  const points = (share: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(2)}`
+  const what =
+    low > 0 ? 'the best values are better' : high < 0 ? 'the best values are worse' : 'no difference that is sure'
+  return `test, best against defaults: ${points(difference)} points (95 % interval ${points(low)} to ${points(high)}, ${samples} samples in pairs): ${what}`
+}
 
 export const scoreText = ({ loss, accuracy }: Final['best']): string =>
   accuracy === undefined ? `loss ${loss.toFixed(4)}` : percent(accuracy)

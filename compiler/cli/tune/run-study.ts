@@ -5,7 +5,7 @@ import type { Space, Study, TrialRecord } from '../../tune/index.ts'
 import type { Terminal } from '../terminal.ts'
 import { setUp } from '../train/run.ts'
 import { overridden, readTunable, type TrainFlags } from '../train/settings.ts'
-import { finalRuns } from './finals.ts'
+import { comparisonOf, finalRuns } from './finals.ts'
 import { openJournal } from './journal-file.ts'
 import { TrialThread } from './pool.ts'
 import type { Outcome, Task } from './task.ts'
@@ -115,9 +115,19 @@ export async function tuneRun(path: string, { flags, resume, say }: TuneOptions,
       return fail('A702', `none of ${study.trials.length} trials came to an end within the budget`, {
         hint: study.trials.at(-1)?.reason ?? '',
       })
-    const finals = await finalRuns({ best, first: study.trials[0]!, search, settings, task, threads, say })
+    const finals = await finalRuns({
+      best,
+      first: study.trials[0]!,
+      search,
+      settings,
+      task,
+      threads,
+      say,
+      stop: stop.signal,
+    })
     if (stop.signal.aborted) return { interrupted: true as const }
     const { objectives } = search
+    const comparison = await comparisonOf(finals)
     const readable = ({ point, curve, state, values, reason, number }: TrialRecord) => ({
       ...{ number, parameters: named(point, spaceAt(point)), state, curve },
       ...(values && { values }),
@@ -128,8 +138,9 @@ export async function tuneRun(path: string, { flags, resume, say }: TuneOptions,
       parameters: named(best.point, spaceAt(best.point)),
       report: {
         ...{ objectives, best: best.number, front: study.front.map(({ number }) => number) },
-        ...{ finals, trials: study.trials.map(readable) },
+        ...{ finals, ...(comparison && { comparison }), trials: study.trials.map(readable) },
       },
+      comparison,
       front: study.front.map((trial) => trialLine(trial, objectives, spaceAt(trial.point), trial === best)),
       finals,
     }

@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts'
 import { bytesOf } from '../train/results.ts'
 import { setUp, trainRun } from '../train/run.ts'
 import { overridden, readTunable } from '../train/settings.ts'
-import type { Measured, Outcome, Task } from './task.ts'
+import { rightFile, type Measured, type Outcome, type Task } from './task.ts'
 
 /** Whether a trial is to stop after an epoch that came to `value`. */
 export type AfterEpoch = (epoch: number, value: number, epochs: number) => Promise<boolean>
@@ -20,6 +20,7 @@ const timedRuns = 101
 
 /** Trains as a configuration with the values of a point says, and measures what comes of it. */
 export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outcome> {
+  const { writeFiles } = await import('../../data/index.ts')
   const { PointTrial } = await import('../../tune/index.ts')
   const { folder, objectives, maxSize, scoresTest } = task
   const tunable = await readTunable(task.config)
@@ -34,7 +35,7 @@ export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outc
   const abort = new AbortController()
   const epochs = isOne ? (settings.train?.epochs ?? 10) : Infinity
   let next = 0
-  const { report, interrupted } = await trainRun(
+  const { report, interrupted, right } = await trainRun(
     settings,
     // Several trainings, one behind another, count their epochs on; they start anew and come to the same.
     { resume: isOne && existsSync(join(folder, 'checkpoint.npz')) },
@@ -48,6 +49,7 @@ export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outc
     },
   )
   if (interrupted) return { state: 'stopped' }
+  if (right) writeFiles(folder, { [rightFile]: JSON.stringify([...right]) })
   const measured = await measure(join(folder, 'model.onnx'), report.best, objectives)
   if (maxSize !== undefined && measured.bytes > maxSize) return overBudget(measured.bytes, maxSize)
   return { state: 'complete', measured, values: objectives.map((objective) => valueOf(measured, objective)) }

@@ -17,6 +17,9 @@ export interface Task {
   readonly scoresTest: boolean
 }
 
+/** In a final training's folder: for each test sample 1 where it is right, else 0. */
+export const rightFile = 'right.json'
+
 /** What a trial came to. `values` are to be minimized. */
 export type Outcome =
   | { readonly state: 'complete'; readonly values: number[]; readonly measured: Measured }

@@ -6,7 +6,7 @@ import { notEmpty, seedNumber, wholeNumber } from '../options.ts'
 import type { AddCommand } from '../program.ts'
 import { labelOption } from '../quantize-options.ts'
 import type { TrainFlags } from '../train/settings.ts'
-import { finalLines } from './finals.ts'
+import { comparisonLine, finalLines } from './finals.ts'
 import { tuneRun } from './run-study.ts'
 
 interface Options extends TrainFlags {
@@ -78,7 +78,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
         )
         return done(1)
       }
-      const { report, parameters, finals, front } = run
+      const { comparison, report, parameters, finals, front } = run
       const chosen = finals.filter(({ of }) => of === 'best')
       const shipped = chosen.reduce((a, b) =>
         (b.best.accuracy ?? -b.best.loss) > (a.best.accuracy ?? -a.best.loss) ? b : a,
@@ -92,6 +92,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
       if (report.objectives.length > 1) terminal.out(['', 'nothing beats these in all objectives:', ...front])
       terminal.out([
         ...finalLines(finals),
+        ...(comparison ? [comparisonLine(comparison)] : []),
         `${join(output, 'model.onnx')}: of seed ${shipped.seed}`,
         `${join(output, 'params.json')}: ${JSON.stringify(parameters)}`,
       ])

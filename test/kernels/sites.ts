@@ -193,9 +193,9 @@ function scaled(random: Random, shape: readonly number[], axis: number): Value {
 const scaledWeights = (random: Random, form: Form): Value => scaled(random, weightShape(form), 0)
 
 const sparseWeights =
-  (share: number) =>
+  (share: number, together: 1 | 4) =>
   (random: Random, form: Form): Value =>
-    b.constant(thinOut(random, whole(random, weightShape(form), 3), share, random.pick([1, 4])))
+    b.constant(thinOut(random, whole(random, weightShape(form), 3), share, together))
 
 const sparseRows =
   (together: number): Family =>
@@ -336,8 +336,9 @@ const exactFloats: Readonly<Record<string, Family>> = {
   'rows in bands': matrix((random) => [130 + random.int(90), 127 + random.int(9), 13 + random.int(30)], false),
   'quantized rows in bands': matrix((random) => [520 + random.int(90), 126 + random.int(9), 9 + random.int(9)], true),
   'one or two rows': matrix((random) => [1 + random.int(2), 70 + random.int(90), 30 + random.int(60)], false),
-  'sparse pixels': floatConvolution(beyondBand(1, 4, { outputs: 90 }, [96, 160, 256]), sparseWeights(0.8)),
-  'sparse taps': floatConvolution(beyondBand(3, 16, { outputs: 30 }, [61, 130]), sparseWeights(0.9)),
+  'sparse pixels': floatConvolution(beyondBand(1, 4, { outputs: 90 }, [96, 160, 256]), sparseWeights(0.8, 1)),
+  'sparse pixels in blocks': floatConvolution(beyondBand(1, 4, { outputs: 90 }, [96, 160, 256]), sparseWeights(0.8, 4)),
+  'sparse taps': floatConvolution(beyondBand(3, 16, { outputs: 30 }, [61, 130]), sparseWeights(0.9, 4)),
   'one or two sparse rows': sparseRows(1),
   'one or two sparse rows in blocks': sparseRows(4),
   batches,

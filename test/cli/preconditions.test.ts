@@ -102,6 +102,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'plan',
         'unknown',
         'quantize',
+        'sparsify',
         'average',
         'patience',
         'resume',

@@ -66,7 +66,8 @@ describe('train --sparsify', () => {
   })
 
   it.each([
-    ['beside pruning', `sparsify: { share: 0.5 }, prune: { macs: 0.5 }`, 'prune and sparsify: do one'],
+    ['beside pruning', `sparsify: { share: 0.5 }, prune: { macs: 0.5 }`, 'sparsify stands alone'],
+    ['beside integers', `sparsify: { share: 0.5 }, quantize: {}`, 'sparsify stands alone'],
     ['of nothing', `sparsify: { share: 0.5, layers: ['*.bias'] }`, 'no weights that could become zero'],
     ['of what is not there', `sparsify: { share: 0.5, layers: ['conv*'] }`, 'no parameter is called "conv*"'],
     ['backwards', `sparsify: { share: 0.5, start: 0.9, end: 0.2 }`, 'start is before end'],

@@ -1,30 +1,14 @@
 import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import encodeJpeg, { init as initJpeg } from '@jsquash/jpeg/encode.js'
-import { encode as encodePng } from 'fast-png'
-import onnxProto from 'onnx-proto'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
 import { findExecutable, packageFile, withProcess } from '../../compiler/bench/engines/process.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { readNpz, writeNpy, writeNpz } from '../../compiler/data/index.ts'
-import { model, node, stored } from '../onnx/build.ts'
-import { writeCase } from '../verify/case-folder.ts'
+import { digits, fixedDigits, modelFor, prepare, recurrent } from './readme-files.ts'
 
 /** What README.md has one type, run word for word, each in a folder with the files that it names. */
 const readme = readFileSync('README.md', 'utf8')
@@ -53,196 +37,6 @@ const missing = (name: string) => known.find((engine) => engine.name === name)?.
 
 let folder: string
 const at = (...parts: string[]) => join(folder, ...parts)
-const digits = readFileSync('examples/digits/digits.onnx')
-
-/** The sample model for one digit at a time. */
-function fixedDigits(): Uint8Array {
-  const { onnx } = onnxProto
-  const decoded = onnx.ModelProto.decode(digits)
-  for (const port of [...decoded.graph!.input!, ...decoded.graph!.output!]) {
-    const dims = port.type!.tensorType!.shape!.dim!
-    for (const [i, dim] of dims.entries()) if (dim.dimParam) dims[i] = { dimValue: 1 }
-  }
-  return onnx.ModelProto.encode(decoded).finish()
-}
-
-/** A classifier of pictures of any size. */
-const pictures = (shape: string) =>
-  model({
-    inputs: [`image f32[${shape}]`],
-    outputs: ['scores f32[?,2]'],
-    nodes: [
-      node('c = Conv(image, w)', { attributes: { strides: [2, 2] } }),
-      'r = Relu(c)',
-      'p = GlobalAveragePool(r)',
-      node('scores = Flatten(p)'),
-    ],
-    initializers: [
-      stored(
-        'w',
-        tensorOf(
-          'f32',
-          [2, 3, 3, 3],
-          Array.from({ length: 54 }, (_, i) => ((i * 7) % 13) - 6),
-        ),
-      ),
-    ],
-  })
-
-/** A recurrent model of two states. */
-const recurrent = model({
-  inputs: ['frame f32[512]', 'h f32[8]', 'c f32[8]'],
-  outputs: ['speech f32[1]', 'hn f32[8]', 'cn f32[8]'],
-  nodes: [
-    'm = ReduceMean(frame)',
-    'c1 = Add(c, m)',
-    'cn = Add(c1, one)',
-    't = Tanh(cn)',
-    'hn = Add(h, t)',
-    's = ReduceSum(hn)',
-    'speech = Reshape(s, shape)',
-  ],
-  initializers: [stored('one', tensorOf('f32', [], [1])), stored('shape', tensorOf('i64', [1], [1]))],
-})
-
-/** A classifier of texts by a table of embeddings. */
-const words = model({
-  inputs: ['ids i64[1,6]'],
-  outputs: ['scores f32[1,2]'],
-  nodes: [
-    'e = Gather(table, ids)',
-    node('m = ReduceMean(e)', { attributes: { axes: [1], keepdims: 0 } }),
-    's = MatMul(m, w)',
-    'scores = Softmax(s)',
-  ],
-  initializers: [
-    stored(
-      'table',
-      tensorOf(
-        'f32',
-        [500, 8],
-        Array.from({ length: 4000 }, (_, i) => ((i * 31) % 17) - 8),
-      ),
-    ),
-    stored(
-      'w',
-      tensorOf(
-        'f32',
-        [8, 2],
-        Array.from({ length: 16 }, (_, i) => ((i * 7) % 5) - 2),
-      ),
-    ),
-  ],
-})
-
-/** A layer of which most weights are zero. */
-const zeros = model({
-  inputs: ['x f32[1,128]'],
-  outputs: ['y f32[1,64]'],
-  nodes: ['y = MatMul(x, w)'],
-  initializers: [
-    stored(
-      'w',
-      tensorOf(
-        'f32',
-        [128, 64],
-        Array.from({ length: 8192 }, (_, i) => ((i * 7919) % 1000 < 250 ? i + 1 : 0)),
-      ),
-    ),
-  ],
-})
-
-/** The model that a command is about. */
-function modelFor(line: string): Uint8Array {
-  if (line.includes('--sparse')) return zeros
-  if (line.includes('--vocabulary')) return words
-  if (line.includes('--state')) return recurrent
-  if (line.startsWith('attar train')) return digits
-  if (line.includes('--dim batch=1')) return digits
-  if (line.includes('--shape')) return pictures('n,3,h,w')
-  return line.includes('photos/') ? pictures('1,3,16,16') : fixedDigits()
-}
-
-async function prepare(): Promise<void> {
-  const { image, y } = readNpz(readFileSync('examples/digits/test.npz'))
-  const part = (from: number, to: number) => {
-    const data = tensorOf(
-      'f32',
-      [to - from, 1, 28, 28],
-      Array.from(image!.data.subarray(784 * from, 784 * to) as Uint8Array),
-    )
-    return writeNpz({
-      image: data,
-      y: tensorOf('u8', [to - from], Array.from(y!.data.subarray(from, to) as Uint8Array)),
-    })
-  }
-  writeFileSync(at('data.npz'), part(0, 60))
-  writeFileSync(at('val.npz'), part(60, 120))
-  writeFileSync(
-    at('image.npy'),
-    writeNpy(tensorOf('f32', [1, 1, 28, 28], Array.from(image!.data.subarray(0, 784) as Uint8Array))),
-  )
-  for (const set of ['train', 'test']) {
-    const ids = Array.from({ length: 240 }, (_, i) => BigInt((i * 7) % 40))
-    const labels = tensorOf(
-      'u8',
-      [40],
-      Array.from({ length: 40 }, (_, i) => i % 2),
-    )
-    writeFileSync(at(`${set}.npz`), writeNpz({ ids: tensorOf('i64', [40, 6], ids), y: labels }))
-  }
-  // The two digits of which a new last layer is to tell which is which.
-  const [zeros, ones] = [0, 1].map((digit) =>
-    Array.from(y!.data as Uint8Array).flatMap((d, i) => (d === digit ? [i] : [])),
-  )
-  const two = [...zeros!, ...ones!]
-  const rows = two.flatMap((i) => Array.from(image!.data.subarray(784 * i, 784 * (i + 1)) as Uint8Array))
-  writeFileSync(
-    at('pets.npz'),
-    writeNpz({
-      image: tensorOf('f32', [two.length, 1, 28, 28], rows),
-      y: tensorOf('u8', [two.length], [...zeros!.map(() => 0), ...ones!.map(() => 1)]),
-    }),
-  )
-  for (const set of ['train', 'test']) {
-    for (const digit of [0, 1]) {
-      mkdirSync(at(set, `${digit}`), { recursive: true })
-      for (const i of [zeros!, ones!][digit]!.slice(...(set === 'train' ? [0, 12] : [12, 16]))) {
-        const data = image!.data.subarray(784 * i, 784 * (i + 1)) as Uint8Array
-        writeFileSync(at(set, `${digit}`, `${i}.png`), encodePng({ width: 28, height: 28, channels: 1, data }))
-      }
-    }
-  }
-  writeFileSync(at('attar.config.ts'), scripts[3]!.text)
-  writeFileSync(at('search.config.ts'), scripts[4]!.text)
-  const pixels = (seed: number) => Uint8Array.from({ length: 768 }, (_, i) => (i * seed) % 256)
-  for (const [i, kind] of ['cat', 'dog'].entries()) {
-    mkdirSync(at('photos', kind), { recursive: true })
-    for (let k = 0; k < 4; k++)
-      writeFileSync(
-        at('photos', kind, `${k}.png`),
-        encodePng({ width: 16, height: 16, channels: 3, data: pixels(31 * i + k + 1) }),
-      )
-  }
-  const rgba = Uint8ClampedArray.from({ length: 1024 }, (_, i) => (i * 13) % 256)
-  const picture = { data: rgba, width: 16, height: 16, colorSpace: 'srgb' as const } as ImageData
-  await initJpeg(new WebAssembly.Module(readFileSync('node_modules/@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm')))
-  writeFileSync(at('cat.jpg'), new Uint8Array(await encodeJpeg(picture)))
-  const x = tensorOf('f32', [1, 2], [1, -2])
-  writeCase(at('cases', 'relu'), model({ inputs: ['x f32[1,2]'], outputs: ['y f32[1,2]'], nodes: ['y = Relu(x)'] }), [
-    { inputs: [x], outputs: [tensorOf('f32', [1, 2], [1, 0])] },
-  ])
-  // What `npm install` of the package gives.
-  mkdirSync(at('node_modules'))
-  symlinkSync(resolve('.'), at('node_modules', 'attar'))
-  symlinkSync(resolve('node_modules', '@types'), at('node_modules', '@types'))
-  mkdirSync(at('bin'))
-  writeFileSync(
-    at('bin', 'attar'),
-    `#!/bin/sh\nexec ${process.execPath} ${resolve('dist/compiler/cli/main.js')} "$@"\n`,
-  )
-  chmodSync(at('bin', 'attar'), 0o755)
-}
 
 const shell = (line: string) => {
   const env = { ...process.env, PATH: `${at('bin')}${delimiter}${process.env['PATH']}` }
@@ -251,7 +45,10 @@ const shell = (line: string) => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'attar-readme-'))
-  await prepare()
+  await prepare(
+    at,
+    scripts.map(({ text }) => text),
+  )
   writeFileSync(at('model.onnx'), fixedDigits())
   await shell('attar compile model.onnx -o out/')
 })

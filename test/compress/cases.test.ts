@@ -67,7 +67,7 @@ function halves({ samples, labels }: Dataset, first: number): [Dataset, Dataset]
   return [part(0, first), part(first)]
 }
 
-const weightsOnly = ['mlperf-kws-float-bn', 'fashion-cnn', 'bert-tiny-sms-static']
+const weightsOnly = ['mlperf-kws-float-bn', 'bert-tiny-sms-static']
 const all: readonly (Judge & { readonly form: string })[] = [
   ...judges.map((judge) => ({ ...judge, form: 'int8' })),
   ...judges

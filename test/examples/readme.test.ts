@@ -72,8 +72,8 @@ describe('commands', () => {
         writeFileSync(at('model.onnx'), modelFor(line))
       // Short measurements: what they give is not looked at.
       const short = line.includes('attar bench') && !line.includes('--layers') ? ' --runs 3 --starts 1 --warm-up 0' : ''
-      // Other systems take minutes for this network: test/bench/training.test.ts has them train a small one.
-      const typed = line.replace(/\s+#.*/, '').replace(/(bench\s+attar.config.ts .*) --against \S+/, '$1')
+      // Other systems take minutes: test/bench/peers.test.ts and test/bench/training.test.ts run them with small networks.
+      const typed = line.replace(/\s+#.*/, '').replace(/(bench\s.*) --against \S+/, '$1')
       // One training for each thing that is trained: how good it gets is not looked at.
       const few = line.startsWith('attar tune') ? ' --trials 2 --epochs 1' : ''
       const { stdout } = await shell(typed + short + few)

@@ -92,7 +92,7 @@ export class Study {
     if (epoch < curve.length) return known && epoch === curve.length - 1
     const others = this.#trials.filter((t) => t.number !== number)
     const completed = others.filter(({ state }) => state === 'complete').map((t) => t.curve)
-    const context = { curve: [...curve, value], epochs, completed, others: others.map((t) => t.curve) }
+    const context = { curve: [...curve, value], completed, others: others.map((t) => t.curve) }
     // A trial that has done all of its epochs is complete; the defaults are what others are compared with.
     const stops = number > 0 && epoch + 1 < epochs && this.#options.stopper(context)
     this.#add({ kind: 'epoch', trial: number, epoch, value, stops })

@@ -33,11 +33,6 @@ export class PointTrial implements Trial {
     this.#missing = missing
   }
 
-  /** One with the same values, for the same configuration. */
-  again(): PointTrial {
-    return new PointTrial(this.point)
-  }
-
   float(name: string, low: number, high: number, options: { log?: boolean; default?: number } = {}): number {
     const { log: scale = false, default: start } = options
     if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) wrong(name, `${low} to ${high} is no range`)

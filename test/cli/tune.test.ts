@@ -33,6 +33,9 @@ beforeAll(() => {
   writeFileSync(at('train.npz'), points(300, 1))
   writeFileSync(at('val.npz'), points(200, 2))
   writeFileSync(at('test.npz'), points(200, 3))
+  const pairs = Array.from({ length: 40 }, (_, i) => i / 40)
+  const values = { input: tensorOf('f32', [20, 2], pairs), y: tensorOf('f32', [20, 2], pairs) }
+  writeFileSync(at('values.npz'), writeNpz(values))
   writeFileSync(at('attar.config.ts'), config())
 })
 
@@ -55,6 +58,7 @@ interface TuneReport {
   readonly trials: readonly { readonly state: string; readonly values?: readonly number[]; readonly curve: number[] }[]
   readonly finals: readonly {
     readonly of: string
+    readonly folder: string
     readonly best: { accuracy: number }
     readonly test?: { accuracy: number }
   }[]
@@ -84,7 +88,7 @@ describe('a search', { timeout: 240_000 }, () => {
     expect(await attar('train', at('attar.config.ts'), '--params', at('whole', 'params.json'), '-o', at('again'))).toBe(
       0,
     )
-    const models = [at('again', 'model.onnx'), at('whole', 'final', 'best-1', 'model.onnx')].map((path) =>
+    const models = [at('again', 'model.onnx'), at('whole', 'final', `${best}-1`, 'model.onnx')].map((path) =>
       readFileSync(path),
     )
     expect(models[0]).toEqual(models[1])
@@ -105,6 +109,14 @@ describe('a search', { timeout: 240_000 }, () => {
     expect(await built(...args, '--resume')).toMatchObject({ code: 0 })
     expect(journal('killed')).toBe(journal('whole'))
     expect(reportIn('killed').trials).toEqual(reportIn('whole').trials)
+  })
+
+  it('goes on for more trials, with final trainings of what is best then', async () => {
+    const { code } = await built(...search('whole').slice(0, -1), '10', '--resume')
+    expect(code).toBe(0)
+    const { best, trials, finals } = reportIn('whole')
+    expect(trials).toHaveLength(10)
+    expect(finals[0]!.folder).toBe(at('whole', 'final', `${best}-1`))
   })
 
   it('runs several trials at the same time, each counted once', async () => {
@@ -139,6 +151,24 @@ describe('a search is refused', () => {
     writeFileSync(at('other.config.ts'), config('', 4))
     expect(await attar('tune', at('other.config.ts'), '-o', at('whole'), '--trials', '6', '--resume')).toBe(2)
     expect(err.join('\n')).toContain('the journal is of another search: it differs in settings')
+  })
+
+  it('for an objective that its loss does not have', async () => {
+    writeFileSync(at('values.config.ts'), config('').replace('epochs: 3', "epochs: 3, loss: 'mean-squared-error'"))
+    const args = [
+      'tune',
+      at('values.config.ts'),
+      '-o',
+      at('values'),
+      '--train',
+      at('values.npz'),
+      '--val',
+      '20%',
+      '--test',
+      at('values.npz'),
+    ]
+    expect(await attar(...args, '--objectives', 'accuracy')).toBe(2)
+    expect(err.join('\n')).toContain('the loss mean-squared-error has no accuracy')
   })
 
   it('where there is nothing to search', async () => {

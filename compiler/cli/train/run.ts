@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
 import type { Epoch, Fit, FitOptions, TrainableModel } from '../../train/index.ts'
 import type { ThreadedExecutor } from '../../threads.ts'
+import { interruptible } from '../interruptible.ts'
 import type { ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
@@ -132,24 +133,6 @@ async function runOn(
   writeFiles(output, { 'model.onnx': bytes, 'report.json': text })
   const lines = describe(results, output, bytes.length)
   return { report, lines, interrupted, checkpoint: join(output, last.checkpoint), right }
-}
-
-/** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. */
-async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const abort = new AbortController()
-  const stop = (): void => {
-    if (abort.signal.aborted) {
-      process.off('SIGINT', stop)
-      process.kill(process.pid, 'SIGINT')
-    }
-    abort.abort()
-  }
-  process.on('SIGINT', stop)
-  try {
-    return await body(abort.signal)
-  } finally {
-    process.off('SIGINT', stop)
-  }
 }
 
 async function tested(

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Settings } from '../../config/schema.ts'
-import type { Space, Trial } from '../../tune/index.ts'
+import type { Point, Space, Trial } from '../../tune/index.ts'
 import type { PruneFlag } from '../prune-options.ts'
 
 /** What the command line says of a training. */
@@ -46,7 +46,7 @@ export interface TrainFlags {
 export async function readConfig(path: string, params?: string): Promise<Settings> {
   const { trialOf } = await import('../../tune/index.ts')
   const { at, configure } = await readTunable(path)
-  return at(params === undefined ? undefined : trialOf(configure, await valuesIn(params)).again())
+  return at(params === undefined ? undefined : trialOf(configure, await valuesIn(params)).point)
 }
 
 async function valuesIn(path: string): Promise<Readonly<Record<string, unknown>>> {
@@ -67,8 +67,11 @@ export interface Tunable {
   /** What it asks for where all has its default. */
   readonly space: Space
   readonly configure: (trial: Trial) => unknown
-  /** @throws CompileError A702 where something is wrong in the settings. Their paths start from the configuration's folder. */
-  at(trial?: Trial): Promise<Settings>
+  /**
+   * The settings with given values, else with defaults; their paths start from the configuration's folder.
+   * @throws CompileError A702 where something is wrong in them.
+   */
+  at(point?: Point): Promise<Settings>
 }
 
 /** Reads a configuration file. A702 where it cannot be run. */
@@ -79,7 +82,7 @@ export async function readTunable(path: string): Promise<Tunable> {
   return {
     configure,
     space: spaceOf(configure),
-    at: async (trial = new PointTrial()) => placed(path, await checked(configure(trial), `"${path}"`)),
+    at: async (point) => placed(path, await checked(configure(new PointTrial(point)), `"${path}"`)),
   }
 }
 

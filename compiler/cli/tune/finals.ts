@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
 import type { TrialRecord } from '../../tune/index.ts'
-import { percent } from '../train/progress.ts'
+import type { Score } from '../../train/index.ts'
+import { scoreText } from '../train/progress.ts'
+import type { TestScore } from '../train/results.ts'
 import type { TrialThread } from './pool.ts'
 import type { Search } from './run-study.ts'
 import { rightFile, type Task } from './task.ts'
@@ -12,12 +14,9 @@ export interface Final {
   readonly of: 'best' | 'defaults'
   readonly seed: number
   readonly folder: string
-  readonly best: { readonly loss: number; readonly accuracy?: number }
-  readonly test?: {
-    readonly loss: number
-    readonly accuracy?: number
-    readonly interval?: readonly [low: number, high: number]
-  }
+  /** Of the validation data. */
+  readonly best: Score
+  readonly test?: TestScore
 }
 
 interface FinalContext {
@@ -29,7 +28,7 @@ interface FinalContext {
   readonly threads: readonly TrialThread[]
   readonly say: (line: string) => void
   /** Set where the user ends the search. */
-  readonly stop: AbortSignal
+  readonly signal: AbortSignal
 }
 
 /**
@@ -37,49 +36,53 @@ interface FinalContext {
  * A training whose report is there is not done again.
  */
 export async function finalRuns(context: FinalContext): Promise<readonly Final[]> {
-  const { best, first, search, settings, task, threads, say, stop } = context
+  const { best, first, search, settings, task, threads, say, signal } = context
   const { fail } = await import('../../index.ts')
-  const { readFile } = await import('../../data/index.ts')
   const seeds = Array.from({ length: search.seeds }, (_, i) => (settings.seed ?? 1) + i)
   const sides = [
     { of: 'best' as const, trial: best },
     ...(best === first ? [] : [{ of: 'defaults' as const, trial: first }]),
   ]
   const runs = sides.flatMap(({ of, trial }) =>
-    seeds.map((seed) => ({ of, seed, ...task(trial.point, `final/${of}-${seed}`, true, seed) })),
+    seeds.map((seed) => ({ of, seed, ...task(trial.point, `final/${trial.number}-${seed}`, true, seed) })),
   )
   const left = [...runs]
   const lane = async (thread: TrialThread): Promise<void> => {
     for (let run = left.shift(); run; run = left.shift()) {
       const { of, seed, ...own } = run
-      if (isDone(own.folder, settings)) continue
+      if (await isDone(own.folder, settings)) continue
       const outcome = await thread.run(own, () => false)
-      if (stop.aborted) return
+      if (signal.aborted) return
       if (outcome.state === 'failed')
         fail('A702', `the training with the ${of} of seed ${seed} failed: ${outcome.reason}`)
       if (outcome.state === 'complete') say(`final ${of}, seed ${seed}: validation ${scoreText(outcome.measured)}`)
     }
   }
   await Promise.all(threads.map(lane))
-  return runs.flatMap(({ of, seed, folder }): Final[] => {
-    const path = join(folder, 'report.json')
-    if (!existsSync(path)) return []
-    const { best, test } = JSON.parse(new TextDecoder().decode(readFile(path))) as Pick<Final, 'best' | 'test'>
-    if (typeof best?.loss !== 'number') fail('A502', `"${path}" is not the report of a training`)
-    return [{ of, seed, folder, best: judged(best), ...(test && { test: judged(test) }) }]
-  })
+  const finals = await Promise.all(
+    runs.map(async ({ of, seed, folder }) => ({ of, seed, folder, ...(await scoresIn(folder)) })),
+  )
+  return finals.filter((final): final is Final => final.best !== undefined)
 }
 
-/** Without labels the teacher judges: what agrees with it is right. */
-const judged = <S extends Final['best'] & { readonly agreement?: number }>({ agreement, ...score }: S) => ({
-  ...score,
-  ...(score.accuracy === undefined && agreement !== undefined && { accuracy: agreement }),
-})
+/** What the report in a folder says; nothing where there is none. */
+async function scoresIn(folder: string): Promise<Partial<Pick<Final, 'best' | 'test'>>> {
+  const path = join(folder, 'report.json')
+  if (!existsSync(path)) return {}
+  const { fail } = await import('../../index.ts')
+  const { readFile } = await import('../../data/index.ts')
+  const { best, test } = JSON.parse(new TextDecoder().decode(readFile(path))) as Pick<Final, 'best' | 'test'>
+  if (typeof best?.loss !== 'number') fail('A502', `"${path}" is not the report of a training`)
+  return { best, ...(test && { test }) }
+}
 
-/** The report is written first. */
-const isDone = (folder: string, { data, train }: Settings): boolean =>
-  existsSync(join(folder, 'report.json')) &&
-  (data?.test === undefined || train?.loss === 'mean-squared-error' || existsSync(join(folder, rightFile)))
+/** Whether a training has come to its end, which is the file that is written behind its report. */
+async function isDone(folder: string, { data }: Settings): Promise<boolean> {
+  const { best, test } = await scoresIn(folder)
+  if (!best) return false
+  if (data?.test === undefined) return true
+  return test !== undefined && ((test.accuracy ?? test.agreement) === undefined || existsSync(join(folder, rightFile)))
+}
 
 /** How much more the best get right of the test data than the defaults, on average over the seeds, with its 95 % interval. */
 export interface Comparison {
@@ -115,22 +118,26 @@ export const comparisonLine = ({ difference, interval: [low, high], samples }: C
   return `test, best against defaults: ${points(difference)} points (95 % interval ${points(low)} to ${points(high)}, ${samples} samples in pairs): ${what}`
 }
 
-export const scoreText = ({ loss, accuracy }: Final['best']): string =>
-  accuracy === undefined ? `loss ${loss.toFixed(4)}` : percent(accuracy)
-
 /** What the seeds come to, a line for each side: means over them. */
 export function finalLines(finals: readonly Final[]): string[] {
   return (['best', 'defaults'] as const).flatMap((of) => {
     const own = finals.filter((final) => final.of === of)
     if (own.length === 0) return []
-    const mean = (scores: readonly Final['best'][]): string => {
-      const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
-      const accuracies = scores.flatMap(({ accuracy }) => accuracy ?? [])
-      const loss = average(scores.map((score) => score.loss))
-      return scoreText({ loss, ...(accuracies.length === scores.length && { accuracy: average(accuracies) }) })
-    }
     const tests = own.flatMap(({ test }) => test ?? [])
-    const tested = tests.length > 0 ? `, test ${mean(tests)}` : ''
-    return [`${of}, mean of ${own.length} seeds: validation ${mean(own.map(({ best }) => best))}${tested}`]
+    const tested = tests.length > 0 ? `, test ${scoreText(meanOf(tests))}` : ''
+    return [`${of}, mean of ${own.length} seeds: validation ${scoreText(meanOf(own.map(({ best }) => best)))}${tested}`]
   })
+}
+
+function meanOf(scores: readonly Score[]): Score {
+  const mean = (field: keyof Score): number | undefined => {
+    const values = scores.flatMap((score) => score[field] ?? [])
+    return values.length === scores.length ? values.reduce((a, b) => a + b, 0) / values.length : undefined
+  }
+  const [accuracy, agreement] = [mean('accuracy'), mean('agreement')]
+  return {
+    loss: mean('loss')!,
+    ...(accuracy !== undefined && { accuracy }),
+    ...(agreement !== undefined && { agreement }),
+  }
 }

@@ -1,13 +1,15 @@
 import { join, resolve } from 'node:path'
 import type { Objective } from '../../config/objectives.ts'
 import type { Settings } from '../../config/schema.ts'
-import type { Space, Study, TrialRecord } from '../../tune/index.ts'
+import type { Loss, LossName } from '../../train/index.ts'
+import type { Point, Space, Study, TrialRecord } from '../../tune/index.ts'
+import { interruptible } from '../interruptible.ts'
 import type { Terminal } from '../terminal.ts'
 import { setUp } from '../train/run.ts'
-import { overridden, readTunable, type TrainFlags } from '../train/settings.ts'
+import { overridden, readTunable, type TrainFlags, type Tunable } from '../train/settings.ts'
 import { comparisonOf, finalRuns } from './finals.ts'
 import { openJournal } from './journal-file.ts'
-import { TrialThread } from './pool.ts'
+import { TrialThread, type Judge } from './pool.ts'
 import type { Outcome, Task } from './task.ts'
 import { trialLine, valueText } from './table.ts'
 
@@ -30,23 +32,22 @@ export interface Search {
 /** Of trials that were over a budget before they were trained, as many as this for each that counts. */
 const rejectedForEach = 10
 
-/** Searches as a configuration says; everything goes into the folder `output`. */
+/** Searches as a configuration says; everything goes into the folder `output`. Ctrl-C ends it; the journal holds what was done. */
 export async function tuneRun(path: string, { flags, resume, say }: TuneOptions, output: string, terminal: Terminal) {
   const { fail } = await import('../../index.ts')
-  const { named, PointTrial, samplers, stoppers, Study } = await import('../../tune/index.ts')
+  const { named, samplers, stoppers, Study } = await import('../../tune/index.ts')
   const tunable = await readTunable(path)
   if (tunable.space.size === 0)
     fail('A702', `"${path}" asks for no values: there is nothing to search`, {
       hint: "export a function: defineConfig((trial) => ({ train: { learningRate: trial.float('rate', 1e-4, 1e-1, { log: true }) } }))",
     })
   const settings = await overridden(await tunable.at(), flags)
-  const { fingerprint, data } = await setUp(settings, {}, terminal)
-  const search = searchOf(settings, data.counts !== undefined)
+  const { fingerprint, fitting } = await setUp(settings, {}, terminal)
+  const search = await searchOf(settings, fitting.loss)
   const { sampler = 'tpe', stopper = 'percentile' } = settings.tune ?? {}
   const { jobs: _, trials: __, ...how } = search
   const journal = await openJournal(output, resume)
   const threads = Array.from({ length: search.jobs }, () => new TrialThread())
-  const stop = onFirstInterrupt()
   try {
     const study = new Study(
       {
@@ -56,103 +57,122 @@ export async function tuneRun(path: string, { flags, resume, say }: TuneOptions,
       },
       journal.entries,
     )
-    const task = (point: TrialRecord['point'], folder: string, scoresTest: boolean, seed = settings.seed): Task => ({
-      ...{ config: resolve(path), point, folder: join(output, folder), scoresTest },
-      ...{ objectives: search.objectives, maxSize: search.maxSize },
+    const { objectives, maxSize } = search
+    const task = (point: Point, folder: string, scoresTest: boolean, seed = settings.seed): Task => ({
+      ...{ config: resolve(path), point, folder: join(output, folder), scoresTest, objectives, maxSize },
       flags: { ...flags, ...(seed !== undefined && { seed }) },
     })
-    const spaceAt = (point: TrialRecord['point']): Space => {
-      const trial = new PointTrial(point)
-      tunable.configure(trial)
-      return trial.space
-    }
-    const show = (number: number): void => {
-      const trial = study.trials[number]!
-      say(trialLine(trial, search.objectives, spaceAt(trial.point), bestOf(study) === trial))
-    }
-    const left = study.trials.filter(({ state }) => state === 'running')
-    const next = (): TrialRecord | undefined => {
-      if (stop.signal.aborted) return undefined
-      const known = left.shift()
-      if (known) return known
-      const counted = study.trials.filter(({ state }) => state !== 'rejected').length
-      const room = counted < search.trials && study.trials.length < search.trials * rejectedForEach
-      return room ? study.ask(tunable.configure) : undefined
-    }
-    const running = new Map<number, string>()
-    const status = (): void => terminal.status([...running.values()].join('  '))
-    const lane = async (thread: TrialThread): Promise<void> => {
-      for (let trial = next(); trial; trial = next()) {
-        const { number, point } = trial
-        running.set(number, `trial ${number}`)
-        status()
-        const outcome: Outcome = trial.stops
-          ? { state: 'stopped' }
-          : await thread.run(task(point, `trials/${number}`, false), (epoch, value, epochs) => {
-              running.set(number, `trial ${number}: epoch ${epoch + 1}, ${valueText(search.objectives[0]!, value)}`)
-              status()
-              return study.report(number, epoch, value, epochs)
-            })
-        running.delete(number)
-        if (stop.signal.aborted) return
-        // What the defaults cannot do, others can hardly.
-        if (outcome.state === 'failed' && number === 0)
-          fail('A702', `the trial with the defaults failed: ${outcome.reason}`)
-        const { state } = outcome
-        study.end(number, {
-          state,
-          ...(outcome.state === 'complete' && { values: outcome.values }),
-          ...('reason' in outcome && { reason: outcome.reason }),
+    const spaceAt = await spacesOf(tunable)
+    const line = (trial: TrialRecord): string =>
+      trialLine(trial, objectives, spaceAt(trial.point), trial === bestOf(study))
+    return await interruptible(async (signal) => {
+      signal.addEventListener('abort', () => void Promise.all(threads.map((thread) => thread.close())))
+      const context = { search, task, threads, signal, say }
+      await runTrials(study, { ...context, configure: tunable.configure, line, terminal })
+      if (signal.aborted) return undefined
+      const best = bestOf(study)
+      if (!best)
+        return fail('A702', `none of ${study.trials.length} trials came to an end within the budget`, {
+          hint: study.trials.at(-1)?.reason ?? '',
         })
-        show(number)
-      }
-    }
-    stop.signal.addEventListener('abort', () => void Promise.all(threads.map((thread) => thread.close())))
-    await Promise.all(threads.map(lane))
-    if (stop.signal.aborted) return { interrupted: true as const }
-    const best = bestOf(study)
-    if (!best)
-      return fail('A702', `none of ${study.trials.length} trials came to an end within the budget`, {
-        hint: study.trials.at(-1)?.reason ?? '',
+      const finals = await finalRuns({ ...context, best, first: study.trials[0]!, settings })
+      if (signal.aborted) return undefined
+      const comparison = await comparisonOf(finals)
+      const readable = ({ point, curve, state, values, reason, number }: TrialRecord) => ({
+        ...{ number, parameters: named(point, spaceAt(point)), state, curve },
+        ...(values && { values }),
+        ...(reason !== undefined && { reason }),
       })
-    const finals = await finalRuns({
-      best,
-      first: study.trials[0]!,
-      search,
-      settings,
-      task,
-      threads,
-      say,
-      stop: stop.signal,
+      return {
+        parameters: named(best.point, spaceAt(best.point)),
+        report: {
+          ...{ objectives, best: best.number, front: study.front.map(({ number }) => number) },
+          ...{ finals, ...(comparison && { comparison }), trials: study.trials.map(readable) },
+        },
+        front: study.front.map(line),
+        ...{ comparison, finals },
+      }
     })
-    if (stop.signal.aborted) return { interrupted: true as const }
-    const { objectives } = search
-    const comparison = await comparisonOf(finals)
-    const readable = ({ point, curve, state, values, reason, number }: TrialRecord) => ({
-      ...{ number, parameters: named(point, spaceAt(point)), state, curve },
-      ...(values && { values }),
-      ...(reason !== undefined && { reason }),
-    })
-    return {
-      interrupted: false as const,
-      parameters: named(best.point, spaceAt(best.point)),
-      report: {
-        ...{ objectives, best: best.number, front: study.front.map(({ number }) => number) },
-        ...{ finals, ...(comparison && { comparison }), trials: study.trials.map(readable) },
-      },
-      comparison,
-      front: study.front.map((trial) => trialLine(trial, objectives, spaceAt(trial.point), trial === best)),
-      finals,
-    }
   } finally {
-    stop.release()
     await Promise.all(threads.map((thread) => thread.close()))
     journal.close()
   }
 }
 
-function searchOf({ tune = {} }: Settings, hasClasses: boolean): Search {
-  const { trials = 30, jobs = 1, objectives = [hasClasses ? 'accuracy' : 'loss'], maxSize, seeds = 3 } = tune
+interface TrialsContext {
+  readonly search: Search
+  readonly configure: Tunable['configure']
+  readonly task: (point: Point, folder: string, scoresTest: boolean) => Task
+  readonly threads: readonly TrialThread[]
+  readonly signal: AbortSignal
+  readonly line: (trial: TrialRecord) => string
+  readonly say: (line: string) => void
+  readonly terminal: Terminal
+}
+
+/** Runs trials, as many at a time as there are threads, those first that a journal left running. */
+async function runTrials(study: Study, context: TrialsContext): Promise<void> {
+  const { search, configure, task, threads, signal, line, say, terminal } = context
+  const { fail } = await import('../../index.ts')
+  const left = study.trials.filter(({ state }) => state === 'running')
+  const next = (): TrialRecord | undefined => {
+    if (signal.aborted) return undefined
+    const known = left.shift()
+    if (known) return known
+    const counted = study.trials.filter(({ state }) => state !== 'rejected').length
+    const room = counted < search.trials && study.trials.length < search.trials * rejectedForEach
+    return room ? study.ask(configure) : undefined
+  }
+  const running = new Map<number, string>()
+  const show = (number: number, text: string): void => {
+    running.set(number, `trial ${number}${text}`)
+    terminal.status([...running.values()].join('  '))
+  }
+  const lane = async (thread: TrialThread): Promise<void> => {
+    for (let trial = next(); trial; trial = next()) {
+      const { number, point } = trial
+      show(number, '')
+      const judge: Judge = (epoch, value, epochs) => {
+        show(number, `: epoch ${epoch + 1}, ${valueText(search.objectives[0]!, value)}`)
+        return study.report(number, epoch, value, epochs)
+      }
+      const outcome: Outcome = trial.stops
+        ? { state: 'stopped' }
+        : await thread.run(task(point, `trials/${number}`, false), judge)
+      running.delete(number)
+      if (signal.aborted) return
+      // What the defaults cannot do, others can hardly.
+      if (outcome.state === 'failed' && number === 0)
+        fail('A702', `the trial with the defaults failed: ${outcome.reason}`)
+      study.end(number, {
+        state: outcome.state,
+        ...(outcome.state === 'complete' && { values: outcome.values }),
+        ...('reason' in outcome && { reason: outcome.reason }),
+      })
+      say(line(study.trials[number]!))
+    }
+  }
+  await Promise.all(threads.map(lane))
+}
+
+/** What a configuration asks for where its parameters have given values. */
+async function spacesOf({ configure }: Tunable): Promise<(point: Point) => Space> {
+  const { PointTrial } = await import('../../tune/index.ts')
+  return (point) => {
+    const trial = new PointTrial(point)
+    configure(trial)
+    return trial.space
+  }
+}
+
+/** A702 for an objective that the loss does not have. */
+async function searchOf({ tune = {} }: Settings, loss: LossName): Promise<Search> {
+  const { fail } = await import('../../index.ts')
+  const { losses } = await import('../../train/index.ts')
+  const hasAccuracy = (losses[loss] as Loss).correct !== undefined
+  const { trials = 30, jobs = 1, objectives = [hasAccuracy ? 'accuracy' : 'loss'], maxSize, seeds = 3 } = tune
+  if (!hasAccuracy && objectives.includes('accuracy'))
+    fail('A702', `tune: the loss ${loss} has no accuracy`, { hint: "objectives: ['loss']" })
   return { trials, jobs, objectives, maxSize, seeds }
 }
 
@@ -164,16 +184,4 @@ function bestOf(study: Study): TrialRecord | undefined {
     return at < 0 ? a.number - b.number : a.values![at]! - b.values![at]!
   }
   return complete.sort(order)[0]
-}
-
-/** The first Ctrl-C ends what runs; the second ends the process as usual. */
-function onFirstInterrupt() {
-  const abort = new AbortController()
-  const release = (): void => void process.off('SIGINT', end)
-  const end = (): void => {
-    release()
-    abort.abort()
-  }
-  process.on('SIGINT', end)
-  return { signal: abort.signal, release }
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Objective } from '../../config/objectives.ts'
 import type { Settings } from '../../config/schema.ts'
-import type { Epoch, Score } from '../../train/index.ts'
+import { shareOf, type Epoch, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
 import { bytesOf } from '../train/results.ts'
@@ -21,10 +21,9 @@ const timedRuns = 101
 /** Trains as a configuration with the values of a point says, and measures what comes of it. */
 export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outcome> {
   const { writeFiles } = await import('../../data/index.ts')
-  const { PointTrial } = await import('../../tune/index.ts')
   const { folder, objectives, maxSize, scoresTest } = task
   const tunable = await readTunable(task.config)
-  const given = await overridden(await tunable.at(new PointTrial(task.point)), task.flags)
+  const given = await overridden(await tunable.at(task.point), task.flags)
   const settings = scoresTest ? given : withoutTest(given)
   const isOne = settings.prune === undefined && settings.quantize === undefined
   if (maxSize !== undefined && isOne) {
@@ -63,23 +62,20 @@ const overBudget = (bytes: number, most: number): Outcome => ({
 const withoutTest = ({ data: { test: _, ...data } = {}, ...settings }: Settings): Settings => ({ ...settings, data })
 
 /** Of an epoch, what is to be minimized. */
-function errorOf({ loss, agreement, accuracy = agreement }: Score, objective: Objective): number {
-  return objective === 'loss' || accuracy === undefined ? loss : 1 - accuracy
+function errorOf(score: Score, objective: Objective): number {
+  const share = objective === 'loss' ? undefined : shareOf(score)
+  return share === undefined ? score.loss : 1 - share
 }
 
 function valueOf(measured: Measured, objective: Objective): number {
   return objective === 'bytes' || objective === 'ms' ? measured[objective]! : errorOf(measured, objective)
 }
 
-async function measure(
-  path: string,
-  { loss, agreement, accuracy = agreement }: Score,
-  objectives: readonly Objective[],
-): Promise<Measured> {
+async function measure(path: string, score: Score, objectives: readonly Objective[]): Promise<Measured> {
   const { compile, instantiate } = await import('../../index.ts')
   const { randomInputs, readFile } = await import('../../data/index.ts')
   const { modules, spec } = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })
-  const known = { loss, ...(accuracy !== undefined && { accuracy }), bytes: modules.simd!.length }
+  const known = { ...score, bytes: modules.simd!.length }
   if (!objectives.includes('ms')) return known
   const model = instantiate(new WebAssembly.Module(modules.simd! as BufferSource), spec)
   const inputs = Object.fromEntries(

@@ -18,7 +18,7 @@ function short(parameter: Parameter, value: number): string {
 /** A trial's parameters, `name=value`. */
 export const pointText = (point: TrialRecord['point'], space: ReadonlyMap<string, Parameter>): string =>
   Object.entries(point)
-    .map(([name, value]) => `${name}=${space.has(name) ? short(space.get(name)!, value) : value}`)
+    .map(([name, value]) => `${name}=${short(space.get(name)!, value)}`)
     .join(' ')
 
 /** A line for a trial that ended. */

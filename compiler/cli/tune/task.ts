@@ -1,3 +1,4 @@
+import type { Score } from '../../train/index.ts'
 import type { TrainFlags } from '../train/settings.ts'
 import type { Objective } from '../../config/objectives.ts'
 import type { Point } from '../../tune/index.ts'
@@ -26,11 +27,8 @@ export type Outcome =
   | { readonly state: 'stopped' }
   | { readonly state: 'rejected' | 'failed'; readonly reason: string }
 
-/** What a person wants to know of a trial. */
-export interface Measured {
-  readonly loss: number
-  /** Without labels, agreement with the teacher. */
-  readonly accuracy?: number
+/** The validation's score, and what the compiled module takes. */
+export interface Measured extends Score {
   readonly bytes: number
   readonly ms?: number
 }

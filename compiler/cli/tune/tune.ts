@@ -65,6 +65,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
     .addHelpText('after', usage)
     .action(async (path: string, { trials, jobs, objectives, resume = false, json, ...rest }: Options) => {
       const { checkWritable, readFile, writeFiles } = await import('../../data/index.ts')
+      const { isBetter } = await import('../../train/index.ts')
       const { overridden, readConfig } = await import('../train/settings.ts')
       const flags = { ...rest, tune: { trials, jobs, objectives } }
       const settings = await overridden(await readConfig(path), flags)
@@ -72,7 +73,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
       checkWritable(output)
       const say = (line: string): void => (json ? terminal.err(line) : terminal.out(line))
       const run = await tuneRun(path, { flags, resume, say }, output, terminal)
-      if (run.interrupted) {
+      if (!run) {
         terminal.err(
           `interrupted: "${join(output, 'journal.jsonl')}" holds all that was done; the same command with --resume goes on`,
         )
@@ -80,9 +81,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
       }
       const { comparison, report, parameters, finals, front } = run
       const chosen = finals.filter(({ of }) => of === 'best')
-      const shipped = chosen.reduce((a, b) =>
-        (b.best.accuracy ?? -b.best.loss) > (a.best.accuracy ?? -a.best.loss) ? b : a,
-      )
+      const shipped = chosen.reduce((a, b) => (isBetter(b.best, a.best) ? b : a))
       writeFiles(output, {
         'model.onnx': readFile(join(shipped.folder, 'model.onnx')),
         'params.json': `${JSON.stringify(parameters, null, 2)}\n`,

@@ -1,8 +1,7 @@
-import { cos, log } from '../../core/math.ts'
 import { randomBits } from '../../core/philox.ts'
+import type { Random } from '../../core/random.ts'
 
-/** Numbers in [0, 1), each another one. */
-export type Random = () => number
+export { normal, type Random } from '../../core/random.ts'
 
 const key = 0x61756773
 
@@ -21,9 +20,3 @@ export const between = (random: Random, low: number, high: number): number => lo
 
 /** A whole number from 0 to `count` − 1. */
 export const below = (random: Random, count: number): number => Math.floor(random() * count)
-
-/** A number of the normal distribution with mean 0 and deviation 1, from two draws (Box & Muller, 1958). */
-export function normal(random: Random): number {
-  const [u, v] = [1 - random(), random()]
-  return Math.sqrt(-2 * log(u)) * cos(2 * Math.PI * v)
-}

@@ -1,4 +1,5 @@
-import { permutation, randomOf } from '../random.ts'
+import { permutation } from '../../core/random.ts'
+import { randomOf } from '../random.ts'
 import { fromShare } from '../space.ts'
 import type { Sampler } from './sampler.ts'
 

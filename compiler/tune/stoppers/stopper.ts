@@ -4,8 +4,6 @@ export type Curve = readonly number[]
 export interface StopperContext {
   /** Of the trial in question. */
   readonly curve: Curve
-  /** Epochs that the trial would have. */
-  readonly epochs: number
   /** Of trials that ran to their end. */
   readonly completed: readonly Curve[]
   /** Of all other trials, those that were stopped or still run among them. */

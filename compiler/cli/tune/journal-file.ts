@@ -30,13 +30,13 @@ export async function openJournal(folder: string, resume: boolean): Promise<Jour
   const { lineOf, readJournal } = await import('../../tune/index.ts')
   mkdirSync(folder, { recursive: true })
   const path = join(folder, 'journal.jsonl')
-  const isThere = existsSync(path)
-  if (isThere && !resume)
-    fail('A702', `there is a search in "${folder}" already`, {
-      hint: '--resume goes on with it; another one goes to another folder (-o)',
-    })
   const unlock = await locked(join(folder, 'journal.lock'))
   try {
+    const isThere = existsSync(path)
+    if (isThere && !resume)
+      fail('A702', `there is a search in "${folder}" already`, {
+        hint: '--resume goes on with it; another one goes to another folder (-o)',
+      })
     const { entries, bytes } = isThere
       ? readJournal(readFileSync(path, 'utf8'), `"${path}"`)
       : { entries: [], bytes: 0 }

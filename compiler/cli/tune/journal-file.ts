@@ -22,7 +22,7 @@ export interface JournalFile {
 }
 
 /**
- * The journal in `folder`, which this process alone may write. A502 where another one does, or where there is one already and `resume` is
+ * The journal in `folder`, which this process alone may write. A702 where another one does, or where there is one already and `resume` is
  * not set.
  */
 export async function openJournal(folder: string, resume: boolean): Promise<JournalFile> {

@@ -71,8 +71,9 @@ export function sparsifier(
   slots: readonly string[],
   steps: number,
 ): Sparsifier {
-  const first = Math.floor(options.start * steps)
-  const last = Math.min(Math.max(Math.floor(options.end * steps), first), steps - 1)
+  const stepAt = (share: number): number => Math.min(Math.floor(share * steps), steps - 1)
+  const first = stepAt(options.start)
+  const last = Math.max(stepAt(options.end), first)
   const every = Math.max(1, Math.ceil((last - first) / choices))
   const chosen = new Set(options.parameters)
   const parameters = sparseParameters(model).filter(({ name }) => chosen.has(name))

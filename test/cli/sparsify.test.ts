@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { sparsifyOptions } from '../../compiler/cli/train/sparsify.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { compile } from '../../compiler/index.ts'
+import { dense, sequential, trainableNetwork } from '../../compiler/train/network/index.ts'
 import { commandLine } from '../support/command-line.ts'
 import { Random } from '../support/random.ts'
 
@@ -77,6 +79,20 @@ describe('train --sparsify', () => {
     err.length = 0
     expect(await attar('train', at('refused.config.ts'), '-o', at('refused'), ...args)).not.toBe(0)
     expect(err.join('\n')).toContain(message)
+  })
+})
+
+describe('sparsifyOptions', () => {
+  it.each([
+    [{}, { start: 0.1, end: 0.6 }],
+    [{ end: 0.05 }, { start: 0.05, end: 0.05 }],
+    [{ start: 0.9 }, { start: 0.9, end: 0.9 }],
+  ])('of %o keep what is given', async (given, expected) => {
+    const model = trainableNetwork(sequential([dense(3)]), {
+      ...{ input: { dtype: 'f32', shape: [4] }, activation: 'softmax', seed: 1 },
+    })
+    const names = new Set(model.parameters.map(({ name }) => name))
+    expect(await sparsifyOptions({ share: 0.5, ...given }, model, names, new Set())).toMatchObject(expected)
   })
 })
 

@@ -112,6 +112,13 @@ describe('weights that become zero while a model trains', () => {
     expect(zeros(best.values[names[1]!]!)).toBe(0)
   })
 
+  it('may all come before the last step', async () => {
+    const sparsify = { ...options.sparsify!, start: 1, end: 1 }
+    const { best } = await fit(model, data, { ...options, epochs: 2, sparsify }, compiledExecutor)
+    expect(best.epoch).toBe(1)
+    expect(zeros(best.values[names[1]!]!)).toBe(Math.floor(0.75 * 18) * 3)
+  })
+
   it.each([4, 13, 20])('go on from a checkpoint to the same bytes: stopped after %d steps', async (stop) => {
     const settings = { ...options, average: 0.9, patience: 3 }
     const whole = await fit(model, data, settings, compiledExecutor)

@@ -16,7 +16,7 @@ export interface SparsityReport {
 
 /** The parameters among those `named` that get zeros, and when. A702 where there are none. */
 export async function sparsifyOptions(
-  { share, blocks = '4x1', start = 0.1, end = 0.6 }: NonNullable<Settings['sparsify']>,
+  { share, blocks = '4x1', end = 0.6, start = Math.min(0.1, end) }: NonNullable<Settings['sparsify']>,
   model: TrainableModel,
   named: ReadonlySet<string>,
   frozen: ReadonlySet<string>,

@@ -8,6 +8,7 @@ import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { compressed, isCompressed } from './compressed.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
+import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
 import { moduleType } from './module-type.ts'
 import {
   addShapeOptions,
@@ -24,7 +25,7 @@ import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, CompressCliOptions {
+interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions {
   output: string
   name: string
   target: Target | 'both'
@@ -61,7 +62,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addCompressOptions(addStateOptions(addShapeOptions(command)))
+  addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
@@ -99,7 +100,13 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const states = await stateOptions(path, options)
       const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
       const made = { ...importing, ...states, ...(target !== 'both' && { targets: [target] }) }
-      const source = isCompressed(options) ? await compressed(model, options, made, terminal) : model
+      const searched =
+        options.train === undefined
+          ? undefined
+          : await (await import('./optimize/index.ts')).optimize(path, options, terminal)
+      if (searched?.planned) return
+      const source =
+        searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, { ...made, sparse: options.sparse, onPhase: phase })
       if (options.sparse === 'size' && !compiled.report.kernels.some(({ skippedMacs }) => skippedMacs))
@@ -109,7 +116,11 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
       })
       phase('packaging')
-      const files = { ...artefacts(compiled, name, { inline }), ...moduleType(options.output, `${name}.js`, terminal) }
+      const files = {
+        ...artefacts(compiled, name, { inline }),
+        ...moduleType(options.output, `${name}.js`, terminal),
+        ...searched?.files,
+      }
       await write(options.output, name, files)
       if (emitted) onnx!.write(emitted)
       phase('sizes')
@@ -122,13 +133,16 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const phases = profile()
       if (options.json) {
         const { report, spec, warnings } = compiled
-        const result = { output: options.output, files: Object.keys(files), parts, spec, report, warnings }
+        const result = {
+          ...{ output: options.output, files: Object.keys(files), parts, spec, report, warnings },
+          ...(searched && { optimization: searched.report }),
+        }
         terminal.out(toJson(options.profile ? { ...result, phases } : result))
       } else {
         const emittedTargets = targets.filter((each) => compiled.modules[each])
         const namesOf = (k: KernelReport): string[] => emittedTargets.map((each) => kernelName(k, each))
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
-        terminal.out(describe(compiled, parts, kernels))
+        terminal.out([...(searched ? [...searched.lines, ''] : []), ...describe(compiled, parts, kernels)])
         if (options.profile)
           terminal.out([
             '',
@@ -138,6 +152,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
+      if (searched?.isMissed) done(1)
       const { pruning, quantization } = compiled.report
       const overBudget = (accuracy: Accuracy | null, what: string): void => {
         terminal.err(`the budget is not kept: ${describeAccuracy(accuracy!)}; ${what}`)

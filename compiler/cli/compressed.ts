@@ -33,7 +33,7 @@ export async function compressed(
   const { bind, state, stateStart } = importing
   const targets =
     options.prune &&
-    (await pruneTargets({ ...options.prune, ...(options.plan !== undefined && { plan: options.plan }) }))
+    (await pruneTargets({ ...options.prune, ...(typeof options.plan === 'string' && { plan: options.plan }) }))
   const imported = importModel(model, importing)
   const { graph, metadata, names } = imported
   const inputs = graph.inputs

@@ -35,6 +35,14 @@ const either = (otherwise: string, ...conditions: readonly Condition[]): Conditi
   },
 })
 
+const together = (...conditions: readonly Condition[]): Condition => ({
+  otherwise: conditions.map(({ otherwise }) => otherwise).join(', or '),
+  met: async (given) => {
+    for (const { met } of conditions) if (!(await met(given))) return false
+    return true
+  },
+})
+
 /** One of the values of a repeatable option is such. */
 const withValue = (name: string, otherwise: string, is: (value: string) => boolean): Condition => ({
   otherwise,
@@ -104,6 +112,9 @@ const toLatency: Condition = {
   otherwise: 'without --prune latency=…',
   met: ({ options }) => Object.hasOwn((options.get('prune') ?? {}) as object, 'latency'),
 }
+/** A search for a model within a budget, which chooses itself how the model is made smaller. */
+const searching = withOption('train')
+const notSearching = withoutOption('train')
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -115,30 +126,49 @@ const training = withoutOption('emit-step')
  */
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
-    ...all(
-      ['output', 'name', 'shape', 'dim', 'bind', 'state', 'quantize', 'target', 'inline', 'sizes', 'profile', 'json'],
-      always,
-    ),
+    ...all(['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json', 'train'], always),
+    ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
+    ...all(['epochs', 'learning-rate', 'config', 'no-control'], searching),
+    ...all(['state', 'quantize', 'prune', 'vocabulary'], notSearching),
     // With size, that nothing is smaller is told when it has been compiled.
     sparse: always,
     'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
-    prune: always,
-    plan: toLatency,
-    vocabulary: always,
+    plan: {
+      otherwise: 'without --train, which it tells about; with a file it is for --prune latency=…',
+      met: async (given) => (given.options.get('plan') === true ? searching.met(given) : toLatency.met(given)),
+    },
     ...all(['unknown', 'vocabulary-map'], withOption('vocabulary')),
-    calib: either('without --quantize or --prune', quantizing, withOption('prune')),
+    calib: [notSearching, either('without --quantize or --prune', quantizing, withOption('prune'))],
     samples: withOption('calib'),
-    val: compressing,
-    label: withData,
-    ...all(['metric', 'max-drop'], measured),
+    val: either('without --quantize, --prune, --vocabulary or --train', compressing, searching),
+    label: either(
+      'without --train, or --quantize, --prune or --vocabulary with --calib or --val',
+      searching,
+      together(...withData),
+    ),
+    ...all(
+      ['metric', 'max-drop'],
+      either(
+        'without --train, or --quantize, --prune or --vocabulary with data to measure on: --val, or a --calib that is not random',
+        searching,
+        together(...measured),
+      ),
+    ),
     'no-sensitivity': [quantizing, ...withData],
-    ...all(['seed', 'check-ids'], withData),
+    seed: either(
+      'without --train, or --quantize, --prune or --vocabulary with --calib or --val',
+      searching,
+      together(...withData),
+    ),
+    'check-ids': withData,
     force: withOption('calib', 'random'),
     // What of it has an effect is told when it has been read.
-    preprocess: either('without data: give --calib, --val or --vocabulary', ...withSamples),
-    ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
+    preprocess: either('without data: give --calib, --val, --train or --vocabulary', searching, ...withSamples),
+    ...toPictures(
+      either('without pictures in --calib, --val or --train', ...['calib', 'val', 'train'].map(ofPictures)),
+    ),
   },
   run: {
     // Itself it refuses a model that looks nothing up.

@@ -26,6 +26,13 @@ export const pruneOption = (): Option =>
     'remove channels: 50% (this share of the multiply-adds goes), params=50%, size=60kB, latency=1ms',
   ).argParser(pruneFlag)
 
+/** The same where without a file it tells what a search would do. */
+export const planOrFileOption = (): Option =>
+  new Option(
+    '--plan [file.json]',
+    'with --train: only tell what would be done, and how long that takes; with a file, for --prune latency=…: times of the kernels, from attar bench --layers --plan',
+  ).argParser(notEmpty)
+
 export const planOption = (): Option =>
   new Option(
     '--plan <file.json>',

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocessing, PreprocessOptions } from '../data/index.ts'
 import type { Metric, Validation } from '../index.ts'
-import { planOption, pruneOption, type PruneFlag } from './prune-options.ts'
+import { planOrFileOption, pruneOption, type PruneFlag } from './prune-options.ts'
 import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from './options.ts'
 import type { Terminal } from './terminal.ts'
 import { addVocabularyOptions, type VocabularyCliOptions } from './vocabulary-options.ts'
@@ -23,7 +23,7 @@ export interface PictureOptions {
 /** What of `attar compile` makes a model smaller. */
 export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions {
   prune?: PruneFlag
-  plan?: string
+  plan?: string | true
   quantize?: 'int8' | 'weights'
   bits?: '4' | '8'
   calib?: string
@@ -83,7 +83,7 @@ export const addCompressOptions = (command: Command): Command =>
   addPictureOptions(
     addVocabularyOptions(command)
       .addOption(pruneOption())
-      .addOption(planOption())
+      .addOption(planOrFileOption())
       .addOption(
         new Option('--quantize <mode>', 'integers of 8 bits: int8, or weights for those alone').choices([
           'int8',

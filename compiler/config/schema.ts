@@ -91,6 +91,14 @@ const quantity = (number: v.GenericSchema<number, number>, units: Readonly<Recor
   return v.union([number, text])
 }
 
+/** The same where a number comes as text. */
+const numeric = <T>(schema: v.GenericSchema<number | string, T>) =>
+  v.pipe(
+    v.union([v.string(), v.number()]),
+    v.transform((value) => (typeof value === 'string' && /^[\d.]+$/.test(value) ? Number(value) : value)),
+    schema,
+  )
+
 /** `60000`, or `'60 kB'`. */
 const bytes = v.pipe(
   quantity(whole(1), { B: 1, kB: 1e3, MB: 1e6 }, 'bytes such as "60 kB"'),
@@ -100,6 +108,20 @@ const bytes = v.pipe(
 
 /** Milliseconds, or `'1.5 ms'`. */
 const time = v.pipe(quantity(above0, { us: 1e-3, ms: 1, s: 1e3 }, 'a time such as "1.5 ms"'), v.gtValue(0))
+
+/** Seconds, or `'10 min'`. */
+const duration = v.pipe(quantity(above0, { s: 1, min: 60, h: 3600 }, 'a time such as "10 min"'), v.gtValue(0))
+
+/** What a compiled model may cost. */
+const budget = v.strictObject({
+  size: v.optional(numeric(bytes)),
+  latency: v.optional(numeric(time)),
+  drop: v.optional(v.pipe(v.number(), v.minValue(0)), 0.01),
+  time: v.optional(numeric(duration)),
+})
+
+/** Bytes of the module, milliseconds of a run, share of the accuracy that may be lost, and seconds to look for it. */
+export type Budget = v.InferOutput<typeof budget>
 
 const pruneTargets = {
   macs: v.optional(goes),
@@ -123,6 +145,17 @@ const hasPlan = <T extends Targets>() =>
     'latency needs a plan, and a plan a latency: attar bench --layers --plan writes one',
   )
 
+const quantization = {
+  mode: v.optional(v.picklist(['int8', 'weights'])),
+  bits: v.optional(v.picklist([4, 8])),
+}
+
+const hasBits = <T extends { readonly mode?: string | undefined; readonly bits?: number | undefined }>() =>
+  v.check<T, string>(
+    ({ mode, bits }) => mode !== 'int8' || bits === undefined,
+    "bits are for mode 'weights': with int8 weights and activations have 8",
+  )
+
 /** How a model is pruned that is not trained. */
 const pruneOnce = v.pipe(v.strictObject(pruneTargets), hasTarget(), hasPlan())
 
@@ -134,12 +167,17 @@ const prune = v.pipe(
     steps: v.optional(whole(1)),
     epochs: v.optional(whole(1)),
     from: v.optional(v.picklist(['trained', 'scratch'])),
+    quantize: v.optional(v.pipe(v.strictObject(quantization), hasBits())),
   }),
   hasTarget(),
   hasPlan(),
   v.check(
     ({ steps = 1, epochs }) => steps > 1 || epochs === undefined,
     'epochs are for trainings between rounds, and have no effect with steps 1',
+  ),
+  v.check(
+    ({ quantize, size }) => quantize === undefined || size !== undefined,
+    'quantize says what size is of, and has no effect without it',
   ),
 )
 
@@ -176,15 +214,11 @@ const vocabulary = v.strictObject({
 
 const quantize = v.pipe(
   v.strictObject({
-    mode: v.optional(v.picklist(['int8', 'weights'])),
-    bits: v.optional(v.picklist([4, 8])),
+    ...quantization,
     epochs: v.optional(whole(1)),
     learningRate: v.optional(above0),
   }),
-  v.check(
-    ({ mode, bits }) => mode !== 'int8' || bits === undefined,
-    "bits are for mode 'weights': with int8 weights and activations have 8",
-  ),
+  hasBits(),
 )
 
 const sparsify = v.pipe(
@@ -256,6 +290,10 @@ export const configSchema = v.pipe(
     ({ prune, quantize, sparsify }) => !(sparsify && (prune ?? quantize)),
     'sparsify stands alone: prune or quantize in another training',
   ),
+  v.check(
+    ({ prune, quantize }) => !(prune?.quantize && quantize),
+    'prune.quantize is for a model that is quantized when it is compiled; here, quantize says it',
+  ),
   v.check(({ model, network }) => !(model && network), 'model and network: give one of the two'),
   v.check(({ network, student }) => !(network && student), 'student: is made of a model; a network is what it says'),
 )
@@ -275,6 +313,12 @@ export function checkConfig(value: unknown): { settings: Settings } | { problems
 export function checkPruneTargets(value: unknown): { targets: Targets } | { problems: string[] } {
   const result = v.safeParse(pruneOnce, value)
   return result.success ? { targets: result.output } : { problems: problemsOf(result.issues) }
+}
+
+/** The same of what a compiled model may cost. */
+export function checkBudget(value: unknown): { budget: Budget } | { problems: string[] } {
+  const result = v.safeParse(budget, value)
+  return result.success ? { budget: result.output } : { problems: problemsOf(result.issues) }
 }
 
 const problemsOf = (issues: readonly v.BaseIssue<unknown>[]): string[] =>

@@ -3,7 +3,6 @@ import type { Settings } from '../../config/schema.ts'
 import type { StudentReport } from '../../compress/student/index.ts'
 import type { PruneReport } from '../../compress/prune/index.ts'
 import type { QuantizedTraining } from '../../compress/qat/index.ts'
-import type { Sparsity } from '../../index.ts'
 import type { Fit, Score, TrainableModel } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { percent, scoreText } from './progress.ts'
@@ -66,7 +65,7 @@ export const reportOf = (results: Results) => {
 }
 
 /** What a trained model has to say of itself when it is used. */
-async function metadataOf(
+export async function metadataOf(
   { metadata, model: { fixedLayers = [] } }: Prepared,
   { classes, preprocess }: Splits,
 ): Promise<Record<string, string>> {
@@ -92,32 +91,6 @@ export async function modelOf({ prepared, data, model, fit, fingerprint, quantiz
   const metadata = { ...(await metadataOf(prepared, data)), [trainingKey]: fingerprint }
   return writeBatchedModel((size) => inferenceOf(graph, size), { names, metadata })
 }
-
-/** Bytes of the module that a model with the values from which it starts is compiled to: the one that every engine runs. */
-export async function bytesOf(
-  model: TrainableModel,
-  prepared: Prepared,
-  data: Splits,
-  sparse?: Sparsity,
-): Promise<number> {
-  const { compile } = await import('../../index.ts')
-  const { inferenceOf, tensorsOf, trainedGraph } = await import('../../train/index.ts')
-  const values = tensorsOf(model).map(({ name, start }) => [name, distinct(start.data)] as const)
-  const { graph } = trainedGraph(model, Object.fromEntries(values))
-  const { modules } = await compile(
-    { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) },
-    { targets: ['simd'], ...(sparse && { sparse }) },
-  )
-  return modules.simd!.length
-}
-
-type Numbers = TrainableModel['parameters'][number]['start']['data']
-
-/** Zeros and ones that training will change would not be stored: numbers that differ stand for them. */
-const distinct = (data: Numbers): Numbers =>
-  data instanceof Float32Array && data.every((value) => value === data[0])
-    ? data.map((value, i) => value + (i + 1) / 1024)
-    : data
 
 export function describe(
   { prepared, fit: { best }, data, pruning, quantized, sparsity, test }: Results,

@@ -10,7 +10,8 @@ import { augmentOptions } from './augment.ts'
 import type { Splits } from './data.ts'
 import { fitOptions, prepare, pruneOptions } from './prepare.ts'
 import { checkBits, quantizedRun, quantizeOptions } from './quantize.ts'
-import { bytesOf, describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
+import { bytesOf } from './module-bytes.ts'
+import { describe, modelOf, reportOf, type Results, type TestScore } from './results.ts'
 import { sparsityReport } from './sparsify.ts'
 import { trainingSplits } from './splits.ts'
 import { countOf, fingerprintOf, trainer } from './training.ts'
@@ -98,7 +99,7 @@ async function runOn(
       terminal.status('looking for channels that can go')
       const { report, ...result } = await pruned(behind.model, prune, {
         ...{ isNew, fitting, samples: shown, executor },
-        measure: (model) => bytesOf(model, prepared, data),
+        measure: (model) => bytesOf(model, prepared, data, { quantize: settings.prune?.quantize ?? settings.quantize }),
         train: (model, epochs, _, what) => next(model, epochs, what),
       })
       return { ...result, pruning: report }
@@ -120,7 +121,7 @@ async function runOn(
   const parameters = await countOf(model, fitting.frozen)
   const sparsity =
     fitting.sparsify &&
-    (await sparsityReport(model, fit, fitting.sparsify, (m, sparse) => bytesOf(m, prepared, data, sparse)))
+    (await sparsityReport(model, fit, fitting.sparsify, (m, sparse) => bytesOf(m, prepared, data, { sparse })))
   // What is computed once is part of the model that is written.
   const whole = pruning ? model : prepared.model
   const results: Results = {

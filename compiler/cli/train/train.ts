@@ -151,4 +151,4 @@ export const addTrain: AddCommand = (program, terminal, done) => {
 }
 
 /** `20%` is a share. */
-const pathOrShare = (text: string): string | number => (/^[\d.]+%$/.test(text) ? share(text) : notEmpty(text))
+export const pathOrShare = (text: string): string | number => (/^[\d.]+%$/.test(text) ? share(text) : notEmpty(text))

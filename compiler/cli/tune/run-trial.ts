@@ -4,8 +4,9 @@ import type { Objective } from '../../config/objectives.ts'
 import type { Settings } from '../../config/schema.ts'
 import { shareOf, type Epoch, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
+import { latencyOf } from '../latency.ts'
 import type { Terminal } from '../terminal.ts'
-import { bytesOf } from '../train/results.ts'
+import { bytesOf } from '../train/module-bytes.ts'
 import { setUp, trainRun } from '../train/run.ts'
 import { overridden, readTunable } from '../train/settings.ts'
 import { rightFile, type Measured, type Outcome, type Task } from './task.ts'
@@ -14,9 +15,6 @@ import { rightFile, type Measured, type Outcome, type Task } from './task.ts'
 export type AfterEpoch = (epoch: number, value: number, epochs: number) => Promise<boolean>
 
 const silent: Terminal = { out: () => {}, err: () => {}, status: () => {} }
-
-/** Runs of the module of which the median counts. */
-const timedRuns = 101
 
 /** Trains as a configuration with the values of a point says, and measures what comes of it. */
 export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outcome> {
@@ -72,19 +70,9 @@ function valueOf(measured: Measured, objective: Objective): number {
 }
 
 async function measure(path: string, score: Score, objectives: readonly Objective[]): Promise<Measured> {
-  const { compile, instantiate } = await import('../../index.ts')
-  const { randomInputs, readFile } = await import('../../data/index.ts')
-  const { modules, spec } = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })
-  const known = { ...score, bytes: modules.simd!.length }
-  if (!objectives.includes('ms')) return known
-  const model = instantiate(new WebAssembly.Module(modules.simd! as BufferSource), spec)
-  const inputs = Object.fromEntries(
-    Object.entries(randomInputs(spec.inputs, 1)).map(([name, { data }]) => [name, data]),
-  )
-  const times = Array.from({ length: timedRuns }, () => {
-    const start = performance.now()
-    model.run(inputs)
-    return performance.now() - start
-  })
-  return { ...known, ms: times.sort((a, b) => a - b)[timedRuns >> 1]! }
+  const { compile } = await import('../../index.ts')
+  const { readFile } = await import('../../data/index.ts')
+  const compiled = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })
+  const known = { ...score, bytes: compiled.modules.simd!.length }
+  return objectives.includes('ms') ? { ...known, ms: await latencyOf(compiled) } : known
 }

@@ -89,8 +89,8 @@ export interface Choice {
 }
 
 /**
- * Takes groups away, at each step those that matter least for what they cost, until the model is within the limits. Where multiply-adds
- * or milliseconds are limited, layers keep multiples of 8 channels as long as that is enough. Costs are exact, and known
+ * Takes groups away, at each step those that matter least for what they cost, until the model is within the limits. Where multiply-adds,
+ * milliseconds or bytes are limited (odd widths need code of their own), layers keep multiples of 8 channels as long as that is enough. Costs are exact, and known
  * before anything is rebuilt. Bytes are measured, for as many candidates as a bisection takes.
  */
 export async function choose(
@@ -101,7 +101,7 @@ export async function choose(
 ): Promise<Choice> {
   const counter = new CostCounter(found, model.parameters, plan)
   const families = familiesOf(found, importance)
-  const block = limits.macs === undefined && limits.ms === undefined ? 1 : channelBlock
+  const block = [limits.macs, limits.ms, limits.bytes].some((limit) => limit !== undefined) ? channelBlock : 1
   const steps: Group[][] = []
   const isOver = (of: keyof Costs): boolean => counter.costs[of] > (limits[of] ?? Infinity)
   const over = (): keyof Costs | undefined => (['macs', 'params', 'ms'] as const).find(isOver)

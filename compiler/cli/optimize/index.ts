@@ -1,0 +1,43 @@
+import type { Imported } from '../../index.ts'
+import { toJson } from '../format.ts'
+import type { Terminal } from '../terminal.ts'
+import { isWithin } from './candidate.ts'
+import type { OptimizeOptions } from './options.ts'
+import { isPlan } from './plan.ts'
+import { describe, reportOf, type OptimizationReport } from './results.ts'
+import { optimized } from './run.ts'
+
+/** What `attar compile --train` compiles, and the files that tell of it. */
+export type Searched =
+  | { readonly planned: true }
+  | {
+      readonly planned: false
+      readonly source: Imported
+      readonly files: Readonly<Record<string, string>>
+      readonly report: OptimizationReport
+      readonly lines: readonly string[]
+      /** The budget does not hold, or the search was interrupted. */
+      readonly isMissed: boolean
+    }
+
+/** Looks for a model within the budget that the options give; with `--plan`, says what that would do. */
+export async function optimize(
+  path: string,
+  options: OptimizeOptions & { readonly plan?: string | true },
+  terminal: Terminal,
+): Promise<Searched> {
+  const { plan, ...rest } = options
+  const result = await optimized(path, { ...rest, plan: plan !== undefined }, terminal)
+  if (isPlan(result)) {
+    if (options.json) terminal.out(toJson(result))
+    return { planned: true }
+  }
+  const report = reportOf(result)
+  const { best, interrupted } = result
+  return {
+    ...{ planned: false, source: best.source, report },
+    files: { 'optimization.json': `${JSON.stringify(report, null, 2)}\n` },
+    lines: describe(result),
+    isMissed: interrupted || !isWithin(best),
+  }
+}

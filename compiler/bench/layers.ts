@@ -21,9 +21,16 @@ export interface LayerBench {
   readonly peaks: Peaks
 }
 
-/** Engines compile hot code while it runs. */
-const warmUp = { ms: 500, leastRuns: 5 }
-const measured = { ms: 1500, leastRuns: 15, mostRuns: 2000 }
+/** How long kernels are timed: first some runs that do not count, for engines compile hot code while it runs. */
+export interface LayerEffort {
+  readonly warmUpMs: number
+  /** What the engine may do in the background before the runs that count. */
+  readonly restMs: number
+  readonly measuredMs: number
+}
+
+const usual: LayerEffort = { warmUpMs: 500, restMs: 500, measuredMs: 1500 }
+const [leastWarmUps, leastRuns, mostRuns] = [5, 15, 2000]
 
 /**
  * Times every kernel of a model that was compiled with `instrument`. Kernels run one by one in the model's order, each once
@@ -34,6 +41,7 @@ export async function benchLayers(
   { modules, spec, report }: Compiled,
   target: Target,
   inputs: Readonly<Record<string, Tensor>>,
+  { warmUpMs, restMs, measuredMs }: LayerEffort = usual,
 ): Promise<LayerBench> {
   const { instance } = await WebAssembly.instantiate(modules[target] as BufferSource)
   const { memory, run, ...functions } = instance.exports as { memory: WebAssembly.Memory; run: () => void } & Record<
@@ -56,10 +64,10 @@ export async function benchLayers(
     for (const { call, times } of kernels) times.push(timeOf(call))
     clockTimes.push(timeOf(() => {}))
   }
-  repeat(turn, { ...warmUp, mostRuns: Infinity })
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  repeat(turn, warmUpMs, leastWarmUps, Infinity)
+  await new Promise((resolve) => setTimeout(resolve, restMs))
   for (const times of [runTimes, clockTimes, ...kernels.map((k) => k.times)]) times.length = 0
-  repeat(turn, measured)
+  repeat(turn, measuredMs, leastRuns, mostRuns)
   /** A nanosecond at least, so that speeds are numbers. */
   const medianOf = (times: readonly number[]): number => Math.max(1e-6, median(times) - median(clockTimes))
 
@@ -88,7 +96,7 @@ function timeOf(call: () => void): number {
   return performance.now() - start
 }
 
-function repeat(turn: () => void, { ms, leastRuns, mostRuns }: typeof measured): void {
+function repeat(turn: () => void, ms: number, least: number, most: number): void {
   const end = performance.now() + ms
-  for (let i = 0; i < leastRuns || (i < mostRuns && performance.now() < end); i++) turn()
+  for (let i = 0; i < least || (i < most && performance.now() < end); i++) turn()
 }

@@ -73,6 +73,16 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
       [...compile, '--vocabulary', at('data.npz')],
       ['calib', 'samples', 'metric', 'no-sensitivity', 'force'],
     ],
+    [
+      'compile',
+      compile,
+      ['test', 'no-labels', 'max-size', 'max-latency', 'time', 'epochs', 'learning-rate', 'config', 'no-control'],
+    ],
+    [
+      'compile',
+      [...compile, '--train', at('data.npz')],
+      ['state', 'quantize', 'prune', 'vocabulary', 'calib', 'no-sensitivity', 'check-ids'],
+    ],
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...ofPictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],

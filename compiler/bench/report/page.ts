@@ -1,10 +1,10 @@
-import { printable } from '../../core/printable.ts'
 import { describePeaks } from '../arithmetic.ts'
 import type { EngineBench } from '../bench.ts'
 import type { LayerBench } from '../layers.ts'
 import type { Absence } from '../peers/index.ts'
 import type { Comparison, Measurement } from '../results.ts'
-import { loadLibraries } from './libraries.ts'
+import { escape, figure, page, section, table } from '../../report/frame.ts'
+import { loadLibraries } from '../../report/libraries.ts'
 import { coldStarts, downloads, latencies, layers, short } from './plots.ts'
 
 export interface ReportContent {
@@ -60,38 +60,11 @@ export async function reportPage({ model, results, absent, layers: apart }: Repo
         ]
       : []),
   ]
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${escape(model)}: attar bench</title>
-<style>${style}</style>
-<body>
-${body.join('\n')}
-</body>
-</html>
-`
+  return page(`${model}: attar bench`, body)
 }
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-
-const escape = (text: string): string => printable(text).replaceAll(/[&<>"]/g, (character) => entities[character]!)
-
-const section = (title: string, parts: readonly string[]): string =>
-  `<section><h2>${escape(title)}</h2>\n${parts.join('\n')}</section>`
-
-const figure = (title: string, caption: string, diagram: string): string =>
-  `<h3>${escape(title)}</h3><p class="note">${escape(caption)}</p><div class="diagram">${diagram}</div>`
 
 const notMeasured = (absent: readonly Absence[]): string[] =>
   absent.map(({ system, reason }) => `<p class="note">${escape(system)} was not measured: ${escape(reason)}.</p>`)
-
-/** The first column names the row. */
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[], tag: string): string =>
-    `<tr>${cells.map((cell, i) => (i === 0 ? `<th>${escape(cell)}</th>` : `<${tag}>${escape(cell)}</${tag}>`)).join('')}</tr>`
-  return `<div class="diagram"><table><thead>${line(header, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('')}</tbody></table></div>`
-}
 
 const count = (n: number): string => n.toLocaleString('en-US')
 
@@ -137,30 +110,3 @@ function measurementTable(measurements: readonly Measurement[]): string {
     ]),
   )
 }
-
-const style = `
-:root {
-  color-scheme: light dark;
-  --paper: #ffffff; --ink: #1b1f24; --muted: #57606a; --line: #d8dee4;
-  --faint: #7d8894; --accent: #2f6fdf;
-  --part-1: #9db4c8; --part-2: #2f6fdf; --part-3: #e08a1e; --part-4: #3a9d5d; --part-5: #b4549c; --part-6: #8a6d3b;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #14171b; --ink: #e6e9ed; --muted: #9aa4ae; --line: #30363d;
-    --faint: #7d8894; --accent: #5b94f5;
-    --part-1: #5d7488; --part-2: #5b94f5; --part-3: #f0a040; --part-4: #54bd7a; --part-5: #d07ab9; --part-6: #b3925c;
-  }
-}
-body { background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { border-top: 1px solid var(--line); padding-top: 1.2rem; margin-top: 2rem; } h3 { margin: 1.6rem 0 0; }
-.note { color: var(--muted); margin: 0.2rem 0 0.6rem; }
-.diagram { overflow-x: auto; } .diagram figure { margin: 0; }
-.diagram [class*=swatches] { font-size: 13px !important; }
-.diagram svg { max-width: 100%; height: auto; color: var(--ink); --plot-background: var(--paper); }
-/* Narrow pages scroll diagrams, whose texts would be too small. */
-.diagram svg[viewBox] { min-width: 40rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; font-size: 0.85rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.5rem; text-align: right; font-weight: normal; white-space: nowrap; }
-thead th { color: var(--muted); } tr > th:first-child { text-align: left; font-weight: 600; }
-`

@@ -2,7 +2,7 @@ import { printable } from '../../core/printable.ts'
 import type { Layer } from '../layers.ts'
 import type { Measurement } from '../results.ts'
 import { median } from '../statistics.ts'
-import type { Libraries } from './libraries.ts'
+import type { Libraries } from '../../report/libraries.ts'
 
 /** A diagram as SVG inside HTML. */
 type Diagram = string

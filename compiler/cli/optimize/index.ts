@@ -3,6 +3,7 @@ import { toJson } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
 import { isWithin } from './candidate.ts'
 import type { OptimizeOptions } from './options.ts'
+import { pageContent } from './page-content.ts'
 import { isPlan } from './plan.ts'
 import { describe, reportOf, type OptimizationReport } from './results.ts'
 import { optimized } from './run.ts'
@@ -34,9 +35,11 @@ export async function optimize(
   }
   const report = reportOf(result)
   const { best, interrupted } = result
+  const { optimizationPage } = await import('../../report/optimization.ts')
+  const page = await optimizationPage(await pageContent(result, path, options, terminal))
   return {
     ...{ planned: false, source: best.source, report },
-    files: { 'optimization.json': `${JSON.stringify(report, null, 2)}\n` },
+    files: { 'optimization.json': `${JSON.stringify(report, null, 2)}\n`, 'optimization.html': page },
     lines: describe(result),
     isMissed: interrupted || !isWithin(best),
   }

@@ -39,7 +39,8 @@ export async function judgeOn(
   const width = outputWidth(shape)
   const metric = given ?? defaultMetric(width, isLabelled)
   if (!isLabelled && (metric === 'top1' || metric === 'auc')) metricNeedsLabels(metric)
-  const all = await Promise.all(Array.from({ length: samples.count }, (_, i) => samples.at(i, 0)))
+  const all: Sample[] = []
+  for (let i = 0; i < samples.count; i++) all.push(await samples.at(i, 0))
   const targets = all.map(({ target }) => Array.from(target))
   const labels = isLabelled ? prepareLabels(targets, metric, elementCount(shape) / width, width).labels : undefined
   return {

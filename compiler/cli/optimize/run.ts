@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { interruptible } from '../interruptible.ts'
 import { formatCount } from '../format.ts'
-import { latencyOf } from '../latency.ts'
+import { latenciesOf } from '../latency.ts'
 import type { Terminal } from '../terminal.ts'
 import { bestOf, exceeded, isWithin, type Candidate, type Made } from './candidate.ts'
 import { Clock, epochSeconds } from './clock.ts'
@@ -76,14 +76,26 @@ export async function optimized(
     userSignal.addEventListener('abort', () => abort.abort())
     const timer = budget.time === undefined ? undefined : setTimeout(() => abort.abort(), clock.left * 1000)
     timer?.unref()
+    /** In turns with the first model, in whose time it is given. */
+    const latency = async (module: Candidate['module']): Promise<number> => {
+      const [first] = tried
+      if (!first) return (await latenciesOf([module]))[0]!
+      const [own, other] = (await latenciesOf([module, first.module])) as [number, number]
+      return first.ms * (own / other)
+    }
     const consider = async (made: Made): Promise<Candidate> => {
       const { compile } = await import('../../index.ts')
       const module = await compile(made.source, { targets: ['simd'] })
-      const ms = await latencyOf(module)
+      const ms = await latency(module)
       const answers = await judge.answers(module, made.name)
       const accuracy = judge.compare(tried[0]?.answers ?? answers, answers)
       const costs = { module, bytes: module.modules.simd!.length, ms, answers, accuracy }
-      const candidate = { ...made, ...costs, over: exceeded(budget, costs) }
+      const float = tried.find((one) => one.float === made.float && !one.form)
+      const candidate = {
+        ...made,
+        ...{ ...costs, source: withAccuracy(made.source, float && judge.compare(float.answers, answers)) },
+        over: exceeded(budget, costs),
+      }
       tried.push(candidate)
       say(`  ${candidateLine(candidate)}`)
       return candidate
@@ -132,6 +144,12 @@ export async function optimized(
     return { search, original, best, control, results, test, interrupted: userSignal.aborted }
   })
 }
+
+/** A quantized model whose report says what its integers cost. */
+const withAccuracy = ({ quantization, ...source }: Made['source'], accuracy: Candidate['accuracy'] | undefined) => ({
+  ...source,
+  ...(quantization && { quantization: { ...quantization, accuracy: accuracy ?? quantization.accuracy } }),
+})
 
 /** Runs a stage where it may help and there is time; else why not. */
 async function attempted(stage: Stage, search: Search, wanted: number): Promise<string | undefined> {

@@ -57,17 +57,20 @@ export async function readSubject(path: string, options: OptimizeOptions, termin
       hint: 'keep what says how to train: data, preprocess, augment, train, seed',
     })
   const { train, val, test, label, epochs, learningRate, seed } = options
-  const settings = await overridden({ ...config, model: resolve(path) }, {
-    ...{ train: train && resolve(train), test: test && resolve(test), label },
-    ...{ val: val === undefined ? undefined : placed(val), epochs, learningRate, seed },
-    ...(!options.labels && { labels: false }),
-  } as Parameters<typeof overridden>[1])
+  const settings = await overridden(
+    // The model that is made smaller learns of what it was.
+    { ...config, model: resolve(path), distill: {} },
+    {
+      ...{ train: train && resolve(train), test: test && resolve(test), label },
+      ...{ val: val === undefined ? undefined : placed(val), epochs, learningRate, seed },
+      ...(!options.labels && { labels: false }),
+    } as Parameters<typeof overridden>[1],
+  )
   terminal.status('importing')
-  const distilled: Settings = { ...settings, distill: { ...settings.distill } }
-  const prepared = await prepare(distilled, options)
+  const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
   const preparation = { ...(await preparing(settings, options, prepared)), front: undefined }
-  const data = await readSplits(distilled, prepared, preparation, terminal)
+  const data = await readSplits(settings, prepared, preparation, terminal)
   const shapes = inferenceOf(startingGraph(prepared.model).graph, 1).inputs.map(
     ({ name, value }) => [name, value.type.shape] as const,
   )
@@ -78,7 +81,7 @@ export async function readSubject(path: string, options: OptimizeOptions, termin
   const count = Math.min(calibrationSamples, data.train.count)
   terminal.status('reading samples to calibrate with')
   const calibration = await tensorsIn(data.train, model.graph, count)
-  return { path, settings: distilled, options, prepared, data, model, calibration }
+  return { path, settings, options, prepared, data, model, calibration }
 }
 
 /** `20%` is a share of the training data. */

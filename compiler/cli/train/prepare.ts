@@ -140,7 +140,16 @@ export async function fitOptions(
 /** How channels are removed, where the settings say so. */
 export async function pruneOptions({ prune }: Settings): Promise<PruneOptions | undefined> {
   if (!prune) return undefined
-  const { importance = 'l2', scope = 'global', steps = 1, epochs = 1, from = 'trained', plan, quantize: _, ...targets } = prune
+  const {
+    importance = 'l2',
+    scope = 'global',
+    steps = 1,
+    epochs = 1,
+    from = 'trained',
+    plan,
+    quantize: _,
+    ...targets
+  } = prune
   const times = plan === undefined ? undefined : await readPlan(plan)
   return { ...targets, plan: times, importance, scope, steps, epochs, from }
 }

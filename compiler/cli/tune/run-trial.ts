@@ -4,7 +4,7 @@ import type { Objective } from '../../config/objectives.ts'
 import type { Settings } from '../../config/schema.ts'
 import { shareOf, type Epoch, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
-import { latencyOf } from '../latency.ts'
+import { latenciesOf } from '../latency.ts'
 import type { Terminal } from '../terminal.ts'
 import { bytesOf } from '../train/module-bytes.ts'
 import { setUp, trainRun } from '../train/run.ts'
@@ -74,5 +74,5 @@ async function measure(path: string, score: Score, objectives: readonly Objectiv
   const { readFile } = await import('../../data/index.ts')
   const compiled = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })
   const known = { ...score, bytes: compiled.modules.simd!.length }
-  return objectives.includes('ms') ? { ...known, ms: await latencyOf(compiled) } : known
+  return objectives.includes('ms') ? { ...known, ms: (await latenciesOf([compiled]))[0]! } : known
 }

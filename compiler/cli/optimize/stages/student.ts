@@ -1,4 +1,5 @@
 import type { Settings } from '../../../config/schema.ts'
+import { isWithin } from '../candidate.ts'
 import { formFor, formText, quantizedAs } from '../forms.ts'
 import type { Search, Stage } from '../stage.ts'
 import { trained } from '../trained.ts'
@@ -44,12 +45,12 @@ export const student: Stage = {
     }
     const { model, path, training } = await trained(settings, 'student', search)
     const what = 'blocks' in student ? 'half the blocks' : 'depthwise convolutions'
+    const how = `${what}${isSmall ? '' : ' and fewer channels'}, trained with the whole model as teacher`
+    const common = { float: path, trainings: [training] }
+    const float = await consider({ ...common, name: what, how, source: model })
+    if (isWithin(float)) return
     await consider({
-      ...{ float: path, trainings: [training], form: form! },
-      ...{
-        name: `${what}, ${formText(form!)}`,
-        how: `${what}${isSmall ? '' : ' and fewer channels'}, trained with the whole model as teacher, then integers`,
-      },
+      ...{ ...common, form: form!, name: `${what}, ${formText(form!)}`, how: `${how}, then integers` },
       source: await quantizedAs(form!, model, search),
     })
   },

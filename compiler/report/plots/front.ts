@@ -1,0 +1,83 @@
+import type { Libraries } from '../libraries.ts'
+
+/** A model that was tried. */
+export interface TriedModel {
+  readonly name: string
+  readonly bytes: number
+  /** What the first objective says of it: the axis from bottom to top. */
+  readonly worth: number
+  readonly kind: 'tried' | 'chosen' | 'control'
+  readonly isInFront: boolean
+}
+
+const symbols = { tried: 'circle', chosen: 'star', control: 'times' } as const
+const width = 860
+
+/**
+ * Models by bytes and worth, with the front as a line. Each has a number, which a table beside it explains: names would cover each
+ * other. Kinds differ by symbol.
+ */
+export function front(
+  { plot: Plot, document }: Libraries,
+  models: readonly TriedModel[],
+  worthLabel: string,
+  limits: { readonly bytes?: number | undefined; readonly worth?: number | undefined },
+): string {
+  const numbered = models.map((model, i) => ({ ...model, number: `${i + 1}` }))
+  const line = numbered.filter(({ isInFront }) => isInFront).sort((a, b) => a.bytes - b.bytes)
+  const mark = (kind: TriedModel['kind']) =>
+    Plot.dot(
+      numbered.filter((model) => model.kind === kind),
+      {
+        x: 'bytes',
+        y: 'worth',
+        r: kind === 'chosen' ? 9 : 6,
+        symbol: symbols[kind],
+        stroke: 'currentColor',
+        strokeWidth: 1.5,
+        fill: kind === 'chosen' ? 'var(--accent)' : 'none',
+        title: 'name',
+      },
+    )
+  return Plot.plot({
+    document,
+    width,
+    height: 420,
+    marginLeft: 70,
+    marginRight: 40,
+    marginBottom: 48,
+    style: { fontSize: '13px', background: 'none', overflow: 'visible' },
+    x: {
+      type: 'log',
+      label: 'bytes of the module (logarithmic)',
+      labelOffset: 42,
+      grid: true,
+      ticks: 6,
+      tickFormat: thousands,
+    },
+    y: { label: worthLabel, grid: true, nice: true },
+    marks: [
+      ...(limits.bytes === undefined ? [] : [Plot.ruleX([limits.bytes], dashed)]),
+      ...(limits.worth === undefined ? [] : [Plot.ruleY([limits.worth], dashed)]),
+      Plot.line(line, { x: 'bytes', y: 'worth', stroke: 'var(--accent)', strokeWidth: 2, curve: 'step-after' }),
+      ...(['tried', 'control', 'chosen'] as const).map(mark),
+      Plot.text(numbered, {
+        x: 'bytes',
+        y: 'worth',
+        text: 'number',
+        dx: 10,
+        dy: -10,
+        textAnchor: 'start',
+        fill: 'currentColor',
+        stroke: 'var(--paper)',
+        strokeWidth: 4,
+      }),
+    ],
+  }).outerHTML
+}
+
+const dashed = { stroke: 'var(--faint)', strokeDasharray: '6 4', strokeWidth: 1.5 }
+
+/** `500`, `20k`, `1.5M` */
+const thousands = (value: number): string =>
+  value >= 1e6 ? `${+(value / 1e6).toPrecision(2)}M` : value >= 1e3 ? `${+(value / 1e3).toPrecision(2)}k` : `${value}`

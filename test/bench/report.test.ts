@@ -52,7 +52,7 @@ it('makes a page that loads nothing, with a diagram of each measurement', async 
   )
   expect(page).toContain('litert was not measured: a &amp; b.')
   expect(page).toContain(
-    '<th>tfjs</th><td>3.00</td><td>2.50 – 3.50</td><td>2.75</td><td>4.1</td><td>differ by more than 1 %, 2.5e-1 at most</td>',
+    '<th>tfjs</th><td>3.00</td><td>2.50 – 3.50</td><td>2.75</td><td>4.1</td><td class="text long">differ by more than 1 %, 2.5e-1 at most</td>',
   )
   // Latency, cold start, download and layers; legends are drawn too.
   expect(page.match(/<svg /g)!.length).toBeGreaterThanOrEqual(4)

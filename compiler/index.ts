@@ -164,7 +164,7 @@ export interface PruneModelOptions extends ImportOptions, Omit<PruneOnceOptions,
   readonly state?: CompileOptions['state']
   /** What runs the model on the samples; compiled modules unless given. */
   readonly executor?: Executor
-  /** Bytes of a graph when it is compiled, for `targets.size`; those of the module for every engine unless given. */
+  /** Bytes of a graph when it is compiled, for `targets.size`; those of the larger module unless given. */
   readonly measure?: PruneOnceOptions['measure']
 }
 
@@ -212,8 +212,8 @@ export async function prune(model: Uint8Array | ImportedModel, options: PruneMod
   const { graph, training, ...rest } = imported
   const { state } = options
   const measure = async (candidate: Graph): Promise<number> => {
-    const { modules } = await compile({ ...rest, graph: candidate }, { ...(state && { state }), targets: ['simd'] })
-    return modules.simd!.length
+    const { modules } = await compile({ ...rest, graph: candidate }, { ...(state && { state }) })
+    return Math.max(...Object.values(modules).map(({ length }) => length))
   }
   const result = await pruneOnce(
     { graph: judgedFirst(graph, state), metadata: rest.metadata, training },

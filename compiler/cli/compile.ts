@@ -87,6 +87,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
+      const givenSeed = (): number | undefined =>
+        command.getOptionValueSource('seed') === 'cli' ? options.seed : undefined
       const { name, inline = false, sizes: best = false } = options
       if (inline && options.target === 'both' && command.getOptionValueSource('target') === 'cli')
         command.error('error: --inline makes a script with one module: give it --target simd or relaxed-simd')
@@ -101,9 +103,15 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
       const made = { ...importing, ...states, ...(target !== 'both' && { targets: [target] }) }
       const searched =
-        options.train === undefined
+        options.train === undefined && options.config === undefined
           ? undefined
-          : await (await import('./optimize/index.ts')).optimize(path, options, terminal)
+          : await (
+              await import('./optimize/index.ts')
+            ).optimize(
+              path,
+              { ...options, targets: target === 'both' ? targets : [target], seed: givenSeed() },
+              terminal,
+            )
       if (searched?.planned) return
       const source =
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)

@@ -8,6 +8,7 @@ import type {
   QuantizeModelOptions,
   Validation,
 } from '../index.ts'
+import { largest } from './train/module-bytes.ts'
 import { readPlan } from './plan.ts'
 import { preprocessOptions, readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
 import type { Terminal } from './terminal.ts'
@@ -145,8 +146,7 @@ async function prunedTo(
     terminal.status(`looking for channels that can go, module ${++tried}`)
     const candidate = { ...rest, graph }
     const source = options.quantize ? await quantizedAs(options, candidate, small) : candidate
-    const { modules } = await compile(source, importing)
-    return Math.max(...Object.values(modules).map(({ length }) => length))
+    return largest(await compile(source, importing))
   }
   const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan)
   return prune(imported, { ...settings, targets: { ...targets, plan }, measure: bytesOf })

@@ -113,8 +113,11 @@ const toLatency: Condition = {
   met: ({ options }) => Object.hasOwn((options.get('prune') ?? {}) as object, 'latency'),
 }
 /** A search for a model within a budget, which chooses itself how the model is made smaller. */
-const searching = withOption('train')
-const notSearching = withoutOption('train')
+const searching = either('without --train or --config', withOption('train'), withOption('config'))
+const notSearching: Condition = {
+  otherwise: 'with --train or --config: the search chooses how the model is made smaller',
+  met: ({ options }) => !options.has('train') && !options.has('config'),
+}
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -126,9 +129,12 @@ const training = withoutOption('emit-step')
  */
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
-    ...all(['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json', 'train'], always),
+    ...all(
+      ['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json', 'train', 'config'],
+      always,
+    ),
     ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
-    ...all(['epochs', 'learning-rate', 'config', 'no-control'], searching),
+    ...all(['epochs', 'learning-rate', 'no-control'], searching),
     ...all(['state', 'quantize', 'prune', 'vocabulary'], notSearching),
     // With size, that nothing is smaller is told when it has been compiled.
     sparse: always,
@@ -136,29 +142,29 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
     plan: {
-      otherwise: 'without --train, which it tells about; with a file it is for --prune latency=…',
+      otherwise: 'without --train or --config, which it tells about; with a file it is for --prune latency=…',
       met: async (given) => (given.options.get('plan') === true ? searching.met(given) : toLatency.met(given)),
     },
     ...all(['unknown', 'vocabulary-map'], withOption('vocabulary')),
     calib: [notSearching, either('without --quantize or --prune', quantizing, withOption('prune'))],
     samples: withOption('calib'),
-    val: either('without --quantize, --prune, --vocabulary or --train', compressing, searching),
+    val: either('without --quantize, --prune, --vocabulary, --train or --config', compressing, searching),
     label: either(
-      'without --train, or --quantize, --prune or --vocabulary with --calib or --val',
+      'without --train or --config, or --quantize, --prune or --vocabulary with --calib or --val',
       searching,
       together(...withData),
     ),
     ...all(
       ['metric', 'max-drop'],
       either(
-        'without --train, or --quantize, --prune or --vocabulary with data to measure on: --val, or a --calib that is not random',
+        'without --train or --config, or --quantize, --prune or --vocabulary with data to measure on: --val, or a --calib that is not random',
         searching,
         together(...measured),
       ),
     ),
     'no-sensitivity': [quantizing, ...withData],
     seed: either(
-      'without --train, or --quantize, --prune or --vocabulary with --calib or --val',
+      'without --train or --config, or --quantize, --prune or --vocabulary with --calib or --val',
       searching,
       together(...withData),
     ),

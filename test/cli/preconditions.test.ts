@@ -76,7 +76,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     [
       'compile',
       compile,
-      ['test', 'no-labels', 'max-size', 'max-latency', 'time', 'epochs', 'learning-rate', 'config', 'no-control'],
+      ['test', 'no-labels', 'max-size', 'max-latency', 'time', 'epochs', 'learning-rate', 'no-control'],
     ],
     [
       'compile',

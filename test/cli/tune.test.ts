@@ -128,13 +128,13 @@ describe('a search', { timeout: 240_000 }, () => {
   })
 
   it('tries nothing that is over its budget', async () => {
-    writeFileSync(at('small.config.ts'), config("tune: { maxSize: '2.2 kB', stopper: 'none', seeds: 1 }", 1))
+    writeFileSync(at('small.config.ts'), config("tune: { maxSize: '2.4 kB', stopper: 'none', seeds: 1 }", 1))
     const more = ['--trials', '3', '--objectives', 'accuracy,bytes']
     expect(await built('tune', at('small.config.ts'), '-o', at('small'), ...more)).toMatchObject({ code: 0 })
     const { trials } = reportIn('small')
     const complete = trials.filter(({ state }) => state === 'complete')
     expect(complete).toHaveLength(3)
-    expect(complete.every(({ values }) => values![1]! <= 2200)).toBe(true)
+    expect(complete.every(({ values }) => values![1]! <= 2400)).toBe(true)
     // What training comes to can change a size by some bytes, which only shows behind it.
     const untrained = trials.filter(({ state, curve }) => state === 'rejected' && curve.length === 0)
     expect(untrained.length).toBeGreaterThan(0)

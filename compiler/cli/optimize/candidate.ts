@@ -33,8 +33,8 @@ export interface Made {
 
 /** The same with what it costs and what it is worth. */
 export interface Candidate extends Made {
-  /** The module for every engine. */
   readonly module: Compiled
+  /** Of the larger module. */
   readonly bytes: number
   readonly ms: number
   readonly accuracy: Accuracy

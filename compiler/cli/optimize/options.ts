@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import type { Metric } from '../../index.ts'
+import type { Metric, Target } from '../../index.ts'
 import type { Budget } from '../../config/schema.ts'
 import { notEmpty, positive, wholeNumber, type ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
@@ -26,8 +26,11 @@ export interface OptimizeOptions extends BudgetOptions, ShapeOptions, PictureOpt
   readonly label?: string
   readonly metric?: Metric
   readonly maxDrop?: number
-  readonly seed: number
+  /** Where it is given: a configuration may have one. */
+  readonly seed?: number | undefined
   readonly json?: boolean
+  /** The modules that are written, whose larger one has to be within the budget. */
+  readonly targets: readonly Target[]
 }
 
 export const addBudgetOptions = (command: Command): Command =>
@@ -35,7 +38,7 @@ export const addBudgetOptions = (command: Command): Command =>
     .option('--train <data>', 'look for a model within the budget that follows: data to train on', notEmpty)
     .option('--test <data>', 'with --train: data that is scored once, at the end', notEmpty)
     .option('--no-labels', 'with --train: learn from the model’s own answers; the data needs no labels')
-    .option('--max-size <bytes>', 'with --train: most bytes of the module, such as 60kB', notEmpty)
+    .option('--max-size <bytes>', 'with --train: most bytes of a module, such as 60kB', notEmpty)
     .option(
       '--max-latency <time>',
       'with --train: most time of a run, such as 1ms, as measured in this process',
@@ -55,7 +58,7 @@ export const addBudgetOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--config <file>',
-        'with --train: attar.config.ts that says how to train, such as its augment and optimizer',
+        'the same with what attar.config.ts says of data and training: data, preprocess, augment, train, seed',
       ).argParser(notEmpty),
     )
     .option('--no-control', 'with --train: do not train a pruned model’s widths from nothing, to compare')

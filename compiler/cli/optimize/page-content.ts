@@ -86,7 +86,7 @@ export async function pageContent(
       { what: 'Time, the model as it is', rows: await kernelRows(original.source) },
       ...(best === original ? [] : [{ what: 'Time, the chosen model', rows: await kernelRows(best.source) }]),
     ],
-    reproduce: reproduction(best, path, options, subject.data.preprocess),
+    reproduce: reproduction(best, path, options, subject),
   }
 }
 

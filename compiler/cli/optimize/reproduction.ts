@@ -1,8 +1,8 @@
 import type { Settings } from '../../config/schema.ts'
-import type { Splits } from '../train/data.ts'
 import type { Candidate } from './candidate.ts'
 import { formOptions } from './forms.ts'
 import type { OptimizeOptions } from './options.ts'
+import type { Subject } from './subject.ts'
 
 /** What a shell takes as one word. */
 const word = (text: string): string => (/^[\w./:=%,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
@@ -12,9 +12,9 @@ export function reproduction(
   { trainings, form, source }: Candidate,
   path: string,
   options: OptimizeOptions,
-  preprocess: Splits['preprocess'],
+  { settings: { data = {}, seed = 1 }, data: { preprocess } }: Subject,
 ): { readonly what: string; readonly text: string }[] {
-  const { output, train, val, config, seed } = options
+  const { output, config } = options
   const configs = trainings.map(({ settings }, i) => ({
     what: `training-${i + 1}.config.ts`,
     // A training of integers goes on with what the one before wrote.
@@ -32,9 +32,14 @@ export function reproduction(
   const flags = [
     // A trained model says itself what it takes.
     ...(trainings.length === 0 ? givenFlags(options) : []),
-    ...(form && !trainedIntegers(trainings) ? [formOptions(form), `--calib ${word(train!)}`, `--seed ${seed}`] : []),
+    ...(form && !trainedIntegers(trainings)
+      ? [formOptions(form), `--calib ${word(data.train!)}`, `--seed ${seed}`]
+      : []),
     ...(isMixed
-      ? [`--max-drop ${source.quantization!.maxDrop}`, ...(val === undefined ? [] : [`--val ${word(val)}`])]
+      ? [
+          `--max-drop ${source.quantization!.maxDrop}`,
+          ...(typeof data.val === 'string' ? [`--val ${word(data.val)}`] : []),
+        ]
       : []),
   ]
   const model = trainings.length > 0 ? `training-${trainings.length}/model.onnx --dim batch=1` : word(path)

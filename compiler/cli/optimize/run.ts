@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { interruptible } from '../interruptible.ts'
 import { formatCount } from '../format.ts'
+import { largest } from '../train/module-bytes.ts'
 import { latenciesOf } from '../latency.ts'
 import type { Terminal } from '../terminal.ts'
 import { bestOf, exceeded, isWithin, type Candidate, type Made } from './candidate.ts'
@@ -63,7 +64,7 @@ export async function optimized(
   const say = (line: string): void => (options.json ? terminal.err(line) : terminal.out(line))
   const subject = await readSubject(path, options, terminal)
   const isLabelled = options.labels
-  const judging = { metric: options.metric, isLabelled, seed: options.seed }
+  const judging = { metric: options.metric, isLabelled, seed: subject.settings.seed ?? 1 }
   const judge = await judgeOn(subject.data.validation, subject.model, judging, terminal)
   const needsTime = budget.time !== undefined || options.plan === true
   const perEpoch = needsTime ? await epochSeconds(subject, terminal) : 0
@@ -85,11 +86,12 @@ export async function optimized(
     }
     const consider = async (made: Made): Promise<Candidate> => {
       const { compile } = await import('../../index.ts')
-      const module = await compile(made.source, { targets: ['simd'] })
+      const module = await compile(made.source)
       const ms = await latency(module)
       const answers = await judge.answers(module, made.name)
       const accuracy = judge.compare(tried[0]?.answers ?? answers, answers)
-      const costs = { module, bytes: module.modules.simd!.length, ms, answers, accuracy }
+      const shipped = { modules: Object.fromEntries(options.targets.map((each) => [each, module.modules[each]!])) }
+      const costs = { module, bytes: largest(shipped), ms, answers, accuracy }
       const float = tried.find((one) => one.float === made.float && !one.form)
       const candidate = {
         ...made,
@@ -101,7 +103,7 @@ export async function optimized(
       return candidate
     }
     const search: Search = {
-      ...{ subject, budget, judge, clock, tried, terminal, say, consider, seed: options.seed },
+      ...{ subject, budget, judge, clock, tried, terminal, say, consider, seed: judging.seed },
       ...{ epochs: wanted, folder: join(options.output, 'trainings'), signal: abort.signal },
     }
     if (options.plan) {

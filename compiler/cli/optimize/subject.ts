@@ -29,20 +29,8 @@ export interface Subject {
 /** As many show the ranges of a model's values. */
 const calibrationSamples = 300
 
-/** Fields of a configuration that say which model is trained, or how it is made smaller: what the command does itself. */
-const ownFields = [
-  'network',
-  'input',
-  'names',
-  'prune',
-  'quantize',
-  'student',
-  'distill',
-  'sparsify',
-  'tune',
-  'vocabulary',
-  'output',
-] as const
+/** Fields of a configuration that say how a model is made smaller, which the command chooses itself. */
+const ownFields = ['prune', 'quantize', 'student', 'distill', 'sparsify', 'vocabulary'] as const
 
 /** Reads the model and the data. */
 export async function readSubject(path: string, options: OptimizeOptions, terminal: Terminal): Promise<Subject> {
@@ -50,16 +38,16 @@ export async function readSubject(path: string, options: OptimizeOptions, termin
   const { readFile } = await import('../../data/index.ts')
   const { inferenceOf, startingGraph } = await import('../../train/index.ts')
   const { importOptions } = await import('../options.ts')
-  const config = options.config === undefined ? {} : await readConfig(options.config)
+  const config: Settings = options.config === undefined ? {} : await readConfig(options.config)
   const odd = ownFields.find((field) => config[field] !== undefined)
   if (odd !== undefined)
     fail('A501', `--config: "${options.config}" has the field ${odd}, which attar compile --train chooses itself`, {
-      hint: 'keep what says how to train: data, preprocess, augment, train, seed',
+      hint: 'it takes data, preprocess, augment, train and seed from there',
     })
   const { train, val, test, label, epochs, learningRate, seed } = options
   const settings = await overridden(
     // The model that is made smaller learns of what it was.
-    { ...config, model: resolve(path), distill: {} },
+    { ...ofTraining(config), model: resolve(path), distill: {} },
     {
       ...{ train: train && resolve(train), test: test && resolve(test), label },
       ...{ val: val === undefined ? undefined : placed(val), epochs, learningRate, seed },
@@ -83,6 +71,12 @@ export async function readSubject(path: string, options: OptimizeOptions, termin
   const calibration = await tensorsIn(data.train, model.graph, count)
   return { path, settings, options, prepared, data, model, calibration }
 }
+
+/** What a configuration says of how its network is trained: the model may be what was trained by it before. */
+const ofTraining = ({ data, preprocess, augment, train, seed, classes }: Settings): Settings =>
+  Object.fromEntries(
+    Object.entries({ data, preprocess, augment, train, seed, classes }).filter(([, value]) => value !== undefined),
+  )
 
 /** `20%` is a share of the training data. */
 function placed(val: string): string | number {

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/schema.ts'
-import type { Imported, Sparsity, Tensor } from '../../index.ts'
+import type { Compiled, Imported, Sparsity, Tensor } from '../../index.ts'
 import type { TrainableModel } from '../../train/index.ts'
 import type { Splits } from './data.ts'
 import type { Prepared } from './prepare.ts'
@@ -17,7 +17,11 @@ export interface Making {
 /** Samples that a candidate is quantized with whose bytes are asked for: ranges change numbers, hardly how many there are. */
 const sizingSamples = 4
 
-/** Bytes of the module that a model with the values from which it starts is compiled to: the one that every engine runs. */
+/** Bytes of the larger module. */
+export const largest = ({ modules }: Pick<Compiled, 'modules'>): number =>
+  Math.max(...Object.values(modules).map(({ length }) => length))
+
+/** Bytes of the larger module that a model with the values from which it starts is compiled to. */
 export async function bytesOf(
   model: TrainableModel,
   prepared: Prepared,
@@ -29,10 +33,9 @@ export async function bytesOf(
   const values = tensorsOf(model).map(({ name, start }) => [name, distinct(start.data)] as const)
   const { graph } = trainedGraph(model, Object.fromEntries(values))
   const source = { graph: inferenceOf(graph, 1), metadata: await metadataOf(prepared, data) }
-  const { modules } = await compile(quantize ? await quantized(source, quantize, data) : source, {
-    ...{ targets: ['simd'], ...(sparse && { sparse }) },
-  })
-  return modules.simd!.length
+  return largest(
+    await compile(quantize ? await quantized(source, quantize, data) : source, { ...(sparse && { sparse }) }),
+  )
 }
 
 /** How a training's `quantize`, or the one that comes behind it, is told to `attar compile`. */

@@ -8,7 +8,7 @@ import { percent } from './progress.ts'
 export interface SparsityReport {
   readonly layers: readonly { readonly parameter: string; readonly weights: number; readonly zeros: number }[]
   /**
-   * Of the compiled module that every engine runs, with all weights, without zeros where that is faster, and also where it is only
+   * Of the larger compiled module, with all weights, without zeros where that is faster, and also where it is only
    * smaller.
    */
   readonly bytes: { readonly before: number; readonly after: number; readonly least: number }

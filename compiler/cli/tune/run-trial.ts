@@ -6,7 +6,7 @@ import { shareOf, type Epoch, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { latenciesOf } from '../latency.ts'
 import type { Terminal } from '../terminal.ts'
-import { bytesOf } from '../train/module-bytes.ts'
+import { bytesOf, largest } from '../train/module-bytes.ts'
 import { setUp, trainRun } from '../train/run.ts'
 import { overridden, readTunable } from '../train/settings.ts'
 import { rightFile, type Measured, type Outcome, type Task } from './task.ts'
@@ -72,7 +72,7 @@ function valueOf(measured: Measured, objective: Objective): number {
 async function measure(path: string, score: Score, objectives: readonly Objective[]): Promise<Measured> {
   const { compile } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
-  const compiled = await compile(readFile(path), { targets: ['simd'], dims: { batch: 1 } })
-  const known = { ...score, bytes: compiled.modules.simd!.length }
+  const compiled = await compile(readFile(path), { dims: { batch: 1 } })
+  const known = { ...score, bytes: largest(compiled) }
   return objectives.includes('ms') ? { ...known, ms: (await latenciesOf([compiled]))[0]! } : known
 }

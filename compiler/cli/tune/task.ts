@@ -12,7 +12,7 @@ export interface Task {
   /** Where model, report and checkpoint go. */
   readonly folder: string
   readonly objectives: readonly Objective[]
-  /** Most bytes of the compiled module. */
+  /** Most bytes of the larger compiled module. */
   readonly maxSize: number | undefined
   /** Whether the test data is scored; a search never looks at it. */
   readonly scoresTest: boolean

@@ -89,11 +89,32 @@ export interface Choice {
 }
 
 /**
- * Takes groups away, at each step those that matter least for what they cost, until the model is within the limits. Where multiply-adds,
- * milliseconds or bytes are limited (odd widths need code of their own), layers keep multiples of 8 channels as long as that is enough. Costs are exact, and known
- * before anything is rebuilt. Bytes are measured, for as many candidates as a bisection takes.
+ * Takes groups away, at each step those that matter least for what they cost, until the model is within the limits. Layers keep multiples of
+ * 8 channels as long as that is enough, where multiply-adds or milliseconds are limited; where bytes are, this and single channels are
+ * both tried, and what leaves more parameters is taken: odd widths need code of their own. Costs are exact, and known before anything is
+ * rebuilt. Bytes are measured, for as many candidates as bisections take.
  */
 export async function choose(
+  model: TrainableModel,
+  found: Couplings,
+  importance: Importance,
+  options: ChooseOptions,
+): Promise<Choice> {
+  const { macs, ms, bytes } = options.limits
+  const isBlocked = macs !== undefined || ms !== undefined
+  const blocks = bytes !== undefined ? [channelBlock, 1] : [isBlocked ? channelBlock : 1]
+  const choices: Choice[] = []
+  for (const block of blocks) choices.push(await chosenIn(block, model, found, importance, options))
+  return choices.reduce((best, next) => {
+    if (best.reached !== next.reached) return best.reached ? best : next
+    // What cannot be reached is told by the least that there is.
+    const isMore = next.costs.params > best.costs.params
+    return isMore === best.reached ? next : best
+  })
+}
+
+async function chosenIn(
+  block: number,
   model: TrainableModel,
   found: Couplings,
   importance: Importance,
@@ -101,7 +122,6 @@ export async function choose(
 ): Promise<Choice> {
   const counter = new CostCounter(found, model.parameters, plan)
   const families = familiesOf(found, importance)
-  const block = [limits.macs, limits.ms, limits.bytes].some((limit) => limit !== undefined) ? channelBlock : 1
   const steps: Group[][] = []
   const isOver = (of: keyof Costs): boolean => counter.costs[of] > (limits[of] ?? Infinity)
   const over = (): keyof Costs | undefined => (['macs', 'params', 'ms'] as const).find(isOver)

@@ -225,6 +225,17 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     layers: onModel,
     plan: withOption('layers'),
   },
+  check: {
+    ...all(['max-size', 'max-gzip', 'max-brotli', 'max-memory', 'max-cold-start', 'max-latency', 'target'], always),
+    // A budget file may hold the limits: what has no effect without one of time is told when it has been read.
+    ...all(['budget', 'engines', 'runs', 'starts', 'warm-up', 'seed', 'json', 'junit'], always),
+    name: {
+      otherwise: 'on a module: the argument names it already',
+      met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
+    },
+    ...all(['shape', 'dim', 'bind', 'state'], onModel),
+    'state-init': [onModel, withOption('state')],
+  },
 }
 
 /** Ends in a usage error where an option that the user gave would have no effect, or replace one given before. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { reasonOf, fail } from '../../index.ts'
 import { names } from '../bench/engines.ts'
@@ -21,18 +22,18 @@ const fields = {
 const [ownFile, packageFile] = ['attar.check.json', 'package.json']
 
 /**
- * The budget in the file that is named, or in the current folder's attar.check.json or package.json. A502 for a file that
+ * The budget in the file that is named, or in the attar.check.json or package.json of `folder`, the current one. A502 for a file that
  * is no JSON, A501 for what a budget cannot hold.
  */
-export async function readBudget(named: string | undefined): Promise<{ file?: string; budget: Budget }> {
+export async function readBudget(named: string | undefined, folder = ''): Promise<{ file?: string; budget: Budget }> {
   const { readFile } = await import('../../data/files.ts')
-  for (const file of named !== undefined ? [named] : [ownFile, packageFile].filter((each) => existsSync(each))) {
+  const usual = [ownFile, packageFile].map((file) => join(folder, file))
+  for (const file of named !== undefined ? [named] : usual.filter((each) => existsSync(each))) {
     const whole = parse(file, readFile(file))
-    const isPackage = isRecord(whole) && !Object.keys(fields).some((key) => key in whole) && 'attar' in whole
-    if (named === undefined && file === packageFile && !isPackage) continue
-    const inside = isPackage ? whole['attar'] : undefined
-    if (isPackage && named === undefined && !(isRecord(inside) && 'check' in inside)) continue
-    const value = isPackage ? (isRecord(inside) ? inside['check'] : undefined) : whole
+    const inPackage = isRecord(whole) && isRecord(whole['attar']) ? whole['attar']['check'] : undefined
+    // A package without a budget is no mistake, unless it was named.
+    if (named === undefined && file.endsWith(packageFile) && inPackage === undefined) continue
+    const value = inPackage ?? whole
     return { file, budget: budgetIn(file, value) }
   }
   return { budget: {} }

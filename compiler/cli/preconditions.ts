@@ -225,6 +225,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     layers: onModel,
     plan: withOption('layers'),
   },
+  diff: all(['fail-if-larger', 'json'], always),
   check: {
     ...all(['max-size', 'max-gzip', 'max-brotli', 'max-memory', 'max-cold-start', 'max-latency', 'target'], always),
     // A budget file may hold the limits: what has no effect without one of time is told when it has been read.

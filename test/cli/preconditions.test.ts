@@ -117,6 +117,9 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],
+    ['check', [folder], ['shape', 'dim', 'bind', 'state', 'state-init']],
+    ['check', [model], ['state-init']],
+    ['check', [at('out/model.wasm')], ['name']],
   ]
 }
 

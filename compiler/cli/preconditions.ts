@@ -192,6 +192,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   inspect: {
     json: always,
     ...all(['node', 'shape', 'dim', 'bind'], ofModel),
+    html: always,
+    plan: withOption('html'),
   },
   bench: {
     ...all(['seed', 'json'], always),

@@ -15,20 +15,35 @@ export interface KernelBeside {
 
 interface ReportFile {
   readonly files: readonly { readonly name: string; readonly module?: { readonly target: Target } }[]
-  readonly compilation: { readonly kernels: readonly Partial<KernelReport>[]; readonly arena?: number }
+  readonly compilation: {
+    readonly kernels: readonly Partial<KernelReport>[]
+    readonly weights?: number
+    readonly arena?: number
+  }
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
-/** The kernels of the module at `path`, in the order they run, where a report.json of its compilation stands beside it. */
-export function kernelsBeside(path: string): KernelBeside[] | undefined {
+/** The report.json beside the module at `path`, as far as it is one of that module. */
+function reportBeside<T>(path: string, read: (report: ReportFile, target: Target) => T): T | undefined {
   try {
     const report = JSON.parse(readFileSync(join(dirname(path), 'report.json'), 'utf8')) as ReportFile
     const module = report.files.find((file) => file.name === basename(path))?.module
-    return module && report.compilation.kernels.map((kernel) => kernelOf(kernel, module.target))
+    return module && read(report, module.target)
   } catch {
     return undefined
   }
+}
+
+/** The kernels of the module at `path`, in the order they run, where a report.json of its compilation stands beside it. */
+export const kernelsBeside = (path: string): KernelBeside[] | undefined =>
+  reportBeside(path, ({ compilation }, target) => compilation.kernels.map((kernel) => kernelOf(kernel, target)))
+
+/** Bytes of weights and of the memory that activations share; 0 where no report tells. */
+export const memoryBeside = (path: string): { readonly weights: number; readonly arena: number } => {
+  const known = (value: unknown): number => (isCount(value) ? value : 0)
+  const found = reportBeside(path, ({ compilation: { weights, arena } }) => ({ weights, arena }))
+  return { weights: known(found?.weights), arena: known(found?.arena) }
 }
 
 function kernelOf(

@@ -8,18 +8,23 @@ import { commandLine } from '../support/command-line.ts'
 
 const { at, out, err, attar, json, clear } = commandLine()
 
-/** Two layers, the second of `width` columns. */
+/** Layers of which two share their code, the last of `width` columns. */
 const dense = (width: number) =>
   model({
     inputs: ['x f32[1,8]'],
     outputs: [`y f32[1,${width}]`],
-    nodes: ['h = MatMul(x, first)', 's = Sigmoid(h)', 'y = MatMul(s, second)'],
+    nodes: ['h = MatMul(x, first)', 'i = MatMul(h, equal)', 'j = MatMul(i, other)', 'y = MatMul(j, last)'],
     initializers: [
       ['first', 8, 16],
-      ['second', 16, width],
+      ['equal', 16, 16],
+      ['other', 16, 16],
+      ['last', 16, width],
     ].map(([name, rows, columns]) => {
       const shape = [rows as number, columns as number]
-      const values = Array.from({ length: shape[0]! * shape[1]! }, (_, i) => ((i * 7) % 11) + 0.1 * width)
+      const values = Array.from(
+        { length: shape[0]! * shape[1]! },
+        (_, i) => ((i * 7) % 11) + 0.1 * width + String(name).length,
+      )
       return stored(name as string, tensorOf('f32', shape, values))
     }),
   })
@@ -60,7 +65,7 @@ describe('attar diff', () => {
       expect(total(layers!, side)).toBe(code + compilation.weights)
     }
     // The wider layer, whose node has no name, has 16 rows of 24 columns more.
-    expect(layers![0]!.name).toBe('#2')
+    expect(layers![0]!.name).toBe('#3')
     expect(layers![0]!.after - layers![0]!.before).toBeGreaterThanOrEqual(4 * 16 * 24)
     const sizes = layers!.map((each) => Math.abs(each.after - each.before))
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a))

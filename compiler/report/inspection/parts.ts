@@ -46,5 +46,6 @@ export const style = `
 .bar svg { margin-left: 0.4rem; max-width: none; min-width: 0; } .bar rect { fill: var(--accent); }
 .memory rect { fill: var(--part-1); } .memory .peak { fill: var(--accent); } .memory text { fill: currentColor; font-size: 12px; } .memory line { stroke: var(--line); }
 .failed { border-left: 4px solid var(--part-3); padding-left: 0.7rem; }
+@media (max-width: 600px) { .layers th[scope=row] { position: sticky; left: 0; max-width: 8rem; background: var(--paper); } }
 @media print { .layers { font-size: 7pt; } .layers th, .layers td { padding: 1px 3px; } .layers .words { min-width: 3rem; } .bar svg { display: none; } }
 `

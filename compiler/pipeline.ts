@@ -28,8 +28,16 @@ import { removedChannels } from './passes/channels/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 export { statesOf }
-import { planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
-import { isIntegerTemplate, macsOf, type Kernel, type Program, type ProgramPort } from './schedule/program/program.ts'
+import { align, planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
+import {
+  buffersOf,
+  constantBytes,
+  isIntegerTemplate,
+  macsOf,
+  type Kernel,
+  type Program,
+  type ProgramPort,
+} from './schedule/program/program.ts'
 import { version } from './version.ts'
 import { emitCode, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
 import { concatBytes } from './wasm/sections.ts'
@@ -196,8 +204,23 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
   return { kernel: kernel.template, ...(kernel.dot && { relaxed: kernel.dot }) }
 }
 
+/** Bytes of the constants that each kernel is the first to read. */
+function weightsOf({ kernels }: Program, { addresses }: MemoryPlan): number[] {
+  const seen = new Set<number>()
+  return kernels.map((kernel) =>
+    buffersOf(kernel).reduce((sum, buffer) => {
+      const data = constantBytes(buffer)
+      const address = addresses.get(buffer)!
+      if (!data || seen.has(address)) return sum
+      seen.add(address)
+      return sum + align(data.length)
+    }, 0),
+  )
+}
+
 function reportOf(program: Program, plan: MemoryPlan): Report {
-  const kernels = program.kernels.map((kernel): KernelReport => {
+  const weights = weightsOf(program, plan)
+  const kernels = program.kernels.map((kernel, i): KernelReport => {
     const skippedMacs = macsOf(kernel, (template) => template.skippedMacs ?? 0)
     return {
       ...nameOf(kernel),
@@ -206,6 +229,8 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
       integerMacs: macsOf(kernel, ({ template, macs }) => (isIntegerTemplate(template) ? macs : 0)),
       dotMacs: macsOf(kernel, ({ dot, macs }) => (dot ? macs : 0)),
       ...(skippedMacs > 0 && { skippedMacs }),
+      weights: weights[i]!,
+      live: plan.live[i]!,
     }
   })
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)

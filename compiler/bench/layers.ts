@@ -5,7 +5,7 @@ import { median } from './statistics.ts'
 import { measurePeaks } from './task.ts'
 
 /** One kernel of a model, timed within runs in this process; `kernel` is what ran. */
-export interface Layer extends Omit<KernelReport, 'relaxed'> {
+export interface Layer extends Omit<KernelReport, 'relaxed' | 'weights' | 'live'> {
   /** Of a run, in milliseconds. */
   readonly medianMs: number
   readonly gmacs: number | null
@@ -75,7 +75,7 @@ export async function benchLayers(
   const loops = peakLoops.filter(({ relaxed }) => !relaxed || target === 'relaxed-simd')
   const peaks = await measurePeaks(loops, used, (loop) => WebAssembly.compile(peakModule(loop) as BufferSource))
   const exact = peaks.dot !== undefined
-  const layers = kernels.map(({ kernel: { relaxed, ...kernel }, times }): Layer => {
+  const layers = kernels.map(({ kernel: { relaxed, weights: _, live: __, ...kernel }, times }): Layer => {
     const medianMs = medianOf(times)
     const name = relaxed !== undefined && exact ? kernelName({ ...kernel, relaxed }, target) : kernel.kernel
     const perMs = (value: number): number | null => (kernel.macs > 0 ? value / medianMs : null)

@@ -1,5 +1,5 @@
 import { limitMs, type Macs, type Peaks } from './arithmetic.ts'
-import type { PeerName } from './peers/index.ts'
+import type { SystemName } from './peers/index.ts'
 import type { Sizes } from './sizes.ts'
 import { median, quantile } from './statistics.ts'
 import type { PeerSamples, Samples, Start } from './task.ts'
@@ -14,7 +14,7 @@ export interface Place {
 
 /** One system on one engine. Times in milliseconds, sizes in bytes; of the cold starts, the median one. */
 export interface Measurement extends Place, Start {
-  readonly system: 'attar' | PeerName
+  readonly system: 'attar' | SystemName
   /** Of attar's modules, the one that ran; of a peer, its back end, where it has a choice. */
   readonly variant: string | null
   /** Of a warm run. */
@@ -43,7 +43,7 @@ export interface Measurement extends Place, Start {
 /** A peer's times over attar's: above 1 attar is faster. */
 export interface Comparison extends Place {
   readonly variant: string | null
-  readonly against: PeerName
+  readonly against: SystemName
   /** Of the medians. */
   readonly ratio: number
   /** Quartiles of the ratios of neighbouring samples. */
@@ -99,7 +99,7 @@ function medianStart(starts: readonly Start[]): Start {
 
 export function comparison(
   place: Place,
-  against: PeerName,
+  against: SystemName,
   attar: Measurement,
   peer: Measurement,
   { difference, magnitude }: Pick<PeerSamples, 'difference' | 'magnitude'>,

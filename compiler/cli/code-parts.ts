@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { kernelName, type Inspection, type KernelReport, type Target } from '../index.ts'
+import type { Inspection } from '../index.ts'
+import { kernelsBeside } from './report-beside.ts'
 
 /** Functions of one kind. */
 export interface CodePart {
@@ -22,7 +21,7 @@ const shared = 'functions that kernels call'
 export function codeParts(path: string, { functions, run }: Inspection): CodePart[] | undefined {
   if (!run) return undefined
   const beside = kernelsBeside(path)
-  const kernels = beside?.length === run.calls.length ? beside : run.calls.map(() => [] as const)
+  const kernels = beside?.length === run.calls.length ? beside.map(({ names }) => names) : run.calls.map(() => [])
   const partOf = new Map([[run.index, 'run']])
   for (const [i, callee] of run.calls.entries()) {
     const [name = 'kernel', other = name] = kernels[i]!
@@ -40,18 +39,4 @@ export function codeParts(path: string, { functions, run }: Inspection): CodePar
     parts.set(part, { part, functions: before.functions + 1, bytes: before.bytes + bytes, calls })
   }
   return [...parts.values()].sort((a, b) => b.bytes - a.bytes)
-}
-
-/** From its report: what the module runs as its kernels, in order, and where that depends on the engine, what else. */
-function kernelsBeside(path: string): (readonly string[])[] | undefined {
-  try {
-    const report = JSON.parse(readFileSync(join(dirname(path), 'report.json'), 'utf8')) as {
-      readonly files: readonly { readonly name: string; readonly module?: { readonly target: Target } }[]
-      readonly compilation: { readonly kernels: readonly KernelReport[] }
-    }
-    const module = report.files.find((file) => file.name === basename(path))?.module
-    return module && report.compilation.kernels.map((kernel) => [kernelName(kernel, module.target), kernel.kernel])
-  } catch {
-    return undefined
-  }
 }

@@ -1,9 +1,11 @@
 import { toJson } from './format.ts'
-import { addShapeOptions, importOptions, type ShapeOptions } from './options.ts'
+import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
 import type { AddCommand } from './program.ts'
 
 interface Options extends ShapeOptions {
   node?: string
+  html?: string
+  plan?: string
   json?: boolean
 }
 
@@ -14,19 +16,31 @@ export const addInspect: AddCommand = (program, terminal, done) => {
     .argument('<file>', 'an ONNX model, or a module (.wasm) that attar compiled')
     .option('--node <name>', 'of a model, show this node: operands, attributes, core operations')
   addShapeOptions(command)
+    .option(
+      '--html <file>',
+      'write it as a page too: graph, bytes, memory over time, what attar makes of each node',
+      notEmpty,
+    )
+    .option('--plan <file.json>', 'times for the page, which attar bench model.onnx --layers --plan measured', notEmpty)
     .option('--json', 'print one JSON object')
     .action(async (path: string, options: Options) => {
       const { readFile } = await import('../data/files.ts')
       const bytes = readFile(path)
+      const { html, plan } = options
+      const { checkPage, modelHtml, moduleHtml, writePage } = await import('./inspect-html.ts')
+      if (html !== undefined) await checkPage(html)
       const { isModule } = await import('./modules.ts')
       if (isModule(bytes)) {
         const { describeModule, inspectionOf } = await import('./inspect-module.ts')
         const inspection = inspectionOf(path, bytes)
+        if (html !== undefined) await writePage(html, await moduleHtml(path, bytes, inspection, plan))
         terminal.out(options.json ? toJson(inspection) : describeModule(inspection))
         return
       }
       const { describeLayers, describeNode, layersOf } = await import('./inspect-model.ts')
-      const model = await layersOf(bytes, await importOptions(path, options))
+      const importing = await importOptions(path, options)
+      const model = await layersOf(bytes, importing)
+      if (html !== undefined) await writePage(html, await modelHtml(path, bytes, model, importing, plan))
       if (options.node !== undefined) {
         const { fail } = await import('../index.ts')
         const layer = model.layers.find(({ node }) => node === options.node)

@@ -228,6 +228,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   inspect: {
     json: always,
     ...all(['node', 'shape', 'dim', 'bind'], ofModel),
+    html: always,
+    plan: withOption('html'),
   },
   bench: {
     ...all(['seed', 'json'], always),
@@ -260,6 +262,18 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
     layers: onModel,
     plan: withOption('layers'),
+  },
+  diff: all(['fail-if-larger', 'json'], always),
+  check: {
+    ...all(['max-size', 'max-gzip', 'max-brotli', 'max-memory', 'max-cold-start', 'max-latency', 'target'], always),
+    // A budget file may hold the limits: what has no effect without one of time is told when it has been read.
+    ...all(['budget', 'engines', 'runs', 'starts', 'warm-up', 'seed', 'json', 'junit'], always),
+    name: {
+      otherwise: 'on a module: the argument names it already',
+      met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
+    },
+    ...all(['shape', 'dim', 'bind', 'state'], onModel),
+    'state-init': [onModel, withOption('state')],
   },
 }
 

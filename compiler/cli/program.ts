@@ -3,7 +3,9 @@ import type { CompileError } from '../index.ts'
 import { version } from '../version.ts'
 import { addAugment } from './augment/augment.ts'
 import { addBench } from './bench/bench.ts'
+import { addCheck } from './check/check.ts'
 import { addCompile } from './compile.ts'
+import { addDiff } from './diff/diff.ts'
 import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'
 import { toJson } from './format.ts'
@@ -22,7 +24,7 @@ export type AddCommand = (program: Command, terminal: Terminal, done: (code: Exi
 const exitCodes = `
 Exit codes:
   0  it went well
-  1  a comparison failed (verify), no way was found to keep --max-drop (compile), or a training or search was interrupted (train, tune)
+  1  a comparison failed (verify), a limit is not kept (check), a file grew (diff --fail-if-larger), no way was found to keep --max-drop (compile), or a training or search was interrupted (train, tune)
   2  a usage error or a diagnostic: nothing was written`
 
 /** The commands, none of them run. */
@@ -43,7 +45,18 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addTune, addAugment])
+  for (const add of [
+    addCompile,
+    addRun,
+    addVerify,
+    addInspect,
+    addBench,
+    addCheck,
+    addDiff,
+    addTrain,
+    addTune,
+    addAugment,
+  ])
     add(program, terminal, done)
   for (const command of program.commands) {
     command.addHelpText('after', exitCodes)

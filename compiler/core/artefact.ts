@@ -149,6 +149,10 @@ export interface KernelReport {
   readonly dotMacs: number
   /** Multiply-accumulates by weights that are zero, which it leaves out beside `macs`; not given where it leaves out none. */
   readonly skippedMacs?: number
+  /** Bytes of constants that it reads and no kernel before it does; with padding, so that the sum is that of the report. */
+  readonly weights: number
+  /** Bytes of activations that are alive while it runs, at the fullest moment. */
+  readonly live: number
 }
 
 /** What a kernel is in the module of `target`. */

@@ -1,13 +1,16 @@
 import { printable } from '../core/printable.ts'
 
-/** A page that loads nothing and needs no script: legible on narrow screens, on paper, in the dark, and without telling colours apart. */
-export const page = (title: string, body: readonly string[]): string => `<!doctype html>
+/**
+ * A page that loads nothing and needs no script: legible on narrow screens, on paper, in the dark, and without telling colours apart.
+ * `own` is the style of what only this page has.
+ */
+export const page = (title: string, body: readonly string[], own = ''): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 ${generator}
 <title>${escape(title)}</title>
-<style>${style}</style>
+<style>${style}${own}</style>
 <body>
 ${body.join('\n')}
 </body>

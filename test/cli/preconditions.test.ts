@@ -121,12 +121,15 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ],
     ['train', [model], ['params']],
     ['train', [model, '-o', at('no')], ['temperature', 'alpha', 'no-labels']],
-    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind']],
+    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'plan']],
     ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'state', 'state-init', 'layers']],
     ['bench', [model], ['state-init', 'plan']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],
+    ['check', [folder], ['shape', 'dim', 'bind', 'state', 'state-init']],
+    ['check', [model], ['state-init']],
+    ['check', [at('out/model.wasm')], ['name']],
   ]
 }
 

@@ -71,7 +71,8 @@ describe('commands', () => {
       if (!line.startsWith('attar run') && !line.includes('out/model.wasm'))
         writeFileSync(at('model.onnx'), modelFor(line))
       // Short measurements: what they give is not looked at.
-      const short = line.includes('attar bench') && !line.includes('--layers') ? ' --runs 3 --starts 1 --warm-up 0' : ''
+      const measures = line.includes('attar bench') ? !line.includes('--layers') : /^attar check .*latency/.test(line)
+      const short = measures ? ' --runs 3 --starts 1 --warm-up 0' : ''
       // Other systems take minutes: test/bench/peers.test.ts and test/bench/training.test.ts run them with small networks.
       const typed = line.replace(/\s+#.*/, '').replace(/(bench\s.*) --against \S+/, '$1')
       // One training for each thing that is trained: how good it gets is not looked at.

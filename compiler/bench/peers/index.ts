@@ -6,16 +6,16 @@ import { Unsupported, unsupported } from '../network/unsupported.ts'
 import { jaxJsTrainer } from './jax-js.ts'
 import { litert } from './litert.ts'
 import { onnxruntimeWeb } from './onnxruntime-web.ts'
-import { peerNames, type Peer, type PeerModel, type PeerName } from './peer.ts'
+import { peerNames, type Peer, type PeerModel, type PeerName, type SystemName } from './peer.ts'
 import { tfjs, tfjsTrainer } from './tfjs.ts'
 import type { Trainee } from './trainee.ts'
 
-export { peerNames, type Peer, type PeerModel, type PeerName }
+export { peerNames, type Peer, type PeerModel, type PeerName, type SystemName }
 export type { Trainee } from './trainee.ts'
 
 /** A peer that was not measured, and why. */
 export interface Absence {
-  readonly system: PeerName
+  readonly system: SystemName
   readonly reason: string
 }
 

@@ -8,6 +8,8 @@ import type { Starter } from '../task.ts'
 /** `jax-js` trains only; `onnxruntime-web` and `litert` run models only. */
 export const peerNames = ['onnxruntime-web', 'litert', 'tfjs', 'jax-js'] as const
 export type PeerName = (typeof peerNames)[number]
+/** What may be measured beside attar: `calibration` is a loop of known work. */
+export type SystemName = PeerName | 'calibration'
 
 /** The model that a peer is to run. */
 export interface PeerModel {
@@ -24,7 +26,7 @@ export interface PeerModel {
 
 /** Another system with a model, ready to be measured. */
 export interface Peer {
-  readonly name: PeerName
+  readonly name: SystemName
   /** Runs only where there is a document. */
   readonly inPages: boolean
   /** Starts it inside the engine; its text is taken there. */

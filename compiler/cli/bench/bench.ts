@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
-import { InvalidArgumentError, type Command } from 'commander'
-import type { Absence, BenchModel, Engine, EngineBench, Peer, PeerName } from '../../bench/index.ts'
+import type { Command } from 'commander'
+import type { Absence, BenchModel, EngineBench, Peer, PeerName } from '../../bench/index.ts'
 import type { Tensor } from '../../index.ts'
 import { toJson } from '../format.ts'
 import {
@@ -9,16 +8,16 @@ import {
   addStateOptions,
   asIs,
   boundTensors,
-  importOptions,
   notEmpty,
   Repeatable,
   seedNumber,
-  stateOptions,
   wholeNumber,
   type ShapeOptions,
   type StateOptions,
 } from '../options.ts'
 import { isConfig } from '../preconditions.ts'
+import { enginesCalled, names } from './engines.ts'
+import { compiledModel, existingModel, type ModelFiles } from './model.ts'
 import type { AddCommand } from '../program.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -50,13 +49,6 @@ attar bench out/ --against onnxruntime-web,litert,tfjs --model model.onnx --engi
                           and beside it other systems, in one page, run by run in turns; those of TensorFlow
                           run f32 image models, which are converted, and run in browsers only
 A model with states runs on from where the run before left them; onnxruntime-web takes their start in every run.`
-
-function names(text: string): string[] {
-  const list = text.split(',').map((name) => name.trim())
-  const twice = list.find((name, i) => list.indexOf(name) < i)
-  if (twice !== undefined) throw new InvalidArgumentError(`"${twice}" is named twice.`)
-  return list
-}
 
 export const addBench: AddCommand = (program, terminal) => {
   const command: Command = program
@@ -113,11 +105,7 @@ export const addBench: AddCommand = (program, terminal) => {
     })
 }
 
-/** A model, and its files where they are not in its folder yet. */
-interface Subject {
-  /** Its folder is empty until its files are written. */
-  readonly model: BenchModel
-  readonly files: Readonly<Record<string, Uint8Array | string>>
+interface Subject extends ModelFiles {
   /** The ONNX model that was compiled. */
   readonly source?: string
   readonly openPeers: (names: readonly PeerName[], model: BenchModel, folder: string) => Promise<Opened>
@@ -145,51 +133,17 @@ async function trained(path: string, options: Options, terminal: Terminal): Prom
 }
 
 async function compiled(path: string, options: Options, terminal: Terminal): Promise<Subject> {
-  const { readFile } = await import('../../data/index.ts')
-  const { artefacts, checkName, compile } = await import('../../index.ts')
-  const name = options.name ?? basename(path, '.onnx')
-  checkName(name)
-  terminal.status('compiling')
-  const result = await compile(readFile(path), {
-    ...(await importOptions(path, options)),
-    ...(await stateOptions(path, options)),
-    onPhase: terminal.status,
-  })
   return {
-    model: { folder: '', name, spec: result.spec, work: result.report },
-    files: artefacts(result, name),
+    ...(await compiledModel(path, options, terminal)),
     source: path,
     openPeers: (names, model, folder) => peersOf(names, model, path, options, folder),
   }
 }
 
 async function existing(path: string, options: Options): Promise<Subject> {
-  const { name } = options
-  const { readModules } = await import('../modules.ts')
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-  const { spec } = readModules(isFolder && name !== undefined ? join(path, `${name}.wasm`) : path)
-  const folder = isFolder ? path : dirname(path)
-  const file = isFolder ? readdirSync(path).find((entry) => entry.endsWith('.wasm'))! : basename(path)
-  const found = name ?? file.replace(/(\.relaxed)?\.wasm$/, '')
   return {
-    model: { folder, name: found, spec, work: workIn(folder, found) },
-    files: {},
-    openPeers: (names, model, temporary) => peersOf(names, model, options.model!, options, temporary),
-  }
-}
-
-/** What the folder's report says, if it is one on this model. */
-function workIn(folder: string, name: string): BenchModel['work'] {
-  try {
-    const { files, compilation } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as {
-      readonly files: readonly { readonly name: string }[]
-      readonly compilation: NonNullable<BenchModel['work']>
-    }
-    const { macs, integerMacs, dotMacs } = compilation
-    const isOwn = files.some((file) => file.name === `${name}.js`)
-    return isOwn && [macs, integerMacs, dotMacs].every(Number.isFinite) ? compilation : null
-  } catch {
-    return null
+    ...(await existingModel(path, options.name)),
+    openPeers: (names, model, folder) => peersOf(names, model, options.model!, options, folder),
   }
 }
 
@@ -274,16 +228,4 @@ async function startsOf({ folder, name, spec }: BenchModel): Promise<Readonly<Re
   } finally {
     places.close()
   }
-}
-
-/** `node` stands for the system's Node and for the newest that npm brought. */
-async function enginesCalled(wanted: readonly string[]): Promise<Engine[]> {
-  const { engines } = await import('../../bench/index.ts')
-  const { fail } = await import('../../index.ts')
-  const known = await engines()
-  return wanted.flatMap((name) => {
-    const found = known.filter((engine) => engine.name === name || engine.name.startsWith(`${name} (`))
-    if (found.length > 0) return found
-    return fail('A501', `there is no engine "${name}"; attar knows ${known.map((e) => e.name).join(', ')}`)
-  })
 }

@@ -34,6 +34,8 @@ export interface MemoryPlan {
   readonly arenaBytes: number
   /** Largest sum of bytes alive at one time: no arena is smaller. */
   readonly lowerBound: number
+  /** Bytes of the arena that are alive during each kernel, at its fullest moment. */
+  readonly live: readonly number[]
   /** Everything, the readable tail included. */
   readonly totalBytes: number
 }
@@ -49,11 +51,19 @@ export interface Life {
   last: number
 }
 
+interface Liveness {
+  readonly lives: Life[]
+  /** How many there are. */
+  readonly positions: number
+  /** Those of each kernel of the program, with what it holds. */
+  readonly spans: readonly { readonly first: number; readonly last: number }[]
+}
+
 /**
  * When each arena buffer is first written and last read, in positions of the kernels as they stand in the tree; inputs
  * live from the start, outputs to the end. The branches of one kernel stand one after the other, so they share memory.
  */
-function liveness(program: Program): { lives: Life[]; positions: number } {
+function liveness(program: Program): Liveness {
   const lives = new Map<Buffer, Life>()
   const touch = (named: Buffer, at: number): void => {
     const buffer = memoryOf(named)
@@ -81,7 +91,11 @@ function liveness(program: Program): { lives: Life[]; positions: number } {
       kernel.otherwise.forEach(visit)
     } else for (const buffer of [...writesOf(kernel), ...readsOf(kernel)]) touch(buffer, first)
   }
-  program.kernels.forEach(visit)
+  const spans = program.kernels.map((kernel) => {
+    const first = next
+    visit(kernel)
+    return { first, last: next - 1 }
+  })
   program.outputs.forEach((port) => touch(port.buffer, next))
   // What comes into a loop or goes out of it is needed in all its iterations.
   for (const { kernel, first, last } of loops) {
@@ -92,7 +106,7 @@ function liveness(program: Program): { lives: Life[]; positions: number } {
       life.last = Math.max(life.last, last)
     }
   }
-  return { lives: [...lives.values()], positions: next }
+  return { lives: [...lives.values()], positions: next, spans }
 }
 
 /** Says of positions in `values` which of them from `first` to `last` is the greatest: a table of runs of each power of two. */
@@ -212,8 +226,10 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
     if (home.data) loaded.push({ address: end, data: home.data })
     end += align(bufferBytes(buffer))
   }
-  const { lives, positions: kernels } = liveness(program)
-  const lowerBound = liveBytes(lives, kernels).reduce((a, b) => Math.max(a, b), 0)
+  const { lives, positions: kernels, spans } = liveness(program)
+  const bytes = liveBytes(lives, kernels)
+  const lowerBound = bytes.reduce((a, b) => Math.max(a, b), 0)
+  const greatest = greatestIn(bytes)
   const arena = guarded ? placeApart(lives) : placeArena(lives, pressures(lives, kernels), lowerBound)
   arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
   const image = new Uint8Array(end)
@@ -225,6 +241,7 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
     pinnedBytes: end - ofConstants,
     arenaBytes: arena.bytes,
     lowerBound,
+    live: spans.map(({ first, last }) => greatest(first + 1, last + 1)),
     totalBytes: end + arena.bytes + readableTail,
   })
 }

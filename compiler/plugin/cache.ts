@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { compressed, isCompressed } from '../cli/compressed.ts'
 import { checkSparse, targetOf } from '../cli/module-options.ts'
 import { importOptions, stateOptions } from '../cli/options.ts'
@@ -50,6 +51,19 @@ function filesAt(path: string): string[] {
 /** Compilations that are under way, by folder: bundlers ask for a module several times at once. */
 const running = new Map<string, Promise<Entry>>()
 
+let last: Promise<unknown> = Promise.resolve()
+
+/** One compilation after the other, so that there is memory for one, and time for signals in between. */
+function inTurn<T>(job: () => Promise<T>): Promise<T> {
+  const result = last.then(job)
+  // Signals are told between two turns of the event loop.
+  last = result
+    .catch(() => {})
+    .then(() => setImmediate())
+    .then(() => setImmediate())
+  return result
+}
+
 /**
  * What an import of a model compiles to, from a folder below `root` if it stands there already: its name is a digest of all that
  * goes in. Throws a CompileError where the model, the query or the data will not do.
@@ -65,7 +79,8 @@ export async function compiledImport(from: ModelImport, root: string): Promise<E
   const found = earlier(folder, name, from.path, data)
   if (found) return found
   const started =
-    running.get(folder) ?? make(from, query, model, { folder, name, data }).finally(() => running.delete(folder))
+    running.get(folder) ??
+    inTurn(() => make(from, query, model, { folder, name, data })).finally(() => running.delete(folder))
   running.set(folder, started)
   return started
 }
@@ -89,6 +104,7 @@ function earlier(folder: string, name: string, path: string, data: readonly stri
     const external = Object.entries(made.external).map(([file, hash]) => [join(dirname(path), file), hash] as const)
     if (external.some(([file, hash]) => digest(readFileSync(file)) !== hash)) return undefined
     const { modules, warnings } = made
+    if (![...modules, `${name}.js`, `${name}.d.ts`].every((file) => existsSync(join(folder, file)))) return undefined
     return { folder, name, modules, warnings, files: [...external.map(([file]) => file), ...data] }
   } catch {
     // Never made, half removed, or files of weights are gone, which compiling tells.

@@ -138,7 +138,7 @@ beforeAll(async () => {
   writeFileSync(at('src/misfit.onnx'), misfit)
   writeFileSync(at('src/beside.js'), entry('./tiny.onnx?attar&dim=n=1'))
   writeFileSync(at('src/inline.js'), entry('./tiny.onnx?dim=n=1&quantize=weights&inline&attar'))
-  writeFileSync(at('src/misfit.js'), entry('./misfit.onnx?attar'))
+  writeFileSync(at('src/misfit.js'), entry('./misfit.onnx?attar&dim=n=1'))
   writeFileSync(at('src/unknown.js'), entry('./tiny.onnx?attar&quantise=weights'))
   const fixed = { dims: { n: 1 } }
   for (const [name, files] of Object.entries({

@@ -30,8 +30,8 @@ export const expected = [0, 10, 20, 30, 40, 50, 60, 70]
 
 /** An input's shape that does not go with the weights. */
 export const misfit = model({
-  inputs: ['x f32[1,5]'],
-  outputs: ['y f32[1,3]'],
+  inputs: ['x f32[n,5]'],
+  outputs: ['y f32[n,3]'],
   nodes: [node('y = MatMul(x, w)', { name: 'dense' })],
   initializers: [
     stored(

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
-import { findExecutable, packageFile, withProcess } from '../../compiler/bench/engines/process.ts'
+import { findExecutable, packageFile } from '../../compiler/bench/engines/process.ts'
+import { withWorker } from '../support/workerd.ts'
 import { digits, fixedDigits, modelFor, prepare, recurrent } from './readme-files.ts'
 
 /** What README.md has one type, run word for word, each in a folder with the files that it names. */
@@ -199,36 +200,12 @@ describe('scripts', () => {
     const { outputText } = ts.transpileModule(worker, {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     })
-    mkdirSync(at('worker'))
-    cpSync(at('out'), at('worker', 'out'), { recursive: true })
-    writeFileSync(at('worker', 'main.js'), outputText)
-    writeFileSync(
-      at('worker', 'config.capnp'),
-      `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = (
-    compatibilityDate = "2026-01-01",
-    modules = [
-      (name = "main.js", esModule = embed "main.js"),
-      (name = "out/model.js", esModule = embed "out/model.js"),
-      (name = "out/model.relaxed.wasm", wasm = embed "out/model.relaxed.wasm"),
-    ],
-  ))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);`,
-    )
-    const bits = { x64: '64', arm64: 'arm64' }[process.arch as 'x64' | 'arm64']
-    const workerd =
-      packageFile(`@cloudflare/workerd-${process.platform}-${bits}`, 'bin/workerd') ?? findExecutable('workerd')!
-    const answer = await withProcess(
-      workerd,
-      ['serve', '--control-fd=3', at('worker', 'config.capnp')],
-      {},
-      async (reported) => {
-        const { port } = JSON.parse(await reported) as { port: number }
-        const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: pixels })
-        return (await response.json()) as number[]
-      },
+    const files = ['model.js', 'model.relaxed.wasm'].map((file) => [`out/${file}`, at('out', file)])
+    const answer = await withWorker(
+      at('worker'),
+      { name: 'main.js', text: outputText },
+      Object.fromEntries(files),
+      async (url) => (await (await fetch(url, { method: 'POST', body: pixels })).json()) as number[],
     )
     expect(answer).toHaveLength(10)
     expect(answer.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1)

@@ -140,6 +140,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     preprocess: either('without data: give --calib, --val or --vocabulary', ...withSamples),
     ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
   },
+  init: all(['model', 'shape', 'dim', 'json'], always),
   run: {
     // Itself it refuses a model that looks nothing up.
     ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),

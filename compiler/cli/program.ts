@@ -4,6 +4,7 @@ import { version } from '../version.ts'
 import { addAugment } from './augment/augment.ts'
 import { addBench } from './bench/bench.ts'
 import { addCompile } from './compile.ts'
+import { addInit } from './init/init.ts'
 import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'
 import { toJson } from './format.ts'
@@ -43,7 +44,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addTune, addAugment])
+  for (const add of [addCompile, addInit, addRun, addVerify, addInspect, addBench, addTrain, addTune, addAugment])
     add(program, terminal, done)
   for (const command of program.commands) {
     command.addHelpText('after', exitCodes)

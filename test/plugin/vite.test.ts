@@ -6,7 +6,7 @@ import { build, createServer, type InlineConfig, type ViteDevServer } from 'vite
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
 import { findExecutable } from '../../compiler/bench/engines/process.ts'
-import attar from '../../compiler/plugin/vite.ts'
+import attar from '../../dist/compiler/plugin/vite.js'
 import { entry, expected, misfit, project, tiny } from './project.ts'
 
 const { folder, at } = project()

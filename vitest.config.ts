@@ -7,7 +7,7 @@ export default defineConfig({
     setupFiles: ['test/support/verify-programs.ts'],
     // Each file in a process of its own: modules under test may fill memory.
     pool: 'forks',
-    server: { deps: { external: [/dist\/binaryen/] } },
+    server: { deps: { external: [/\/dist\//] } },
     maxWorkers: availableParallelism(),
     // For machines many times slower or busier than one's own; tests take seconds.
     testTimeout: 60_000,

@@ -92,7 +92,7 @@ export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
-export { instantiate, target, type Model, type Output, type View } from '../runtime/index.ts'
+export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 
 /**
  * The WebAssembly modules of an ONNX model, or of what `quantize` made of one, with what stands in them. Throws a

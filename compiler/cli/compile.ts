@@ -1,7 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { Option } from 'commander'
-import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Sparsity, Target } from '../index.ts'
+import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
@@ -9,6 +8,7 @@ import { compressed, isCompressed } from './compressed.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
+import { addModuleOptions, checkSparse, targetOf, type ModuleOptions } from './module-options.ts'
 import { moduleType } from './module-type.ts'
 import {
   addShapeOptions,
@@ -25,13 +25,10 @@ import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions {
+interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions {
   output: string
   name: string
-  target: Target | 'both'
   emitOnnx?: string
-  sparse: Sparsity
-  inline?: boolean
   sizes?: boolean
   profile?: boolean
   json?: boolean
@@ -62,20 +59,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))
-    .addOption(
-      new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
-    )
-    .addOption(
-      new Option(
-        '--sparse <where>',
-        'leave zeros of weights out: where that is faster, also where it is only smaller (size), or nowhere (off)',
-      )
-        .choices(['speed', 'size', 'off'] satisfies readonly Sparsity[])
-        .default('speed'),
-    )
+  addModuleOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command)))))
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
-    .option('--inline', 'one file: the module inside model.js, the baseline unless --target relaxed-simd')
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
     .option('--json', 'print the report as JSON')
@@ -90,9 +75,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const givenSeed = (): number | undefined =>
         command.getOptionValueSource('seed') === 'cli' ? options.seed : undefined
       const { name, inline = false, sizes: best = false } = options
-      if (inline && options.target === 'both' && command.getOptionValueSource('target') === 'cli')
-        command.error('error: --inline makes a script with one module: give it --target simd or relaxed-simd')
-      const target = inline && options.target === 'both' ? 'simd' : options.target
+      const target = targetOf(command, options)
       phase('reading')
       // Before what may take minutes.
       checkName(name)
@@ -117,8 +100,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, { ...made, sparse: options.sparse, onPhase: phase })
-      if (options.sparse === 'size' && !compiled.report.kernels.some(({ skippedMacs }) => skippedMacs))
-        command.error('error: --sparse size has no effect: no layer has weights that are smaller without their zeros')
+      checkSparse(command, options, compiled)
       const sizes = targets.flatMap((each) => {
         const wasm = compiled.modules[each]
         return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []

@@ -61,13 +61,15 @@ export const bindOption = (description: string): Option =>
     asIs,
   )
 
-export function addShapeOptions(command: Command): Command {
+export function addSizeOptions(command: Command): Command {
   const shape = (value: string): number[] => (value === '' ? [] : value.split(',').map(dimension))
   return command
     .addOption(new Repeatable('--shape <name=dims>', 'shape of an input, e.g. x=1,3,224,224', shape))
     .addOption(new Repeatable('--dim <name=size>', 'size of a symbolic dimension, e.g. batch=1', dimension))
-    .addOption(bindOption('make an input a constant'))
 }
+
+export const addShapeOptions = (command: Command): Command =>
+  addSizeOptions(command).addOption(bindOption('make an input a constant'))
 
 /** The options that say what stays in the module between runs. */
 export interface StateOptions {

@@ -176,6 +176,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       either('without pictures in --calib, --val or --train', ...['calib', 'val', 'train'].map(ofPictures)),
     ),
   },
+  init: all(['model', 'shape', 'dim', 'json'], always),
   run: {
     // Itself it refuses a model that looks nothing up.
     ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),

@@ -6,6 +6,7 @@ import { addBench } from './bench/bench.ts'
 import { addCheck } from './check/check.ts'
 import { addCompile } from './compile.ts'
 import { addDiff } from './diff/diff.ts'
+import { addInit } from './init/init.ts'
 import { addInspect } from './inspect.ts'
 import { addRun } from './run.ts'
 import { toJson } from './format.ts'
@@ -47,6 +48,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     .addHelpText('after', exitCodes)
   for (const add of [
     addCompile,
+    addInit,
     addRun,
     addVerify,
     addInspect,

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
-import { findExecutable, packageFile, withProcess } from '../../compiler/bench/engines/process.ts'
+import { findExecutable, packageFile } from '../../compiler/bench/engines/process.ts'
+import { withWorker } from '../support/workerd.ts'
 import { digits, fixedDigits, modelFor, prepare, recurrent } from './readme-files.ts'
 
 /** What README.md has one type, run word for word, each in a folder with the files that it names. */
@@ -18,7 +19,9 @@ const code = [...readme.matchAll(/^```(js|ts)\n([^]*?)^```$/gm)].map(([, languag
   language,
   text: text!,
 }))
-const scripts = code.filter(({ text }) => text.startsWith('import '))
+/** A bundler's configuration, and a script that it builds. */
+const bundled = code.filter(({ text }) => /'attar\/vite'|\?attar/.test(text)).map(({ text }) => text)
+const scripts = code.filter(({ text }) => text.startsWith('import ') && !bundled.includes(text))
 /** Parts of configurations. */
 const fields = code.filter(({ text }) => !text.startsWith('import ')).map(({ text }) => text)
 const indented = [
@@ -55,6 +58,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it('has no block of another kind than those below', () => {
+  expect(bundled).toHaveLength(2)
   expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'ts', 'js'])
   expect(fields.map((text) => text.split(':')[0])).toEqual(['network', 'network', 'model'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
@@ -106,6 +110,12 @@ describe('scripts', () => {
       ]
       writeFileSync(at(`fields-${i}.config.ts`), [...lines, text, '})'].join('\n'))
     }
+    const [bundlerConfig, bundledScript] = bundled
+    writeFileSync(at('vite.config.ts'), bundlerConfig!)
+    writeFileSync(at('main.ts'), bundledScript!)
+    symlinkSync(resolve('node_modules', 'vite'), at('node_modules', 'vite'))
+    // For Node, where the script prints. The build also writes models.d.ts.
+    await shell('node node_modules/vite/bin/vite.js build --ssr main.ts --outDir bundle')
     mkdirSync(at('stream'))
     writeFileSync(at('stream', 'model.onnx'), recurrent)
     await shell('attar compile stream/model.onnx -o stream/out/ --state h=hn --state c=cn')
@@ -124,7 +134,12 @@ describe('scripts', () => {
     }
     const configs = ['attar.config.ts', 'search.config.ts', ...fields.map((_, i) => `fields-${i}.config.ts`)]
     const program = ts.createProgram(
-      [...['page.mjs', 'worker.ts', 'library.mjs', ...configs].map((file) => at(file)), at('stream', 'stream.mjs')],
+      [
+        ...['page.mjs', 'worker.ts', 'library.mjs', 'main.ts', 'models.d.ts', 'vite.config.ts', ...configs].map(
+          (file) => at(file),
+        ),
+        at('stream', 'stream.mjs'),
+      ],
       options,
     )
     const found = ts.getPreEmitDiagnostics(program)
@@ -133,6 +148,11 @@ describe('scripts', () => {
 
   it('run in Node', async () => {
     const { stdout } = await run(process.execPath, [at('page.mjs')], { cwd: folder })
+    expect(stdout).toMatch(/^Float32Array\(10\)/)
+  })
+
+  it('are bundled as configured', async () => {
+    const { stdout } = await run(process.execPath, [at('bundle', 'main.mjs')], { cwd: folder })
     expect(stdout).toMatch(/^Float32Array\(10\)/)
   })
 
@@ -200,36 +220,12 @@ describe('scripts', () => {
     const { outputText } = ts.transpileModule(worker, {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     })
-    mkdirSync(at('worker'))
-    cpSync(at('out'), at('worker', 'out'), { recursive: true })
-    writeFileSync(at('worker', 'main.js'), outputText)
-    writeFileSync(
-      at('worker', 'config.capnp'),
-      `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = (
-    compatibilityDate = "2026-01-01",
-    modules = [
-      (name = "main.js", esModule = embed "main.js"),
-      (name = "out/model.js", esModule = embed "out/model.js"),
-      (name = "out/model.relaxed.wasm", wasm = embed "out/model.relaxed.wasm"),
-    ],
-  ))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);`,
-    )
-    const bits = { x64: '64', arm64: 'arm64' }[process.arch as 'x64' | 'arm64']
-    const workerd =
-      packageFile(`@cloudflare/workerd-${process.platform}-${bits}`, 'bin/workerd') ?? findExecutable('workerd')!
-    const answer = await withProcess(
-      workerd,
-      ['serve', '--control-fd=3', at('worker', 'config.capnp')],
-      {},
-      async (reported) => {
-        const { port } = JSON.parse(await reported) as { port: number }
-        const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: pixels })
-        return (await response.json()) as number[]
-      },
+    const files = ['model.js', 'model.relaxed.wasm'].map((file) => [`out/${file}`, at('out', file)])
+    const answer = await withWorker(
+      at('worker'),
+      { name: 'main.js', text: outputText },
+      Object.fromEntries(files),
+      async (url) => (await (await fetch(url, { method: 'POST', body: pixels })).json()) as number[],
     )
     expect(answer).toHaveLength(10)
     expect(answer.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1)

@@ -1,0 +1,37 @@
+import { Option, type Command } from 'commander'
+import type { Compiled, Sparsity, Target } from '../index.ts'
+
+/** What says which modules are made of a model, and in which form they come. */
+export interface ModuleOptions {
+  target: Target | 'both'
+  sparse: Sparsity
+  inline?: boolean
+}
+
+export const addModuleOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
+    )
+    .addOption(
+      new Option(
+        '--sparse <where>',
+        'leave zeros of weights out: where that is faster, also where it is only smaller (size), or nowhere (off)',
+      )
+        .choices(['speed', 'size', 'off'] satisfies readonly Sparsity[])
+        .default('speed'),
+    )
+    .option('--inline', 'one file: the module inside the script, the baseline unless --target relaxed-simd')
+
+/** The targets that a command's options ask for; a usage error where a script would have to carry two modules. */
+export function targetOf(command: Command, { target, inline = false }: ModuleOptions): Target | 'both' {
+  if (inline && target === 'both' && command.getOptionValueSource('target') === 'cli')
+    command.error('error: --inline makes a script with one module: give it --target simd or relaxed-simd')
+  return inline && target === 'both' ? 'simd' : target
+}
+
+/** Whether `--sparse size` had an effect is known when it has been compiled. */
+export function checkSparse(command: Command, { sparse }: ModuleOptions, { report }: Compiled): void {
+  if (sparse === 'size' && !report.kernels.some(({ skippedMacs }) => skippedMacs))
+    command.error('error: --sparse size has no effect: no layer has weights that are smaller without their zeros')
+}

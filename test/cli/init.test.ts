@@ -1,0 +1,158 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { extname, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { chromium, type Browser } from 'playwright'
+import ts from 'typescript'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findExecutable } from '../../compiler/bench/engines/process.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { model, node, stored } from '../onnx/build.ts'
+import { commandLine } from '../support/command-line.ts'
+import { withWorker, workerdPath } from '../support/workerd.ts'
+
+const { at, attar, out, err, json } = commandLine()
+const chromiumPath = findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome')
+
+/** Sums of the inputs, of which one is i64, with a dimension that must be given. */
+const sums = model({
+  inputs: ['x f32[batch,2]', 'n i64[1]'],
+  outputs: ['y f32[batch,1]', 'm i64[1]'],
+  nodes: [node('y = MatMul(x, w)'), 'm = Add(n, n)'],
+  initializers: [stored('w', tensorOf('f32', [2, 1], [1, 1]))],
+})
+
+const run = promisify(execFile)
+
+/** A script of a project's package.json, which is all of attar's command line, as npm would run it. */
+const script = (folder: string, name: string): Promise<unknown> => {
+  const { scripts } = JSON.parse(readFileSync(at(folder, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const env = { ...process.env, PATH: `${at(folder, 'node_modules/.bin')}:${process.env['PATH']}` }
+  return run('sh', ['-c', scripts[name]!], { cwd: at(folder), env })
+}
+
+/** What `npm install` gives, as far as a test needs it. */
+function install(folder: string): void {
+  mkdirSync(at(folder, 'node_modules/.bin'), { recursive: true })
+  symlinkSync(resolve('.'), at(folder, 'node_modules/attar'))
+  symlinkSync(resolve('node_modules/vite'), at(folder, 'node_modules/vite'))
+  const launch = (file: string) => `#!/bin/sh\nexec ${process.execPath} ${resolve(file)} "$@"\n`
+  const bins = {
+    attar: 'dist/compiler/cli/main.js',
+    vite: 'node_modules/vite/bin/vite.js',
+    tsc: 'node_modules/typescript/bin/tsc',
+  }
+  for (const [name, file] of Object.entries(bins))
+    writeFileSync(at(folder, 'node_modules/.bin', name), launch(file), { mode: 0o755 })
+}
+
+beforeAll(() => writeFileSync(at('sums.onnx'), sums))
+
+describe('attar init', () => {
+  it('needs what the model needs to be compiled, and writes nothing before', async () => {
+    expect(await attar('init', 'page', at('no'), '--model', at('sums.onnx'))).toBe(2)
+    expect(err.join('\n')).toMatch(/A105 unbound-dimension[^]*--dim batch=/)
+    expect(await attar('init', 'site', at('no'), '--model', at('sums.onnx'))).toBe(2)
+    expect(await attar('init', 'page', at('no'), '--model', at('none.onnx'))).toBe(2)
+    expect(existsSync(at('no'))).toBe(false)
+  })
+
+  it('does not overwrite', async () => {
+    mkdirSync(at('mine'))
+    writeFileSync(at('mine/index.html'), 'mine')
+    err.length = 0
+    expect(await attar('init', 'page', at('mine'), '--model', at('sums.onnx'), '--dim', 'batch=1')).toBe(2)
+    expect(err.join('\n')).toMatch(/A505 cannot-write\n.*mine" has index\.html already/)
+    expect(readdirSync(at('mine'))).toEqual(['index.html'])
+  })
+
+  it('takes a model that is in the folder, and says what to do', async () => {
+    mkdirSync(at('around'))
+    writeFileSync(at('around/model.onnx'), sums)
+    const args = ['--model', at('around/model.onnx'), '--shape', 'x=3,2', '--json']
+    expect(await attar('init', 'worker', at('around'), ...args)).toBe(0)
+    expect(json()).toEqual({
+      folder: at('around'),
+      files: ['.gitignore', 'index.ts', 'package.json', 'tsconfig.json', 'wrangler.jsonc'],
+      commands: [`cd ${at('around')}`, 'npm install', 'npm run dev'],
+    })
+    expect(readFileSync(at('around/package.json'), 'utf8')).toContain(' --target relaxed-simd --shape x=3,2"')
+  })
+})
+
+const init = async (kind: string): Promise<void> => {
+  expect(await attar('init', kind, at(kind), '--model', at('sums.onnx'), '--dim', 'batch=1'), err.join('\n')).toBe(0)
+  expect(out.join('\n')).toContain('npm install')
+  install(kind)
+}
+
+it.skipIf(workerdPath() === undefined)('a Worker gives outputs for inputs', { timeout: 120_000 }, async () => {
+  await init('worker')
+  await script('worker', 'model')
+  const { config } = ts.readConfigFile(at('worker/tsconfig.json'), ts.sys.readFile)
+  const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, at('worker'))
+  const found = ts.getPreEmitDiagnostics(ts.createProgram(fileNames, options))
+  expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([])
+  const { outputFiles } = await build({
+    entryPoints: [at('worker/index.ts')],
+    ...{ bundle: true, format: 'esm', target: 'es2022', write: false, external: ['*.wasm'] },
+  })
+  const files = { 'out/model.relaxed.wasm': at('worker/out/model.relaxed.wasm') }
+  await withWorker(at('run'), { name: 'index.js', text: outputFiles[0]!.text }, files, async (url) => {
+    const post = async (body: string) => {
+      const response = await fetch(url, { method: 'POST', body })
+      return [response.status, await response.json()]
+    }
+    expect(await post('{ "x": [3, 4.5], "n": [21] }')).toEqual([200, { y: [7.5], m: [42] }])
+    expect(await post('{ "x": [3] }')).toEqual([400, { error: expect.stringContaining('input "x"') as string }])
+    expect(await post('{')).toEqual([400, { error: expect.stringContaining('JSON') as string }])
+    expect(await (await fetch(url)).json()).toMatchObject({ inputs: [{ name: 'x', shape: [1, 2] }, { name: 'n' }] })
+  })
+})
+
+describe.skipIf(chromiumPath === undefined)('in Chromium', { timeout: 120_000 }, () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: chromiumPath!, args: ['--no-sandbox', '--disable-gpu'] })
+  })
+  afterAll(() => browser.close())
+
+  it.each([
+    ['page', 'model', ''],
+    ['vite', 'check', 'dist'],
+  ])('the project "%s" shows what its model gives', async (kind, step, folder) => {
+    await init(kind)
+    // The types that TypeScript checks with are written by the build.
+    await script(kind, step)
+    const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
+    const server = createServer(({ url = '/' }, response) => {
+      const file = at(kind, folder, url === '/' ? 'index.html' : url.slice(1))
+      response.writeHead(existsSync(file) ? 200 : 404, { 'Content-Type': types[extname(file)] ?? 'application/wasm' })
+      response.end(existsSync(file) ? readFileSync(file) : '')
+    })
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    const page = await browser.newPage()
+    const problems: string[] = []
+    page.on('pageerror', (error) => problems.push(error.message))
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+    try {
+      await page.goto(`http://127.0.0.1:${(server.address() as { port: number }).port}/`)
+      await page.locator('dt').first().waitFor()
+      expect(await page.locator('dt').allTextContents()).toEqual(['y f32[1, 1]', 'm i64[1]'])
+      const values = () => page.locator('dd').allTextContents()
+      const [y, m] = await values()
+      expect([Number(y) > 0 && Number(y) < 2, m]).toEqual([true, '0'])
+      await page.getByRole('button', { name: 'Run' }).click()
+      expect((await values())[0]).not.toBe(y)
+      expect(problems).toEqual([])
+    } finally {
+      await page.close()
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+})

@@ -6,6 +6,7 @@ import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { compressed, isCompressed } from './compressed.ts'
+import { addPixelOptions, describePictures, withPictures, type PixelOptions } from './pictures.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { moduleType } from './module-type.ts'
@@ -24,7 +25,7 @@ import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, CompressCliOptions {
+interface Options extends ShapeOptions, StateOptions, CompressCliOptions, PixelOptions {
   output: string
   name: string
   target: Target | 'both'
@@ -48,6 +49,9 @@ attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--ma
                           the folder tells which layers that hurts
 attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
                           an eighth of the file: weights of 4 bits, arithmetic in f32
+attar compile model.onnx -o out/ --pixels --classify softmax --classes cat,dog --fit crop
+                          model.classify(imageData) gives [{ label, score }], the best first, for a picture of
+                          any size; { top: 3, threshold: 0.1 } behind it gives fewer. run takes pictures, too
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
@@ -61,7 +65,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addCompressOptions(addStateOptions(addShapeOptions(command)))
+  addPixelOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))
     .addOption(
       new Option('--target <target>', 'modules to make').choices(['simd', 'relaxed-simd', 'both']).default('both'),
     )
@@ -83,7 +87,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { checkWritable, readFile } = await import('../data/files.ts')
-      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
+      const { artefacts, checkName, compile, importModel, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const { name, inline = false, sizes: best = false } = options
@@ -99,9 +103,21 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const states = await stateOptions(path, options)
       const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
       const made = { ...importing, ...states, ...(target !== 'both' && { targets: [target] }) }
-      const source = isCompressed(options) ? await compressed(model, options, made, terminal) : model
+      const smaller = isCompressed(options) ? await compressed(model, options, made, terminal) : model
+      const { source, pictures } =
+        options.pixels === undefined
+          ? { source: smaller }
+          : await withPictures(
+              model,
+              smaller instanceof Uint8Array ? importModel(smaller, made) : smaller,
+              options,
+              states.state,
+            )
       const emitted = await onnx?.encode(source, importing)
-      const compiled = await compile(source, { ...made, sparse: options.sparse, onPhase: phase })
+      const compiled = await compile(source, {
+        ...{ ...made, sparse: options.sparse, onPhase: phase },
+        ...(pictures && { pictures }),
+      })
       if (options.sparse === 'size' && !compiled.report.kernels.some(({ skippedMacs }) => skippedMacs))
         command.error('error: --sparse size has no effect: no layer has weights that are smaller without their zeros')
       const sizes = targets.flatMap((each) => {
@@ -188,7 +204,7 @@ function skipped(kernels: readonly KernelReport[]): string[][] {
   return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
 }
 
-function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
+function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -206,6 +222,7 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
+    ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
     ...skipped(report.kernels),
     ...(report.removed
       ? [

@@ -104,6 +104,7 @@ const toLatency: Condition = {
   otherwise: 'without --prune latency=…',
   met: ({ options }) => Object.hasOwn((options.get('prune') ?? {}) as object, 'latency'),
 }
+const pixels = withOption('pixels')
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -137,8 +138,13 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['seed', 'check-ids'], withData),
     force: withOption('calib', 'random'),
     // What of it has an effect is told when it has been read.
-    preprocess: either('without data: give --calib, --val or --vocabulary', ...withSamples),
-    ...toPictures(either('without pictures in --calib or --val', ofPictures('calib'), ofPictures('val'))),
+    preprocess: either('without data or --pixels: give --calib, --val or --vocabulary', ...withSamples, pixels),
+    ...toPictures(
+      either('without pictures in --calib or --val, or --pixels', ofPictures('calib'), ofPictures('val'), pixels),
+    ),
+    pixels: always,
+    classify: pixels,
+    classes: withOption('classify'),
   },
   run: {
     // Itself it refuses a model that looks nothing up.

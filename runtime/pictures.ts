@@ -81,7 +81,7 @@ export function withPictures<T extends Exports>(exports: T, spec: PicturesSpec) 
   }
 
   function arrayOf(picture: Picture, view: View): View {
-    const { width, height, data } = picture
+    const { width, height, data } = picture ?? {}
     if (!(width > 0 && height > 0 && data?.length === width * height * 4 && data.BYTES_PER_ELEMENT === 1))
       throw new TypeError(`attar: input "${input}" takes a picture { width, height, data } of RGBA bytes`)
     const values = new (view.constructor as new (length: number) => Float32Array)(view.length)

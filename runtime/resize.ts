@@ -44,6 +44,26 @@ function tapsFor(filter: Filter, from: number, length: number, to: number): Taps
   })
 }
 
+/** A row of the picture, which starts at byte `start`, in the target's width. The channels go side by side: one after another took twice the time. */
+function readRow(data: ArrayLike<number>, start: number, pixelBytes: number, across: Taps[], row: Float64Array): void {
+  const channels = row.length / across.length
+  for (let x = 0; x < across.length; x++) {
+    const [first, weights] = across[x]!
+    let [r, g, b] = [0, 0, 0]
+    for (let k = 0, from = start + first * pixelBytes; k < weights.length; k++, from += pixelBytes) {
+      const weight = weights[k]!
+      r += weight * data[from]!
+      if (channels === 1) continue
+      g += weight * data[from + 1]!
+      b += weight * data[from + 2]!
+    }
+    row[x * channels] = r
+    if (channels === 1) continue
+    row[x * 3 + 1] = g
+    row[x * 3 + 2] = b
+  }
+}
+
 /**
  * The picture in another size, as numbers of 0 to 255, pixel by pixel: of its first three channels, or of gray its only one.
  * In f64, and in an order that is always the same, so that all engines find the same bits.
@@ -71,17 +91,7 @@ export function resize(
       const [first, weights] = down[target]!
       if (y < first || y >= first + weights.length) continue
       const weight = weights[y - first]!
-      if (!isRead) {
-        for (let x = 0; x < width; x++) {
-          const [left, shares] = across[x]!
-          for (let c = 0; c < channels; c++) {
-            let sum = 0
-            let from = (y * fromWidth + left) * pixelBytes + c
-            for (let k = 0; k < shares.length; k++, from += pixelBytes) sum += shares[k]! * data[from]!
-            row[x * channels + c] = sum
-          }
-        }
-      }
+      if (!isRead) readRow(data, y * fromWidth * pixelBytes, pixelBytes, across, row)
       isRead = true
       for (let i = 0, to = target * rowLength; i < rowLength; i++, to++) result[to] = result[to]! + weight * row[i]!
     }

@@ -46,19 +46,25 @@ function tapsFor(filter: Filter, from: number, length: number, to: number): Taps
 
 /** A row of the picture, which starts at byte `start`, in the target's width. The channels go side by side: one after another took twice the time. */
 function readRow(data: ArrayLike<number>, start: number, pixelBytes: number, across: Taps[], row: Float64Array): void {
-  const channels = row.length / across.length
+  const isGray = row.length === across.length
   for (let x = 0; x < across.length; x++) {
     const [first, weights] = across[x]!
-    let [r, g, b] = [0, 0, 0]
-    for (let k = 0, from = start + first * pixelBytes; k < weights.length; k++, from += pixelBytes) {
+    let from = start + first * pixelBytes
+    let r = 0
+    let g = 0
+    let b = 0
+    if (isGray) {
+      for (let k = 0; k < weights.length; k++, from += pixelBytes) r += weights[k]! * data[from]!
+      row[x] = r
+      continue
+    }
+    for (let k = 0; k < weights.length; k++, from += pixelBytes) {
       const weight = weights[k]!
       r += weight * data[from]!
-      if (channels === 1) continue
       g += weight * data[from + 1]!
       b += weight * data[from + 2]!
     }
-    row[x * channels] = r
-    if (channels === 1) continue
+    row[x * 3] = r
     row[x * 3 + 1] = g
     row[x * 3 + 2] = b
   }

@@ -16,6 +16,7 @@ import type { CompileOptions, Imported } from './pipeline.ts'
 
 export {
   abiVersion,
+  activations,
   classesKey,
   kernelName,
   fixedLayersKey,
@@ -24,9 +25,11 @@ export {
   quantizationKey,
   sparsities,
   targets,
+  type Activation,
   type Compiled,
   type KernelReport,
   type ModuleSpec,
+  type PictureSpec,
   type PortSpec,
   type RemovedChannels,
   type Report,

@@ -4,6 +4,7 @@ import {
   type Compiled,
   type KernelReport,
   type ModuleSpec,
+  type PictureSpec,
   type PortNames,
   type PortSpec,
   type RemovedChannels,
@@ -64,6 +65,8 @@ export interface CompileOptions {
    * smaller (`size`), or nowhere (`off`).
    */
   readonly sparse?: Sparsity
+  /** The script takes pictures. The model's metadata has a complete preprocessing, and the output of scores has names of classes. */
+  readonly pictures?: PictureSpec
   /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
   readonly instrument?: boolean
   /** Called when a phase starts. */
@@ -113,7 +116,7 @@ export async function writeSimplified(
 /** Compiles a core graph: the phases after the front end. */
 export async function compileGraph(
   graph: Graph,
-  options: Pick<CompileOptions, 'bind' | 'state' | 'stateStart' | 'targets' | 'sparse' | 'instrument' | 'onPhase'> & {
+  options: Omit<CompileOptions, 'shapes' | 'dims' | 'readExternal'> & {
     readonly metadata?: Readonly<Record<string, string>>
     readonly quantization?: QuantizationReport
     readonly vocabulary?: VocabularyReport
@@ -155,6 +158,7 @@ export async function compileGraph(
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
     outputs,
     metadata: options.metadata ?? {},
+    ...(options.pictures && { pictures: options.pictures }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({
         ...port(state),

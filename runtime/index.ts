@@ -47,6 +47,8 @@ export interface Port {
   readonly extent?: { readonly axis: number; readonly address: number }
   /** What the elements, i32, are places in. */
   readonly labels?: readonly string[]
+  /** Of scores: what the last axis runs over. */
+  readonly classes?: readonly (string | number)[]
 }
 
 /** What a run leaves for the next, by the input's name. */

@@ -27,6 +27,8 @@ attar = (spec, locate) => ({
 })`
 const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
+const pictures = `import { withPictures as extend } from './runtime/pictures.ts'
+pictures = extend`
 writeFileSync(
   `${root}/compiler/package/runtime.generated.ts`,
   `// Made by scripts/build-runtime.mjs.
@@ -36,5 +38,7 @@ export const runtimeSource: string = ${await minified('attar', attar, false)}
 export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 /** Declares \`decode\` of runtime/base64.ts. */
 export const decodeSource: string = ${await minified('decode', decode)}
+/** Declares \`pictures(exports, spec)\` of runtime/pictures.ts. */
+export const picturesSource: string = ${await minified('pictures', pictures)}
 `,
 )

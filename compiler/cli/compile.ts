@@ -5,6 +5,7 @@ import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { compressed, isCompressed } from './compressed.ts'
+import { addPixelOptions, describePictures, withPictures, type PixelOptions } from './pictures.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
@@ -25,7 +26,7 @@ import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions {
+interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions {
   output: string
   name: string
   emitOnnx?: string
@@ -46,6 +47,9 @@ attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--ma
                           the folder tells which layers that hurts
 attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
                           an eighth of the file: weights of 4 bits, arithmetic in f32
+attar compile model.onnx -o out/ --pixels --classify softmax --classes cat,dog --fit crop
+                          model.classify(imageData) gives [{ label, score }], the best first, for a picture of
+                          any size; { top: 3, threshold: 0.1 } behind it gives fewer. run takes pictures, too
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
@@ -59,7 +63,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addModuleOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command)))))
+  addModuleOptions(addPixelOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))))
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
@@ -69,7 +73,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { checkWritable, readFile } = await import('../data/files.ts')
-      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
+      const { artefacts, checkName, compile, importModel, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const givenSeed = (): number | undefined =>
@@ -96,10 +100,22 @@ export const addCompile: AddCommand = (program, terminal, done) => {
               terminal,
             )
       if (searched?.planned) return
-      const source =
+      const smaller =
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
+      const { source, pictures } =
+        options.pixels === undefined
+          ? { source: smaller }
+          : await withPictures(
+              model,
+              smaller instanceof Uint8Array ? importModel(smaller, made) : smaller,
+              options,
+              states.state,
+            )
       const emitted = await onnx?.encode(source, importing)
-      const compiled = await compile(source, { ...made, sparse: options.sparse, onPhase: phase })
+      const compiled = await compile(source, {
+        ...{ ...made, sparse: options.sparse, onPhase: phase },
+        ...(pictures && { pictures }),
+      })
       checkSparse(command, options, compiled)
       const sizes = targets.flatMap((each) => {
         const wasm = compiled.modules[each]
@@ -193,7 +209,7 @@ function skipped(kernels: readonly KernelReport[]): string[][] {
   return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
 }
 
-function describe({ report }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
+function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -211,6 +227,7 @@ function describe({ report }: Compiled, parts: readonly PartSize[], kernels: rea
     ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
+    ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
     ...skipped(report.kernels),
     ...(report.removed
       ? [

@@ -118,6 +118,7 @@ const notSearching: Condition = {
   otherwise: 'with --train or --config: the search chooses how the model is made smaller',
   met: ({ options }) => !options.has('train') && !options.has('config'),
 }
+const pixels = withOption('pixels')
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -171,10 +172,22 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     'check-ids': withData,
     force: withOption('calib', 'random'),
     // What of it has an effect is told when it has been read.
-    preprocess: either('without data: give --calib, --val, --train or --vocabulary', searching, ...withSamples),
-    ...toPictures(
-      either('without pictures in --calib, --val or --train', ...['calib', 'val', 'train'].map(ofPictures)),
+    preprocess: either(
+      'without data or --pixels: give --calib, --val, --train or --vocabulary',
+      searching,
+      ...withSamples,
+      pixels,
     ),
+    ...toPictures(
+      either(
+        'without pictures in --calib, --val or --train, or --pixels',
+        ...['calib', 'val', 'train'].map(ofPictures),
+        pixels,
+      ),
+    ),
+    pixels: always,
+    classify: pixels,
+    classes: withOption('classify'),
   },
   init: all(['model', 'shape', 'dim', 'json'], always),
   run: {

@@ -36,6 +36,8 @@ export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions
   sensitivity: boolean
   seed: number
   force?: boolean
+  /** Also without pictures among the data, what is said of them has an effect then. */
+  pixels?: string | true
 }
 
 function numbers(text: string): number[] {
@@ -152,7 +154,10 @@ export async function readData(
   const { calib, val, label, samples: limit, seed, force, quantize } = options
   const { given: said, all: preprocess } = await preprocessOptions(options, metadata)
   const paths = [calib, val].flatMap((path) => (path === undefined || path === 'random' ? [] : [path]))
-  const misfit = withoutEffect(said, paths.map(dataKind))
+  const misfit = withoutEffect(said, [
+    ...paths.map(dataKind),
+    ...(options.pixels === undefined ? [] : ['pictures' as const]),
+  ])
   if (misfit !== undefined) fail('A501', misfit)
   const how = { preprocess, seed }
   const read = async (path: string, some: { limit?: number; label?: string | undefined }): Promise<Dataset> => {

@@ -69,6 +69,18 @@ export interface PortNames {
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
+/** Of a model whose script takes pictures of any size, and perhaps names classes. How they become inputs stands in the metadata. */
+export interface PictureSpec {
+  /** The input that they are for. */
+  readonly input: string
+  /** The output with a number for each of its `classes`, and what makes scores of them. */
+  readonly scores?: { readonly output: string; readonly activation: Activation }
+}
+
+/** Scores of classes are the softmax of a model's numbers, the sigmoid of each, or the numbers themselves. */
+export const activations = ['softmax', 'sigmoid', 'none'] as const
+export type Activation = (typeof activations)[number]
+
 /** What a caller must know of a module; stands as JSON in its custom section `attar`, equal in both targets' modules. `abi` and `hash` come first: the runtime reads no more. */
 export interface ModuleSpec {
   readonly abi: number
@@ -80,6 +92,7 @@ export interface ModuleSpec {
   readonly outputs: readonly PortSpec[]
   /** Where the model was compiled with states. */
   readonly states?: readonly StateSpec[]
+  readonly pictures?: PictureSpec
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }

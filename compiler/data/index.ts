@@ -10,6 +10,8 @@ export { readNpz, writeNpz } from './npz.ts'
 export {
   channelOrders,
   completePreprocess,
+  filters,
+  fits,
   imageTensor,
   layouts,
   parsePreprocess,
@@ -20,6 +22,5 @@ export {
   type Preprocessing,
 } from './preprocess.ts'
 export { checkSoundInput, soundTensor } from './sound.ts'
-export { filters, fits } from './resize.ts'
 export { convert, randomInputs, randomSamples, splitSamples, type Dataset, type InputType } from './samples.ts'
 export { readWav, type Sound } from './wav.ts'

@@ -1,7 +1,7 @@
 import { integerRange, isBigInt, isFloat } from '../core/dtype.ts'
 import { writer, zeros, type Tensor } from '../core/tensor.ts'
+import { axesOf, eachValue, type Preprocess } from '../../runtime/pixels.ts'
 import type { Image } from './image.ts'
-import { filters, fits, resize, type Filter, type Fit } from './resize.ts'
 import type { InputType } from './samples.ts'
 import {
   noPictureInput,
@@ -14,21 +14,12 @@ import {
 } from './errors.ts'
 import { reasonOf } from '../core/errors.ts'
 
-export const layouts = ['NCHW', 'NHWC'] as const
-export const channelOrders = ['RGB', 'BGR', 'gray'] as const
+export const filters = ['nearest', 'bilinear', 'antialias'] as const satisfies readonly Preprocess['resize'][]
+export const fits = ['stretch', 'crop'] as const satisfies readonly Preprocess['fit'][]
+export const layouts = ['NCHW', 'NHWC'] as const satisfies readonly Preprocess['layout'][]
+export const channelOrders = ['RGB', 'BGR', 'gray'] as const satisfies readonly Preprocess['channels'][]
 
-/** How a picture becomes a model's input: value = (byte · scale − mean) / std, channel by channel. */
-export interface Preprocess {
-  /** How it gets the input's size. */
-  readonly resize: Filter
-  readonly fit: Fit
-  readonly layout: (typeof layouts)[number]
-  readonly channels: (typeof channelOrders)[number]
-  readonly scale: number
-  /** One number for each channel, in the order of `channels`. */
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
-}
+export type { Preprocess }
 
 /** How a sound becomes a model's input: at this rate, samples a second; cut after the input's length, or filled up with zeros. */
 export interface SoundPreprocess {
@@ -98,22 +89,13 @@ export function parsePreprocess(json: string, what: string): PreprocessOptions {
   return value
 }
 
-/** Where an input has its height, width and channels. */
-function axesOf(
-  { shape }: InputType,
-  layout: Preprocess['layout'],
-): { height: number; width: number; channels: number } {
-  const [channels, height, width] = layout === 'NCHW' ? shape.slice(1) : [shape[3], shape[1], shape[2]]
-  return { height: height!, width: width!, channels: channels! }
-}
-
 /** Options with all that was left open filled in for `input`. A504 where it takes no pictures, or other ones. */
 export function completePreprocess(options: PreprocessOptions, input: InputType): Preprocess {
   const { shape } = input
   if (shape.length !== 4 || shape[0] !== 1) noPictureInput(input)
   const fitting = options.channels === undefined ? [1, 3] : [options.channels === 'gray' ? 1 : 3]
   const layout = options.layout ?? (fitting.includes(shape[1]!) ? 'NCHW' : 'NHWC')
-  const count = axesOf(input, layout).channels
+  const [count] = axesOf(shape, layout)
   const channels = options.channels ?? (count === 1 ? 'gray' : 'RGB')
   if (count !== (channels === 'gray' ? 1 : 3)) {
     wrongChannels(input, layout, count, channels)
@@ -131,20 +113,8 @@ export function completePreprocess(options: PreprocessOptions, input: InputType)
   }
 }
 
-/** ITU-R BT.601 luma. */
-const luma = [0.299, 0.587, 0.114] as const
-
 /** A picture as a value of `input`. */
 export function imageTensor(image: Image, p: Preprocess, input: InputType): Tensor {
-  const { width, height, channels } = axesOf(input, p.layout)
-  const pixels = resize(image, width, height, p.resize, p.fit)
-  const size = width * height
-  const gray = image.channels === 1
-  const byteAt = (pixel: number, c: number): number => {
-    if (gray) return pixels[pixel]!
-    if (p.channels === 'gray') return luma.reduce((sum, w, i) => sum + w * pixels[pixel * 3 + i]!, 0)
-    return pixels[pixel * 3 + (p.channels === 'BGR' ? 2 - c : c)]!
-  }
   const { min, max } = isFloat(input.dtype) ? { min: 0, max: 0 } : integerRange(input.dtype)
   const store = isFloat(input.dtype)
     ? (x: number) => x
@@ -152,13 +122,6 @@ export function imageTensor(image: Image, p: Preprocess, input: InputType): Tens
   const result = zeros(input.dtype, input.shape)
   const write = writer(result)
   const big = isBigInt(input.dtype)
-  const at = p.layout === 'NCHW' ? { pixel: 1, channel: size } : { pixel: channels, channel: 1 }
-  for (let c = 0; c < channels; c++) {
-    const [mean, std] = [p.mean[c]!, p.std[c]!]
-    for (let pixel = 0; pixel < size; pixel++) {
-      const value = store((byteAt(pixel, c) * p.scale - mean) / std)
-      write(pixel * at.pixel + c * at.channel, big ? BigInt(value) : value)
-    }
-  }
+  eachValue(image, p, input.shape, (place, value) => write(place, big ? BigInt(store(value)) : store(value)))
   return result
 }

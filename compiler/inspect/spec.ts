@@ -1,4 +1,11 @@
-import { abiVersion, type ModuleSpec, type PortSpec, type StateSpec } from '../core/artefact.ts'
+import {
+  abiVersion,
+  activations,
+  type ModuleSpec,
+  type PictureSpec,
+  type PortSpec,
+  type StateSpec,
+} from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { byteSize, dtypes } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
@@ -29,12 +36,23 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
-  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata }
+  const { pictures } = spec
+  if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
+  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata, ...(pictures && { pictures }) }
   if (spec.states === undefined) return known
   const { states } = spec
   checkPorts('states', states, memory)
   if (!states.every(isState)) bad('malformed states')
   return { ...known, states }
+}
+
+function isPictures(value: unknown): value is PictureSpec {
+  if (!isRecord(value) || typeof value.input !== 'string') return false
+  const { scores } = value
+  if (scores === undefined) return true
+  return (
+    isRecord(scores) && typeof scores.output === 'string' && activations.some((known) => known === scores.activation)
+  )
 }
 
 const isState = (port: PortSpec): port is StateSpec =>

@@ -8,13 +8,14 @@ export default module
 
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
 export function declarations(spec: ModuleSpec, inline = false): string {
+  const classes = spec.outputs.find(({ name }) => name === spec.pictures?.scores?.output)?.classes
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
-${members(spec.inputs, ({ dtype, labels }) => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype)))}
+${members(spec.inputs, (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)))}
 }
-
+${spec.pictures ? pictureType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
 ${members(spec.outputs, output)}
@@ -37,7 +38,7 @@ export interface Model {
    * kind of array, and a number that the element type does not hold.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${spec.states ? stateMembers : ''}}
+${classes ? classifyMember : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -47,12 +48,12 @@ export declare const spec: {
   readonly attar: ${literal(spec.attar)}
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
-${
-  spec.states
-    ? `  readonly states: ${ports(spec.states)}
+${spec.pictures ? `  readonly pictures: ${readonlyType(spec.pictures)}\n` : ''}${
+    spec.states
+      ? `  readonly states: ${ports(spec.states)}
 `
-    : ''
-}  readonly metadata: {
+      : ''
+  }  readonly metadata: {
 ${Object.entries(spec.metadata)
   .map(([key, value]) => `    readonly ${literal(key)}: ${key === preprocessKey ? literal(value) : 'string'}\n`)
   .join('')}  }
@@ -76,6 +77,29 @@ export declare function load(source?: Source | PromiseLike<Source>): Promise<Mod
 export type Source = WebAssembly.Module | BufferSource | Response | URL | string
 `
 }
+
+const pictureType = `
+/** A picture of any size as RGBA bytes, row by row: an \`ImageData\`, or what a decoder gives. Alpha is not looked at. */
+export interface Picture {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8ClampedArray | Uint8Array
+}
+`
+
+const classificationType = (classes: readonly (string | number)[]): string => `
+export interface Classification {
+  readonly label: ${[...new Set(classes.map((name) => literal(`${name}`)))].join(' | ')}
+  readonly score: number
+}
+`
+
+const classifyMember = `  /**
+   * The classes of a picture, those with the highest scores first: \`top\` of them at most, and none whose score is below \`threshold\`.
+   * Throws a TypeError for what is no picture.
+   */
+  classify(picture: Picture, options?: { readonly top?: number; readonly threshold?: number }): Classification[]
+`
 
 /** Getters and setters, since what may be assigned is more than what is read. */
 const stateType = (states: readonly StateSpec[]): string => `
@@ -111,6 +135,17 @@ function accepted(dtype: DType): string {
   if (passesAsBits(dtype)) return views
   return `${views} | readonly ${isBigInt(dtype) ? '(bigint | number)' : dtype === 'bool' ? '(boolean | number)' : 'number'}[]`
 }
+
+const taken = ({ dtype, labels }: PortSpec): string => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype))
+
+/** The type of a value of strings and objects as it stands in JSON. */
+const readonlyType = (value: object): string =>
+  `{ ${Object.entries(value)
+    .map(
+      ([key, member]) =>
+        `readonly ${key}: ${typeof member === 'object' ? readonlyType(member as object) : literal(String(member))}`,
+    )
+    .join('; ')} }`
 
 const output = ({ dtype, labels }: PortSpec): string =>
   labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)

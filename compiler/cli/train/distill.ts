@@ -1,3 +1,4 @@
+import { classNames } from '../class-names.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { Distillation, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'
@@ -81,15 +82,4 @@ export async function checkTeacherData(
 function sameSetting(expected: unknown, used: unknown): boolean {
   const [wanted, found] = [[expected].flat(), [used].flat()]
   return found.every((value, i) => value === (wanted.length === 1 ? wanted[0] : wanted[i]))
-}
-
-/** What a model says its classes are called; undefined where that is not attar's. */
-async function classNames(metadata: Readonly<Record<string, string>>): Promise<readonly string[] | undefined> {
-  const { classesKey } = await import('../../index.ts')
-  try {
-    const value: unknown = JSON.parse(metadata[classesKey] ?? '')
-    return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -10,6 +10,7 @@ import { toJson } from './format.ts'
 import { checkOptions, refuseRepeats } from './preconditions.ts'
 import { terminalOn, type Streams, type Terminal } from './terminal.ts'
 import { addTrain } from './train/train.ts'
+import { addWorker } from './tune/queue/worker.ts'
 import { addTune } from './tune/tune.ts'
 import { addVerify } from './verify.ts'
 
@@ -43,7 +44,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     })
     .showHelpAfterError('(--help shows the usage)')
     .addHelpText('after', exitCodes)
-  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addTune, addAugment])
+  for (const add of [addCompile, addRun, addVerify, addInspect, addBench, addTrain, addTune, addWorker, addAugment])
     add(program, terminal, done)
   for (const command of program.commands) {
     command.addHelpText('after', exitCodes)

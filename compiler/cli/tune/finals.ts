@@ -5,7 +5,7 @@ import type { TrialRecord } from '../../tune/index.ts'
 import type { Score } from '../../train/index.ts'
 import { scoreText } from '../train/progress.ts'
 import type { TestScore } from '../train/results.ts'
-import type { TrialThread } from './pool.ts'
+import { throughPool, type Pool } from './pool.ts'
 import type { Search } from './run-study.ts'
 import { rightFile, type Task } from './task.ts'
 
@@ -25,7 +25,7 @@ interface FinalContext {
   readonly search: Search
   readonly settings: Settings
   readonly task: (point: TrialRecord['point'], folder: string, scoresTest: boolean, seed: number) => Task
-  readonly threads: readonly TrialThread[]
+  readonly pool: Pool
   readonly say: (line: string) => void
   /** Set where the user ends the search. */
   readonly signal: AbortSignal
@@ -36,7 +36,7 @@ interface FinalContext {
  * A training whose report is there is not done again.
  */
 export async function finalRuns(context: FinalContext): Promise<readonly Final[]> {
-  const { best, first, search, settings, task, threads, say, signal } = context
+  const { best, first, search, settings, task, pool, say, signal } = context
   const { fail } = await import('../../index.ts')
   const seeds = Array.from({ length: search.seeds }, (_, i) => (settings.seed ?? 1) + i)
   const sides = [
@@ -46,19 +46,16 @@ export async function finalRuns(context: FinalContext): Promise<readonly Final[]
   const runs = sides.flatMap(({ of, trial }) =>
     seeds.map((seed) => ({ of, seed, ...task(trial.point, `final/${trial.number}-${seed}`, true, seed) })),
   )
-  const left = [...runs]
-  const lane = async (thread: TrialThread): Promise<void> => {
-    for (let run = left.shift(); run; run = left.shift()) {
-      const { of, seed, ...own } = run
-      if (await isDone(own.folder, settings)) continue
-      const outcome = await thread.run(own, () => false)
-      if (signal.aborted) return
-      if (outcome.state === 'failed')
-        fail('A702', `the training with the ${of} of seed ${seed} failed: ${outcome.reason}`)
-      if (outcome.state === 'complete') say(`final ${of}, seed ${seed}: validation ${scoreText(outcome.measured)}`)
-    }
-  }
-  await Promise.all(threads.map(lane))
+  const done = await Promise.all(runs.map(({ folder }) => isDone(folder, settings)))
+  const left = runs.filter((_, i) => !done[i])
+  const next = (): (typeof runs)[number] | undefined => (signal.aborted ? undefined : left.shift())
+  await throughPool(pool, next, async ({ of, seed, ...own }) => {
+    const outcome = await pool.run(own, () => false)
+    if (signal.aborted) return
+    if (outcome.state === 'failed')
+      fail('A702', `the training with the ${of} of seed ${seed} failed: ${outcome.reason}`)
+    if (outcome.state === 'complete') say(`final ${of}, seed ${seed}: validation ${scoreText(outcome.measured)}`)
+  })
   const finals = await Promise.all(
     runs.map(async ({ of, seed, folder }) => ({ of, seed, folder, ...(await scoresIn(folder)) })),
   )

@@ -24,12 +24,20 @@ export class Server {
     const { Redis } = await packages(() => import('ioredis'))
     const { fail } = await import('../../../index.ts')
     const redis = new Redis({ ...options, maxRetriesPerRequest: null, retryStrategy: retry, lazyConnect: true })
-    let reason = `none answered within ${maxWait / 1000} s`
-    redis.on('error', (error: Error) => (reason = reasonOf(error)))
+    let reason = 'none answered'
     let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(reason)), maxWait)))
     try {
-      await Promise.race([redis.connect().then(() => redis.ping()), late])
+      await new Promise((resolve, reject) => {
+        // One that is about to start is waited for.
+        timer = setTimeout(() => reject(new Error(`${reason}, for ${maxWait / 1000} s`)), maxWait)
+        redis.on('error', (error: Error) => {
+          reason = reasonOf(error)
+          // It answers, but not to us.
+          if (error.name === 'ReplyError') reject(error)
+        })
+        redis.connect().catch(() => {})
+        redis.ping().then(resolve, reject)
+      })
     } catch (error) {
       redis.disconnect()
       fail('A508', `no Redis server can be used at ${shown}: ${reasonOf(error)}`, {

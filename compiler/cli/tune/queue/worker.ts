@@ -27,7 +27,7 @@ attar worker redis://host:6379 attar.config.ts --data /mnt/data --jobs 4
 
 A worker runs the configuration that it is given here, and nothing that comes from the server. It takes
 trials of searches whose configuration and data are the same here, by their content. It runs until
-Ctrl-C, which gives its trials back; the exit code is 0 then.
+Ctrl-C (or SIGTERM), which gives its trials back; the exit code is 0 then.
 
 With --json each line of stdout is an event: connected, joined, refused, start, epoch, end, unused,
 dropped, back, left, connection.`
@@ -44,7 +44,11 @@ export const addWorker: AddCommand = (program, terminal) => {
     .addHelpText('after', usage)
     .action(async (url: string, config: string | undefined, { jobs = 1, data, json }: Options) => {
       const place = await placeOf(config, data)
-      const tell: Tell = (event, line) => terminal.out(json ? toJson(event) : line)
+      const tell: Tell = (event, line) => {
+        if (json) terminal.out(toJson(event))
+        else if (event.event === 'epoch') terminal.status(line)
+        else terminal.out(line)
+      }
       const server = await Server.open({ url, say: (line) => tell({ event: 'connection', message: line }, line) })
       const folder = mkdtempSync(join(tmpdir(), 'attar-worker-'))
       const worker = { id: randomUUID(), name: `${hostname()}-${process.pid}`, jobs }
@@ -53,7 +57,7 @@ export const addWorker: AddCommand = (program, terminal) => {
           { event: 'connected', worker: worker.name, server: server.url },
           `worker ${worker.name} is connected to ${server.url}; Ctrl-C ends it`,
         )
-        await interruptible((signal) => work({ server, worker, folder, tell }, place, signal))
+        await interruptible((signal) => work({ server, worker, folder, tell }, place, signal), ['SIGINT', 'SIGTERM'])
       } finally {
         server.close()
         rmSync(folder, { recursive: true, force: true })

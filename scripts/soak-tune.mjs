@@ -9,16 +9,13 @@ import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { tensorOf } from '../dist/compiler/core/tensor.js'
 import { writeNpz } from '../dist/compiler/data/index.js'
+import { randomOf } from '../dist/compiler/tune/random.js'
 
 const [kills = 20, seed = 1] = process.argv.slice(2).map(Number)
 const cli = resolve('dist/compiler/cli/main.js')
 const folder = mkdtempSync(join(tmpdir(), 'attar-soak-'))
 
-let state = seed
-const random = () => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-  return state / 2 ** 32
-}
+const random = randomOf(seed, 0)
 const below = (n) => Math.floor(random() * n)
 
 /** Points whose class is the sign of a product. */

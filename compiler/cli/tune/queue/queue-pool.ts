@@ -59,7 +59,8 @@ export class QueuePool implements Pool {
   #wake: (() => void)[] = []
   #beat: NodeJS.Timeout | undefined
   #closed: Promise<void> | undefined
-  #isAlone = false
+  /** What was said of there being nobody. */
+  #alone: string | undefined
   #isPuzzled = false
 
   static async open(options: QueueOptions): Promise<QueuePool> {
@@ -152,14 +153,14 @@ export class QueuePool implements Pool {
     this.#tellAlone()
   }
 
+  /** Says, when that changes, that there is nobody who takes trials. */
   #tellAlone(): void {
     const { server, say } = this.#options
     const isAlone = this.#able().length === 0
-    if (isAlone && !this.#isAlone) {
-      const others = this.#workers.size > 0 ? 'no worker that is connected can take trials' : 'no worker is connected'
+    const others = this.#workers.size > 0 ? 'no worker that is connected can take trials' : 'no worker is connected'
+    if (isAlone && this.#alone !== others)
       say(`${others}: start one with attar worker ${server.url} ${this.#announcement.config.name}`)
-    }
-    this.#isAlone = isAlone
+    this.#alone = isAlone ? others : undefined
   }
 
   async #enqueue({ name, point, scoresTest, flags: { seed } }: Task): Promise<void> {

@@ -68,9 +68,28 @@ async function scoresIn(folder: string): Promise<Partial<Pick<Final, 'best' | 't
   if (!existsSync(path)) return {}
   const { fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
-  const { best, test } = JSON.parse(new TextDecoder().decode(readFile(path))) as Pick<Final, 'best' | 'test'>
-  if (typeof best?.loss !== 'number') fail('A502', `"${path}" is not the report of a training`)
+  const { best, test } = (jsonOf(readFile(path)) ?? {}) as Partial<Pick<Final, 'best' | 'test'>>
+  if (!isScore(best) || !(test === undefined || isScore(test)))
+    return fail('A502', `"${path}" is not the report of a training`)
   return { best, ...(test && { test }) }
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Losses that are no numbers are null in JSON. */
+const isScore = (value: unknown): value is Score => {
+  if (typeof value !== 'object' || value === null) return false
+  const { loss, accuracy, agreement } = value as Record<keyof Score, unknown>
+  const isShare = (share: unknown): boolean => share === undefined || typeof share === 'number'
+  return (typeof loss === 'number' || loss === null) && isShare(accuracy) && isShare(agreement)
 }
 
 /** Whether a training has come to its end, which is the file that is written behind its report. */
@@ -91,11 +110,17 @@ export interface Comparison {
 
 /** Sample by sample, which cancels what all find hard. Undefined where the test data was not scored for both. */
 export async function comparisonOf(finals: readonly Final[]): Promise<Comparison | undefined> {
+  const { fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
   const means = (['best', 'defaults'] as const).map((of) => {
     const paths = finals.filter((f) => f.of === of).map(({ folder }) => join(folder, rightFile))
     if (paths.length === 0 || !paths.every(existsSync)) return undefined
-    const all = paths.map((path) => JSON.parse(new TextDecoder().decode(readFile(path))) as number[])
+    const all = paths.map((path) => {
+      const right = jsonOf(readFile(path))
+      const isRight = Array.isArray(right) && right.every((one) => one === 0 || one === 1)
+      return isRight ? (right as number[]) : fail('A502', `"${path}" does not say which samples are right`)
+    })
+    if (all.some(({ length }) => length !== all[0]!.length)) return undefined
     return all[0]!.map((_, i) => all.reduce((sum, right) => sum + right[i]!, 0) / all.length)
   })
   const [best, defaults] = means

@@ -4,14 +4,20 @@ import { TrialThread } from './trial-thread.ts'
 /** Says whether a trial is to stop. */
 export type Judge = (epoch: number, value: number, epochs: number) => boolean | Promise<boolean>
 
+/** A task by its name, and how it goes. */
+export interface Running {
+  readonly name: string
+  readonly text: string
+}
+
 /** Where trials run: in threads of this process, or on other machines. */
 export interface Pool {
   /** Trials that it takes at the same time just now. */
   readonly capacity: number
-  /** Resolves when that has changed. */
+  /** Resolves when that, or who does what, has changed. */
   changed(): Promise<void>
-  /** Where a task of this name runs, for people; empty where there is nothing to say. */
-  placeOf(name: string): string
+  /** What runs where, for people. */
+  table(running: readonly Running[]): readonly string[]
   run(task: Task, judge: Judge): Promise<Outcome>
   /** Ends what runs. */
   close(): Promise<void>
@@ -32,8 +38,8 @@ export class ThreadPool implements Pool {
     return new Promise(() => {})
   }
 
-  placeOf(): string {
-    return ''
+  table(running: readonly Running[]): readonly string[] {
+    return [running.map(({ text }) => text).join('  ')]
   }
 
   async run(task: Task, judge: Judge): Promise<Outcome> {

@@ -8,7 +8,6 @@ import type { Terminal } from '../terminal.ts'
 import { setUp } from '../train/run.ts'
 import { overridden, readTunable, type TrainFlags, type Tunable } from '../train/settings.ts'
 import { comparisonOf, finalRuns } from './finals.ts'
-import { queuePool } from './queue/open.ts'
 import { openJournal } from './journal-file.ts'
 import { ThreadPool, throughPool, type Judge, type Pool } from './pool.ts'
 import type { Outcome, Task } from './task.ts'
@@ -75,7 +74,9 @@ export async function tuneRun(
     const line = (trial: TrialRecord): string =>
       trialLine(trial, objectives, spaceAt(trial.point), trial === bestOf(study))
     pool = queue
-      ? await queuePool(path, {
+      ? await (
+          await import('./queue/open.ts')
+        ).queuePool(path, {
           ...queue,
           ...{ settings, flags, search, fingerprint, output, space: tunable.space, terminal },
         })
@@ -139,30 +140,43 @@ async function runTrials(study: Study, context: TrialsContext): Promise<void> {
     return room ? study.ask(configure) : undefined
   }
   const running = new Map<number, string>()
-  const show = (number: number, text: string): void => {
-    running.set(number, text)
-    const texts = [...running].map(([n, what]) => `trial ${n}${pool.placeOf(nameOf(n))}${what}`)
-    terminal.status(texts.join('  '))
+  const show = (): void => {
+    const all = [...running].map(([n, what]) => ({ name: nameOf(n), text: `trial ${n}${what}` }))
+    terminal.status(pool.table(all))
   }
-  await throughPool(pool, next, async ({ number, point, stops }) => {
-    show(number, '')
-    const judge: Judge = (epoch, value, epochs) => {
-      show(number, `: epoch ${epoch + 1}, ${valueText(search.objectives[0]!, value)}`)
-      return study.report(number, epoch, value, epochs)
+  let isDone = false
+  const watch = async (): Promise<void> => {
+    while (!isDone) {
+      show()
+      await pool.changed()
     }
-    const outcome: Outcome = stops ? { state: 'stopped' } : await pool.run(task(point, nameOf(number), false), judge)
-    running.delete(number)
-    if (signal.aborted) return
-    // What the defaults cannot do, others can hardly.
-    if (outcome.state === 'failed' && number === 0)
-      fail('A702', `the trial with the defaults failed: ${outcome.reason}`)
-    study.end(number, {
-      state: outcome.state,
-      ...(outcome.state === 'complete' && { values: outcome.values }),
-      ...('reason' in outcome && { reason: outcome.reason }),
+  }
+  void watch()
+  try {
+    await throughPool(pool, next, async ({ number, point, stops }) => {
+      running.set(number, '')
+      show()
+      const judge: Judge = (epoch, value, epochs) => {
+        running.set(number, `: epoch ${epoch + 1}, ${valueText(search.objectives[0]!, value)}`)
+        show()
+        return study.report(number, epoch, value, epochs)
+      }
+      const outcome: Outcome = stops ? { state: 'stopped' } : await pool.run(task(point, nameOf(number), false), judge)
+      running.delete(number)
+      if (signal.aborted) return
+      // What the defaults cannot do, others can hardly.
+      if (outcome.state === 'failed' && number === 0)
+        fail('A702', `the trial with the defaults failed: ${outcome.reason}`)
+      study.end(number, {
+        state: outcome.state,
+        ...(outcome.state === 'complete' && { values: outcome.values }),
+        ...('reason' in outcome && { reason: outcome.reason }),
+      })
+      say(line(study.trials[number]!))
     })
-    say(line(study.trials[number]!))
-  })
+  } finally {
+    isDone = true
+  }
 }
 
 const nameOf = (number: number): string => `trials/${number}`

@@ -15,3 +15,4 @@ export {
   type Says,
   type WorkerMessage,
 } from './protocol.ts'
+export { bullmq, channels, fileKey, queueOf, Server, type Queue, type QueuedJob, type QueueWorker } from './server.ts'

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { maxFileBytes, resultFiles, type ResultFile } from '../../../tune/queue/index.ts'
-import { fileKey, type Server } from './server.ts'
+import { fileKey, maxFileBytes, resultFiles, type ResultFile, type Server } from '../../../tune/queue/index.ts'
 
 /** Seconds that files lie on the server if nobody takes them. */
 const keptFor = 600

@@ -13,8 +13,8 @@ export interface Place {
   readonly folder: string
 }
 
-/** Whether a search can be worked for here: what to train from, or why not. */
-export type Verdict = { readonly source: TaskSource } | { readonly refusal: string }
+/** Whether a search can be worked for here: what to train from, and a thread that has read it; or why not. */
+export type Verdict = { readonly source: TaskSource; readonly thread: TrialThread } | { readonly refusal: string }
 
 /**
  * Compares what a search says of itself with what is here: attar's version, the configuration, each file that it reads, and at last what all
@@ -46,13 +46,14 @@ export async function verdictOn(announcement: Announcement, { config, folder }: 
   if (missing.length > 0) return { refusal: missing.join('; ') }
   const source: TaskSource = { config, flags: given, moved }
   const thread = new TrialThread()
-  try {
-    const checked = await thread.check(source)
-    if ('reason' in checked) return { refusal: checked.reason }
-    if (checked.fingerprint !== fingerprint || textHash(checked.space) !== space)
-      return { refusal: 'what the configuration imports, or computes, is not the same here' }
-    return { source }
-  } finally {
-    await thread.close()
-  }
+  const checked = await thread.check(source)
+  const refusal =
+    'reason' in checked
+      ? checked.reason
+      : checked.fingerprint !== fingerprint || textHash(checked.space) !== space
+        ? 'what the configuration imports, or computes, is not the same here'
+        : undefined
+  if (refusal === undefined) return { source, thread }
+  await thread.close()
+  return { refusal }
 }

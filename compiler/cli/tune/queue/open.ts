@@ -8,7 +8,7 @@ import type { Pool } from '../pool.ts'
 import type { Search } from '../run-study.ts'
 import { fileHash, inputsOf, textHash } from './inputs.ts'
 import { QueuePool } from './queue-pool.ts'
-import { Server } from './server.ts'
+import { Server } from '../../../tune/queue/index.ts'
 
 interface Context {
   readonly url: string

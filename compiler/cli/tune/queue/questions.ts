@@ -1,6 +1,4 @@
-import { readCoordinatorMessage } from '../../../tune/queue/index.ts'
-import type { Question, Says } from '../../../tune/queue/index.ts'
-import { channels, type Server } from './server.ts'
+import { channels, readCoordinatorMessage, type Question, type Says, type Server } from '../../../tune/queue/index.ts'
 
 /** Thrown where nobody waits for the answer any more. */
 export class Withdrawn extends Error {}

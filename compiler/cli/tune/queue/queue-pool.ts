@@ -1,13 +1,24 @@
-import type { Queue } from 'bullmq'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Leases, readWorkerMessage } from '../../../tune/queue/index.ts'
-import type { Announcement, Job, Question, Says, WorkerMessage } from '../../../tune/queue/index.ts'
-import type { Judge, Pool } from '../pool.ts'
+import {
+  Leases,
+  Server,
+  bullmq,
+  channels,
+  queueOf,
+  readWorkerMessage,
+  type Announcement,
+  type Job,
+  type Question,
+  type Queue,
+  type Says,
+  type WorkerMessage,
+} from '../../../tune/queue/index.ts'
+import { formatTable } from '../../format.ts'
+import type { Judge, Pool, Running } from '../pool.ts'
 import type { Outcome, Task } from '../task.ts'
 import { takeFiles } from './files.ts'
-import { bullmq, channels, queueOf, Server } from './server.ts'
 
 export interface QueueOptions {
   readonly server: Server
@@ -42,6 +53,8 @@ const mostLost = 10
 /** What a coordinator left that was never gone on with is removed after so long. */
 const forgottenAfter = 24 * 60 * 60 * 1000
 const runsKey = 'attar:runs'
+/** Workers that a table shows. */
+const mostRows = 12
 
 /**
  * Workers on a queue, as a pool. The queue hands out tasks, at least once each; which of the deliveries counts is decided here, and what one
@@ -99,10 +112,26 @@ export class QueuePool implements Pool {
     return new Promise((resolve) => this.#wake.push(resolve))
   }
 
-  placeOf(name: string): string {
-    const holder = this.#leases.holder(name)
-    const known = holder && this.#workers.get(holder.worker)
-    return known ? ` on ${known.name}` : ' waiting'
+  /** A row for each worker, and one for what waits. */
+  table(running: readonly Running[]): readonly string[] {
+    const of = (worker: string): string =>
+      running
+        .filter(({ name }) => this.#leases.holder(name)?.worker === worker)
+        .map(({ text }) => text)
+        .join(', ')
+    const rows = [...this.#workers].map(([id, { name, refusal }]) => [
+      name,
+      of(id) || (refusal === undefined ? 'has nothing to do' : 'takes no trials'),
+    ])
+    const waiting = running.filter(({ name }) => !this.#workers.has(this.#leases.holder(name)?.worker ?? ''))
+    return formatTable(
+      [
+        ...rows.slice(0, mostRows),
+        ...(rows.length > mostRows ? [['', `and ${rows.length - mostRows} more workers`]] : []),
+        ...(waiting.length > 0 ? [['no worker yet', waiting.map(({ text }) => text).join(', ')]] : []),
+      ],
+      [1],
+    )
   }
 
   run(task: Task, judge: Judge): Promise<Outcome> {
@@ -237,6 +266,7 @@ export class QueuePool implements Pool {
     const { task, delivery } = question
     if (question.kind === 'start') {
       const counts = this.#leases.begin(task, { worker: question.worker, delivery })
+      this.#changed()
       if (counts && this.#isHopeless(task, open)) return 'drop'
       return counts ? 'go' : 'drop'
     }

@@ -1,14 +1,22 @@
-import type { Job as BullJob, Worker } from 'bullmq'
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { readJob, type Announcement, type Job } from '../../../tune/queue/index.ts'
+import {
+  bullmq,
+  channels,
+  queueOf,
+  readJob,
+  type Announcement,
+  type Job,
+  type QueueWorker,
+  type QueuedJob,
+  type Server,
+} from '../../../tune/queue/index.ts'
 import { valueText } from '../table.ts'
 import type { Outcome, Task, TaskSource } from '../task.ts'
 import { TrialThread } from '../trial-thread.ts'
 import { parcelsIn, sendFiles, type Parcel } from './files.ts'
 import { Questions, Withdrawn } from './questions.ts'
-import { bullmq, channels, queueOf, type Server } from './server.ts'
 
 /** Something that a worker does, for people and for programs. */
 export type Tell = (event: { readonly event: string; readonly [field: string]: unknown }, line: string) => void
@@ -30,22 +38,34 @@ export class Serving {
   readonly #threads: TrialThread[]
   readonly #leaving = new AbortController()
   readonly #ended: () => void
-  #worker: Worker | undefined
+  #worker: QueueWorker | undefined
   #isOver = false
 
-  static async start(host: Host, announcement: Announcement, source: TaskSource, ended: () => void): Promise<Serving> {
-    const serving = new Serving(host, announcement, source, ended)
+  /** `thread` has read the source already. `ended` is told when the run is over. */
+  static async start(
+    host: Host,
+    announcement: Announcement,
+    { source, thread }: { readonly source: TaskSource; readonly thread: TrialThread },
+    ended: () => void,
+  ): Promise<Serving> {
+    const serving = new Serving(host, announcement, source, thread, ended)
     await serving.#start()
     return serving
   }
 
-  private constructor(host: Host, announcement: Announcement, source: TaskSource, ended: () => void) {
+  private constructor(
+    host: Host,
+    announcement: Announcement,
+    source: TaskSource,
+    thread: TrialThread,
+    ended: () => void,
+  ) {
     this.announcement = announcement
     this.#host = host
     this.#source = source
     this.#ended = ended
     this.#questions = new Questions(host.server, announcement.run, Math.min(2000, 250 * announcement.lease))
-    this.#threads = Array.from({ length: host.worker.jobs }, () => new TrialThread())
+    this.#threads = [...Array.from({ length: host.worker.jobs - 1 }, () => new TrialThread()), thread]
   }
 
   async #start(): Promise<void> {
@@ -84,7 +104,7 @@ export class Serving {
     await this.#host.server.unsubscribe(channels.toWorkers(this.announcement.run)).catch(() => {})
   }
 
-  async #deliver(bull: BullJob): Promise<void> {
+  async #deliver(bull: QueuedJob): Promise<void> {
     const { tell, folder } = this.#host
     const job = readJob(bull.data)
     if (!job) return tell({ event: 'ignored' }, 'the queue has something that is no trial')
@@ -160,7 +180,7 @@ export class Serving {
     else tell({ event: 'unused', task }, `${task}: what it came to is not used${reason}`)
   }
 
-  async #giveBack(bull: BullJob, task: string, delivery: string): Promise<never> {
+  async #giveBack(bull: QueuedJob, task: string, delivery: string): Promise<never> {
     const { WaitingError } = await bullmq()
     const { server, tell } = this.#host
     const { run } = this.announcement

@@ -1,4 +1,8 @@
 import type { Redis } from 'ioredis'
+import { fail } from '../../core/diagnostic.ts'
+import { reasonOf } from '../../core/errors.ts'
+
+export type { Job as QueuedJob, Queue, Worker as QueueWorker } from 'bullmq'
 
 export interface ServerOptions {
   /** As the user gives it. */
@@ -22,7 +26,6 @@ export class Server {
   static async open({ url, say }: ServerOptions): Promise<Server> {
     const { options, shown } = await addressOf(url)
     const { Redis } = await packages(() => import('ioredis'))
-    const { fail } = await import('../../../index.ts')
     const redis = new Redis({ ...options, maxRetriesPerRequest: null, retryStrategy: retry, lazyConnect: true })
     let reason = 'none answered'
     let timer: NodeJS.Timeout | undefined
@@ -96,8 +99,6 @@ export class Server {
   }
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 /** The queue of a run. */
 export const queueOf = (run: string, { redis }: Server) => ({
   name: run,
@@ -124,7 +125,6 @@ async function packages<T>(load: () => Promise<T>): Promise<T> {
     return await load()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    const { fail } = await import('../../../index.ts')
     return fail('A503', 'a search on several machines needs the packages bullmq and ioredis', {
       hint: 'npm install bullmq ioredis',
     })
@@ -144,7 +144,6 @@ interface Address {
 }
 
 async function addressOf(text: string): Promise<Address> {
-  const { fail } = await import('../../../index.ts')
   // The text may hold a password: it is not repeated.
   const wrong = (): never =>
     fail('A501', 'that is no address of a Redis server', { hint: 'redis://[user:password@]host[:port][/database]' })

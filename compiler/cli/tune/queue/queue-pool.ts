@@ -53,6 +53,8 @@ const mostLost = 10
 /** What a coordinator left that was never gone on with is removed after so long. */
 const forgottenAfter = 24 * 60 * 60 * 1000
 const runsKey = 'attar:runs'
+/** Workers that are there need as long to look at their data. */
+const patience = 5000
 /** Workers that a table shows. */
 const mostRows = 12
 
@@ -72,6 +74,7 @@ export class QueuePool implements Pool {
   #wake: (() => void)[] = []
   #beat: NodeJS.Timeout | undefined
   #closed: Promise<void> | undefined
+  readonly #openedAt = performance.now()
   /** What was said of there being nobody. */
   #alone: string | undefined
   #isPuzzled = false
@@ -186,6 +189,7 @@ export class QueuePool implements Pool {
   #tellAlone(): void {
     const { server, say } = this.#options
     const isAlone = this.#able().length === 0
+    if (performance.now() - this.#openedAt < patience) return
     const others = this.#workers.size > 0 ? 'no worker that is connected can take trials' : 'no worker is connected'
     if (isAlone && this.#alone !== others)
       say(`${others}: start one with attar worker ${server.url} ${this.#announcement.config.name}`)

@@ -31,6 +31,11 @@ const extras = [
     without: 'tests that train on Fashion-MNIST',
   },
   {
+    there: () => onPath('redis-server'),
+    packages: ['redis-server'],
+    without: 'tests of searches on several machines',
+  },
+  {
     there: () =>
       process.arch === 'arm64' || (onPath('qemu-aarch64-static') && existsSync('/usr/aarch64-linux-gnu/lib')),
     packages: ['qemu-user-static', 'libc6-arm64-cross', 'libstdc++6-arm64-cross', 'libatomic1-arm64-cross'],

@@ -1,17 +1,20 @@
-/** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. */
-export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs `body`, whose signal the first Ctrl-C sets; the second ends the process as usual. So do other signals that are named. */
+export async function interruptible<T>(
+  body: (signal: AbortSignal) => Promise<T>,
+  signals: readonly NodeJS.Signals[] = ['SIGINT'],
+): Promise<T> {
   const abort = new AbortController()
-  const stop = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
     if (abort.signal.aborted) {
-      process.off('SIGINT', stop)
-      process.kill(process.pid, 'SIGINT')
+      process.off(signal, stop)
+      process.kill(process.pid, signal)
     }
     abort.abort()
   }
-  process.on('SIGINT', stop)
+  signals.forEach((signal) => process.on(signal, stop))
   try {
     return await body(abort.signal)
   } finally {
-    process.off('SIGINT', stop)
+    signals.forEach((signal) => process.off(signal, stop))
   }
 }

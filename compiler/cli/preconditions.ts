@@ -236,8 +236,10 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ['output', 'trials', 'jobs', 'objectives', 'train', 'val', 'test', 'label', 'epochs', 'seed', 'resume'],
       always,
     ),
-    json: always,
+    ...all(['queue', 'json'], always),
+    lease: withOption('queue'),
   },
+  worker: all(['jobs', 'data', 'json'], always),
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {
     json: always,

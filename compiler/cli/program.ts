@@ -13,6 +13,7 @@ import { toJson } from './format.ts'
 import { checkOptions, refuseRepeats } from './preconditions.ts'
 import { terminalOn, type Streams, type Terminal } from './terminal.ts'
 import { addTrain } from './train/train.ts'
+import { addWorker } from './tune/queue/worker.ts'
 import { addTune } from './tune/tune.ts'
 import { addVerify } from './verify.ts'
 
@@ -57,6 +58,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     addDiff,
     addTrain,
     addTune,
+    addWorker,
     addAugment,
   ])
     add(program, terminal, done)

@@ -6,7 +6,7 @@ export interface Streams {
   out(text: string): void
   /** To stderr, likewise. */
   err(text: string): void
-  /** Shown on stderr if it is a terminal and the command takes long, and wiped by what comes next. */
+  /** Shown on stderr if it is a terminal and the command takes long, and wiped by what comes next. It may have several lines. */
   status(text: string): void
 }
 
@@ -20,7 +20,7 @@ export interface Terminal {
   /** Everything else. */
   err(lines: string | readonly string[]): void
   /** What is being done just now. */
-  status(line: string): void
+  status(lines: string | readonly string[]): void
 }
 
 const shown = (lines: string | readonly string[]): string => [lines].flat().map(printable).join('\n')
@@ -28,7 +28,7 @@ const shown = (lines: string | readonly string[]): string => [lines].flat().map(
 export const terminalOn = ({ out, err, status }: Streams): Terminal => ({
   out: (lines) => out(shown(lines)),
   err: (lines) => err(shown(lines)),
-  status: (line) => status(printable(line)),
+  status: (lines) => status(shown(lines)),
 })
 
 /** Quick commands show no progress. */
@@ -39,10 +39,11 @@ export function processStreams(): Streams {
   // Who reads a pipe may close it, as `head` does.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2))
   const start = performance.now()
-  let shown = false
+  let shown = 0
   const wipe = (): void => {
-    if (shown) stderr.write('\r\x1b[2K')
-    shown = false
+    // To the first of the lines, and all from there on.
+    if (shown > 0) stderr.write(`\r${shown > 1 ? `\x1b[${shown - 1}A` : ''}\x1b[J`)
+    shown = 0
   }
   return {
     out: (text) => {
@@ -56,8 +57,9 @@ export function processStreams(): Streams {
     status: (text) => {
       wipe()
       if (!stderr.isTTY || performance.now() - start < patience) return
-      stderr.write(text.slice(0, Math.max(1, stderr.columns - 1)))
-      shown = true
+      const lines = text.split('\n').map((line) => line.slice(0, Math.max(1, stderr.columns - 1)))
+      stderr.write(lines.join('\n'))
+      shown = lines.length
     },
   }
 }

@@ -39,6 +39,7 @@ export const codes = {
   A505: 'cannot-write',
   A506: 'not-quantizable',
   A507: 'reference-failed',
+  A508: 'no-queue',
   A601: 'internal',
   A701: 'diverged',
   A702: 'bad-training',

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join, relative, sep } from 'node:path'
 import { choose } from '../core/random.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import { readCsv } from './csv.ts'
@@ -167,6 +167,23 @@ function fromFolder(folder: string, inputs: readonly InputType[], options: Datas
   }
 }
 
+/** The file of labels that goes with pictures in an IDX file, where there is one. */
+function labelsBeside(path: string): string | undefined {
+  const beside = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'))
+  return beside !== path && existsSync(beside) ? beside : undefined
+}
+
+/** All files that data at `path` is read from, with names that do not depend on where it lies. A502 as for `dataKind`. */
+export function filesOfData(path: string): readonly { readonly name: string; readonly path: string }[] {
+  if (isFolder(path))
+    return listFolder(path).files.map((file) => ({
+      name: relative(path, file.path).replaceAll(sep, '/'),
+      path: file.path,
+    }))
+  const labels = isIdx(path) ? labelsBeside(path) : undefined
+  return [path, ...(labels === undefined ? [] : [labels])].map((file) => ({ name: basename(file), path: file }))
+}
+
 function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOptions): Source {
   const input = inputFor('pictures', inputs)
   const how = completePreprocess(options.preprocess ?? {}, input)
@@ -176,8 +193,8 @@ function fromIdx(path: string, inputs: readonly InputType[], options: DatasetOpt
     sample: (i: number) => ({ [input.name]: imageTensor(images.at(i) as Image, how, input) }),
     preprocess: how,
   }
-  const beside = join(dirname(path), basename(path).replace('images', 'labels').replace('idx3', 'idx1'))
-  if (beside === path || !existsSync(beside)) return source
+  const beside = labelsBeside(path)
+  if (beside === undefined) return source
   const labels = readIdx(readFile(beside), `"${beside}"`)
   if (labels.shape.length !== 1 || labels.shape[0] !== images.count) wrongLabelCount(beside, images.count)
   return { ...source, labels: Array.from(labels.data, (label) => [Number(label)]) }

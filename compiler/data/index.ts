@@ -1,6 +1,6 @@
 export { checkIds } from './check-ids.ts'
 export { kindOfFile } from './class-folder.ts'
-export { chosen, dataKind, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
+export { chosen, dataKind, filesOfData, openDataset, readDataset, type DatasetOptions, type Source } from './dataset.ts'
 export { cannotRead } from './errors.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, writePng, type Image } from './image.ts'

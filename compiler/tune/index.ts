@@ -2,5 +2,5 @@ export { lineOf, readJournal, type Entry, type JournalContents } from './journal
 export { samplers, type SamplerName } from './samplers/index.ts'
 export { named, shown, type Parameter, type Point, type Space } from './space.ts'
 export { stoppers, type StopperName } from './stoppers/index.ts'
-export { Study, type StudyOptions, type TrialRecord } from './study.ts'
-export { PointTrial, spaceOf, trialOf, type Trial } from './trial.ts'
+export { spaceText, Study, type StudyOptions, type TrialRecord } from './study.ts'
+export { PointTrial, spaceOf, trialAt, trialOf, type Trial } from './trial.ts'

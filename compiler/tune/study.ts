@@ -129,7 +129,7 @@ export class Study {
 }
 
 /** A space as text: the same parameters with the same ranges, in their order. */
-const spaceText = (space: Space): string => JSON.stringify([...space])
+export const spaceText = (space: Space): string => JSON.stringify([...space])
 
 function checkSame(found: Extract<Entry, { kind: 'study' }>, own: Extract<Entry, { kind: 'study' }>): void {
   const differs = (['space', 'settings', 'seed'] as const).filter((field) => found[field] !== own[field])

@@ -1,6 +1,6 @@
 import { fail } from '../core/diagnostic.ts'
 import { exp, log } from '../core/math.ts'
-import type { Parameter, Point, Space } from './space.ts'
+import type { FloatDomain, IntDomain, Parameter, Point, Space } from './space.ts'
 
 /** What a configuration asks for the values of its parameters. Names are unique; a parameter may depend on others. */
 export interface Trial {
@@ -90,6 +90,18 @@ export function spaceOf(configure: (trial: Trial) => unknown): Space {
   return trial.space
 }
 
+/** A trial with the values of a point, else with defaults. It throws A702 when asked for a parameter that does not have its value. */
+export const trialAt = (point: Point = {}): PointTrial =>
+  new PointTrial({}, (name, { domain, start }) => {
+    if (!Object.hasOwn(point, name)) return start
+    const value = point[name]!
+    if (domain.kind === 'categorical') {
+      const isOption = Number.isInteger(value) && value >= 0 && value < domain.count
+      return isOption ? value : wrong(name, `${value} is none of its options`)
+    }
+    return inDomain(name, domain, value)
+  })
+
 /**
  * Values as a person writes them, by name: of categorical parameters the option. What is not given has its default. A702 for a value that a
  * parameter does not have, and for a name that no parameter has.
@@ -112,6 +124,10 @@ function parsed(name: string, { domain, options }: Parameter, value: unknown): n
     const at = options!.indexOf(String(value))
     return at >= 0 ? at : wrong(name, `${String(value)} is none of ${options!.join(', ')}`)
   }
+  return inDomain(name, domain, value)
+}
+
+function inDomain(name: string, domain: FloatDomain | IntDomain, value: unknown): number {
   const { low, high } = domain
   if (typeof value !== 'number' || !(value >= low && value <= high))
     return wrong(name, `${String(value)} is not from ${low} to ${high}`)

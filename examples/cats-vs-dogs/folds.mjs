@@ -23,12 +23,16 @@ try {
       for (const to of [train, test]) mkdirSync(join(to, kind), { recursive: true })
       readdirSync(join(pictures, kind))
         .sort()
-        .forEach((file, i) => copyFileSync(join(pictures, kind, file), join(i % folds === fold ? test : train, kind, file)))
+        .forEach((file, i) =>
+          copyFileSync(join(pictures, kind, file), join(i % folds === fold ? test : train, kind, file)),
+        )
     }
     for (const config of Object.keys(scores)) {
       const out = join(folder, `${fold}`, config)
       const data = ['--train', train, '--test', test, '-o', out]
-      execFileSync(process.execPath, [attar, 'train', join(here, config), ...data, ...options], { stdio: ['ignore', 'ignore', 'inherit'] })
+      execFileSync(process.execPath, [attar, 'train', join(here, config), ...data, ...options], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
       const { accuracy } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')).test
       scores[config].push(accuracy)
       console.log(`fold ${fold + 1}, ${config}: ${(100 * accuracy).toFixed(2)} % of the test data right`)

@@ -34,12 +34,21 @@ function head(kind, { fur, dark, muzzle, tilt, droop }, x, y) {
   const [u, v] = [x * Math.cos(tilt) + y * Math.sin(tilt), y * Math.cos(tilt) - x * Math.sin(tilt)]
   const m = Math.abs(u)
   if (inEllipse(m, v, 0.38, -0.1, 0.13, kind === 'cat' ? 0.17 : 0.13)) return dark
-  if (inEllipse(u, v, 0, kind === 'cat' ? 0.28 : 0.3, kind === 'cat' ? 0.1 : 0.2, kind === 'cat' ? 0.07 : 0.14)) return dark
+  if (inEllipse(u, v, 0, kind === 'cat' ? 0.28 : 0.3, kind === 'cat' ? 0.1 : 0.2, kind === 'cat' ? 0.07 : 0.14))
+    return dark
   if (inEllipse(u, v, 0, 0.45, kind === 'cat' ? 0.35 : 0.45, kind === 'cat' ? 0.25 : 0.45)) return muzzle
   // The ears of a dog hang beside its head, those of a cat stand on it.
   if (kind === 'dog' && inEllipse(m, v, 0.95, droop, 0.28, 0.62)) return dark
   if (inEllipse(u, v, 0, 0, 1, kind === 'cat' ? 0.85 : 0.95)) return fur
-  if (kind === 'cat' && inTriangle(m, v, [[0.15, -0.75], [0.95, -0.35], [0.8, -1.05 - 0.4 * droop]])) return fur
+  if (
+    kind === 'cat' &&
+    inTriangle(m, v, [
+      [0.15, -0.75],
+      [0.95, -0.35],
+      [0.8, -1.05 - 0.4 * droop],
+    ])
+  )
+    return fur
   return undefined
 }
 
@@ -69,7 +78,10 @@ function picture(kind, seed) {
       for (let c = 0; c < 3; c++) sum[c] += found ? found[c] : sky[c] * (1 - shade) + ground[c] * shade
     }
     for (let c = 0; c < 3; c++)
-      data[i * 3 + c] = Math.max(0, Math.min(255, Math.round((sum[c] / samples ** 2) * light + (next() - 0.5) * 2 * noise)))
+      data[i * 3 + c] = Math.max(
+        0,
+        Math.min(255, Math.round((sum[c] / samples ** 2) * light + (next() - 0.5) * 2 * noise)),
+      )
   }
   return encode({ width: side, height: side, channels: 3, data })
 }

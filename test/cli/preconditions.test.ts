@@ -121,6 +121,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
       ],
     ],
     ['train', [model], ['params']],
+    ['tune', [model], ['lease']],
     ['train', [model, '-o', at('no')], ['temperature', 'alpha', 'no-labels']],
     ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'plan']],
     ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'state', 'state-init', 'layers']],

@@ -69,20 +69,20 @@ export interface Tunable {
   readonly configure: (trial: Trial) => unknown
   /**
    * The settings with given values, else with defaults; their paths start from the configuration's folder.
-   * @throws CompileError A702 where something is wrong in them.
+   * @throws CompileError A702 where something is wrong in them, or a value is none that its parameter has.
    */
   at(point?: Point): Promise<Settings>
 }
 
 /** Reads a configuration file. A702 where it cannot be run. */
 export async function readTunable(path: string): Promise<Tunable> {
-  const { PointTrial, spaceOf } = await import('../../tune/index.ts')
+  const { spaceOf, trialAt } = await import('../../tune/index.ts')
   const value = await evaluated(path)
   const configure = typeof value === 'function' ? (value as (trial: Trial) => unknown) : () => value
   return {
     configure,
     space: spaceOf(configure),
-    at: async (point) => placed(path, await checked(configure(new PointTrial(point)), `"${path}"`)),
+    at: async (point) => placed(path, await checked(configure(trialAt(point)), `"${path}"`)),
   }
 }
 
@@ -110,21 +110,29 @@ async function evaluated(path: string): Promise<unknown> {
 /** Settings with paths that start from the folder of their file. */
 function placed(path: string, settings: Settings): Settings {
   const from = (name: string): string => resolve(dirname(resolve(path)), name)
-  const { data, model, output, distill, prune, vocabulary } = settings
+  const { output } = settings
+  return { ...mapPaths(settings, from), ...(output !== undefined && { output: from(output) }) }
+}
+
+/** What settings name that is read. */
+export type InputField = 'model' | 'train' | 'val' | 'test' | 'teacher' | 'vocabulary' | 'plan'
+
+/** Settings with other paths of what is read. */
+export function mapPaths(settings: Settings, to: (path: string, field: InputField) => string): Settings {
+  const { data, model, distill, prune, vocabulary } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
       const value = data?.[key]
-      return value === undefined ? [] : [[key, typeof value === 'string' ? from(value) : value]]
+      return value === undefined ? [] : [[key, typeof value === 'string' ? to(value, key) : value]]
     }),
   )
   return {
     ...settings,
-    ...(model !== undefined && { model: from(model) }),
-    ...(output !== undefined && { output: from(output) }),
-    ...(prune?.plan !== undefined && { prune: { ...prune, plan: from(prune.plan) } }),
-    ...(vocabulary?.data !== undefined && { vocabulary: { ...vocabulary, data: from(vocabulary.data) } }),
+    ...(model !== undefined && { model: to(model, 'model') }),
+    ...(prune?.plan !== undefined && { prune: { ...prune, plan: to(prune.plan, 'plan') } }),
+    ...(vocabulary?.data !== undefined && { vocabulary: { ...vocabulary, data: to(vocabulary.data, 'vocabulary') } }),
     ...(data && { data: { ...data, ...paths } }),
-    ...(distill?.teacher !== undefined && { distill: { ...distill, teacher: from(distill.teacher) } }),
+    ...(distill?.teacher !== undefined && { distill: { ...distill, teacher: to(distill.teacher, 'teacher') } }),
   }
 }
 

@@ -5,7 +5,7 @@ import type { TrialRecord } from '../../tune/index.ts'
 import type { Score } from '../../train/index.ts'
 import { scoreText } from '../train/progress.ts'
 import type { TestScore } from '../train/results.ts'
-import type { TrialThread } from './pool.ts'
+import { throughPool, type Pool } from './pool.ts'
 import type { Search } from './run-study.ts'
 import { rightFile, type Task } from './task.ts'
 
@@ -25,7 +25,7 @@ interface FinalContext {
   readonly search: Search
   readonly settings: Settings
   readonly task: (point: TrialRecord['point'], folder: string, scoresTest: boolean, seed: number) => Task
-  readonly threads: readonly TrialThread[]
+  readonly pool: Pool
   readonly say: (line: string) => void
   /** Set where the user ends the search. */
   readonly signal: AbortSignal
@@ -36,7 +36,7 @@ interface FinalContext {
  * A training whose report is there is not done again.
  */
 export async function finalRuns(context: FinalContext): Promise<readonly Final[]> {
-  const { best, first, search, settings, task, threads, say, signal } = context
+  const { best, first, search, settings, task, pool, say, signal } = context
   const { fail } = await import('../../index.ts')
   const seeds = Array.from({ length: search.seeds }, (_, i) => (settings.seed ?? 1) + i)
   const sides = [
@@ -46,19 +46,16 @@ export async function finalRuns(context: FinalContext): Promise<readonly Final[]
   const runs = sides.flatMap(({ of, trial }) =>
     seeds.map((seed) => ({ of, seed, ...task(trial.point, `final/${trial.number}-${seed}`, true, seed) })),
   )
-  const left = [...runs]
-  const lane = async (thread: TrialThread): Promise<void> => {
-    for (let run = left.shift(); run; run = left.shift()) {
-      const { of, seed, ...own } = run
-      if (await isDone(own.folder, settings)) continue
-      const outcome = await thread.run(own, () => false)
-      if (signal.aborted) return
-      if (outcome.state === 'failed')
-        fail('A702', `the training with the ${of} of seed ${seed} failed: ${outcome.reason}`)
-      if (outcome.state === 'complete') say(`final ${of}, seed ${seed}: validation ${scoreText(outcome.measured)}`)
-    }
-  }
-  await Promise.all(threads.map(lane))
+  const done = await Promise.all(runs.map(({ folder }) => isDone(folder, settings)))
+  const left = runs.filter((_, i) => !done[i])
+  const next = (): (typeof runs)[number] | undefined => (signal.aborted ? undefined : left.shift())
+  await throughPool(pool, next, async ({ of, seed, ...own }) => {
+    const outcome = await pool.run(own, () => false)
+    if (signal.aborted) return
+    if (outcome.state === 'failed')
+      fail('A702', `the training with the ${of} of seed ${seed} failed: ${outcome.reason}`)
+    if (outcome.state === 'complete') say(`final ${of}, seed ${seed}: validation ${scoreText(outcome.measured)}`)
+  })
   const finals = await Promise.all(
     runs.map(async ({ of, seed, folder }) => ({ of, seed, folder, ...(await scoresIn(folder)) })),
   )
@@ -71,9 +68,28 @@ async function scoresIn(folder: string): Promise<Partial<Pick<Final, 'best' | 't
   if (!existsSync(path)) return {}
   const { fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
-  const { best, test } = JSON.parse(new TextDecoder().decode(readFile(path))) as Pick<Final, 'best' | 'test'>
-  if (typeof best?.loss !== 'number') fail('A502', `"${path}" is not the report of a training`)
+  const { best, test } = (jsonOf(readFile(path)) ?? {}) as Partial<Pick<Final, 'best' | 'test'>>
+  if (!isScore(best) || !(test === undefined || isScore(test)))
+    return fail('A502', `"${path}" is not the report of a training`)
   return { best, ...(test && { test }) }
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Losses that are no numbers are null in JSON. */
+const isScore = (value: unknown): value is Score => {
+  if (typeof value !== 'object' || value === null) return false
+  const { loss, accuracy, agreement } = value as Record<keyof Score, unknown>
+  const isShare = (share: unknown): boolean => share === undefined || typeof share === 'number'
+  return (typeof loss === 'number' || loss === null) && isShare(accuracy) && isShare(agreement)
 }
 
 /** Whether a training has come to its end, which is the file that is written behind its report. */
@@ -94,11 +110,17 @@ export interface Comparison {
 
 /** Sample by sample, which cancels what all find hard. Undefined where the test data was not scored for both. */
 export async function comparisonOf(finals: readonly Final[]): Promise<Comparison | undefined> {
+  const { fail } = await import('../../index.ts')
   const { readFile } = await import('../../data/index.ts')
   const means = (['best', 'defaults'] as const).map((of) => {
     const paths = finals.filter((f) => f.of === of).map(({ folder }) => join(folder, rightFile))
     if (paths.length === 0 || !paths.every(existsSync)) return undefined
-    const all = paths.map((path) => JSON.parse(new TextDecoder().decode(readFile(path))) as number[])
+    const all = paths.map((path) => {
+      const right = jsonOf(readFile(path))
+      const isRight = Array.isArray(right) && right.every((one) => one === 0 || one === 1)
+      return isRight ? (right as number[]) : fail('A502', `"${path}" does not say which samples are right`)
+    })
+    if (all.some(({ length }) => length !== all[0]!.length)) return undefined
     return all[0]!.map((_, i) => all.reduce((sum, right) => sum + right[i]!, 0) / all.length)
   })
   const [best, defaults] = means

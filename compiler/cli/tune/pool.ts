@@ -1,37 +1,77 @@
-import { Worker } from 'node:worker_threads'
-import type { Message, Order, Outcome, Task } from './task.ts'
+import type { Outcome, Task } from './task.ts'
+import { TrialThread } from './trial-thread.ts'
 
 /** Says whether a trial is to stop. */
-export type Judge = (epoch: number, value: number, epochs: number) => boolean
+export type Judge = (epoch: number, value: number, epochs: number) => boolean | Promise<boolean>
 
-/** A thread that runs trials. One that dies, of too little memory for instance, fails its trial alone. */
-export class TrialThread {
-  #worker: Worker | undefined
+/** A task by its name, and how it goes. */
+export interface Running {
+  readonly name: string
+  readonly text: string
+}
 
-  run(task: Task, judge: Judge): Promise<Outcome> {
-    const worker = (this.#worker ??= new Worker(new URL('./thread.js', import.meta.url)))
-    const send = (order: Order): void => worker.postMessage(order)
-    return new Promise((resolve) => {
-      const done = (outcome: Outcome): void => {
-        worker.off('message', listen).off('error', failed).off('exit', exited)
-        resolve(outcome)
-      }
-      const dead = (reason: string): void => {
-        this.#worker = undefined
-        done({ state: 'failed', reason })
-      }
-      const listen = (message: Message): void => {
-        if (message.kind === 'end') done(message.outcome)
-        else send({ kind: 'go', stops: judge(message.epoch, message.value, message.epochs) })
-      }
-      const failed = (error: Error): void => dead(error.message)
-      const exited = (code: number): void => dead(`the thread ended with code ${code}`)
-      worker.on('message', listen).on('error', failed).on('exit', exited)
-      send({ kind: 'task', task })
-    })
+/** Where trials run: in threads of this process, or on other machines. */
+export interface Pool {
+  /** Trials that it takes at the same time just now. */
+  readonly capacity: number
+  /** Resolves when that, or who does what, has changed. */
+  changed(): Promise<void>
+  /** What runs where, for people. */
+  table(running: readonly Running[]): readonly string[]
+  run(task: Task, judge: Judge): Promise<Outcome>
+  /** Ends what runs. */
+  close(): Promise<void>
+}
+
+export class ThreadPool implements Pool {
+  readonly capacity: number
+  readonly #threads: readonly TrialThread[]
+  readonly #free: TrialThread[]
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+    this.#threads = Array.from({ length: capacity }, () => new TrialThread())
+    this.#free = [...this.#threads].reverse()
+  }
+
+  changed(): Promise<void> {
+    return new Promise(() => {})
+  }
+
+  table(running: readonly Running[]): readonly string[] {
+    return [running.map(({ text }) => text).join('  ')]
+  }
+
+  async run(task: Task, judge: Judge): Promise<Outcome> {
+    const thread = this.#free.pop()!
+    try {
+      return await thread.run(task, judge)
+    } finally {
+      this.#free.push(thread)
+    }
   }
 
   async close(): Promise<void> {
-    await this.#worker?.terminate()
+    await Promise.all(this.#threads.map((thread) => thread.close()))
   }
+}
+
+/** Does `work` with what `next` gives, as much at a time as the pool takes, until there is nothing left. */
+export async function throughPool<T>(
+  pool: Pool,
+  next: () => T | undefined,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>()
+  for (;;) {
+    if (running.size >= pool.capacity) {
+      await Promise.race([...running, pool.changed()])
+      continue
+    }
+    const item = next()
+    if (item === undefined) break
+    const one = work(item).finally(() => running.delete(one))
+    running.add(one)
+  }
+  await Promise.all(running)
 }

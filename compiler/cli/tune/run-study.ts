@@ -9,12 +9,14 @@ import { setUp } from '../train/run.ts'
 import { overridden, readTunable, type TrainFlags, type Tunable } from '../train/settings.ts'
 import { comparisonOf, finalRuns } from './finals.ts'
 import { openJournal } from './journal-file.ts'
-import { TrialThread, type Judge } from './pool.ts'
+import { ThreadPool, throughPool, type Judge, type Pool } from './pool.ts'
 import type { Outcome, Task } from './task.ts'
 import { trialLine, valueText } from './table.ts'
 
 export interface TuneOptions {
   readonly flags: TrainFlags
+  /** Where workers get trials; without it they run here. */
+  readonly queue: { readonly url: string; readonly lease: number | undefined } | undefined
   readonly resume: boolean
   readonly say: (line: string) => void
 }
@@ -22,7 +24,8 @@ export interface TuneOptions {
 /** A search with its settings filled in. */
 export interface Search {
   readonly trials: number
-  readonly jobs: number
+  /** Most trials at the same time. */
+  readonly jobs: number | undefined
   readonly objectives: readonly Objective[]
   readonly maxSize: number | undefined
   /** Trainings of the best and of the defaults, each with a seed of its own, when the search is done. */
@@ -33,7 +36,12 @@ export interface Search {
 const rejectedForEach = 10
 
 /** Searches as a configuration says; everything goes into the folder `output`. Ctrl-C ends it; the journal holds what was done. */
-export async function tuneRun(path: string, { flags, resume, say }: TuneOptions, output: string, terminal: Terminal) {
+export async function tuneRun(
+  path: string,
+  { flags, resume, say, queue }: TuneOptions,
+  output: string,
+  terminal: Terminal,
+) {
   const { fail } = await import('../../index.ts')
   const { named, samplers, stoppers, Study } = await import('../../tune/index.ts')
   const tunable = await readTunable(path)
@@ -47,7 +55,7 @@ export async function tuneRun(path: string, { flags, resume, say }: TuneOptions,
   const { sampler = 'tpe', stopper = 'percentile' } = settings.tune ?? {}
   const { jobs: _, trials: __, ...how } = search
   const journal = await openJournal(output, resume)
-  const threads = Array.from({ length: search.jobs }, () => new TrialThread())
+  let pool: Pool | undefined
   try {
     const study = new Study(
       {
@@ -59,15 +67,23 @@ export async function tuneRun(path: string, { flags, resume, say }: TuneOptions,
     )
     const { objectives, maxSize } = search
     const task = (point: Point, folder: string, scoresTest: boolean, seed = settings.seed): Task => ({
-      ...{ config: resolve(path), point, folder: join(output, folder), scoresTest, objectives, maxSize },
+      ...{ config: resolve(path), point, name: folder, folder: join(output, folder), scoresTest, objectives, maxSize },
       flags: { ...flags, ...(seed !== undefined && { seed }) },
     })
     const spaceAt = await spacesOf(tunable)
     const line = (trial: TrialRecord): string =>
       trialLine(trial, objectives, spaceAt(trial.point), trial === bestOf(study))
+    pool = queue
+      ? await (
+          await import('./queue/open.ts')
+        ).queuePool(path, {
+          ...queue,
+          ...{ settings, flags, search, fingerprint, output, space: tunable.space, terminal },
+        })
+      : new ThreadPool(search.jobs ?? 1)
     return await interruptible(async (signal) => {
-      signal.addEventListener('abort', () => void Promise.all(threads.map((thread) => thread.close())))
-      const context = { search, task, threads, signal, say }
+      signal.addEventListener('abort', () => void pool!.close())
+      const context = { search, task, pool: pool!, signal, say }
       await runTrials(study, { ...context, configure: tunable.configure, line, terminal })
       if (signal.aborted) return undefined
       const best = bestOf(study)
@@ -94,7 +110,7 @@ export async function tuneRun(path: string, { flags, resume, say }: TuneOptions,
       }
     })
   } finally {
-    await Promise.all(threads.map((thread) => thread.close()))
+    await pool?.close()
     journal.close()
   }
 }
@@ -103,16 +119,16 @@ interface TrialsContext {
   readonly search: Search
   readonly configure: Tunable['configure']
   readonly task: (point: Point, folder: string, scoresTest: boolean) => Task
-  readonly threads: readonly TrialThread[]
+  readonly pool: Pool
   readonly signal: AbortSignal
   readonly line: (trial: TrialRecord) => string
   readonly say: (line: string) => void
   readonly terminal: Terminal
 }
 
-/** Runs trials, as many at a time as there are threads, those first that a journal left running. */
+/** Runs trials, as many at a time as the pool takes, those first that a journal left running. */
 async function runTrials(study: Study, context: TrialsContext): Promise<void> {
-  const { search, configure, task, threads, signal, line, say, terminal } = context
+  const { search, configure, task, pool, signal, line, say, terminal } = context
   const { fail } = await import('../../index.ts')
   const left = study.trials.filter(({ state }) => state === 'running')
   const next = (): TrialRecord | undefined => {
@@ -124,21 +140,28 @@ async function runTrials(study: Study, context: TrialsContext): Promise<void> {
     return room ? study.ask(configure) : undefined
   }
   const running = new Map<number, string>()
-  const show = (number: number, text: string): void => {
-    running.set(number, `trial ${number}${text}`)
-    terminal.status([...running.values()].join('  '))
+  const show = (): void => {
+    const all = [...running].map(([n, what]) => ({ name: nameOf(n), text: `trial ${n}${what}` }))
+    terminal.status(pool.table(all))
   }
-  const lane = async (thread: TrialThread): Promise<void> => {
-    for (let trial = next(); trial; trial = next()) {
-      const { number, point } = trial
-      show(number, '')
+  let isDone = false
+  const watch = async (): Promise<void> => {
+    while (!isDone) {
+      show()
+      await pool.changed()
+    }
+  }
+  void watch()
+  try {
+    await throughPool(pool, next, async ({ number, point, stops }) => {
+      running.set(number, '')
+      show()
       const judge: Judge = (epoch, value, epochs) => {
-        show(number, `: epoch ${epoch + 1}, ${valueText(search.objectives[0]!, value)}`)
+        running.set(number, `: epoch ${epoch + 1}, ${valueText(search.objectives[0]!, value)}`)
+        show()
         return study.report(number, epoch, value, epochs)
       }
-      const outcome: Outcome = trial.stops
-        ? { state: 'stopped' }
-        : await thread.run(task(point, `trials/${number}`, false), judge)
+      const outcome: Outcome = stops ? { state: 'stopped' } : await pool.run(task(point, nameOf(number), false), judge)
       running.delete(number)
       if (signal.aborted) return
       // What the defaults cannot do, others can hardly.
@@ -150,10 +173,13 @@ async function runTrials(study: Study, context: TrialsContext): Promise<void> {
         ...('reason' in outcome && { reason: outcome.reason }),
       })
       say(line(study.trials[number]!))
-    }
+    })
+  } finally {
+    isDone = true
   }
-  await Promise.all(threads.map(lane))
 }
+
+const nameOf = (number: number): string => `trials/${number}`
 
 /** What a configuration asks for where its parameters have given values. */
 async function spacesOf({ configure }: Tunable): Promise<(point: Point) => Space> {
@@ -170,7 +196,7 @@ async function searchOf({ tune = {} }: Settings, loss: LossName): Promise<Search
   const { fail } = await import('../../index.ts')
   const { losses } = await import('../../train/index.ts')
   const hasAccuracy = (losses[loss] as Loss).correct !== undefined
-  const { trials = 30, jobs = 1, objectives = [hasAccuracy ? 'accuracy' : 'loss'], maxSize, seeds = 3 } = tune
+  const { trials = 30, jobs, objectives = [hasAccuracy ? 'accuracy' : 'loss'], maxSize, seeds = 3 } = tune
   if (!hasAccuracy && objectives.includes('accuracy'))
     fail('A702', `tune: the loss ${loss} has no accuracy`, { hint: "objectives: ['loss']" })
   return { trials, jobs, objectives, maxSize, seeds }

@@ -5,23 +5,19 @@ import type { Settings } from '../../config/schema.ts'
 import { shareOf, type Epoch, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import { latenciesOf } from '../latency.ts'
-import type { Terminal } from '../terminal.ts'
 import { bytesOf, largest } from '../train/module-bytes.ts'
 import { setUp, trainRun } from '../train/run.ts'
-import { overridden, readTunable } from '../train/settings.ts'
+import { settingsOf, silent } from './identity.ts'
 import { rightFile, type Measured, type Outcome, type Task } from './task.ts'
 
 /** Whether a trial is to stop after an epoch that came to `value`. */
 export type AfterEpoch = (epoch: number, value: number, epochs: number) => Promise<boolean>
 
-const silent: Terminal = { out: () => {}, err: () => {}, status: () => {} }
-
 /** Trains as a configuration with the values of a point says, and measures what comes of it. */
 export async function runTrial(task: Task, afterEpoch: AfterEpoch): Promise<Outcome> {
   const { writeFiles } = await import('../../data/index.ts')
   const { folder, objectives, maxSize, scoresTest } = task
-  const tunable = await readTunable(task.config)
-  const given = await overridden(await tunable.at(task.point), task.flags)
+  const given = await settingsOf(task, task.point)
   const settings = scoresTest ? given : withoutTest(given)
   const isOne = settings.prune === undefined && settings.quantize === undefined
   if (maxSize !== undefined && isOne) {

@@ -13,6 +13,8 @@ interface Options extends TrainFlags {
   readonly trials?: number
   readonly jobs?: number
   readonly objectives?: Objective[]
+  readonly queue?: string
+  readonly lease?: number
   readonly resume?: boolean
   readonly json?: boolean
 }
@@ -21,6 +23,9 @@ const usage = `
 attar tune attar.config.ts -o search/     tries values, then trains with the best on three seeds
 attar tune attar.config.ts -o search/ --resume
                                           goes on with a search that was ended, by whatever
+attar tune attar.config.ts -o search/ --queue redis://host:6379
+                                          leaves the trials to workers, on this machine or others:
+                                          attar worker redis://host:6379 attar.config.ts
 attar train attar.config.ts --params search/params.json
                                           trains with the values that were found
 
@@ -47,7 +52,21 @@ export const addTune: AddCommand = (program, terminal, done) => {
       notEmpty,
     )
     .option('--trials <number>', 'values to try (default: 30)', wholeNumber(1, 1_000_000))
-    .option('--jobs <number>', 'trials at the same time, each in a thread (default: 1)', wholeNumber(1, 256))
+    .option(
+      '--jobs <number>',
+      'trials at the same time, each in a thread (default: 1); with --queue the most, of all workers together (default: as many as they take)',
+      wholeNumber(1, 256),
+    )
+    .option(
+      '--queue <redis>',
+      'run trials in workers (attar worker) by way of a Redis server: redis://host:port',
+      notEmpty,
+    )
+    .option(
+      '--lease <seconds>',
+      'when a worker that gives no sign is taken to be gone (default: 30)',
+      wholeNumber(1, 3600),
+    )
     .addOption(
       new Option(
         '--objectives <names>',
@@ -63,37 +82,44 @@ export const addTune: AddCommand = (program, terminal, done) => {
     .option('--resume', 'go on with the search in the output folder')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', usage)
-    .action(async (path: string, { trials, jobs, objectives, resume = false, json, ...rest }: Options) => {
-      const { checkWritable, readFile, writeFiles } = await import('../../data/index.ts')
-      const { isBetter } = await import('../../train/index.ts')
-      const { overridden, readConfig } = await import('../train/settings.ts')
-      const flags = { ...rest, tune: { trials, jobs, objectives } }
-      const settings = await overridden(await readConfig(path), flags)
-      const output = settings.output ?? 'out'
-      checkWritable(output)
-      const say = (line: string): void => (json ? terminal.err(line) : terminal.out(line))
-      const run = await tuneRun(path, { flags, resume, say }, output, terminal)
-      if (!run) {
-        terminal.err(
-          `interrupted: "${join(output, 'journal.jsonl')}" holds all that was done; the same command with --resume goes on`,
+    .action(
+      async (path: string, { trials, jobs, objectives, resume = false, json, queue, lease, ...rest }: Options) => {
+        const { checkWritable, readFile, writeFiles } = await import('../../data/index.ts')
+        const { isBetter } = await import('../../train/index.ts')
+        const { overridden, readConfig } = await import('../train/settings.ts')
+        const flags = { ...rest, tune: { trials, jobs, objectives } }
+        const settings = await overridden(await readConfig(path), flags)
+        const output = settings.output ?? 'out'
+        checkWritable(output)
+        const say = (line: string): void => (json ? terminal.err(line) : terminal.out(line))
+        const run = await tuneRun(
+          path,
+          { flags, resume, say, queue: queue === undefined ? undefined : { url: queue, lease } },
+          output,
+          terminal,
         )
-        return done(1)
-      }
-      const { comparison, report, parameters, finals, front } = run
-      const chosen = finals.filter(({ of }) => of === 'best')
-      const shipped = chosen.reduce((a, b) => (isBetter(b.best, a.best) ? b : a))
-      writeFiles(output, {
-        'model.onnx': readFile(join(shipped.folder, 'model.onnx')),
-        'params.json': `${JSON.stringify(parameters, null, 2)}\n`,
-        'tune.json': `${JSON.stringify(report, null, 2)}\n`,
-      })
-      if (json) return terminal.out(toJson(report))
-      if (report.objectives.length > 1) terminal.out(['', 'nothing beats these in all objectives:', ...front])
-      terminal.out([
-        ...finalLines(finals),
-        ...(comparison ? [comparisonLine(comparison)] : []),
-        `${join(output, 'model.onnx')}: of seed ${shipped.seed}`,
-        `${join(output, 'params.json')}: ${JSON.stringify(parameters)}`,
-      ])
-    })
+        if (!run) {
+          terminal.err(
+            `interrupted: "${join(output, 'journal.jsonl')}" holds all that was done; the same command with --resume goes on`,
+          )
+          return done(1)
+        }
+        const { comparison, report, parameters, finals, front } = run
+        const chosen = finals.filter(({ of }) => of === 'best')
+        const shipped = chosen.reduce((a, b) => (isBetter(b.best, a.best) ? b : a))
+        writeFiles(output, {
+          'model.onnx': readFile(join(shipped.folder, 'model.onnx')),
+          'params.json': `${JSON.stringify(parameters, null, 2)}\n`,
+          'tune.json': `${JSON.stringify(report, null, 2)}\n`,
+        })
+        if (json) return terminal.out(toJson(report))
+        if (report.objectives.length > 1) terminal.out(['', 'nothing beats these in all objectives:', ...front])
+        terminal.out([
+          ...finalLines(finals),
+          ...(comparison ? [comparisonLine(comparison)] : []),
+          `${join(output, 'model.onnx')}: of seed ${shipped.seed}`,
+          `${join(output, 'params.json')}: ${JSON.stringify(parameters)}`,
+        ])
+      },
+    )
 }

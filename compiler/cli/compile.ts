@@ -24,6 +24,7 @@ import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
+import { largest } from './train/module-bytes.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
 interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions {
@@ -159,6 +160,13 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
       if (searched?.isMissed) done(1)
+      else if (searched && largest(compiled) > (searched.size ?? Infinity)) {
+        // What --pixels adds is of the script, but its specification stands in the module, too.
+        terminal.err(
+          `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels adds`,
+        )
+        done(1)
+      }
       const { pruning, quantization } = compiled.report
       const overBudget = (accuracy: Accuracy | null, what: string): void => {
         terminal.err(`the budget is not kept: ${describeAccuracy(accuracy!)}; ${what}`)

@@ -17,6 +17,8 @@ export type Searched =
       readonly files: Readonly<Record<string, string>>
       readonly report: OptimizationReport
       readonly lines: readonly string[]
+      /** Most bytes of a module. */
+      readonly size: number | undefined
       /** The budget does not hold, or the search was interrupted. */
       readonly isMissed: boolean
     }
@@ -38,7 +40,7 @@ export async function optimize(
   const { optimizationPage } = await import('../../report/optimization.ts')
   const page = await optimizationPage(await pageContent(result, path, options, terminal))
   return {
-    ...{ planned: false, source: best.source, report },
+    ...{ planned: false, source: best.source, report, size: report.budget.size },
     files: { 'optimization.json': `${JSON.stringify(report, null, 2)}\n`, 'optimization.html': page },
     lines: describe(result),
     isMissed: interrupted || !isWithin(best),

@@ -74,6 +74,7 @@ h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { border-top: 1px solid var(--lin
 .diagram svg { max-width: 100%; height: auto; color: var(--ink); --plot-background: var(--paper); }
 /* Narrow pages scroll diagrams, whose texts would be too small. */
 .diagram svg[viewBox] { min-width: 40rem; }
+.diagram.small svg[viewBox] { min-width: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; font-size: 0.85rem; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.5rem; text-align: right; font-weight: normal; white-space: nowrap; }
 thead th { color: var(--muted); } tr > th:first-child { text-align: left; font-weight: 600; }

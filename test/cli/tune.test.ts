@@ -85,6 +85,10 @@ describe('a search', { timeout: 240_000 }, () => {
     expect(finals.every(({ test }) => test !== undefined)).toBe(true)
     const trial = JSON.parse(readFileSync(at('whole', 'trials', '0', 'report.json'), 'utf8')) as object
     expect(trial).not.toHaveProperty('test')
+    const page = readFileSync(at('whole', 'tune.html'), 'utf8')
+    for (const number of trials.keys()) expect(page).toContain(`<th>${number}${number === best ? ' ★' : ''}</th>`)
+    expect(page).toContain('<svg')
+    expect(page).not.toContain('<script')
     expect(await attar('train', at('attar.config.ts'), '--params', at('whole', 'params.json'), '-o', at('again'))).toBe(
       0,
     )

@@ -43,7 +43,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
   program
     .command('tune')
     .description(
-      'Search for the values that a configuration asks for: model.onnx, params.json, tune.json, journal.jsonl.',
+      'Search for the values that a configuration asks for: model.onnx, params.json, tune.html, tune.json, journal.jsonl.',
     )
     .argument('<config>', 'attar.config.ts (or .js, .mjs), a function that asks for values')
     .option(
@@ -87,6 +87,8 @@ export const addTune: AddCommand = (program, terminal, done) => {
         const { checkWritable, readFile, writeFiles } = await import('../../data/index.ts')
         const { isBetter } = await import('../../train/index.ts')
         const { overridden, readConfig } = await import('../train/settings.ts')
+        const { searchPage } = await import('../../report/search.ts')
+        const { pageContent } = await import('./page-content.ts')
         const flags = { ...rest, tune: { trials, jobs, objectives } }
         const settings = await overridden(await readConfig(path), flags)
         const output = settings.output ?? 'out'
@@ -111,6 +113,7 @@ export const addTune: AddCommand = (program, terminal, done) => {
           'model.onnx': readFile(join(shipped.folder, 'model.onnx')),
           'params.json': `${JSON.stringify(parameters, null, 2)}\n`,
           'tune.json': `${JSON.stringify(report, null, 2)}\n`,
+          'tune.html': await searchPage(pageContent(report, path, output)),
         })
         if (json) return terminal.out(toJson(report))
         if (report.objectives.length > 1) terminal.out(['', 'nothing beats these in all objectives:', ...front])

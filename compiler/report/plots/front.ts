@@ -8,10 +8,14 @@ export interface TriedModel {
   readonly worth: number
   readonly kind: 'tried' | 'chosen' | 'control'
   readonly isInFront: boolean
+  /** What a table calls it; its place from 1 on unless given. */
+  readonly number?: string
 }
 
 const symbols = { tried: 'circle', chosen: 'star', control: 'times' } as const
 const width = 860
+/** Sizes over more than this factor are shown by their logarithm. */
+const wide = 5
 
 /**
  * Models by bytes and worth, with the front as a line. Each has a number, which a table beside it explains: names would cover each
@@ -23,8 +27,10 @@ export function front(
   worthLabel: string,
   limits: { readonly bytes?: number | undefined; readonly worth?: number | undefined },
 ): string {
-  const numbered = models.map((model, i) => ({ ...model, number: `${i + 1}` }))
+  const numbered = models.map((model, i) => ({ ...model, number: model.number ?? `${i + 1}` }))
   const line = numbered.filter(({ isInFront }) => isInFront).sort((a, b) => a.bytes - b.bytes)
+  const bytes = models.map((model) => model.bytes)
+  const isWide = Math.max(...bytes) > wide * Math.min(...bytes)
   const mark = (kind: TriedModel['kind']) =>
     Plot.dot(
       numbered.filter((model) => model.kind === kind),
@@ -48,8 +54,8 @@ export function front(
     marginBottom: 48,
     style: { fontSize: '13px', background: 'none', overflow: 'visible' },
     x: {
-      type: 'log',
-      label: 'bytes of the module (logarithmic)',
+      type: isWide ? 'log' : 'linear',
+      label: `bytes of the module${isWide ? ' (logarithmic)' : ''}`,
       labelOffset: 42,
       grid: true,
       ticks: 6,

@@ -5,7 +5,7 @@ import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { compressed, isCompressed } from './compressed.ts'
-import { addPixelOptions, describePictures, withPictures, type PixelOptions } from './pictures.ts'
+import { addPixelOptions, describePictures, picturesOf, type PixelOptions } from './pictures.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
@@ -74,7 +74,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { checkWritable, readFile } = await import('../data/files.ts')
-      const { artefacts, checkName, compile, importModel, kernelName, moduleFile, targets, warningLines } =
+      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const givenSeed = (): number | undefined =>
@@ -103,15 +103,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       if (searched?.planned) return
       const smaller =
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
-      const { source, pictures } =
-        options.pixels === undefined
-          ? { source: smaller }
-          : await withPictures(
-              model,
-              smaller instanceof Uint8Array ? importModel(smaller, made) : smaller,
-              options,
-              states.state,
-            )
+      const { source, pictures } = await picturesOf(model, smaller, options, made)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...{ ...made, sparse: options.sparse, onPhase: phase },

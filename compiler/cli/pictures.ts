@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import type { Activation, Imported, PictureSpec, PortSpec } from '../index.ts'
+import type { Activation, Imported, ImportOptions, PictureSpec, PortSpec } from '../index.ts'
 import { classNames, parseClasses } from './class-names.ts'
 import { preprocessOptions, type PictureOptions } from './quantize-options.ts'
 
@@ -35,11 +35,24 @@ const pictureTypes: readonly string[] = ['f32', 'f64', 'u8', 'i8', 'u16', 'i16',
 const listed = (ports: readonly { readonly name: string }[]): string =>
   ports.map(({ name }) => `"${name}"`).join(', ') || 'none'
 
+/** What is compiled, and what of pictures stands in its specification where the options ask for that. `onnx` is the model's file. */
+export async function picturesOf(
+  onnx: Uint8Array,
+  source: Uint8Array | Imported,
+  options: PixelOptions,
+  importing: ImportOptions & { readonly state?: Readonly<Record<string, string>> | undefined },
+): Promise<{ readonly source: Uint8Array | Imported; readonly pictures?: PictureSpec }> {
+  if (options.pixels === undefined) return { source }
+  const { importModel } = await import('../index.ts')
+  const imported = source instanceof Uint8Array ? importModel(source, importing) : source
+  return withPictures(onnx, imported, options, importing.state)
+}
+
 /**
  * The model with its preprocessing and the names of its classes, and what of pictures stands in its specification. `onnx` is the model's file. A501
  * where the options do not go with the model, A504 where the input takes no pictures.
  */
-export async function withPictures(
+async function withPictures(
   onnx: Uint8Array,
   imported: Imported,
   options: PixelOptions,

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { compressed, isCompressed } from '../cli/compressed.ts'
 import { checkSparse, targetOf } from '../cli/module-options.ts'
 import { importOptions, stateOptions } from '../cli/options.ts'
+import { picturesOf } from '../cli/pictures.ts'
 import { describeAccuracy } from '../cli/quantization.ts'
 import { readFile, writeFiles } from '../data/files.ts'
 import { artefacts, checkName, CompileError, compile, fail, formatDiagnostic, warningLines } from '../index.ts'
@@ -135,8 +136,9 @@ async function make(
     }
     const states = await stateOptions(path, options)
     const made = { ...importing, readExternal, ...states, ...(target !== 'both' && { targets: [target] }) }
-    const source = isCompressed(options) ? await compressed(model, options, made, terminal) : model
-    const compiled = await compile(source, { ...made, sparse: options.sparse })
+    const smaller = isCompressed(options) ? await compressed(model, options, made, terminal) : model
+    const { source, pictures } = await picturesOf(model, smaller, options, made)
+    const compiled = await compile(source, { ...made, sparse: options.sparse, ...(pictures && { pictures }) })
     checkSparse(command, options, compiled)
     const { pruning, quantization } = compiled.report
     for (const judged of [pruning, quantization])

@@ -3,12 +3,13 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { Command, CommanderError, type Option } from 'commander'
 import { addModuleOptions, type ModuleOptions } from '../cli/module-options.ts'
 import { addShapeOptions, addStateOptions, type ShapeOptions, type StateOptions } from '../cli/options.ts'
+import { addPixelOptions, type PixelOptions } from '../cli/pictures.ts'
 import { checkOptions, refuseRepeats } from '../cli/preconditions.ts'
 import { addCompressOptions, type CompressCliOptions } from '../cli/quantize-options.ts'
 import { fail } from '../index.ts'
 
 /** What an import of a model may say: options of `attar compile`. */
-export type QueryOptions = ShapeOptions & StateOptions & CompressCliOptions & ModuleOptions
+export type QueryOptions = ShapeOptions & StateOptions & CompressCliOptions & PixelOptions & ModuleOptions
 
 /** An import of a model: `model.onnx?attar&quantize=weights`. */
 export interface ModelImport {
@@ -54,7 +55,7 @@ export interface Query {
 export async function parseQuery({ path, query }: ModelImport): Promise<Query> {
   const command = new Command('compile').exitOverride().allowExcessArguments(false)
   command.configureOutput({ writeErr: () => {}, writeOut: () => {} }).helpOption(false)
-  addModuleOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))
+  addModuleOptions(addPixelOptions(addCompressOptions(addStateOptions(addShapeOptions(command)))))
   refuseRepeats(command)
   const known = new Map(command.options.map((option) => [option.long!.slice(2), option]))
   for (const name of writing) known.delete(name)
@@ -113,6 +114,8 @@ function cut(part: string): [name: string, value: string | undefined] {
 function resolved(name: string, value: string | undefined, beside: (value: string) => string): string | undefined {
   if (value === undefined || value === '') return value
   if (paths.has(name)) return value === 'random' && name === 'calib' ? value : beside(value)
+  // Names, or a file that has them.
+  if (name === 'classes') return value.includes(',') ? value : beside(value)
   const at = value.lastIndexOf('=')
   if (!boundPaths.has(name) || at < 0 || !/\.(npy|pb)$/.test(value)) return value
   return value.slice(0, at + 1) + beside(value.slice(at + 1))
@@ -125,6 +128,7 @@ function argument(query: string, option: Option, name: string, value: string | u
       fail('A501', `"?${query}": ${name} takes a value: ${name}=${option.flags.split(' ').at(-1)}`)
     return [`--${name}=${value}`]
   }
+  if (option.optional) return [value === undefined || value === '' ? `--${name}` : `--${name}=${value}`]
   if (value !== undefined && value !== '') fail('A501', `"?${query}": ${name} takes no value`)
   return [`--${name}`]
 }

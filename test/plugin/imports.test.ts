@@ -58,6 +58,18 @@ describe('a query', () => {
     })
     expect(options.prune).toEqual({ macs: '50%' })
     expect(data).toEqual([at('src/data.npz'), at('src/b.npy')])
+    const others = await Promise.all(
+      [
+        'attar&prune=latency=1ms&plan=p.json',
+        'attar&pixels&classify=softmax&classes=cat,dog',
+        'attar&pixels=x&classify=',
+      ].map((query) => parseQuery({ path: at('src/tiny.onnx'), query })),
+    )
+    expect(others.map(({ options }) => options)).toMatchObject([
+      { plan: at('src/p.json') },
+      { pixels: true, classify: 'softmax', classes: 'cat,dog' },
+      { pixels: 'x', classify: true },
+    ])
   })
 
   it.each([

@@ -115,7 +115,7 @@ export function modelFor(line: string): Uint8Array {
   if (line.startsWith('attar train')) return digits
   if (line.includes('--dim batch=1')) return digits
   if (line.includes('--shape')) return pictures('n,3,h,w')
-  return line.includes('photos/') ? pictures('1,3,16,16') : fixedDigits()
+  return line.includes('photos/') || line.includes('--pixels') ? pictures('1,3,16,16') : fixedDigits()
 }
 
 /** Fills a folder with the files that the README's commands name; `scripts` are its blocks of code. */

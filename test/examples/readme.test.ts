@@ -62,7 +62,8 @@ it('has no block of another kind than those below', () => {
   expect(scripts.map(({ language }) => language)).toEqual(['js', 'ts', 'js', 'ts', 'ts', 'js'])
   expect(fields.map((text) => text.split(':')[0])).toEqual(['network', 'network', 'model'])
   const others = blocks.filter((block) => !commands.includes(block)).map(([line]) => line!.split(' ')[0])
-  expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'npm'])
+  // Workers and their server are run by test/cli/tune-queue.test.ts.
+  expect(others).toEqual(['model.onnx', 'npm', 'npm', 'error', 'redis-server', 'npm'])
   const { scripts: known } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
   for (const block of blocks.filter(([line]) => line!.startsWith('npm ')))
     for (const line of block) expect(Object.keys(known)).toContain(line.split(' ')[1])

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import * as rspackPackage from '@rspack/core'
 import * as esbuildPackage from 'esbuild'
 import { rollup } from 'rollup'
@@ -181,7 +182,9 @@ describe.each(bundlers)('%s', (bundler, build) => {
   it('says which options there are', async () => {
     const { errors } = await build(at('src/unknown.js'), output('unknown'), true)
     expect(errors).toHaveLength(1)
-    expect(errors[0]).toMatch(/there is no option \\?"quantise\\?"\n[ │]+hint: the options are bind, bits, .*quantize/)
+    expect(stripVTControlCharacters(errors[0]!)).toMatch(
+      /there is no option \\?"quantise\\?"\n[ │]+hint: the options are bind, bits, .*quantize/,
+    )
   })
 
   it('takes what attar compile wrote, without the plugin', async () => {

@@ -20,6 +20,8 @@ export interface ChooseOptions {
   readonly plan?: Plan | undefined
   /** The bytes of a model when it is compiled. */
   readonly measure?: (model: TrainableModel) => Promise<number>
+  /** The limits are only asked to be in reach: bytes are measured of the least that there is. */
+  readonly onlyWhether?: boolean
 }
 
 /** Kernels go over so many channels at a time: fewer save multiply-adds, but hardly time. */
@@ -118,7 +120,7 @@ async function chosenIn(
   model: TrainableModel,
   found: Couplings,
   importance: Importance,
-  { limits, scope, plan, measure }: ChooseOptions,
+  { limits, scope, plan, measure, onlyWhether = false }: ChooseOptions,
 ): Promise<Choice> {
   const counter = new CostCounter(found, model.parameters, plan)
   const families = familiesOf(found, importance)
@@ -149,11 +151,11 @@ async function chosenIn(
   }
   const bytesOf = (count: number): Promise<number> => measure(withoutGroups(model, found, chosen(count)))
   let [low, high] = [least, steps.length]
-  let bytes = await bytesOf(low)
+  let bytes = onlyWhether ? Infinity : await bytesOf(low)
   if (bytes <= limits.bytes) return { ...left(low), reached: within, bytes }
   bytes = await bytesOf(high)
   const reached = within && bytes <= limits.bytes
-  while (reached && high - low > 1) {
+  while (reached && !onlyWhether && high - low > 1) {
     const middle = (low + high) >> 1
     const found = await bytesOf(middle)
     if (found <= limits.bytes) [high, bytes] = [middle, found]

@@ -126,7 +126,7 @@ async function checkReachable(model: TrainableModel, options: PruneOptions, cont
   if (found.groups.length === 0) nothingToPrune()
   const costs = new CostCounter(found, model.parameters, options.plan).costs
   const limits = limitsOf(options, costs, 0, 1)
-  const all = { scope: options.scope, plan: options.plan, measure: context.measure }
+  const all = { scope: options.scope, plan: options.plan, measure: context.measure, onlyWhether: true }
   const importance = magnitude(model, found.groups)
   const choice = await choose(model, found, importance, {
     ...all,

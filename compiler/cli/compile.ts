@@ -37,6 +37,10 @@ interface Options extends ShapeOptions, StateOptions, CompressCliOptions, Budget
 }
 
 const usage = `
+attar compile model.onnx -o out/ --train DATA [--val DATA] [--test DATA] --max-size 60kB [--max-drop 1%]
+                          looks for a model within a budget: integers, fewer channels, fewer blocks,
+                          trained integers, cheapest first; optimization.html tells what was tried.
+                          --plan says what it would do, --time 10min bounds it
 attar compile model.onnx -o out/ --prune 50% [--calib DATA] [--val DATA]
                           fewer channels, without training: half of the multiply-adds go. With --calib,
                           biases make up for the mean of what is gone. --quantize comes after that,

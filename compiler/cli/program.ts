@@ -26,7 +26,7 @@ export type AddCommand = (program: Command, terminal: Terminal, done: (code: Exi
 const exitCodes = `
 Exit codes:
   0  it went well
-  1  a comparison failed (verify), a limit is not kept (check), a file grew (diff --fail-if-larger), no way was found to keep --max-drop (compile), or a training or search was interrupted (train, tune)
+  1  a comparison failed (verify), a limit is not kept (check), a file grew (diff --fail-if-larger), no model within the budget was found (compile), or a training or search was interrupted (train, tune)
   2  a usage error or a diagnostic: nothing was written`
 
 /** The commands, none of them run. */

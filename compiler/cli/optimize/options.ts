@@ -58,7 +58,7 @@ export const addBudgetOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--config <file>',
-        'the same with what attar.config.ts says of data and training: data, preprocess, augment, train, seed',
+        'as --train, with data and training as attar.config.ts says: its data, preprocess, augment, train, seed',
       ).argParser(notEmpty),
     )
     .option('--no-control', 'with --train: do not train a pruned model’s widths from nothing, to compare')

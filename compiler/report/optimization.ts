@@ -81,7 +81,7 @@ export async function optimizationPage(content: OptimizationContent): Promise<st
             figure(
               content.curveLabel,
               'The full line is the validation data, the dashed one the training data, after each epoch. The last value is beside its line.',
-              curves(libraries, content.curves, content.curveLabel),
+              curves(libraries, content.curves),
             ),
           ]),
         ]),

@@ -12,7 +12,7 @@ const width = 860
 const rowHeight = 150
 
 /** A row for each training: the validation as a full line, the training as a dashed one. */
-export function curves({ plot: Plot, document }: Libraries, all: readonly Curve[], label: string): string {
+export function curves({ plot: Plot, document }: Libraries, all: readonly Curve[]): string {
   const points = all.flatMap(({ name, train, validation }) =>
     (['validation', 'train'] as const).flatMap((of) =>
       (of === 'train' ? train : validation).map((value, i) => ({ name, of, epoch: i + 1, value })),
@@ -32,7 +32,7 @@ export function curves({ plot: Plot, document }: Libraries, all: readonly Curve[
     style: { fontSize: '13px', background: 'none', overflow: 'visible' },
     fy: { domain: all.map(({ name }) => name), axis: null },
     x: { label: 'epoch', labelOffset: 36, grid: true, tickFormat: (x: number) => (Number.isInteger(x) ? `${x}` : '') },
-    y: { label, grid: true, nice: true },
+    y: { label: null, grid: true, nice: true },
     marks: [
       Plot.frame({ stroke: 'var(--line)' }),
       Plot.lineY(

@@ -31,6 +31,8 @@ export function isLargeEnough(search: Search): string | undefined {
   return 'integers alone are within the limits of size and time'
 }
 
+const how = 'channels removed in three rounds, trained with the whole model as teacher'
+
 /** Fewer channels, and what is left learns from the whole model beside the labels. */
 export const pruned: Stage = {
   name: 'channels',
@@ -49,13 +51,13 @@ export const pruned: Stage = {
     const made = { float: path, trainings: [training] }
     const float = await consider({
       ...made,
-      ...{ name: 'fewer channels', how: 'channels removed in three rounds, trained with the whole model as teacher' },
+      ...{ name: 'fewer channels', how },
       source: model,
     })
     if (isWithin(float)) return
     await consider({
       ...{ ...made, form: form! },
-      ...{ name: `fewer channels, ${formText(form!)}`, how: 'the same, then integers without training' },
+      ...{ name: `fewer channels, ${formText(form!)}`, how: `${how}, then integers without training` },
       source: await quantizedAs(form!, model, search),
     })
   },

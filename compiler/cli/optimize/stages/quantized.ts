@@ -22,7 +22,7 @@ export const quantized: Stage = {
       if (isWithin(found) || found.over.size !== undefined || found.over.latency !== undefined) continue
       await consider({
         ...made,
-        ...{ name: `${formText(form)}, mixed`, how: 'the same, with layers that this hurts given back' },
+        ...{ name: `${formText(form)}, mixed`, how: 'integers, but for layers that they hurt' },
         source: await quantizedAs(form, subject.model, search, budget.drop),
       })
     }

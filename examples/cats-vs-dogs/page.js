@@ -40,7 +40,7 @@ function row({ label, score }) {
   const [name, value, bar] = ['dt', 'dd', 'span'].map((tag) => document.createElement(tag))
   name.textContent = label
   bar.className = 'bar'
-  bar.style.setProperty('--share', percent(score))
+  bar.style.setProperty('--share', `${100 * score}%`)
   value.append(bar, percent(score))
   return [name, value]
 }

@@ -73,6 +73,13 @@ describe('the example of cats and dogs', () => {
       }
       expect(right).toBeGreaterThan(photos.length * 0.6)
       expect(await page.locator('#bars dt').allTextContents()).toHaveLength(2)
+      const bars = await page
+        .locator('.bar')
+        .evaluateAll((all) => all.map((bar) => getComputedStyle(bar).backgroundSize))
+      expect(
+        bars.every((size) => /^\d+(\.\d+)?% 100%$/.test(size)),
+        bars.join(),
+      ).toBe(true)
       expect(problems).toEqual([])
     } finally {
       await browser.close()

@@ -69,7 +69,7 @@ export type { VocabularyReport } from './core/vocabulary-report.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
 export { doubts } from './compress/accuracy/doubt.ts'
 export { prepareLabels } from './compress/accuracy/labels.ts'
-export { accuracyOf, defaultMetric, outputWidth, type Validation } from './compress/accuracy/metric.ts'
+export { accuracyOf, defaultMetric, measuredOutput, outputWidth, type Validation } from './compress/accuracy/metric.ts'
 export {
   bytesOf,
   formatType,
@@ -93,7 +93,7 @@ export {
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
-export { artefactNames, artefacts, checkName, isArtefact, moduleFile } from './package/index.ts'
+export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 

@@ -7,7 +7,7 @@ import { quantizationPage } from './quantization-page.ts'
 import { fileReport, type PackageReport } from './report.ts'
 import { inlineScript, moduleFile, script } from './script.ts'
 
-export { artefactNames, checkName, isArtefact } from './names.ts'
+export { artefactNames, checkName, isArtefact, searchFiles } from './names.ts'
 export { moduleFile } from './script.ts'
 export type { FileReport, PackageReport } from './report.ts'
 

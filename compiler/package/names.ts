@@ -6,6 +6,8 @@ import { moduleFile } from './script.ts'
 
 export const reportFile = 'report.json'
 export const quantizationFile = 'quantization.html'
+/** What a search for a small model tried, as a page and for programs. */
+export const searchFiles = { page: 'optimization.html', data: 'optimization.json' } as const
 
 /** How a page says that attar made it. */
 export const generator = '<meta name="generator" content="attar">'
@@ -26,13 +28,22 @@ export function checkName(name: string): void {
 export function artefactNames(name: string): string[] {
   const modules = targets.map((target) => moduleFile(name, target))
   const types = modules.map((file) => `${file}.d.ts`)
-  return [...modules, ...types, `${name}.js`, `${name}.d.ts`, reportFile, quantizationFile]
+  return [
+    ...modules,
+    ...types,
+    `${name}.js`,
+    `${name}.d.ts`,
+    reportFile,
+    quantizationFile,
+    ...Object.values(searchFiles),
+  ]
 }
 
-/** Whether attar wrote this: a module with its specification, the types of one, or a page that says so. */
+/** Whether attar wrote this: a module with its specification, the types of one, a page that says so, or what a search found. */
 export function isArtefact(file: string, bytes: Uint8Array): boolean {
   if (file.endsWith('.wasm.d.ts')) return new TextDecoder().decode(bytes) === moduleDeclarations
   if (file.endsWith('.html')) return new TextDecoder().decode(bytes.subarray(0, 4096)).includes(generator)
+  if (file === searchFiles.data) return /^\{\s*"budget"/.test(new TextDecoder().decode(bytes.subarray(0, 64)))
   if (!file.endsWith('.wasm')) return false
   try {
     inspectModule(bytes)

@@ -84,6 +84,11 @@ describe('compile --train', () => {
     const module = readFileSync(at('integers', 'model.wasm'))
     await optimized('again', '--max-size', '10kB', '--max-drop', '3%')
     expect(readFileSync(at('again', 'model.wasm')).equals(module)).toBe(true)
+    // What it tells is of another module than one that is compiled there later.
+    const told = (): string[] => readdirSync(at('again')).filter((file) => file.startsWith('optimization.'))
+    expect(told()).toHaveLength(2)
+    expect(await attar('compile', at('float', 'model.onnx'), '--dim', 'batch=1', '-o', at('again'))).toBe(0)
+    expect(told()).toEqual([])
   })
 
   it(

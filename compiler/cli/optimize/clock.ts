@@ -37,6 +37,10 @@ export async function epochSeconds({ settings, options }: Subject, terminal: Ter
   return (counted[counted.length >> 1]! * perEpoch) / 1000
 }
 
+/** `40 s`, `2.5 min` */
+export const secondsText = (seconds: number): string =>
+  seconds < 90 ? `${Math.ceil(seconds)} s` : `${(seconds / 60).toFixed(1)} min`
+
 /** The time that a search may take. */
 export class Clock {
   readonly #start = performance.now()

@@ -37,11 +37,12 @@ export async function optimize(
   }
   const report = reportOf(result)
   const { best, interrupted } = result
+  const { searchFiles } = await import('../../index.ts')
   const { optimizationPage } = await import('../../report/optimization.ts')
   const page = await optimizationPage(await pageContent(result, path, options, terminal))
   return {
     ...{ planned: false, source: best.source, report, size: report.budget.size },
-    files: { 'optimization.json': `${JSON.stringify(report, null, 2)}\n`, 'optimization.html': page },
+    files: { [searchFiles.data]: `${JSON.stringify(report, null, 2)}\n`, [searchFiles.page]: page },
     lines: describe(result),
     isMissed: interrupted || !isWithin(best),
   }

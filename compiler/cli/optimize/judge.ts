@@ -30,11 +30,18 @@ export async function judgeOn(
   { metric: given, isLabelled, seed }: JudgeOptions,
   terminal: Terminal,
 ): Promise<Judge> {
-  const { accuracyOf, defaultMetric, elementCount, fail, instantiate, metricNeedsLabels, outputWidth, prepareLabels } =
-    await import('../../index.ts')
-  const output =
-    graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent) ??
-    fail('A506', 'the model has no output of floats to judge it by')
+  const {
+    accuracyOf,
+    defaultMetric,
+    elementCount,
+    fail,
+    instantiate,
+    measuredOutput,
+    metricNeedsLabels,
+    outputWidth,
+    prepareLabels,
+  } = await import('../../index.ts')
+  const output = measuredOutput(graph) ?? fail('A506', 'the model has no output of floats to judge it by')
   const { shape } = output.value.type
   const width = outputWidth(shape)
   const metric = given ?? defaultMetric(width, isLabelled)

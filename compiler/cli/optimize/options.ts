@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import type { Metric, Target } from '../../index.ts'
+import type { Metric, Sparsity, Target } from '../../index.ts'
 import type { Budget } from '../../config/schema.ts'
 import { notEmpty, positive, wholeNumber, type ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
@@ -29,6 +29,7 @@ export interface OptimizeOptions extends BudgetOptions, ShapeOptions, PictureOpt
   /** Where it is given: a configuration may have one. */
   readonly seed?: number | undefined
   readonly json?: boolean
+  readonly sparse: Sparsity
   /** The modules that are written, whose larger one has to be within the budget. */
   readonly targets: readonly Target[]
 }

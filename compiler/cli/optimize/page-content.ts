@@ -4,13 +4,12 @@ import type { OptimizationContent } from '../../report/optimization.ts'
 import { shareOf, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
+import { percent } from '../train/progress.ts'
 import { frontOf, missText, type Candidate } from './candidate.ts'
 import { changedSamples, confusions } from './changed.ts'
 import type { OptimizeOptions } from './options.ts'
 import { reproduction } from './reproduction.ts'
 import type { Optimized } from './run.ts'
-
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
 const valueText = ({ metric }: Accuracy, value: number): string =>
   metric === 'mse' ? value.toPrecision(3) : percent(value)

@@ -1,6 +1,7 @@
 import { formatCount, formatTable } from '../format.ts'
 import { bytesOf } from '../train/module-bytes.ts'
 import { forms, formText } from './forms.ts'
+import { secondsText } from './clock.ts'
 import type { Search } from './stage.ts'
 import { stages } from './stages/index.ts'
 
@@ -42,8 +43,7 @@ export async function planOf({ subject, epochs, clock, terminal }: Search): Prom
   }
 }
 
-const time = (seconds: number): string =>
-  seconds === 0 ? 'seconds' : seconds < 90 ? `${Math.ceil(seconds)} s` : `${(seconds / 60).toFixed(1)} min`
+const time = (seconds: number): string => (seconds === 0 ? 'seconds' : secondsText(seconds))
 
 export function planLines({ bytes, stages, samples }: Plan): string[] {
   const total = stages.reduce((sum, { seconds }) => sum + seconds, 0)

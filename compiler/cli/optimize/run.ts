@@ -4,8 +4,9 @@ import { formatCount } from '../format.ts'
 import { largest } from '../train/module-bytes.ts'
 import { latenciesOf } from '../latency.ts'
 import type { Terminal } from '../terminal.ts'
+import { percent } from '../train/progress.ts'
 import { bestOf, exceeded, isWithin, type Candidate, type Made } from './candidate.ts'
-import { Clock, epochSeconds } from './clock.ts'
+import { Clock, epochSeconds, secondsText } from './clock.ts'
 import { judgeOn, type Answers, type Judge } from './judge.ts'
 import { budgetOf, type OptimizeOptions } from './options.ts'
 import { planLines, planOf, type Plan } from './plan.ts'
@@ -48,9 +49,6 @@ function usualEpochs({ settings, data }: Search['subject']): number {
   return Math.max(fewestEpochs, Math.ceil(usualSteps / perEpoch))
 }
 
-const secondsText = (seconds: number): string =>
-  seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} min`
-
 /**
  * Looks for a model within a budget: what is cheap first, until one is. With `plan`, only tells what it would do and how long that takes.
  * @throws CompileError where model, data or budget will not do.
@@ -86,7 +84,7 @@ export async function optimized(
     }
     const consider = async (made: Made): Promise<Candidate> => {
       const { compile } = await import('../../index.ts')
-      const module = await compile(made.source)
+      const module = await compile(made.source, { sparse: options.sparse })
       const ms = await latency(module)
       const answers = await judge.answers(module, made.name)
       const accuracy = judge.compare(tried[0]?.answers ?? answers, answers)
@@ -179,15 +177,14 @@ async function attempted(stage: Stage, search: Search, wanted: number): Promise<
   return undefined
 }
 
-export function candidateLine(candidate: Candidate): string {
-  const { name, bytes, ms, accuracy, over, isControl } = candidate
-  const kept = isControl ? '' : Object.keys(over).length === 0 ? '  within the budget' : ''
+function candidateLine(candidate: Candidate): string {
+  const { name, bytes, ms, accuracy } = candidate
+  const kept = isWithin(candidate) ? '  within the budget' : ''
   return `${name}: ${formatCount(bytes)} bytes, ${ms.toPrecision(3)} ms, ${worth(accuracy)}${kept}`
 }
 
 /** The accuracy of a candidate and what it lost. */
-export function worth({ metric, quantized, drop }: Candidate['accuracy']): string {
-  const share = (value: number): string => `${(100 * value).toFixed(2)} %`
-  const value = metric === 'mse' ? quantized.toPrecision(3) : share(quantized)
-  return `${metric} ${value} (${drop > 0 ? `${share(drop)} lost` : 'nothing lost'})`
+function worth({ metric, quantized, drop }: Candidate['accuracy']): string {
+  const value = metric === 'mse' ? quantized.toPrecision(3) : percent(quantized)
+  return `${metric} ${value} (${drop > 0 ? `${percent(drop)} lost` : 'nothing lost'})`
 }

@@ -16,7 +16,7 @@ export interface ReportContent {
   readonly layers?: LayerBench & { readonly engine: string; readonly target: string }
 }
 
-/** Measurements as one HTML page that loads nothing. A503 where a package that draws is missing. */
+/** Measurements as one HTML page that loads nothing. */
 export async function reportPage({ model, results, absent, layers: apart }: ReportContent): Promise<string> {
   const libraries = await loadLibraries()
   const engine = ({ measurements, comparisons, absent: missing, peaks, macs }: EngineBench): string => {

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { Argument, Option } from 'commander'
 import { toJson } from '../format.ts'
 import { addSizeOptions, importOptions, notEmpty, type ShapeOptions } from '../options.ts'
+import { version } from '../../version.ts'
 import type { AddCommand } from '../program.ts'
 import { kinds, projects, type Given, type Kind } from './templates.ts'
 
@@ -68,6 +70,14 @@ export const addInit: AddCommand = (program, terminal) => {
 
 const shown = (path: string): string => (/^[\w./-]+$/.test(path) ? path : JSON.stringify(path))
 
+/** attar as a dependency of a project: the version, or a path where it runs from a checkout, which no registry need have. */
+function dependency(folder: string): string {
+  const own = dirname(createRequire(import.meta.url).resolve('attar/package.json'))
+  return own.split(sep).includes('node_modules')
+    ? `^${version}`
+    : `file:${relative(resolve(folder), own).replaceAll(sep, '/')}`
+}
+
 /** The options of the project's own compilation, and a name that npm and Cloudflare take. */
 async function givenBy(folder: string, { shape = {}, dim = {} }: Options): Promise<Given> {
   const { fail } = await import('../../index.ts')
@@ -84,6 +94,7 @@ async function givenBy(folder: string, { shape = {}, dim = {} }: Options): Promi
   if (odd) fail('A501', `--${odd[0]} ${JSON.stringify(odd[1])} cannot stand in a script of package.json`)
   return {
     name: name || 'model',
+    attar: dependency(folder),
     options: values.map(([option, value]) => ` --${option} ${value}`).join(''),
     query: values.map(([option, value]) => `&${option}=${value}`).join(''),
   }

@@ -1,5 +1,3 @@
-import { version } from '../../version.ts'
-
 /** The projects that `attar init` writes. */
 export const kinds = ['page', 'worker', 'vite'] as const
 export type Kind = (typeof kinds)[number]
@@ -11,6 +9,8 @@ export interface Given {
   readonly options: string
   /** The same in an import: `&dim=batch=1`. */
   readonly query: string
+  /** attar, as package.json has it: a range of versions, or where there is a checkout of it. */
+  readonly attar: string
 }
 
 export interface Project {
@@ -21,8 +21,10 @@ export interface Project {
 
 const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
 
-const packageFile = (name: string, scripts: object, packages: Readonly<Record<string, string>>): string =>
-  json({ name, private: true, type: 'module', scripts, devDependencies: { attar: `^${version}`, ...packages } })
+const packageFile = (given: Given, scripts: object, packages: Readonly<Record<string, string>>): string => {
+  const { name, attar } = given
+  return json({ name, private: true, type: 'module', scripts, devDependencies: { attar, ...packages } })
+}
 
 const compilerOptions = {
   ...{ strict: true, noEmit: true, target: 'ES2022', module: 'ESNext', moduleResolution: 'bundler' },
@@ -117,11 +119,11 @@ button.disabled = false
 run()
 `
 
-const page = ({ name, options }: Given): Project => ({
+const page = (given: Given): Project => ({
   files: {
     'package.json': packageFile(
-      name,
-      { model: `attar compile model.onnx -o out/${options}`, start: 'npm run model && esbuild --servedir=.' },
+      given,
+      { model: `attar compile model.onnx -o out/${given.options}`, start: 'npm run model && esbuild --servedir=.' },
       { esbuild: '^0.28.0' },
     ),
     'index.html': index('page.js'),
@@ -132,15 +134,15 @@ const page = ({ name, options }: Given): Project => ({
   commands: ['npm install', 'npm start'],
 })
 
-const vite = ({ name, query }: Given): Project => ({
+const vite = (given: Given): Project => ({
   files: {
     'package.json': packageFile(
-      name,
+      given,
       { dev: 'vite', build: 'vite build', check: 'vite build && tsc' },
       { typescript: '^6.0.0', vite: '^8.0.0' },
     ),
     'index.html': index('/main.ts'),
-    'main.ts': script(`./model.onnx?attar${query}`, true),
+    'main.ts': script(`./model.onnx?attar${given.query}`, true),
     'style.css': style,
     'vite.config.ts': `import attar from 'attar/vite'
 import { defineConfig } from 'vite'
@@ -160,12 +162,12 @@ export default defineConfig({
   commands: ['npm install', 'npm run dev'],
 })
 
-const worker = ({ name, options }: Given): Project => ({
+const worker = (given: Given): Project => ({
   files: {
     'package.json': packageFile(
-      name,
+      given,
       {
-        model: `attar compile model.onnx -o out/ --target relaxed-simd${options}`,
+        model: `attar compile model.onnx -o out/ --target relaxed-simd${given.options}`,
         dev: 'npm run model && wrangler dev',
         deploy: 'npm run model && wrangler deploy',
         check: 'npm run model && tsc',
@@ -201,7 +203,7 @@ export default {
 `,
     'wrangler.jsonc': json({
       $schema: './node_modules/wrangler/config-schema.json',
-      ...{ name, main: 'index.ts', compatibility_date: '2026-01-01' },
+      ...{ name: given.name, main: 'index.ts', compatibility_date: '2026-01-01' },
     }),
     'tsconfig.json': json({
       compilerOptions: { ...compilerOptions, lib: ['ES2023', 'WebWorker'] },

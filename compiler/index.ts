@@ -1,6 +1,8 @@
 /**
  * attar as a library: what the command line, the bundler plugin and the benchmarks call, and nothing below it. Importing it
  * is cheap; the code generator is loaded by the first `compile`.
+ *
+ * @module attar
  */
 import type { Progress, QuantizeOptions, Sample } from './compress/index.ts'
 import type { PruneOnceOptions } from './compress/prune/index.ts'

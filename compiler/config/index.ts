@@ -1,4 +1,8 @@
-/** What `attar.config.ts` imports. */
+/**
+ * What `attar.config.ts` imports.
+ *
+ * @module attar/config
+ */
 import type { Trial } from '../tune/index.ts'
 import type { Config } from './schema.ts'
 

@@ -82,7 +82,7 @@ export interface Operator {
   readonly keeps?: (c: OpContext, input: number, axis: number) => number | undefined
   /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
   readonly strings?: true
-  /** What it does not take, for the list in README.md; no sentence, but a part of one. */
+  /** What it does not take, for the list in docs/models.md; no sentence, but a part of one. */
   readonly limits?: string
   readonly lower: (c: OpContext) => Item[]
 }

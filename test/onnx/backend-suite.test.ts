@@ -27,7 +27,7 @@ describe.skipIf(!existsSync(suiteRoot))('ONNX backend suite', () => {
     const passed = results.length - others.length
     const relaxed = places.relaxed ? `both modules, the relaxed one in ${places.relaxed}` : 'the baseline module only'
     console.log(`ONNX backend suite: ${passed} of ${results.length} pass (${relaxed})`)
-    expect(readFileSync('README.md', 'utf8')).toContain(
+    expect(readFileSync('docs/models.md', 'utf8')).toContain(
       `${passed.toLocaleString('en')} of ${results.length.toLocaleString('en')}`,
     )
   })

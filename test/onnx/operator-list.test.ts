@@ -46,13 +46,13 @@ function operatorList(): string {
   return [...lists, limits.join('\n')].join('\n\n')
 }
 
-it('stands in README.md', () => {
-  const readme = readFileSync('README.md', 'utf8')
-  const [from, to] = [readme.indexOf(markers[0]) + markers[0].length, readme.indexOf(markers[1])]
+it('stands in docs/models.md', () => {
+  const guide = readFileSync('docs/models.md', 'utf8')
+  const [from, to] = [guide.indexOf(markers[0]) + markers[0].length, guide.indexOf(markers[1])]
   expect(to).toBeGreaterThanOrEqual(from)
   const list = `\n${operatorList()}\n\n`
-  if (process.env.UPDATE_OPERATORS) writeFileSync('README.md', readme.slice(0, from) + list + readme.slice(to))
-  const written = readFileSync('README.md', 'utf8')
+  if (process.env.UPDATE_OPERATORS) writeFileSync('docs/models.md', guide.slice(0, from) + list + guide.slice(to))
+  const written = readFileSync('docs/models.md', 'utf8')
   expect(written.slice(written.indexOf(markers[0]) + markers[0].length, written.indexOf(markers[1]))).toBe(list)
 })
 

@@ -7,6 +7,7 @@ import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpy, writeNpz } from '../../compiler/data/index.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { writeCase } from '../verify/case-folder.ts'
+import { guideTo } from './markdown.ts'
 
 export const digits = readFileSync('examples/digits/digits.onnx')
 
@@ -107,6 +108,9 @@ const zeros = model({
   ],
 })
 
+/** The whole configuration that a guide has. */
+const configOf = (topic: string): string => guideTo(topic).code.find(({ text }) => text.includes('defineConfig'))!.text
+
 /** The model that a command is about. */
 export function modelFor(line: string): Uint8Array {
   if (line.includes('--sparse')) return zeros
@@ -118,8 +122,8 @@ export function modelFor(line: string): Uint8Array {
   return line.includes('photos/') || line.includes('--pixels') ? pictures('1,3,16,16') : fixedDigits()
 }
 
-/** Fills a folder with the files that the README's commands name; `scripts` are its blocks of code. */
-export async function prepare(at: (...parts: string[]) => string, scripts: readonly string[]): Promise<void> {
+/** Fills a folder with the files that the guides' commands name. */
+export async function prepare(at: (...parts: string[]) => string): Promise<void> {
   const { image, y } = readNpz(readFileSync('examples/digits/test.npz'))
   const part = (from: number, to: number) => {
     const data = tensorOf(
@@ -169,8 +173,8 @@ export async function prepare(at: (...parts: string[]) => string, scripts: reado
       }
     }
   }
-  writeFileSync(at('attar.config.ts'), scripts[3]!)
-  writeFileSync(at('search.config.ts'), scripts[4]!)
+  writeFileSync(at('attar.config.ts'), configOf('train'))
+  writeFileSync(at('search.config.ts'), configOf('tune'))
   const pixels = (seed: number) => Uint8Array.from({ length: 768 }, (_, i) => (i * seed) % 256)
   for (const [i, kind] of ['cat', 'dog'].entries()) {
     mkdirSync(at('photos', kind), { recursive: true })

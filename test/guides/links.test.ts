@@ -5,7 +5,7 @@ import { codes } from '../../compiler/core/diagnostic.ts'
 import { guideTo, guides } from './markdown.ts'
 
 const examples = readdirSync('examples').map((name) => `examples/${name}/README.md`)
-const documents = ['SECURITY.md', ...guides.map(({ file }) => file), 'compiler/README.md', ...examples]
+const documents = ['SECURITY.md', ...guides.map(({ file }) => file), 'compiler/README.md', 'compiler/SPEED.md', ...examples]
 
 /** The anchor that GitHub gives a heading. */
 const anchorOf = (heading: string): string =>

@@ -12,7 +12,7 @@ import { runModule } from '../support/run-graph.ts'
 observePrograms(undefined)
 
 /** Nodes of each model: the stack has no room for as many calls within one another. */
-const many = 30_000
+const many = 15_000
 
 const list = <T>(length: number, of: (i: number) => T): T[] => Array.from({ length }, (_, i) => of(i))
 const names = (prefix: string, count: number): string[] => list(count, (i) => `${prefix}${i}`)

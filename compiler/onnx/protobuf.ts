@@ -6,6 +6,10 @@ const wide = 1
 const delimited = 2
 const narrow = 5
 
+/** Bytes of the longest integer. */
+const longestVarint = 10
+const tooLong = 'a number takes more than ten bytes'
+
 /** Bytes that are no message, or end within one. */
 class DamagedError extends Error {}
 
@@ -64,8 +68,14 @@ interface Stretch {
 function countVarints({ bytes, from, to, packed, count }: Stretch): number {
   if (!packed) return count
   let found = 0
-  for (let i = from; i < to; i++) if (bytes[i]! < 0x80) found++
-  return found
+  let length = 0
+  for (let i = from; i < to; i++) {
+    if (bytes[i]! < 0x80) {
+      found++
+      length = 0
+    } else if (++length === longestVarint) damaged(tooLong)
+  }
+  return length === 0 ? found : damaged('it ends within a number')
 }
 
 /** Reads varints; `at` is where the next one starts. */
@@ -107,7 +117,7 @@ class Cursor {
         return
       }
     }
-    damaged('a number takes more than ten bytes')
+    damaged(tooLong)
   }
 
   /** A tag or a length: bits 0 to 31. */
@@ -131,7 +141,7 @@ class Cursor {
 
   skip(wire: number): void {
     if (wire === varint) {
-      while (this.byte() >= 0x80) continue
+      for (let length = 1; this.byte() >= 0x80; length++) if (length === longestVarint) damaged(tooLong)
     } else if (wire === delimited) this.pass(this.unsigned())
     else if (wire === wide) this.pass(8)
     else if (wire === narrow) this.pass(4)
@@ -139,7 +149,10 @@ class Cursor {
   }
 }
 
-/** Elements of a repeated field of 64-bit integers, which stay varints until they are asked for. */
+/**
+ * Elements of a repeated field of 64-bit integers, which stay varints until they are asked for. That they are whole is known when it is made:
+ * who asks later is not within `reading`.
+ */
 export class Integers {
   readonly length: number
   private readonly stretches: readonly Stretch[]

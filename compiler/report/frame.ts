@@ -33,20 +33,19 @@ export const section = (title: string, parts: readonly string[]): string =>
 export const figure = (title: string, caption: string, diagram: string): string =>
   `<h3>${escape(title)}</h3><p class="note">${escape(caption)}</p><div class="diagram">${diagram}</div>`
 
-/** Longer cells, and those that do not begin like a number, are text. Long text breaks into lines. */
+/** Longer cells break into lines. */
 const longCell = 28
 
-/** The first column names the row. */
+/** The first column names the row. A column is of numbers, which stand to the right, where all of its cells begin like one. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const isText = header.map((_, i) => i === 0 || !rows.every((row) => /^[\d+–−-]|^$/.test(row[i] ?? '')))
   const line = (cells: readonly string[], tag: string): string =>
-    `<tr>${cells.map((text, i) => cell(text, i === 0 ? 'th' : tag)).join('')}</tr>`
+    `<tr>${cells.map((text, i) => cell(text, i === 0 ? 'th' : tag, isText[i]!)).join('')}</tr>`
   return `<div class="diagram"><table><thead>${line(header, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('')}</tbody></table></div>`
 }
 
-function cell(text: string, tag: string): string {
-  const isLong = text.length > longCell
-  const isText = tag === 'td' && (isLong || !/^[\d+–-]|^$/.test(text))
-  const classes = [...(isText ? ['text'] : []), ...(isLong ? ['long'] : [])]
+function cell(text: string, tag: string, isText: boolean): string {
+  const classes = [...(isText ? ['text'] : []), ...(text.length > longCell ? ['long'] : [])]
   return `<${tag}${classes.length > 0 ? ` class="${classes.join(' ')}"` : ''}>${escape(text)}</${tag}>`
 }
 
@@ -92,5 +91,6 @@ pre { overflow-x: auto; border: 1px solid var(--line); padding: 0.7rem; font-siz
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; } section { break-inside: auto; } figure, tr, .figures { break-inside: avoid; }
   .diagram { overflow: visible; } .diagram svg[viewBox] { min-width: 0; } pre { white-space: pre-wrap; }
+  th, td { font-size: 8pt; padding: 0.15rem 0.35rem; } .text { white-space: normal; overflow-wrap: break-word; } .long { min-width: 0; }
 }
 `

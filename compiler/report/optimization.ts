@@ -29,6 +29,7 @@ export interface OptimizationContent {
     readonly over: string
   })[]
   readonly worthLabel: string
+  readonly better: 'more' | 'less'
   readonly limits: { readonly bytes?: number | undefined; readonly worth?: number | undefined }
   readonly stages: readonly (readonly [stage: string, what: string, time: string, note: string])[]
   readonly curves: readonly Curve[]
@@ -66,7 +67,7 @@ export async function optimizationPage(content: OptimizationContent): Promise<st
       figure(
         'Bytes and accuracy',
         'A circle is a model that was tried, the star the one that was chosen, a cross a control. The line is the front: nothing is smaller and better. Dashed lines are limits of the budget. Numbers are those of the table.',
-        front(libraries, tried, content.worthLabel, content.limits),
+        front(libraries, tried, content.worthLabel, content.better, content.limits),
       ),
       table(['model', 'bytes', 'ms', content.worthLabel, 'lost', 'over the budget', 'how'], trial),
       note(

@@ -12,6 +12,7 @@ export interface SearchContent {
   readonly values: readonly (readonly [name: string, best: string, start: string])[]
   readonly curves: readonly TrialCurve[]
   readonly worthLabel: string
+  readonly better: 'more' | 'less'
   readonly parameters: readonly ParameterTrials[]
   /** Where bytes are an objective. */
   readonly models: readonly TriedModel[]
@@ -46,7 +47,7 @@ export async function searchPage(content: SearchContent): Promise<string> {
             figure(
               'Bytes and accuracy',
               'A circle is a trial, the star the best one. The line is the front: nothing is smaller and better. Numbers are those of the trials below.',
-              front(libraries, models, worthLabel, {}),
+              front(libraries, models, worthLabel, content.better, {}),
             ),
           ]),
       '<h3>Value by value</h3>',

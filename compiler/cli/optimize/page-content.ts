@@ -5,7 +5,7 @@ import { shareOf, type Score } from '../../train/index.ts'
 import { formatCount } from '../format.ts'
 import type { Terminal } from '../terminal.ts'
 import { percent } from '../train/progress.ts'
-import { frontOf, missText, type Candidate } from './candidate.ts'
+import { missText, type Candidate } from './candidate.ts'
 import { changedSamples, confusions } from './changed.ts'
 import type { OptimizeOptions } from './options.ts'
 import { reproduction } from './reproduction.ts'
@@ -25,7 +25,6 @@ export async function pageContent(
   const { tried, budget, judge, subject } = search
   const { metric } = best.accuracy
   const isError = metric === 'mse'
-  const front = new Set(frontOf(tried))
   const judged = test ?? { judge, original: original.answers, best: best.answers }
   const final = judged.judge.compare(judged.original, judged.best)
   const worth = ({ accuracy }: Candidate): number => (isError ? accuracy.quantized : 100 * accuracy.quantized)
@@ -61,10 +60,10 @@ export async function pageContent(
     tried: tried.map((one) => ({
       ...{ name: one.name, bytes: one.bytes, ms: one.ms, worth: worth(one), how: one.how },
       kind: one === best ? ('chosen' as const) : one.isControl ? ('control' as const) : ('tried' as const),
-      isInFront: front.has(one),
       ...{ worthText: valueText(one.accuracy, one.accuracy.quantized), lost: percent(one.accuracy.drop) },
       over: missText(one, budget).join('; '),
     })),
+    better: isError ? 'less' : 'more',
     worthLabel: isError ? 'mean squared error' : `${metric}, %`,
     limits: { bytes: budget.size, worth: isError ? undefined : 100 * (original.accuracy.quantized - budget.drop) },
     stages: results.map(({ stage, what, seconds, note = '' }) => [stage, what, `${seconds.toFixed(1)} s`, note]),
@@ -95,9 +94,8 @@ function summaryOf({ search: { budget }, best, original }: Optimized, final: Acc
     ...(budget.latency === undefined ? [] : [`${budget.latency} ms`]),
     `${percent(budget.drop)} of ${final.metric} lost`,
   ]
-  const times = (before: number, after: number): string => (before / after).toFixed(1)
   return [
-    `Chosen: ${best.name}. It is ${times(original.bytes, best.bytes)} times smaller and ${times(original.ms, best.ms)} times faster than the model as it is.`,
+    `Chosen: ${best.name}. It has ${share(original.bytes, best.bytes)} of the bytes of the model as it is, and takes ${share(original.ms, best.ms)} of its time.`,
     `How: ${best.how}.`,
     `The budget: ${limits.join(', ')} at most.`,
   ]
@@ -105,8 +103,10 @@ function summaryOf({ search: { budget }, best, original }: Optimized, final: Acc
 
 const figure = (what: string, before: number, after: number, text: (value: number) => string) => ({
   ...{ what, value: `${text(before)} → ${text(after)}` },
-  more: `${(before / after).toFixed(1)} times less`,
+  more: `${share(before, after)} of before`,
 })
+
+const share = (before: number, after: number): string => `${Math.round((100 * after) / before)} %`
 
 /** What the technique is worth: the chosen model beside one of the same widths that was trained from nothing. */
 function controlFigure({ best, control, test }: Optimized) {

@@ -34,7 +34,7 @@ const text = (value: unknown): string =>
 
 /** What a page tells of a search. Values are minimized; accuracy is shown as what is right. */
 export function pageContent(report: SearchReport, config: string, output: string): SearchContent {
-  const { objectives, best, front, finals, comparison, trials } = report
+  const { objectives, best, finals, comparison, trials } = report
   const [first] = objectives as readonly [Objective, ...Objective[]]
   const worth = (value: number): number => (first === 'accuracy' ? 100 * (1 - value) : value)
   const complete = trials.filter(({ values }) => values)
@@ -58,6 +58,7 @@ export function pageContent(report: SearchReport, config: string, output: string
         values: first === 'bytes' || first === 'ms' ? curve : curve.map(worth),
         kind: number === best ? 'best' : state === 'complete' ? 'complete' : 'stopped',
       })),
+    better: first === 'accuracy' ? 'more' : 'less',
     worthLabel: first === 'accuracy' ? '% right, validation' : first,
     parameters: names.map((name) => parameterOf(name, complete, best, worth)),
     models:
@@ -66,7 +67,6 @@ export function pageContent(report: SearchReport, config: string, output: string
         : complete.map(({ number, values }) => ({
             ...{ name: `trial ${number}`, number: `${number}`, bytes: values![bytesAt]!, worth: worth(values![0]!) },
             kind: number === best ? 'chosen' : 'tried',
-            isInFront: front.includes(number),
           })),
     finals: finals.map(({ of, seed, best, test }) => [of, `${seed}`, scoreText(best), test ? scoreText(test) : '']),
     trials: {

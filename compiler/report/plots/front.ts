@@ -7,7 +7,6 @@ export interface TriedModel {
   /** What the first objective says of it: the axis from bottom to top. */
   readonly worth: number
   readonly kind: 'tried' | 'chosen' | 'control'
-  readonly isInFront: boolean
   /** What a table calls it; its place from 1 on unless given. */
   readonly number?: string
 }
@@ -17,18 +16,33 @@ const width = 860
 /** Sizes over more than this factor are shown by their logarithm. */
 const wide = 5
 
+/** Models such that no other is smaller and as good: those by which a line goes. */
+export function frontier(models: readonly TriedModel[], better: 'more' | 'less'): TriedModel[] {
+  const sign = better === 'more' ? 1 : -1
+  const order = models
+    .filter(({ kind }) => kind !== 'control')
+    .sort((a, b) => a.bytes - b.bytes || sign * (b.worth - a.worth))
+  let best = -Infinity
+  return order.filter(({ worth }) => {
+    const isBetter = sign * worth > best
+    best = Math.max(best, sign * worth)
+    return isBetter
+  })
+}
+
 /**
- * Models by bytes and worth, with the front as a line. Each has a number, which a table beside it explains: names would cover each
+ * Models by bytes and worth, of which more or less is better, with the front as a line. Each has a number, which a table beside it explains: names would cover each
  * other. Kinds differ by symbol.
  */
 export function front(
   { plot: Plot, document }: Libraries,
   models: readonly TriedModel[],
   worthLabel: string,
+  better: 'more' | 'less',
   limits: { readonly bytes?: number | undefined; readonly worth?: number | undefined },
 ): string {
   const numbered = models.map((model, i) => ({ ...model, number: model.number ?? `${i + 1}` }))
-  const line = numbered.filter(({ isInFront }) => isInFront).sort((a, b) => a.bytes - b.bytes)
+  const line = frontier(numbered, better)
   const bytes = models.map((model) => model.bytes)
   const isWide = Math.max(...bytes) > wide * Math.min(...bytes)
   const mark = (kind: TriedModel['kind']) =>
@@ -52,6 +66,7 @@ export function front(
     marginLeft: 70,
     marginRight: 40,
     marginBottom: 48,
+    inset: 14,
     style: { fontSize: '13px', background: 'none', overflow: 'visible' },
     x: {
       type: isWide ? 'log' : 'linear',

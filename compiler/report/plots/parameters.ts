@@ -32,6 +32,7 @@ export function parameterPlot(
     height: 240,
     marginLeft: 60,
     marginBottom: 44,
+    inset: 14,
     style: { fontSize: '13px', background: 'none', overflow: 'visible' },
     x: {
       label: name,

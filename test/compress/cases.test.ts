@@ -83,10 +83,10 @@ describe.skipIf(root === undefined)('real models', () => {
     const inputs = graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
     const one = calibration === validation
     // A search tries many models.
-    const all = await readDataset(calibration, inputs, { preprocess, limit: one && !search ? 600 : 300 })
+    const all = await readDataset(calibration, inputs, { preprocess, limit: search ? 180 : one ? 600 : 300 })
     const [seen, unseen] = one
-      ? halves(all, all.samples.length > 500 ? 300 : 200)
-      : [all, await readDataset(validation, inputs, { preprocess })]
+      ? halves(all, search ? 100 : 300)
+      : [all, await readDataset(validation, inputs, { preprocess, limit: 2000 })]
     const { quantization } = await quantize(graph, {
       ...(bits ? { mode: 'weights', bits } : { mode: 'int8' }),
       ...{ calibration: seen.samples, metric, maxDrop: search ? allowed : undefined },

@@ -141,7 +141,6 @@ async function teach(page: Page, circleIs: 'is-a' | 'is-b', crossIs: 'is-a' | 'i
 }
 
 describe.each([
-  ['Chromium', chromiumPath, inChromium, 1280],
   ['Chromium, as wide as a telephone', chromiumPath, inChromium, 390],
   ['Firefox', firefoxPath, inFirefox, 1280],
 ] as const)('the page that learns, in %s', (_, executable, open, width) => {

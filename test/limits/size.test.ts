@@ -12,7 +12,7 @@ import { runModule } from '../support/run-graph.ts'
 observePrograms(undefined)
 
 /** Nodes of each model: the stack has no room for as many calls within one another. */
-const many = 15_000
+const many = 16_000
 
 const list = <T>(length: number, of: (i: number) => T): T[] => Array.from({ length }, (_, i) => of(i))
 const names = (prefix: string, count: number): string[] => list(count, (i) => `${prefix}${i}`)
@@ -73,7 +73,8 @@ describe('models of many nodes compile', { timeout: 600_000 }, () => {
     const { report, run } = await compiled({ inputs: [`x f32[${wide}]`], outputs: ['y'], nodes: [split, concat] })
     expect(report.kernels.length).toBeLessThanOrEqual(wide)
     const x = random(wide)
-    expect(run(x)['y']).toEqual([...x].reverse())
+    // One by one, so many take seconds.
+    expect(run(x)['y']!.join()).toBe([...x].reverse().join())
   })
 
   it('the sum of all', async () => {

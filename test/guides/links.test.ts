@@ -1,11 +1,17 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { codes } from '../../compiler/core/diagnostic.ts'
 import { guideTo, guides } from './markdown.ts'
 
 const examples = readdirSync('examples').map((name) => `examples/${name}/README.md`)
-const documents = ['SECURITY.md', ...guides.map(({ file }) => file), 'compiler/README.md', 'compiler/SPEED.md', ...examples]
+const documents = [
+  'SECURITY.md',
+  ...guides.map(({ file }) => file),
+  'compiler/README.md',
+  'compiler/SPEED.md',
+  ...examples,
+]
 
 /** The anchor that GitHub gives a heading. */
 const anchorOf = (heading: string): string =>
@@ -61,7 +67,7 @@ it.each([
   ['compiler/index.ts', 'docs/api/attar.md'],
   ['compiler/config/index.ts', 'docs/api/attar/config.md'],
 ])('what %s exports stands in %s, which `npm run docs` writes', async (file, page) => {
-  const exported = Object.keys((await import(`../../${file}`)) as object).filter((name) => name !== 'default')
+  const exported = Object.keys((await import(resolve(file))) as object).filter((name) => name !== 'default')
   const headings = new Set([...readFileSync(page, 'utf8').matchAll(/^### ([\w-]+)/gm)].map(([, name]) => name))
   expect(exported.filter((name) => !headings.has(name))).toEqual([])
 })

@@ -4,7 +4,8 @@ import { createNode, type Graph, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import type { TensorType } from '../core/tensor.ts'
 import { contradictory, noFeatureInput, otherCount, tooLong } from './errors.ts'
-import { bandsOf, contradiction, type Features } from './options.ts'
+import { contradiction } from './contradiction.ts'
+import { bandsOf, type Features } from './options.ts'
 import { featuresOf, framed, normalized } from './pieces.ts'
 
 /** A model's input that takes features, and what goes into it. */

@@ -125,19 +125,3 @@ export function completeFeatures(options: FeatureOptions, rate: number): Feature
 /** Numbers of each piece. */
 export const bandsOf = ({ coefficients, mels, fft }: Features): number =>
   coefficients || mels || Math.floor(fft / 2) + 1
-
-/** What does not go together, as a sentence; undefined where all does. */
-export function contradiction(f: Features, rate: number): string | undefined {
-  const { window, hop, fft, mels, low, high, log, add, floor, range, coefficients, padding } = f
-  if (fft < window) return `fft is ${fft}, less than window, ${window}`
-  if (padding !== 'none' && window % 2 === 1)
-    return `padding: ${padding} takes a window of an even length, not ${window}`
-  if (mels > 0 && !(low < high && high <= rate / 2))
-    return `low ${low} and high ${high} are no band of frequencies below half of ${rate} Hz`
-  if (coefficients > mels) return `coefficients: ${coefficients} of ${mels} mels`
-  if (log !== 'none' && add === 0 && floor === 0)
-    return `log: ${log} of silence is minus infinity: give add or floor, e.g. 1e-6`
-  if (range > 0 && log === 'none') return 'range is of logarithms: it has no effect with log: none'
-  if (hop > 8 * window) return `hop is ${hop}, more than 8 times window, ${window}`
-  return undefined
-}

@@ -2,9 +2,10 @@ import type { Builder } from '../core/builder.ts'
 import { log as ln, cos, pow } from '../core/math.ts'
 import * as f from '../core/formula.ts'
 import type { Value } from '../core/graph.ts'
-import { binsOf, factorsOf, powerSpectrum } from './fourier.ts'
-import { cosineWeights, melWeights } from './mel.ts'
+import { tensorOf } from '../core/tensor.ts'
+import { cosines, filtered, melFilters } from './mel.ts'
 import type { Features, Taper } from './options.ts'
+import { powerSpectrum, type Spectrum } from './spectrum.ts'
 
 /** Pieces [count, window] of samples [length], a hop apart, of which the first begins at sample 0. */
 export function framed(b: Builder, samples: Value, { window, hop }: Features, count: number): Value {
@@ -32,21 +33,30 @@ export function featuresOf(b: Builder, given: Value, features: Features, rate: n
     Array.from({ length: window }, (_, i) => gain * taperAt(features.taper, i, window)),
     'f32',
   )
-  const factors = factorsOf(fft)
-  const bins = binsOf(factors)
-  const powers = powerSpectrum(b, b.binary('mul', pieces, taper), factors)
-  const spectrum = power === 2 ? powers : b.unary('sqrt', powers)
-  const product = { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] }
-  const times = (x: Value, columns: number, at: (row: number, column: number) => number): Value => {
-    const rows = x.type.shape[1]!
-    const values = Array.from({ length: rows * columns }, (_, i) => at(Math.floor(i / columns), i % columns))
-    return b.dotGeneral(x, b.reshape(b.vector(values, 'f32'), [rows, columns]), product)
+  const tapered = b.binary('mul', pieces, taper)
+  const spectrumOf = (first: number, last: number): Spectrum => {
+    const spectrum = powerSpectrum(b, tapered, fft, first, last)
+    return power === 2 ? spectrum : { ...spectrum, power: b.unary('sqrt', spectrum.power) }
   }
-  const weight = melWeights(features, rate)
-  let bands =
-    mels > 0
-      ? times(spectrum, mels, (place, band) => (bins[place] === undefined ? 0 : weight(bins[place], band)))
-      : b.take(spectrum, b.vector(placesOf(bins), 'i32'), 1)
+  let bands: Value
+  if (mels > 0) {
+    const filters = melFilters(features, rate)
+    const read = filters.filter(({ weights }) => weights.length > 0)
+    const first = Math.min(...read.map((filter) => filter.first))
+    const last = Math.max(...read.map((filter) => filter.first + filter.weights.length - 1))
+    bands = filtered(b, spectrumOf(first, last), filters)
+  } else {
+    const last = Math.floor(fft / 2)
+    const { power, place } = spectrumOf(0, last)
+    bands = b.take(
+      power,
+      b.vector(
+        Array.from({ length: last + 1 }, (_, bin) => place(bin)),
+        'i32',
+      ),
+      1,
+    )
+  }
   if (log !== 'none') {
     const scale = { ln: 1, log10: 1 / ln(10), dB: 10 / ln(10) }[log]
     bands = b.map([bands], (x) => {
@@ -55,19 +65,14 @@ export function featuresOf(b: Builder, given: Value, features: Features, rate: n
       return scale === 1 ? logarithm : f.mul(logarithm, scale)
     })
   }
-  return coefficients > 0 ? times(bands, coefficients, cosineWeights(features)) : bands
+  if (coefficients === 0) return bands
+  const matrix = b.constant(tensorOf('f32', [mels, coefficients], cosines(features)))
+  return b.dotGeneral(bands, matrix, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] })
 }
 
 /** What comes last: (x - mean) / std. */
 export const normalized = (b: Builder, x: Value, { mean, std }: Features): Value =>
   mean === 0 && std === 1 ? x : b.map([x], (v) => f.div(f.sub(v!, mean), std))
-
-/** The places of bins 0, 1, … */
-function placesOf(bins: readonly (number | undefined)[]): number[] {
-  const places: number[] = []
-  bins.forEach((bin, place) => bin !== undefined && (places[bin] = place))
-  return places
-}
 
 function taperAt(taper: Taper, i: number, window: number): number {
   const wave = (period: number): number => cos((2 * Math.PI * i) / Math.max(1, period))

@@ -243,7 +243,10 @@ describe('a module that takes sound', () => {
       first.forEach((answer, i) => {
         const end = samples + 20 * hops * (i + 1)
         const { y0, y1 } = whole.run({ x: all.slice(end - samples, end) })
-        expect(answer, `run ${i}`).toEqual([...(y0 as Float32Array), ...(y1 as Float32Array)])
+        const wanted = [...(y0 as Float32Array), ...(y1 as Float32Array)]
+        // Products of one row may be summed in another order than those of several.
+        if (hops > 1) expect(answer, `run ${i}`).toEqual(wanted)
+        else answer.forEach((x, k) => expect(Math.abs(x - wanted[k]!)).toBeLessThan(1e-6 * Math.max(20, Math.abs(x))))
       })
       expect(answers()).not.toEqual(first)
       model.reset!()

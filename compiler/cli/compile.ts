@@ -170,7 +170,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       else if (searched && largest(compiled) > (searched.size ?? Infinity)) {
         // What --pixels adds is of the script, but its specification stands in the module, too.
         terminal.err(
-          `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels adds`,
+          `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels or --pcm adds`,
         )
         done(1)
       }

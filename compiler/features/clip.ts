@@ -25,7 +25,8 @@ export interface Extent {
   readonly samples: number
 }
 
-const mostSamples = 2 ** 24
+/** Samples of a sound, and numbers in all of its pieces. */
+const [mostSamples, mostNumbers] = [2 ** 24, 2 ** 26]
 
 /** A501 for features that contradict themselves, A504 where they do not go into the input, A301 for too many samples. */
 export function extentOf({ rate, features }: SoundFeatures, input: FeatureInput): Extent {
@@ -41,7 +42,8 @@ export function extentOf({ rate, features }: SoundFeatures, input: FeatureInput)
   const { window, hop, padding } = features
   const least = padding === 'none' ? (pieces - 1) * hop + window : Math.max(window, (pieces - 1) * hop)
   const samples = features.samples || least
-  if (samples > mostSamples) tooLong(samples)
+  if (samples > mostSamples) tooLong(`${samples} samples`, mostSamples)
+  if (pieces * features.fft > mostNumbers) tooLong(`${pieces} pieces of ${features.fft} points`, mostNumbers)
   const found = padding === 'none' ? Math.floor((samples - window) / hop) + 1 : Math.floor(samples / hop) + 1
   if (found !== pieces) otherCount(samples, found, pieces)
   return { pieces, samples }

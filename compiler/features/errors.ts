@@ -28,6 +28,6 @@ export function tooManyHops(hops: number, pieces: number): never {
   fail('A501', `${hops} hops in a run, more than the ${pieces} pieces that the model looks at`)
 }
 
-export function tooLong(samples: number): never {
-  fail('A301', `features of ${samples} samples: the limit is 2^24`)
+export function tooLong(what: string, limit: number): never {
+  fail('A301', `features of ${what}: the limit is 2^${Math.log2(limit)}`)
 }

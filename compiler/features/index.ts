@@ -1,3 +1,4 @@
+export { contradiction } from './contradiction.ts'
 export { clipGraph, extentOf, type FeatureInput, type SoundFeatures } from './clip.ts'
 export { withSound, type SoundGraph } from './front.ts'
 export { melFilters } from './mel.ts'

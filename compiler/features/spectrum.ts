@@ -37,6 +37,12 @@ export function factorsOf(length: number): Factors {
   return best
 }
 
+/** How many numbers the tables of a transform have at most, of frames of `given` points. */
+export function tableSize(given: number, length: number): number {
+  const { first, second } = factorsOf(length)
+  return Math.ceil(given / second) * (first + 2) + 2 * second * (first / 2 + 1) + (2 * second) ** 2
+}
+
 /** |X|² of the bins of a transform: `place[k]` says where bin k stands in the last axis of `power`. */
 export interface Spectrum {
   readonly power: Value

@@ -184,6 +184,9 @@ describe('features are what their definitions give', () => {
     ['a logarithm of silence', { window: 20, hop: 10, log: 'ln' }, [4, 17], /minus infinity/],
     ['a band above half of the rate', { window: 20, hop: 10, mels: 8, high: 600 }, [4, 8], /no band of frequencies/],
     ['more coefficients than bands', { window: 20, hop: 10, mels: 8, coefficients: 9 }, [4, 9], /9 of 8 mels/],
+    ['a large prime', { window: 16384, hop: 8192, fft: 32749 }, [2, 16375], /no two factors/],
+    ['hops of one sample', { window: 400, hop: 1 }, [2, 257], /hop is 1, less than/],
+    ['more than memory holds', { window: 400, hop: 160, fft: 2 ** 15, mels: 8 }, [4000, 8], /A301|limit is 2\^26/],
     ['fewer points than samples', { window: 20, hop: 10, fft: 16 }, [4, 9], /fft is 16/],
   ])('refuses %s', (_, options, shape, message) => {
     const input = { name: 'x', dtype: 'f32', shape } as const

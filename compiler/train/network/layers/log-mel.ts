@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { fail } from '../../../core/diagnostic.ts'
 import type { Value } from '../../../core/graph.ts'
-import { completeFeatures, featuresOf, framed, melFilters } from '../../../features/index.ts'
+import { completeFeatures, contradiction, featuresOf, framed, melFilters } from '../../../features/index.ts'
 import type { Layer, NetworkContext } from '../context.ts'
 
 export interface LogMelOptions {
@@ -88,6 +88,8 @@ function pictureOf(
     { window, hop, fft: points, mels: bins, low, high, log: 'ln', add: offset, coefficients },
     rate,
   )
+  const why = contradiction(features, rate)
+  if (why !== undefined) fail('A702', `${kind}: ${why}`)
   const filters = melFilters(features, rate)
   const silent = filters.findIndex(({ weights }) => weights.length === 0)
   if (silent >= 0)

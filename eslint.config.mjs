@@ -33,7 +33,8 @@ export default defineConfig(
   },
   {
     files: ['**/*.ts'],
-    languageOptions: { parserOptions: { projectService: true } },
+    // Deno has a configuration of its own, which TypeScript does not read.
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['examples/deno/*.ts'] } } },
     rules: {
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-floating-promises': 'error',

@@ -7,9 +7,11 @@
 import type { Progress, QuantizeOptions, Sample } from './compress/index.ts'
 import type { PruneOnceOptions } from './compress/prune/index.ts'
 import type { VocabularyOptions } from './compress/vocabulary/index.ts'
-import { quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
+import { preprocessKey, quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
+import { fail } from './core/diagnostic.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
+import type { FeatureOptions } from './features/index.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
 import type { PrunedReport } from './core/pruning-report.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
@@ -35,6 +37,7 @@ export {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type SoundSpec,
   type Sparsity,
   type StateReport,
   type StateSpec,
@@ -96,6 +99,7 @@ export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
+export { completeFeatures, type FeatureOptions, type Features } from './features/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 
@@ -106,6 +110,48 @@ export { instantiate, target, type Model, type Output, type Source, type Spec, t
 export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
   const pipeline = await import('./pipeline.ts')
   return pipeline.compile(model, options)
+}
+
+/** What makes an input of sound: `--preprocess` of attar compile. */
+export interface SoundOptions {
+  readonly input: string
+  /** Samples a second. */
+  readonly rate: number
+  readonly features: FeatureOptions
+  /** Of a stream: how many times `hop` samples each run brings. Without it a run takes a whole sound. */
+  readonly hops?: number | undefined
+}
+
+/** A model that takes sound, and the options that `compile` takes with it. */
+export interface WithSound {
+  readonly model: Imported
+  readonly options: Required<Pick<CompileOptions, 'state' | 'stateStart' | 'sound'>>
+}
+
+/**
+ * An imported or quantized model with sound for one of its inputs, f32[samples] under the same name: the features are part of the graph. Of a stream,
+ * what it keeps between runs are states, which join those of `states`. A501 or A504 where the features do not go into the input.
+ */
+export async function withSound(
+  model: Imported,
+  { input, rate, features: given, hops }: SoundOptions,
+  { state = {}, stateStart = {} }: Pick<CompileOptions, 'state' | 'stateStart'> = {},
+): Promise<WithSound> {
+  const features = await import('./features/index.ts')
+  const { compiledExecutor } = await import('./execute.ts')
+  const port = model.graph.inputs.find(({ name }) => name === input)
+  if (!port) fail('A501', `the model has no input "${input}"`)
+  const sound = { rate, features: features.completeFeatures(given, rate) }
+  const found = await features.withSound(model.graph, port, sound, hops, compiledExecutor)
+  const metadata = { ...model.metadata, [preprocessKey]: JSON.stringify(sound) }
+  return {
+    model: { ...model, graph: found.graph, metadata },
+    options: {
+      state: { ...state, ...found.state },
+      stateStart: { ...stateStart, ...found.stateStart },
+      sound: { input, rate, ...(hops !== undefined && { hops }) },
+    },
+  }
 }
 
 /** The layers of an imported model that lose channels when it is compiled: what is the same for every input, or not read. */

@@ -9,6 +9,7 @@ import {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type SoundSpec,
   type Sparsity,
   type StateReport,
   type StateSpec,
@@ -67,6 +68,8 @@ export interface CompileOptions {
   readonly sparse?: Sparsity
   /** The script takes pictures. The model's metadata has a complete preprocessing, and the output of scores has names of classes. */
   readonly pictures?: PictureSpec
+  /** The model's graph takes a sound, as `withSound` makes it. */
+  readonly sound?: SoundSpec
   /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
   readonly instrument?: boolean
   /** Called when a phase starts. */
@@ -159,6 +162,7 @@ export async function compileGraph(
     outputs,
     metadata: options.metadata ?? {},
     ...(options.pictures && { pictures: options.pictures }),
+    ...(options.sound && { sound: options.sound }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({
         ...port(state),

@@ -9,6 +9,7 @@ import { addPixelOptions, describePictures, picturesOf, type PixelOptions } from
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
+import { addSoundOptions, describeSound, soundIn, type SoundOptions } from './sound.ts'
 import { addModuleOptions, checkSparse, targetOf, type ModuleOptions } from './module-options.ts'
 import { moduleType } from './module-type.ts'
 import {
@@ -27,7 +28,8 @@ import type { Terminal } from './terminal.ts'
 import { largest } from './train/module-bytes.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions {
+interface Options
+  extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions, SoundOptions {
   output: string
   name: string
   emitOnnx?: string
@@ -55,6 +57,11 @@ attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
 attar compile model.onnx -o out/ --pixels --classify softmax --classes cat,dog --fit crop
                           model.classify(imageData) gives [{ label, score }], the best first, for a picture of
                           any size; { top: 3, threshold: 0.1 } behind it gives fewer. run takes pictures, too
+attar compile model.onnx -o out/ --pcm --preprocess sound.json [--stream]
+                          run takes samples of a sound and computes features itself, as sound.json says:
+                          { "rate": 16000, "features": { "window": 400, "hop": 160, "mels": 40, "log": "ln",
+                          "add": 1e-6 } }. With --stream each run takes the next hop of a stream, and the
+                          module keeps what it needs of those before; model.reset() starts anew
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
@@ -68,7 +75,9 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addModuleOptions(addPixelOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))))
+  addModuleOptions(
+    addSoundOptions(addPixelOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command)))))),
+  )
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
@@ -107,11 +116,13 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       if (searched?.planned) return
       const smaller =
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
-      const { source, pictures } = await picturesOf(model, smaller, options, made)
+      const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
+      const { source, options: heard } = await soundIn(seen, options, made)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...{ ...made, sparse: options.sparse, onPhase: phase },
         ...(pictures && { pictures }),
+        ...heard,
       })
       checkSparse(command, options, compiled)
       const sizes = targets.flatMap((each) => {
@@ -159,7 +170,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       else if (searched && largest(compiled) > (searched.size ?? Infinity)) {
         // What --pixels adds is of the script, but its specification stands in the module, too.
         terminal.err(
-          `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels adds`,
+          `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels or --pcm adds`,
         )
         done(1)
       }
@@ -232,6 +243,7 @@ function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernel
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
+    ...(spec.sound ? describeSound(spec.sound, spec.metadata) : []),
     ...skipped(report.kernels),
     ...(report.removed
       ? [

@@ -119,6 +119,7 @@ const notSearching: Condition = {
   met: ({ options }) => !options.has('train') && !options.has('config'),
 }
 const pixels = withOption('pixels')
+const pcm = withOption('pcm')
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -173,10 +174,11 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     force: withOption('calib', 'random'),
     // What of it has an effect is told when it has been read.
     preprocess: either(
-      'without data or --pixels: give --calib, --val, --train or --vocabulary',
+      'without data, --pixels or --pcm: give --calib, --val, --train or --vocabulary',
       searching,
       ...withSamples,
       pixels,
+      pcm,
     ),
     ...toPictures(
       either(
@@ -185,7 +187,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
         pixels,
       ),
     ),
-    pixels: always,
+    pixels: { ...withoutOption('pcm'), otherwise: 'with --pcm: a model has one preprocessing' },
+    pcm: always,
+    stream: pcm,
     classify: pixels,
     classes: withOption('classify'),
   },

@@ -38,6 +38,8 @@ export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions
   force?: boolean
   /** Also without pictures among the data, what is said of them has an effect then. */
   pixels?: string | true
+  /** The same of sounds. */
+  pcm?: string | true
 }
 
 function numbers(text: string): number[] {
@@ -71,7 +73,7 @@ export const addPictureOptions = (command: Command): Command =>
   command
     .option(
       '--preprocess <file>',
-      'JSON file that says how data becomes inputs. Pictures: the seven options that follow, which override it. Sounds: "rate", samples a second. Rows of ids: "pad", the id that fills up shorter rows.',
+      'JSON file that says how data becomes inputs. Pictures: the seven options that follow, which override it. Sounds: "rate", samples a second, and "features" of them. Rows of ids: "pad", the id that fills up shorter rows.',
     )
     .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
     .option('--fit <fit>', 'stretch (default), or crop to the proportions')
@@ -157,6 +159,7 @@ export async function readData(
   const misfit = withoutEffect(said, [
     ...paths.map(dataKind),
     ...(options.pixels === undefined ? [] : ['pictures' as const]),
+    ...(options.pcm === undefined ? [] : ['sounds' as const]),
   ])
   if (misfit !== undefined) fail('A501', misfit)
   const how = { preprocess, seed }

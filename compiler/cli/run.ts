@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path'
+import type { Sound } from '../data/index.ts'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
@@ -88,8 +89,7 @@ export const addRun: AddCommand = (program, terminal) => {
 /** A picture or sound, prepared as those were that the model was compiled with. */
 async function readMedium(spec: ModuleSpec, name: string, file: string, options: Options): Promise<Tensor> {
   const data = await import('../data/index.ts')
-  const { checkSoundInput, completePreprocess, imageTensor, kindOfFile, readFile, readImage, readWav, soundTensor } =
-    data
+  const { completePreprocess, completeSound, imageTensor, kindOfFile, readFile, readImage, readWav, soundReader } = data
   const { fail } = await import('../index.ts')
   const what = `"${file}"`
   const input = spec.inputs.find((port) => port.name === name)!
@@ -99,10 +99,24 @@ async function readMedium(spec: ModuleSpec, name: string, file: string, options:
   if (misfit !== undefined) fail('A501', misfit)
   if (kindOfFile(file) === 'pictures')
     return imageTensor(await readImage(readFile(file), what), completePreprocess(all, input), input)
-  checkSoundInput(input)
   const heard = readWav(readFile(file), what)
-  return soundTensor(heard, all.rate ?? heard.rate, input, what)
+  const rate = all.rate ?? heard.rate
+  const ofModule = spec.sound?.input === name
+  if (ofModule && Object.keys(given).length > 0)
+    fail('A501', `${Object.keys(given).join(', ')}: the module says itself how it takes sounds`)
+  // Runs of a stream: as many as the sound fills, and at least one.
+  const hop = input.shape[0]!
+  const runs =
+    ofModule && spec.sound!.hops !== undefined ? Math.max(1, Math.floor(lengthAt(heard, rate) / hop)) : undefined
+  const shape = runs === undefined ? input.shape : [runs, hop]
+  const read = await soundReader(
+    ofModule ? { rate } : completeSound(all, rate),
+    runs === undefined ? input : { ...input, shape: [runs * hop] },
+  )
+  return { ...read(heard, what), shape }
 }
+
+const lengthAt = (sound: Sound, rate: number): number => Math.ceil((sound.length * rate) / sound.rate)
 
 /** An output of several runs, with these as its first dimension. */
 async function stacked(name: string, results: readonly Record<string, Tensor>[]): Promise<Tensor> {

@@ -133,6 +133,7 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   const { fail, quantizationKey } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
   const { modules, spec } = readModules(out)
+  await checkSound(path, spec)
   const tolerance: Tolerance = {
     atol: options.atol ?? defaultTolerance.atol,
     rtol: options.rtol ?? defaultTolerance.rtol,
@@ -205,6 +206,18 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     places.close()
     await reference.close()
   }
+}
+
+/** A501 where the module computes features and the model takes them. */
+async function checkSound(path: string, { sound }: ModuleSpec): Promise<void> {
+  if (!sound) return
+  const { inputsOf } = await import('./model-inputs.ts')
+  const { fail } = await import('../index.ts')
+  const input = inputsOf(path).find(({ name }) => name === sound.input)
+  if (input?.shape?.length === 1) return
+  fail('A501', `"${sound.input}" of the module takes sound, the model features of it`, {
+    hint: 'compare with a module that was compiled without --pcm, or with the model that compile --pcm --emit-onnx writes, which takes sound too',
+  })
 }
 
 function describe(

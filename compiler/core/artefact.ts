@@ -77,6 +77,15 @@ export interface PictureSpec {
   readonly scores?: { readonly output: string; readonly activation: Activation }
 }
 
+/** Of a model whose module takes a sound, whose features it computes: the input, f32[samples]. How they become features stands in the metadata. */
+export interface SoundSpec {
+  readonly input: string
+  /** Samples a second. */
+  readonly rate: number
+  /** Of a stream: how many pieces of it a run brings. Without it a run takes a whole sound. */
+  readonly hops?: number
+}
+
 /** Scores of classes are the softmax of a model's numbers, the sigmoid of each, or the numbers themselves. */
 export const activations = ['softmax', 'sigmoid', 'none'] as const
 export type Activation = (typeof activations)[number]
@@ -93,6 +102,7 @@ export interface ModuleSpec {
   /** Where the model was compiled with states. */
   readonly states?: readonly StateSpec[]
   readonly pictures?: PictureSpec
+  readonly sound?: SoundSpec
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }

@@ -10,7 +10,7 @@ import { imagesOf, isIdx, readIdx } from './idx.ts'
 import { readJsonLines } from './jsonl.ts'
 import { readNpy } from './npy.ts'
 import { readNpz } from './npz.ts'
-import { completePreprocess, imageTensor, type DataKind, type PreprocessOptions } from './preprocess.ts'
+import { completePreprocess, completeSound, imageTensor, type DataKind, type PreprocessOptions } from './preprocess.ts'
 import {
   checkSize,
   defaultLabel,
@@ -20,7 +20,7 @@ import {
   type Dataset,
   type InputType,
 } from './samples.ts'
-import { checkSoundInput, soundTensor } from './sound.ts'
+import { soundReader } from './sound.ts'
 import { readWav } from './wav.ts'
 import {
   filesNameNoLabels,
@@ -143,17 +143,18 @@ function inputFor(kind: DataKind, inputs: readonly InputType[]): InputType {
   return input
 }
 
-function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Source {
+async function fromFolder(folder: string, inputs: readonly InputType[], options: DatasetOptions): Promise<Source> {
   const { kind, files, classes } = listFolder(folder)
   const labels = classes.length > 0 && { labels: files.map(({ label }) => [label]), classes }
   const input = inputFor(kind, inputs)
   if (kind === 'sounds') {
-    checkSoundInput(input)
     const soundAt = (i: number) => readWav(readFile(files[i]!.path), `"${files[i]!.path}"`)
     // Without a rate that is asked for, it is that of the first file.
-    const rate = options.preprocess?.rate ?? soundAt(0).rate
-    const sample = (i: number) => ({ [input.name]: soundTensor(soundAt(i), rate, input, `"${files[i]!.path}"`) })
-    return { count: files.length, sample, preprocess: { rate }, ...labels }
+    const { preprocess: given = {} } = options
+    const preprocess = completeSound(given, given.rate ?? soundAt(0).rate)
+    const read = await soundReader(preprocess, input)
+    const sample = (i: number) => ({ [input.name]: read(soundAt(i), `"${files[i]!.path}"`) })
+    return { count: files.length, sample, preprocess, ...labels }
   }
   const how = completePreprocess(options.preprocess ?? {}, input)
   return {

@@ -10,6 +10,7 @@ export { readNpz, writeNpz } from './npz.ts'
 export {
   channelOrders,
   completePreprocess,
+  completeSound,
   filters,
   fits,
   imageTensor,
@@ -20,7 +21,8 @@ export {
   type Preprocess,
   type PreprocessOptions,
   type Preprocessing,
+  type SoundPreprocess,
 } from './preprocess.ts'
-export { checkSoundInput, soundTensor } from './sound.ts'
+export { soundReader, type SoundReader } from './sound.ts'
 export { convert, randomInputs, randomSamples, splitSamples, type Dataset, type InputType } from './samples.ts'
 export { readWav, type Sound } from './wav.ts'

@@ -3,6 +3,7 @@ import { writer, zeros, type Tensor } from '../core/tensor.ts'
 import { axesOf, eachValue, type Preprocess } from '../../runtime/pixels.ts'
 import type { Image } from './image.ts'
 import type { InputType } from './samples.ts'
+import { completeFeatures, featureChecks, type FeatureOptions, type Features } from '../features/index.ts'
 import {
   noPictureInput,
   notAnObject,
@@ -21,9 +22,13 @@ export const channelOrders = ['RGB', 'BGR', 'gray'] as const satisfies readonly 
 
 export type { Preprocess }
 
-/** How a sound becomes a model's input: at this rate, samples a second; cut after the input's length, or filled up with zeros. */
+/**
+ * How a sound becomes a model's input: at this rate, samples a second; cut after the input's length, or filled up with zeros. With
+ * features, the input takes these of it.
+ */
 export interface SoundPreprocess {
   readonly rate: number
+  readonly features?: Features
 }
 
 /** How a row of integers becomes a model's input: cut after the input's length, or filled up with `pad`. */
@@ -34,15 +39,19 @@ export interface SequencePreprocess {
 export type Preprocessing = Preprocess | SoundPreprocess | SequencePreprocess
 
 /** What a user may leave open. */
-export type PreprocessOptions = Partial<Omit<Preprocess, 'mean' | 'std'> & SoundPreprocess & SequencePreprocess> & {
+export type PreprocessOptions = Partial<
+  Omit<Preprocess, 'mean' | 'std'> & Omit<SoundPreprocess, 'features'> & SequencePreprocess
+> & {
   readonly mean?: number | readonly number[]
   readonly std?: number | readonly number[]
+  readonly features?: FeatureOptions
 }
 
 /** What data sets hold, so far as it matters for how that becomes inputs. */
 export type DataKind = 'pictures' | 'sounds' | 'arrays'
 
-const kindOfMember = (name: string): DataKind => (name === 'rate' ? 'sounds' : name === 'pad' ? 'arrays' : 'pictures')
+const kindOfMember = (name: string): DataKind =>
+  name === 'rate' || name === 'features' ? 'sounds' : name === 'pad' ? 'arrays' : 'pictures'
 
 /** What is wrong with options of which some have no effect on data of such kinds, as a sentence; undefined where all have. */
 export function withoutEffect(options: PreprocessOptions, kinds: readonly DataKind[]): string | undefined {
@@ -58,7 +67,11 @@ const oneOf = (values: readonly string[], x: unknown): boolean => typeof x === '
 const isNumber = (x: unknown): x is number => typeof x === 'number' && Number.isFinite(x)
 const isNumbers = (x: unknown): boolean => isNumber(x) || (Array.isArray(x) && x.length <= 4 && x.every(isNumber))
 
-const checks: Readonly<Record<keyof PreprocessOptions, [(x: unknown) => boolean, string]>> = {
+const isObject = (x: unknown): x is object => typeof x === 'object' && x !== null && !Array.isArray(x)
+
+type Check = readonly [legal: (x: unknown) => boolean, wanted: string]
+
+const checks: Readonly<Record<keyof PreprocessOptions, Check>> = {
   resize: [(x) => oneOf(filters, x), filters.join(', ')],
   fit: [(x) => oneOf(fits, x), fits.join(', ')],
   layout: [(x) => oneOf(layouts, x), layouts.join(', ')],
@@ -68,6 +81,7 @@ const checks: Readonly<Record<keyof PreprocessOptions, [(x: unknown) => boolean,
   std: [(x) => isNumbers(x) && [x].flat().every((s) => Number(s) > 0), 'a positive number or a list of them'],
   rate: [(x) => Number.isInteger(x) && Number(x) >= 1 && Number(x) <= 2 ** 20, 'samples a second, a whole number'],
   pad: [(x) => Number.isSafeInteger(x), 'a whole number'],
+  features: [(x) => isObject(x) && 'window' in x && 'hop' in x, 'an object with at least window and hop, in samples'],
 }
 
 /** Reads options from JSON. A501 for an unknown member or one of the wrong kind; `what` names where they stand. */
@@ -78,15 +92,18 @@ export function parsePreprocess(json: string, what: string): PreprocessOptions {
   } catch (error) {
     notJson(what, reasonOf(error))
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) notAnObject(what)
-  for (const [name, member] of Object.entries(value)) {
-    if (!Object.hasOwn(checks, name)) {
-      unknownMember(what, name, Object.keys(checks))
-    }
-    const [legal, wanted] = checks[name as keyof PreprocessOptions]
-    if (!legal(member)) wrongMember(what, name, member, wanted)
-  }
+  if (!isObject(value)) notAnObject(what)
+  checkMembers(value, checks, what)
+  if ('features' in value) checkMembers(value.features as object, featureChecks, `${what}, features`)
   return value
+}
+
+function checkMembers(value: object, legal: Readonly<Record<string, Check>>, what: string): void {
+  for (const [name, member] of Object.entries(value)) {
+    if (!Object.hasOwn(legal, name)) unknownMember(what, name, Object.keys(legal))
+    const [isLegal, wanted] = legal[name]!
+    if (!isLegal(member)) wrongMember(what, name, member, wanted)
+  }
 }
 
 /** Options with all that was left open filled in for `input`. A504 where it takes no pictures, or other ones. */
@@ -112,6 +129,12 @@ export function completePreprocess(options: PreprocessOptions, input: InputType)
     std: each(options.std, 1, 'std'),
   }
 }
+
+/** The same for sounds that `rate` is known of. */
+export const completeSound = ({ features }: PreprocessOptions, rate: number): SoundPreprocess => ({
+  rate,
+  ...(features && { features: completeFeatures(features, rate) }),
+})
 
 /** A picture as a value of `input`. */
 export function imageTensor(image: Image, p: Preprocess, input: InputType): Tensor {

@@ -4,6 +4,7 @@ import {
   type ModuleSpec,
   type PictureSpec,
   type PortSpec,
+  type SoundSpec,
   type StateSpec,
 } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
@@ -36,9 +37,11 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
-  const { pictures } = spec
+  const { pictures, sound } = spec
+  if (sound !== undefined && !isSound(sound, inputs)) bad('a malformed sound')
   if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
-  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata, ...(pictures && { pictures }) }
+  const extended = { ...(pictures && { pictures }), ...(sound && { sound }) }
+  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata, ...extended }
   if (spec.states === undefined) return known
   const { states } = spec
   checkPorts('states', states, memory)
@@ -52,6 +55,18 @@ function isPictures(value: unknown): value is PictureSpec {
   if (scores === undefined) return true
   return (
     isRecord(scores) && typeof scores.output === 'string' && activations.some((known) => known === scores.activation)
+  )
+}
+
+function isSound(value: unknown, inputs: readonly PortSpec[]): value is SoundSpec {
+  if (!isRecord(value)) return false
+  const port = inputs.find(({ name }) => name === value.input)
+  const numbers = value.hops === undefined ? [value.rate] : [value.rate, value.hops]
+  return (
+    port?.dtype === 'f32' &&
+    port.shape.length === 1 &&
+    port.shape[0]! > 0 &&
+    numbers.every((n) => Number.isSafeInteger(n) && (n as number) > 0)
   )
 }
 

@@ -1,4 +1,4 @@
-import { preprocessKey, type ModuleSpec, type PortSpec, type StateSpec } from '../core/artefact.ts'
+import { preprocessKey, type ModuleSpec, type PortSpec, type SoundSpec, type StateSpec } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.wasm.d.ts`: what `import module from './NAME.wasm'` gives where modules are compiled ahead of time. */
@@ -13,7 +13,11 @@ export function declarations(spec: ModuleSpec, inline = false): string {
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
-${members(spec.inputs, (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)))}
+${members(
+  spec.inputs,
+  (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)),
+  ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
+)}
 }
 ${spec.pictures ? pictureType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
@@ -49,6 +53,8 @@ export declare const spec: {
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
 ${spec.pictures ? `  readonly pictures: ${readonlyType(spec.pictures)}\n` : ''}${
+    spec.sound ? `  readonly sound: ${readonlyType(spec.sound)}\n` : ''
+  }${
     spec.states
       ? `  readonly states: ${ports(spec.states)}
 `
@@ -138,26 +144,33 @@ function accepted(dtype: DType): string {
 
 const taken = ({ dtype, labels }: PortSpec): string => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype))
 
-/** The type of a value of strings and objects as it stands in JSON. */
+/** The type of a value of strings, numbers and objects as it stands in JSON. */
 const readonlyType = (value: object): string =>
   `{ ${Object.entries(value)
     .map(
       ([key, member]) =>
-        `readonly ${key}: ${typeof member === 'object' ? readonlyType(member as object) : literal(String(member))}`,
+        `readonly ${key}: ${typeof member === 'object' ? readonlyType(member as object) : JSON.stringify(member)}`,
     )
     .join('; ')} }`
 
 const output = ({ dtype, labels }: PortSpec): string =>
   labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)
 
-const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
-  ports.map((port) => `${comment(port)}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
+const soundComment = ({ rate, hops }: SoundSpec): string =>
+  `, ${hops === undefined ? 'a sound' : 'the next samples of a stream'} at ${rate} Hz, from -1 to 1`
 
-function comment({ dtype, shape, extent, labels, range }: PortSpec): string {
+const members = (
+  ports: readonly PortSpec[],
+  type: (port: PortSpec) => string,
+  more: (port: PortSpec) => string = () => '',
+): string =>
+  ports.map((port) => `${comment(port, more(port))}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
+
+function comment({ dtype, shape, extent, labels, range }: PortSpec, more = ''): string {
   const places = range ? `, from ${range[0]} to ${range[1]}` : ''
   const bits = passesAsBits(dtype) ? ', as bits' : ''
   const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
-  return `  /** ${labels ? 'string' : dtype}[${dims.join(', ')}]${bits}${places} */`
+  return `  /** ${labels ? 'string' : dtype}[${dims.join(', ')}]${bits}${places}${more} */`
 }
 
 const list = (name: string, values: readonly unknown[] | undefined): string =>

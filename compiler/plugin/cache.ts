@@ -6,6 +6,7 @@ import { compressed, isCompressed } from '../cli/compressed.ts'
 import { checkSparse, targetOf } from '../cli/module-options.ts'
 import { importOptions, stateOptions } from '../cli/options.ts'
 import { picturesOf } from '../cli/pictures.ts'
+import { soundIn } from '../cli/sound.ts'
 import { describeAccuracy } from '../cli/quantization.ts'
 import { readFile, writeFiles } from '../data/files.ts'
 import { artefacts, checkName, CompileError, compile, fail, formatDiagnostic, warningLines } from '../index.ts'
@@ -137,8 +138,9 @@ async function make(
     const states = await stateOptions(path, options)
     const made = { ...importing, readExternal, ...states, ...(target !== 'both' && { targets: [target] }) }
     const smaller = isCompressed(options) ? await compressed(model, options, made, terminal) : model
-    const { source, pictures } = await picturesOf(model, smaller, options, made)
-    const compiled = await compile(source, { ...made, sparse: options.sparse, ...(pictures && { pictures }) })
+    const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
+    const { source, options: heard } = await soundIn(seen, options, made)
+    const compiled = await compile(source, { ...made, sparse: options.sparse, ...(pictures && { pictures }), ...heard })
     checkSparse(command, options, compiled)
     const { pruning, quantization } = compiled.report
     for (const judged of [pruning, quantization])

@@ -6,10 +6,16 @@ import { addShapeOptions, addStateOptions, type ShapeOptions, type StateOptions 
 import { addPixelOptions, type PixelOptions } from '../cli/pictures.ts'
 import { checkOptions, refuseRepeats } from '../cli/preconditions.ts'
 import { addCompressOptions, type CompressCliOptions } from '../cli/quantize-options.ts'
+import { addSoundOptions, type SoundOptions } from '../cli/sound.ts'
 import { fail } from '../index.ts'
 
 /** What an import of a model may say: options of `attar compile`. */
-export type QueryOptions = ShapeOptions & StateOptions & CompressCliOptions & PixelOptions & ModuleOptions
+export type QueryOptions = ShapeOptions &
+  StateOptions &
+  CompressCliOptions &
+  PixelOptions &
+  SoundOptions &
+  ModuleOptions
 
 /** An import of a model: `model.onnx?attar&quantize=weights`. */
 export interface ModelImport {
@@ -55,7 +61,7 @@ export interface Query {
 export async function parseQuery({ path, query }: ModelImport): Promise<Query> {
   const command = new Command('compile').exitOverride().allowExcessArguments(false)
   command.configureOutput({ writeErr: () => {}, writeOut: () => {} }).helpOption(false)
-  addModuleOptions(addPixelOptions(addCompressOptions(addStateOptions(addShapeOptions(command)))))
+  addModuleOptions(addSoundOptions(addPixelOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))))
   refuseRepeats(command)
   const known = new Map(command.options.map((option) => [option.long!.slice(2), option]))
   for (const name of writing) known.delete(name)

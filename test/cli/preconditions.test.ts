@@ -66,7 +66,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const ofPictures = pictures.filter((name) => name !== 'preprocess')
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
-    ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', ...ofData]],
+    ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', 'stream', ...ofData]],
+    ['compile', [...compile, '--pcm'], ['pixels']],
     ['compile', [...compile, '--pixels'], ['classes']],
     ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', 'unknown', 'vocabulary-map', ...ofData]],
     [

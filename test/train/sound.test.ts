@@ -27,7 +27,7 @@ import {
   type Layer,
   type LogMelOptions,
 } from '../../compiler/train/network/index.ts'
-import { factorsOf } from '../../compiler/train/network/sound/spectrum.ts'
+import { factorsOf } from '../../compiler/features/spectrum.ts'
 import { inDoubles } from '../support/retype.ts'
 import { range } from './matrices.ts'
 

@@ -1,12 +1,8 @@
 import * as v from 'valibot'
 import { fail } from '../../../core/diagnostic.ts'
-import * as f from '../../../core/formula.ts'
 import type { Value } from '../../../core/graph.ts'
-import { cos } from '../../../core/math.ts'
-import { tensorOf } from '../../../core/tensor.ts'
+import { completeFeatures, contradiction, featuresOf, framed, melFilters } from '../../../features/index.ts'
 import type { Layer, NetworkContext } from '../context.ts'
-import { filtered, melFilters } from '../sound/mel.ts'
-import { powerSpectrum, windowed } from '../sound/spectrum.ts'
 
 export interface LogMelOptions {
   /** Samples a second. */
@@ -72,8 +68,14 @@ function checked(kind: string, schema: v.GenericSchema, options: unknown): Compl
   return { ...given, points, low, high, offset }
 }
 
-function logMelOf(network: NetworkContext, kind: string, sound: Value, options: Complete): Value {
-  const { rate, window, hop, bins, points, low, high, offset } = options
+/** f32[1, frames, n, 1] of sound, f32[1, samples]: a picture of one channel. */
+function pictureOf(
+  network: NetworkContext,
+  kind: string,
+  sound: Value,
+  { rate, window, hop, bins, points, low, high, offset }: Complete,
+  coefficients = 0,
+): Value {
   const { dtype, shape } = sound.type
   if (dtype !== 'f32' || shape.length !== 2 || shape[1]! < window)
     fail(
@@ -82,7 +84,13 @@ function logMelOf(network: NetworkContext, kind: string, sound: Value, options: 
     )
   network.takesSound(rate, kind)
   network.fixed()
-  const filters = melFilters(bins, rate, points, low, high)
+  const features = completeFeatures(
+    { window, hop, fft: points, mels: bins, low, high, log: 'ln', add: offset, coefficients },
+    rate,
+  )
+  const why = contradiction(features, rate)
+  if (why !== undefined) fail('A702', `${kind}: ${why}`)
+  const filters = melFilters(features, rate)
   const silent = filters.findIndex(({ weights }) => weights.length === 0)
   if (silent >= 0)
     fail(
@@ -93,14 +101,10 @@ function logMelOf(network: NetworkContext, kind: string, sound: Value, options: 
       },
     )
   const { b } = network
-  const first = Math.min(...filters.map((filter) => filter.first))
-  const last = Math.max(...filters.map((filter) => filter.first + filter.weights.length - 1))
-  const spectrum = powerSpectrum(b, windowed(b, sound, window, hop), points, first, last)
-  return b.map([filtered(b, spectrum, filters)], (m) => f.log(f.add(m, offset)))
+  const frames = 1 + Math.floor((shape[1]! - window) / hop)
+  const result = featuresOf(b, framed(b, b.reshape(sound, [shape[1]!]), features, frames), features, rate)
+  return b.reshape(result, [1, ...result.type.shape, 1])
 }
-
-/** f32[frames, n] as a picture of one channel. */
-const asPicture = ({ b }: NetworkContext, x: Value): Value => b.reshape(x, [1, ...x.type.shape, 1])
 
 /**
  * Sound as a picture: f32[1, n] of samples from -1 to 1 to f32[1, frames, bins, 1]. Frames begin every `hop` samples and are whole:
@@ -113,7 +117,7 @@ export function logMel(options: LogMelOptions): Layer {
   const complete = checked('logMel', v.strictObject(logMelFields), options)
   return {
     kind: 'logMel',
-    build: (network, sound) => asPicture(network, logMelOf(network, 'logMel', sound, complete)),
+    build: (network, sound) => pictureOf(network, 'logMel', sound, complete),
   }
 }
 
@@ -127,18 +131,8 @@ export function mfcc(options: MfccOptions): Layer {
   const { bins } = complete
   const { coefficients } = options
   if (coefficients > bins) fail('A702', `mfcc: there are ${coefficients} coefficients of ${bins} bins`)
-  const cosines = Array.from({ length: bins * coefficients }, (_, i) => {
-    const [bin, k] = [Math.floor(i / coefficients), i % coefficients]
-    return cos((Math.PI / bins) * (bin + 0.5) * k) * Math.sqrt((k === 0 ? 1 : 2) / bins)
-  })
   return {
     kind: 'mfcc',
-    build: (network, sound) => {
-      const { b } = network
-      const bands = logMelOf(network, 'mfcc', sound, complete)
-      const matrix = b.constant(tensorOf('f32', [bins, coefficients], cosines))
-      const axes = { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] }
-      return asPicture(network, b.dotGeneral(bands, matrix, axes))
-    },
+    build: (network, sound) => pictureOf(network, 'mfcc', sound, complete, coefficients),
   }
 }

@@ -1,8 +1,8 @@
-import type { Builder } from '../../../core/builder.ts'
-import * as f from '../../../core/formula.ts'
-import type { Value } from '../../../core/graph.ts'
-import { cos, sin } from '../../../core/math.ts'
-import { tensorOf } from '../../../core/tensor.ts'
+import type { Builder } from '../core/builder.ts'
+import * as f from '../core/formula.ts'
+import type { Value } from '../core/graph.ts'
+import { cos, sin } from '../core/math.ts'
+import { tensorOf } from '../core/tensor.ts'
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
@@ -21,30 +21,6 @@ const table = (b: Builder, rows: number, columns: number, at: (row: number, colu
     ),
   )
 
-/** The periodic Hann window: ½ − ½ cos(2πi / length). */
-export const hann = (length: number): number[] => range(length).map((i) => 0.5 - 0.5 * turn(i, length).cos)
-
-/**
- * Frames of `window` samples, `hop` apart, times Hann's window: f32[1, n] to f32[frames, window]. Samples after the last whole
- * frame are left out. The signal is cut into rows of `hop`, so that a frame is some rows on end and no table of places is needed.
- */
-export function windowed(b: Builder, signal: Value, window: number, hop: number): Value {
-  const length = signal.type.shape[1]!
-  const frames = 1 + Math.floor((length - window) / hop)
-  const pieces = Math.ceil(window / hop)
-  const rows = frames - 1 + pieces
-  const missing = Math.max(0, rows * hop - length)
-  const whole = b.pad(signal, b.scalar(0, 'f32'), [0, 0], [0, missing])
-  const blocks = b.reshape(b.sliceAxis(whole, 1, 0, rows * hop), [rows, hop])
-  const weights = hann(window)
-  const parts = range(pieces).map((i) => {
-    const size = Math.min(hop, window - i * hop)
-    const piece = b.slice(blocks, [i, 0], [frames, size])
-    return b.binary('mul', piece, b.vector(weights.slice(i * hop, i * hop + size), 'f32'))
-  })
-  return b.concatenate(parts, 1)
-}
-
 /** How a transform of `length` points is done in two: `length` = `first` · `second`. */
 export interface Factors {
   readonly first: number
@@ -59,6 +35,12 @@ export function factorsOf(length: number): Factors {
     if (Number.isInteger(first) && first + 2 * second < best.first + 2 * best.second) best = { first, second }
   }
   return best
+}
+
+/** How many numbers the tables of a transform have at most, of frames of `given` points. */
+export function tableSize(given: number, length: number): number {
+  const { first, second } = factorsOf(length)
+  return Math.ceil(given / second) * (first + 2) + 2 * second * (first / 2 + 1) + (2 * second) ** 2
 }
 
 /** |X|² of the bins of a transform: `place[k]` says where bin k stands in the last axis of `power`. */

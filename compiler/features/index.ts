@@ -1,0 +1,6 @@
+export { contradiction } from './contradiction.ts'
+export { clipGraph, extentOf, type FeatureInput, type SoundFeatures } from './clip.ts'
+export { withSound, type SoundGraph } from './front.ts'
+export { melFilters } from './mel.ts'
+export { featuresOf, framed } from './pieces.ts'
+export { completeFeatures, featureChecks, type FeatureOptions, type Features } from './options.ts'

@@ -10,6 +10,7 @@ const restricted = (object, properties, message) => properties.map((property) =>
 const noExit = restricted('process', ['exit'], 'Throw a CompileError; only the command line ends the process.')
 const pure = [
   'compiler/core/**',
+  'compiler/features/**',
   'compiler/onnx/**',
   'compiler/passes/**',
   'compiler/schedule/**',

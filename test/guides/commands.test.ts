@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { main as Main } from '../../compiler/cli/program.ts'
 import { engines } from '../../compiler/bench/engines/index.ts'
 import { fixedDigits, modelFor, prepare } from './files.ts'
-import { guides, words } from './markdown.ts'
+import { elsewhere, guides, words } from './markdown.ts'
 
 /** The commands that README.md and the guides have one type, word for word, in a folder with the files that they name. */
 const root = resolve('.')
@@ -13,13 +13,10 @@ const absent = new Set(
   (await engines()).filter((engine) => engine.absent !== undefined).map(({ name }) => name as string),
 )
 
-/** Tells of measurements on data that is not here. */
-const elsewhere = new Set(['docs/compression.md'])
-
 /** Each line once, where it first stands: in its block, since what a line makes the next ones may need. */
 const seen = new Set<string>()
 const blocks = guides
-  .filter(({ file }) => !elsewhere.has(file))
+  .filter(({ file }) => !Object.hasOwn(elsewhere, file))
   .flatMap(({ file, commands }) =>
     commands.map((block) => ({ file, lines: block.map((line) => line.replace(/\s+#.*/, '')) })),
   )

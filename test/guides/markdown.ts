@@ -40,6 +40,12 @@ export const guides: readonly Guide[] = [
     .map((name) => `docs/${name}`),
 ].map(guide)
 
+/** Guides whose commands and code are not run with those of all others, and why. */
+export const elsewhere: Readonly<Record<string, string>> = {
+  'docs/compression.md': 'tells of measurements on data that is not here',
+  'docs/audio.md': 'has sounds: test/guides/audio.test.ts',
+}
+
 export const guideTo = (topic: string): Guide => guides.find(({ file }) => file === `docs/${topic}.md`)!
 
 /** Words of a line as a shell takes them, where it has no other than single quotes. */

@@ -10,14 +10,16 @@ import { engines } from '../../compiler/bench/engines/index.ts'
 import { findExecutable, packageFile } from '../../compiler/bench/engines/process.ts'
 import { withWorker } from '../support/workerd.ts'
 import { digits, fixedDigits, prepare, recurrent } from './files.ts'
-import { guides, guideTo } from './markdown.ts'
+import { elsewhere, guides, guideTo } from './markdown.ts'
 
 /** The code of README.md and the guides, word for word, where it is meant to run, with the files that it names. */
 const run = promisify(execFile)
 
 const codeOf = (topic: string): readonly string[] => guideTo(topic).code.map(({ text }) => text)
 const isPart = (text: string): boolean => !text.startsWith('import ')
-const all = guides.flatMap(({ file, code }) => code.map((block) => ({ file, ...block })))
+const all = guides
+  .filter(({ file }) => !Object.hasOwn(elsewhere, file))
+  .flatMap(({ file, code }) => code.map((block) => ({ file, ...block })))
 /** Parts of configurations. */
 const fields = all.filter(({ language, text }) => language === 'ts' && isPart(text)).map(({ text }) => text)
 const configs = all.filter(

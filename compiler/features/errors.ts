@@ -1,4 +1,5 @@
 /** What can be wrong with features and the input that they are for. None returns. */
+import { log2 } from '../core/math.ts'
 import { fail } from '../core/diagnostic.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 
@@ -29,5 +30,5 @@ export function tooManyHops(hops: number, pieces: number): never {
 }
 
 export function tooLong(what: string, limit: number): never {
-  fail('A301', `features of ${what}: the limit is 2^${Math.log2(limit)}`)
+  fail('A301', `features of ${what}: the limit is 2^${log2(limit)}`)
 }

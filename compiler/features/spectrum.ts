@@ -40,7 +40,7 @@ export function factorsOf(length: number): Factors {
 /** How many numbers the tables of a transform have at most, of frames of `given` points. */
 export function tableSize(given: number, length: number): number {
   const { first, second } = factorsOf(length)
-  return Math.ceil(given / second) * (first + 2) + 2 * second * (first / 2 + 1) + (2 * second) ** 2
+  return Math.ceil(given / second) * (first + 2) + 2 * second * (first / 2 + 1) + 4 * second * second
 }
 
 /** |X|² of the bins of a transform: `place[k]` says where bin k stands in the last axis of `power`. */

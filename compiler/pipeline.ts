@@ -5,6 +5,7 @@ import {
   type KernelReport,
   type ModuleSpec,
   type PictureSpec,
+  type TextSpec,
   type PortNames,
   type PortSpec,
   type RemovedChannels,
@@ -67,6 +68,8 @@ export interface CompileOptions {
   readonly sparse?: Sparsity
   /** The script takes pictures. The model's metadata has a complete preprocessing, and the output of scores has names of classes. */
   readonly pictures?: PictureSpec
+  /** The script takes texts, by a tokenizer that `artefacts` is given. */
+  readonly text?: TextSpec
   /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
   readonly instrument?: boolean
   /** Called when a phase starts. */
@@ -159,6 +162,7 @@ export async function compileGraph(
     outputs,
     metadata: options.metadata ?? {},
     ...(options.pictures && { pictures: options.pictures }),
+    ...(options.text && { text: options.text }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({
         ...port(state),

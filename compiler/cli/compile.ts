@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels } from '../index.ts'
+import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Tokenizer } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
@@ -24,10 +24,12 @@ import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
+import { addTokenizerOptions, describeTexts, textsOf, type TokenizerOptions } from './texts.ts'
 import { largest } from './train/module-bytes.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
-interface Options extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions {
+interface Options
+  extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions, TokenizerOptions {
   output: string
   name: string
   emitOnnx?: string
@@ -55,6 +57,8 @@ attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
 attar compile model.onnx -o out/ --pixels --classify softmax --classes cat,dog --fit crop
                           model.classify(imageData) gives [{ label, score }], the best first, for a picture of
                           any size; { top: 3, threshold: 0.1 } behind it gives fewer. run takes pictures, too
+attar compile model.onnx -o out/ --shape input_ids=1,128 … --tokenizer tokenizer.json --classify softmax --classes ham,spam
+                          model.classify(text) gives [{ label, score }], model.encode(text) the inputs of run
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
@@ -68,7 +72,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addModuleOptions(addPixelOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))))
+  addTokenizerOptions(addPixelOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))))
+  addModuleOptions(command)
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
@@ -78,7 +83,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { checkWritable, readFile } = await import('../data/files.ts')
-      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
+      const { artefacts, checkName, compile, encoderSource, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const givenSeed = (): number | undefined =>
@@ -107,11 +112,13 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       if (searched?.planned) return
       const smaller =
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
-      const { source, pictures } = await picturesOf(model, smaller, options, made)
+      const { source: shown, pictures } = await picturesOf(model, smaller, options, made)
+      const { source, text, tokenizer } = await textsOf(model, shown, options, made)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...{ ...made, sparse: options.sparse, onPhase: phase },
         ...(pictures && { pictures }),
+        ...(text && { text }),
       })
       checkSparse(command, options, compiled)
       const sizes = targets.flatMap((each) => {
@@ -120,7 +127,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       })
       phase('packaging')
       const files = {
-        ...artefacts(compiled, name, { inline }),
+        ...artefacts(compiled, name, { inline, ...(tokenizer && { encoder: encoderSource(tokenizer) }) }),
         ...moduleType(options.output, `${name}.js`, terminal),
         ...searched?.files,
       }
@@ -145,7 +152,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const emittedTargets = targets.filter((each) => compiled.modules[each])
         const namesOf = (k: KernelReport): string[] => emittedTargets.map((each) => kernelName(k, each))
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
-        terminal.out([...(searched ? [...searched.lines, ''] : []), ...describe(compiled, parts, kernels)])
+        terminal.out([...(searched ? [...searched.lines, ''] : []), ...describe(compiled, parts, kernels, tokenizer)])
         if (options.profile)
           terminal.out([
             '',
@@ -213,7 +220,12 @@ function skipped(kernels: readonly KernelReport[]): string[][] {
   return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
 }
 
-function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
+function describe(
+  { report, spec }: Compiled,
+  parts: readonly PartSize[],
+  kernels: readonly string[],
+  tokenizer: Tokenizer | undefined,
+): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -232,6 +244,7 @@ function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernel
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
+    ...(spec.text ? describeTexts(spec.text, tokenizer!) : []),
     ...skipped(report.kernels),
     ...(report.removed
       ? [

@@ -3,6 +3,7 @@ import {
   activations,
   type ModuleSpec,
   type PictureSpec,
+  type TextSpec,
   type PortSpec,
   type StateSpec,
 } from '../core/artefact.ts'
@@ -38,7 +39,13 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
   const { pictures } = spec
   if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
-  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata, ...(pictures && { pictures }) }
+  const { text } = spec
+  if (text !== undefined && !isText(text)) bad('malformed text')
+  const known = {
+    ...{ abi: abiVersion, hash, attar, inputs, outputs, metadata },
+    ...(pictures && { pictures }),
+    ...(text && { text }),
+  }
   if (spec.states === undefined) return known
   const { states } = spec
   checkPorts('states', states, memory)
@@ -48,7 +55,16 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
 
 function isPictures(value: unknown): value is PictureSpec {
   if (!isRecord(value) || typeof value.input !== 'string') return false
-  const { scores } = value
+  return isScores(value.scores)
+}
+
+function isText(value: unknown): value is TextSpec {
+  if (!isRecord(value) || typeof value.ids !== 'string') return false
+  const { mask = '', types = '', positions = '' } = value
+  return [mask, types, positions].every((name) => typeof name === 'string') && isScores(value.scores)
+}
+
+function isScores(scores: unknown): boolean {
   if (scores === undefined) return true
   return (
     isRecord(scores) && typeof scores.output === 'string' && activations.some((known) => known === scores.activation)

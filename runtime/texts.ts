@@ -42,7 +42,8 @@ export function withTexts<T extends Exports>(exports: T, spec: TextsSpec, encode
       const add = (name: string | undefined, values: readonly number[]): void => {
         if (name === undefined) return
         const view = model.inputs[name]!
-        const array = view.slice().fill(0 as never)
+        // As long as the values: encode cuts and fills up.
+        const array = view.slice()
         for (const [i, value] of values.entries()) array[i] = typeof view[0] === 'bigint' ? BigInt(value) : value
         // Even `__proto__` is one of the object's own.
         Object.defineProperty(made, name, { enumerable: true, value: array })

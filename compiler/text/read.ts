@@ -83,7 +83,8 @@ function refuse(file: string, issues: readonly v.BaseIssue<unknown>[]): never {
     unsupported(file, place, `${issue.input.slice(0, 40)}, which is not known`, `what is known: ${issue.expected}`)
   if (issue.type === 'strict_object' && issue.expected === 'never')
     unsupported(file, place, 'a setting that is not known', 'leave it out if it does not matter for ids')
-  const wanted = issue.expected === null ? issue.message : `expected ${issue.expected}, found ${shown}`
+  const isOwn = issue.type === 'custom' || issue.expected === null
+  const wanted = isOwn ? issue.message : `expected ${issue.expected}, found ${shown}`
   return malformed(file, place, wanted.slice(0, 300))
 }
 
@@ -110,7 +111,7 @@ function tokenizerOf(json: TokenizerJson, file: string): Tokenizer {
   }
 }
 
-function addedOf(file: string, json: TokenizerJson, { ids, tokens }: TextModel): AddedToken[] {
+function addedOf(file: string, json: TokenizerJson, { ids }: TextModel): AddedToken[] {
   const given = new Map(ids)
   // Special ones come first as they are looked for, but ids are given in the order of the file.
   const count = ids.size
@@ -127,7 +128,6 @@ function addedOf(file: string, json: TokenizerJson, { ids, tokens }: TextModel):
         `${JSON.stringify(content.slice(0, 40))} has the id ${id}, and Hugging Face’s tokenizers give it ${own}`,
       )
     }
-    void tokens
     last = Math.max(last, own)
     given.set(content, own)
     const flag = [

@@ -270,8 +270,8 @@ export const unigram = (
     }
     for (const text of pieces.reverse()) {
       const id = known.get(text)
-      if (id !== undefined) ids.push(id)
-      else ids.push(...((bytes && bytesAs(text, known)) || [unknown]))
+      const those = id === undefined ? (bytes && bytesAs(text, known)) || [unknown] : [id]
+      for (const each of those) ids.push(each)
     }
   })
 }

@@ -65,11 +65,13 @@ export function tokenizer({ model, normalize, split, added, single, pair, trunca
     const ids: number[] = []
     // As UTF-8 has them.
     const whole = text.replace(/\p{Surrogate}/gu, '\ufffd')
-    asTheyAre(whole, ids, (part, isFirst) =>
+    asTheyAre(whole, ids, (part, isFirst) => {
+      // A text whose first character goes does not begin where the whole text does.
+      const isWhole = isFirst && normalize(String.fromCodePoint(part.codePointAt(0)!)) !== ''
       normalized(normalize(part), ids, (piece, isStart) => {
-        for (const word of split(piece, isFirst && isStart)) if (word) model(word, ids)
-      }),
-    )
+        for (const word of split(piece, isWhole && isStart)) if (word) model(word, ids)
+      })
+    })
     return ids
   }
 
@@ -88,18 +90,13 @@ export function tokenizer({ model, normalize, split, added, single, pair, trunca
       }
     }
     const mask = ids.map(() => 1)
-    if (padding) {
-      const length = Math.ceil(Math.max(padding.length, ids.length) / padding.multiple) * padding.multiple
-      const missing = length - ids.length
-      const pad = (values: number[], value: number): void => {
-        const more = Array.from({ length: missing }, () => value)
-        values.splice(padding.isLeft ? 0 : values.length, 0, ...more)
-      }
-      pad(ids, padding.id)
-      pad(types, padding.type)
-      pad(mask, 0)
+    if (!padding) return { ids, types, mask }
+    const length = Math.ceil(Math.max(padding.length, ids.length) / padding.multiple) * padding.multiple
+    const filled = (values: number[], value: number): number[] => {
+      const more = new Array<number>(length - ids.length).fill(value)
+      return padding.isLeft ? more.concat(values) : values.concat(more)
     }
-    return { ids, types, mask }
+    return { ids: filled(ids, padding.id), types: filled(types, padding.type), mask: filled(mask, 0) }
   }
 }
 

@@ -1,4 +1,4 @@
-// Compares tokenizers with Hugging Face's own on 1,000 lines in 20 scripts: npm run build && node scripts/tokenizers.mjs
+// Compares tokenizers with Hugging Face's own on 1,000 lines in 20 scripts: node scripts/tokenizers.mjs
 // With the files of tokenizers behind it, it compares these instead, and measures them beside @huggingface/tokenizers.
 import native from '@anush008/tokenizers'
 import { Tokenizer } from '@huggingface/tokenizers'
@@ -20,18 +20,21 @@ if (files.length === 0) {
   process.exit(status ?? 1)
 }
 
-const { readTokenizer, tokenizerFiles } = await import('../dist/compiler/index.js')
 const folder = mkdtempSync(join(tmpdir(), 'tokenizers-'))
 try {
-  const bundled = join(folder, 'lines.mjs')
-  await build({ entryPoints: [`${root}/test/text/lines.ts`], bundle: true, format: 'esm', outfile: bundled })
-  const lines = (await import(pathToFileURL(bundled))).linesOf(1000)
-  for (const file of files) await measure(file, lines)
+  const from = async (source, name) => {
+    const outfile = join(folder, name)
+    await build({ entryPoints: [`${root}/${source}`], bundle: true, format: 'esm', platform: 'node', outfile })
+    return import(pathToFileURL(outfile))
+  }
+  const lines = (await from('test/text/lines.ts', 'lines.mjs')).linesOf(1000)
+  const text = await from('compiler/text/index.ts', 'text.mjs')
+  for (const file of files) await measure(file, lines, text)
 } finally {
   rmSync(folder, { recursive: true })
 }
 
-async function measure(file, lines) {
+async function measure(file, lines, { readTokenizer, tokenizerFiles }) {
   const bytes = readFileSync(file)
   const text = bytes.toString()
   const began = performance.now()

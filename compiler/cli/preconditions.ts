@@ -186,7 +186,10 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ),
     ),
     pixels: { otherwise: 'with --tokenizer: a model takes pictures or texts', met: withoutOption('tokenizer').met },
-    tokenizer: always,
+    tokenizer: {
+      otherwise: 'with --vocabulary-map: it gives old ids, and the model would take new ones',
+      met: withoutOption('vocabulary-map').met,
+    },
     classify: either('without --pixels or --tokenizer', pixels, withOption('tokenizer')),
     classes: withOption('classify'),
   },

@@ -68,6 +68,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   return [
     ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', ...ofData]],
     ['compile', [...compile, '--pixels'], ['classes']],
+    ['compile', [...compile, '--tokenizer', at('how.json')], ['pixels', 'classes']],
+    ['compile', [...compile, '--vocabulary', at('data.npz'), '--vocabulary-map', at('ids.json')], ['tokenizer']],
     ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', 'unknown', 'vocabulary-map', ...ofData]],
     [
       'compile',

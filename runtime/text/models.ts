@@ -28,11 +28,7 @@ function idsOf(tokens: readonly string[]): Map<string, number> {
   return ids
 }
 
-const codePoints = (text: string): number => {
-  let count = 0
-  for (const _ of text) count++
-  return count
-}
+const codePoints = (text: string): number => Array.from(text).length
 
 /** Whole words. */
 export const wordLevel = (tokens: readonly string[], unknown: number): Model => {

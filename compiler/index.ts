@@ -42,6 +42,7 @@ export {
   type StateReport,
   type StateSpec,
   type Target,
+  type TextSpec,
 } from './core/artefact.ts'
 export {
   codes,
@@ -54,6 +55,7 @@ export {
   type Diagnostic,
   type Origin,
 } from './core/diagnostic.ts'
+export { encoderOf, encoderSource, readTokenizer, tokenizerFiles, tokenizerFor, type Tokenizer } from './text/index.ts'
 export { metricNeedsLabels, missingPackage, reasonOf } from './core/errors.ts'
 export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'

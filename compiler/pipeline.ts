@@ -5,6 +5,7 @@ import {
   type KernelReport,
   type ModuleSpec,
   type PictureSpec,
+  type TextSpec,
   type PortNames,
   type PortSpec,
   type RemovedChannels,
@@ -70,6 +71,8 @@ export interface CompileOptions {
   readonly pictures?: PictureSpec
   /** The model's graph takes a sound, as `withSound` makes it. */
   readonly sound?: SoundSpec
+  /** The script takes texts, by a tokenizer that `artefacts` is given. */
+  readonly text?: TextSpec
   /** Export each kernel as `kernel0`, `kernel1` … too, numbered as in the report: they can be timed apart. */
   readonly instrument?: boolean
   /** Called when a phase starts. */
@@ -163,6 +166,7 @@ export async function compileGraph(
     metadata: options.metadata ?? {},
     ...(options.pictures && { pictures: options.pictures }),
     ...(options.sound && { sound: options.sound }),
+    ...(options.text && { text: options.text }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({
         ...port(state),

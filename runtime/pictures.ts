@@ -1,4 +1,5 @@
 /** What scripts have beside the runtime whose models take pictures and give classes: `attar compile --pixels`, `--classify`. */
+import { ranked, type Choice, type Classification, type Scores } from './classes.ts'
 import type { Model, Port, Source, Spec, View } from './index.ts'
 import { eachValue, type Preprocess } from './pixels.ts'
 
@@ -6,8 +7,7 @@ import { eachValue, type Preprocess } from './pixels.ts'
 export interface PictureSpec {
   /** The name of the input that takes them; how, is in the metadata. */
   readonly input: string
-  /** The name of the output that has a score for each of its `classes`, and what makes it one: the scores are the output itself, or what this function gives. */
-  readonly scores?: { readonly output: string; readonly activation: 'softmax' | 'sigmoid' | 'none' }
+  readonly scores?: Scores
 }
 
 interface PicturesSpec extends Spec {
@@ -22,13 +22,8 @@ export interface Picture {
   readonly data: Uint8ClampedArray | Uint8Array
 }
 
-export interface Classification {
-  readonly label: string
-  readonly score: number
-}
-
 export interface PictureModel extends Model {
-  classify?(picture: Picture, options?: { readonly top?: number; readonly threshold?: number }): Classification[]
+  classify?(picture: Picture, choice?: Choice): Classification[]
 }
 
 interface Exports {
@@ -41,7 +36,6 @@ export function withPictures<T extends Exports>(exports: T, spec: PicturesSpec) 
   const { input, scores } = spec.pictures
   const port = spec.inputs.find(({ name }) => name === input)!
   const preprocess = JSON.parse(spec.metadata.preprocess) as Preprocess
-  const { activation } = scores ?? {}
   const classes = spec.outputs.find(({ name }) => name === scores?.output)?.classes
 
   const extended = (model: Model): PictureModel => {
@@ -57,24 +51,9 @@ export function withPictures<T extends Exports>(exports: T, spec: PicturesSpec) 
       run,
       ...(scores &&
         ({
-          classify(picture, { top = Infinity, threshold = -Infinity } = {}) {
-            const values = Array.from(
-              run({ [input]: arrayOf(picture, model.inputs[input]!) })[scores.output] as Float32Array,
-            )
-            const greatest = Math.max(...values)
-            let sum = 1
-            if (activation === 'softmax') {
-              sum = 0
-              for (const [i, x] of values.entries()) sum += values[i] = Math.exp(x - greatest)
-            }
-            return values
-              .map((x, i) => ({
-                label: `${classes![i]}`,
-                score: activation === 'sigmoid' ? 1 / (1 + Math.exp(-x)) : x / sum,
-              }))
-              .filter(({ score }) => score >= threshold)
-              .sort((a, b) => b.score - a.score)
-              .slice(0, top)
+          classify(picture, choice) {
+            const values = run({ [input]: arrayOf(picture, model.inputs[input]!) })[scores.output] as View
+            return ranked(values, classes!, scores.activation, choice)
           },
         } satisfies Partial<PictureModel>)),
     }

@@ -29,6 +29,8 @@ const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
 const pictures = `import { withPictures as extend } from './runtime/pictures.ts'
 pictures = extend`
+const texts = `import { withTexts as extend } from './runtime/texts.ts'
+texts = extend`
 writeFileSync(
   `${root}/compiler/package/runtime.generated.ts`,
   `// Made by scripts/build-runtime.mjs.
@@ -40,5 +42,30 @@ export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 export const decodeSource: string = ${await minified('decode', decode)}
 /** Declares \`pictures(exports, spec)\` of runtime/pictures.ts. */
 export const picturesSource: string = ${await minified('pictures', pictures)}
+/** Declares \`texts(exports, spec, encode)\` of runtime/texts.ts. */
+export const textsSource: string = ${await minified('texts', texts)}
+`,
+)
+
+// What tokenizers are put together of, each part by itself.
+const { outputFiles } = await build({
+  stdin: { contents: `export * from './runtime/text/parts.ts'`, resolveDir: root },
+  ...{ bundle: true, format: 'esm', write: false },
+})
+const parts = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+const sources = await Promise.all(
+  Object.keys(parts).map(async (name) => {
+    const contents = `import { ${name} as part } from './runtime/text/parts.ts'\n${name} = part`
+    return `  ${name}: ${await minified(name, contents)},\n`
+  }),
+)
+writeFileSync(
+  `${root}/compiler/text/parts.generated.ts`,
+  `// Made by scripts/build-runtime.mjs.
+import type { PartName } from './plan.ts'
+
+/** By a part's name, what declares it. */
+export const partSources: Readonly<Record<PartName, string>> = {
+${sources.join('')}}
 `,
 )

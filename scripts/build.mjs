@@ -21,7 +21,7 @@ const steps = [
   {
     name: 'runtime',
     inputs: ['runtime', 'scripts/build-runtime.mjs', ...versions('esbuild')],
-    outputs: ['compiler/package/runtime.generated.ts'],
+    outputs: ['compiler/package/runtime.generated.ts', 'compiler/text/parts.generated.ts'],
     command: ['scripts/build-runtime.mjs'],
   },
   {

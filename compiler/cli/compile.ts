@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels } from '../index.ts'
+import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Tokenizer } from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
@@ -25,11 +25,20 @@ import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
 import type { Terminal } from './terminal.ts'
+import { addTokenizerOptions, describeTexts, textsOf, type TokenizerOptions } from './texts.ts'
 import { largest } from './train/module-bytes.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
 interface Options
-  extends ShapeOptions, StateOptions, CompressCliOptions, BudgetOptions, ModuleOptions, PixelOptions, SoundOptions {
+  extends
+    ShapeOptions,
+    StateOptions,
+    CompressCliOptions,
+    BudgetOptions,
+    ModuleOptions,
+    PixelOptions,
+    SoundOptions,
+    TokenizerOptions {
   output: string
   name: string
   emitOnnx?: string
@@ -62,6 +71,8 @@ attar compile model.onnx -o out/ --pcm --preprocess sound.json [--stream]
                           { "rate": 16000, "features": { "window": 400, "hop": 160, "mels": 40, "log": "ln",
                           "add": 1e-6 } }. With --stream each run takes the next hop of a stream, and the
                           module keeps what it needs of those before; model.reset() starts anew
+attar compile model.onnx -o out/ --shape input_ids=1,128 … --tokenizer tokenizer.json --classify softmax --classes ham,spam
+                          model.classify(text) gives [{ label, score }], model.encode(text) the inputs of run
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
@@ -75,9 +86,9 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addModuleOptions(
-    addSoundOptions(addPixelOptions(addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command)))))),
-  )
+  addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))
+  addTokenizerOptions(addSoundOptions(addPixelOptions(command)))
+  addModuleOptions(command)
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
     .option('--sizes', 'compress at high levels for the sizes that are printed; takes seconds for large models')
     .option('--profile', 'print how long each phase takes')
@@ -87,7 +98,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { checkWritable, readFile } = await import('../data/files.ts')
-      const { artefacts, checkName, compile, kernelName, moduleFile, targets, warningLines } =
+      const { artefacts, checkName, compile, encoderSource, kernelName, moduleFile, targets, warningLines } =
         await import('../index.ts')
       const { moduleSizes, scriptSizes } = await import('./sizes.ts')
       const givenSeed = (): number | undefined =>
@@ -117,12 +128,14 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const smaller =
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
       const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
-      const { source, options: heard } = await soundIn(seen, options, made)
+      const { source: heard, options: sound } = await soundIn(seen, options, made)
+      const { source, text, tokenizer } = await textsOf(model, heard, options, made)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...{ ...made, sparse: options.sparse, onPhase: phase },
         ...(pictures && { pictures }),
-        ...heard,
+        ...sound,
+        ...(text && { text }),
       })
       checkSparse(command, options, compiled)
       const sizes = targets.flatMap((each) => {
@@ -131,7 +144,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       })
       phase('packaging')
       const files = {
-        ...artefacts(compiled, name, { inline }),
+        ...artefacts(compiled, name, { inline, ...(tokenizer && { encoder: encoderSource(tokenizer) }) }),
         ...moduleType(options.output, `${name}.js`, terminal),
         ...searched?.files,
       }
@@ -156,7 +169,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         const emittedTargets = targets.filter((each) => compiled.modules[each])
         const namesOf = (k: KernelReport): string[] => emittedTargets.map((each) => kernelName(k, each))
         const kernels = compiled.report.kernels.map((k) => [...new Set(namesOf(k))].join(' / '))
-        terminal.out([...(searched ? [...searched.lines, ''] : []), ...describe(compiled, parts, kernels)])
+        terminal.out([...(searched ? [...searched.lines, ''] : []), ...describe(compiled, parts, kernels, tokenizer)])
         if (options.profile)
           terminal.out([
             '',
@@ -224,7 +237,12 @@ function skipped(kernels: readonly KernelReport[]): string[][] {
   return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
 }
 
-function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernels: readonly string[]): string[] {
+function describe(
+  { report, spec }: Compiled,
+  parts: readonly PartSize[],
+  kernels: readonly string[],
+  tokenizer: Tokenizer | undefined,
+): string[] {
   const sizes = parts.map(({ part, raw, gzip, brotli }) => [
     part,
     ...[raw, gzip, brotli].map((n) => (n === undefined ? '' : formatCount(n))),
@@ -244,6 +262,7 @@ function describe({ report, spec }: Compiled, parts: readonly PartSize[], kernel
     ['MACs', formatCount(report.macs)],
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
     ...(spec.sound ? describeSound(spec.sound, spec.metadata) : []),
+    ...(spec.text ? describeTexts(spec.text, tokenizer!) : []),
     ...skipped(report.kernels),
     ...(report.removed
       ? [

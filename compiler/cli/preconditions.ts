@@ -120,6 +120,11 @@ const notSearching: Condition = {
 }
 const pixels = withOption('pixels')
 const pcm = withOption('pcm')
+/** A script takes pictures, or sound, or texts. */
+const alone = (...others: readonly string[]): Condition => ({
+  otherwise: `with ${others.map((name) => `--${name}`).join(' or ')}: a model takes one of pictures, sound and texts`,
+  met: ({ options }) => !others.some((name) => options.has(name)),
+})
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -187,10 +192,14 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
         pixels,
       ),
     ),
-    pixels: { ...withoutOption('pcm'), otherwise: 'with --pcm: a model has one preprocessing' },
-    pcm: always,
+    pixels: alone('pcm', 'tokenizer'),
+    pcm: alone('pixels', 'tokenizer'),
     stream: pcm,
-    classify: pixels,
+    tokenizer: {
+      otherwise: 'with --vocabulary-map: it gives old ids, and the model would take new ones',
+      met: withoutOption('vocabulary-map').met,
+    },
+    classify: either('without --pixels or --tokenizer', pixels, withOption('tokenizer')),
     classes: withOption('classify'),
   },
   init: all(['model', 'shape', 'dim', 'json'], always),
@@ -244,6 +253,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     lease: withOption('queue'),
   },
   worker: all(['jobs', 'data', 'json'], always),
+  tokenizer: all(['output', 'name', 'json'], always),
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {
     json: always,

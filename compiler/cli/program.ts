@@ -13,6 +13,7 @@ import { toJson } from './format.ts'
 import { checkOptions, refuseRepeats } from './preconditions.ts'
 import { terminalOn, type Streams, type Terminal } from './terminal.ts'
 import { addTrain } from './train/train.ts'
+import { addTokenizer } from './tokenizer.ts'
 import { addWorker } from './tune/queue/worker.ts'
 import { addTune } from './tune/tune.ts'
 import { addVerify } from './verify.ts'
@@ -60,6 +61,7 @@ export function programOf(terminal: Terminal, done: (code: ExitCode) => void): C
     addTune,
     addWorker,
     addAugment,
+    addTokenizer,
   ])
     add(program, terminal, done)
   for (const command of program.commands) {

@@ -86,6 +86,19 @@ export interface SoundSpec {
   readonly hops?: number
 }
 
+/** Of a model whose script takes texts: which inputs take what they become, and perhaps names of classes. */
+export interface TextSpec {
+  /** The input of ids. */
+  readonly ids: string
+  /** The input that tells ids from padding. */
+  readonly mask?: string
+  /** The input that tells the second text from the first. */
+  readonly types?: string
+  /** The input of the ids' places. */
+  readonly positions?: string
+  readonly scores?: PictureSpec['scores']
+}
+
 /** Scores of classes are the softmax of a model's numbers, the sigmoid of each, or the numbers themselves. */
 export const activations = ['softmax', 'sigmoid', 'none'] as const
 export type Activation = (typeof activations)[number]
@@ -103,6 +116,7 @@ export interface ModuleSpec {
   readonly states?: readonly StateSpec[]
   readonly pictures?: PictureSpec
   readonly sound?: SoundSpec
+  readonly text?: TextSpec
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }

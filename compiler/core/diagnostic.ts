@@ -40,6 +40,7 @@ export const codes = {
   A506: 'not-quantizable',
   A507: 'reference-failed',
   A508: 'no-queue',
+  A509: 'unsupported-tokenizer',
   A601: 'internal',
   A701: 'diverged',
   A702: 'bad-training',

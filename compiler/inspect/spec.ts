@@ -3,6 +3,7 @@ import {
   activations,
   type ModuleSpec,
   type PictureSpec,
+  type TextSpec,
   type PortSpec,
   type SoundSpec,
   type StateSpec,
@@ -40,8 +41,14 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   const { pictures, sound } = spec
   if (sound !== undefined && !isSound(sound, inputs)) bad('a malformed sound')
   if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
-  const extended = { ...(pictures && { pictures }), ...(sound && { sound }) }
-  const known = { abi: abiVersion, hash, attar, inputs, outputs, metadata, ...extended }
+  const { text } = spec
+  if (text !== undefined && !isText(text)) bad('malformed text')
+  const known = {
+    ...{ abi: abiVersion, hash, attar, inputs, outputs, metadata },
+    ...(pictures && { pictures }),
+    ...(sound && { sound }),
+    ...(text && { text }),
+  }
   if (spec.states === undefined) return known
   const { states } = spec
   checkPorts('states', states, memory)
@@ -51,7 +58,16 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
 
 function isPictures(value: unknown): value is PictureSpec {
   if (!isRecord(value) || typeof value.input !== 'string') return false
-  const { scores } = value
+  return isScores(value.scores)
+}
+
+function isText(value: unknown): value is TextSpec {
+  if (!isRecord(value) || typeof value.ids !== 'string') return false
+  const { mask = '', types = '', positions = '' } = value
+  return [mask, types, positions].every((name) => typeof name === 'string') && isScores(value.scores)
+}
+
+function isScores(scores: unknown): boolean {
   if (scores === undefined) return true
   return (
     isRecord(scores) && typeof scores.output === 'string' && activations.some((known) => known === scores.activation)

@@ -8,7 +8,7 @@ export default module
 
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
 export function declarations(spec: ModuleSpec, inline = false): string {
-  const classes = spec.outputs.find(({ name }) => name === spec.pictures?.scores?.output)?.classes
+  const classes = spec.outputs.find(({ name }) => name === (spec.pictures ?? spec.text)?.scores?.output)?.classes
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
@@ -19,7 +19,7 @@ ${members(
   ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
 )}
 }
-${spec.pictures ? pictureType : ''}${classes ? classificationType(classes) : ''}
+${spec.pictures ? pictureType : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
 ${members(spec.outputs, output)}
@@ -42,7 +42,7 @@ export interface Model {
    * kind of array, and a number that the element type does not hold.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${classes ? classifyMember : ''}${spec.states ? stateMembers : ''}}
+${spec.text ? encodeMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -54,7 +54,7 @@ export declare const spec: {
   readonly outputs: ${ports(spec.outputs)}
 ${spec.pictures ? `  readonly pictures: ${readonlyType(spec.pictures)}\n` : ''}${
     spec.sound ? `  readonly sound: ${readonlyType(spec.sound)}\n` : ''
-  }${
+  }${spec.text ? `  readonly text: ${readonlyType(spec.text)}\n` : ''}${
     spec.states
       ? `  readonly states: ${ports(spec.states)}
 `
@@ -105,6 +105,26 @@ const classifyMember = `  /**
    * Throws a TypeError for what is no picture.
    */
   classify(picture: Picture, options?: { readonly top?: number; readonly threshold?: number }): Classification[]
+`
+
+const encodeType = `
+export interface EncodeOptions {
+  /** A second text, such as the answer to a question. */
+  readonly pair?: string
+  /** Whether ids that mark the beginning, the end and so on are added: true unless it is false. */
+  readonly special?: boolean
+}
+`
+
+const encodeMember = `  /** A text as inputs of \`run\`: its ids, cut or filled up to the input's length. Throws a TypeError for what is no text. */
+  encode(text: string, options?: EncodeOptions): Inputs
+`
+
+const classifyTextMember = `  /**
+   * The classes of a text, those with the highest scores first: \`top\` of them at most, and none whose score is below \`threshold\`.
+   * Throws a TypeError for what is no text.
+   */
+  classify(text: string, options?: EncodeOptions & { readonly top?: number; readonly threshold?: number }): Classification[]
 `
 
 /** Getters and setters, since what may be assigned is more than what is read. */

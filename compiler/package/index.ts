@@ -14,6 +14,8 @@ export type { FileReport, PackageReport } from './report.ts'
 export interface ArtefactOptions {
   /** Whether `NAME.js` carries the module, of which there must be one, instead of loading it from a file beside it. */
   readonly inline?: boolean
+  /** Of a model whose script takes texts: statements that declare `encode`, as `encoderSource` makes them. */
+  readonly encoder?: string
 }
 
 /**
@@ -25,13 +27,15 @@ export interface ArtefactOptions {
 export function artefacts(
   compiled: Compiled,
   name: string,
-  { inline = false }: ArtefactOptions = {},
+  { inline = false, encoder }: ArtefactOptions = {},
 ): Record<string, Uint8Array | string> {
   checkName(name)
   const { modules, spec, report: compilation } = compiled
   const present = targets.filter((target) => modules[target])
   if (present.length === 0) fail('A501', 'no module was compiled')
 
+  if ((encoder === undefined) !== (spec.text === undefined))
+    fail('A501', 'a tokenizer goes with a model that was compiled for texts, and the other way round')
   if (inline && present.length > 1) fail('A501', 'a script carries one module: compile for one target')
 
   type File = [name: string, content: Uint8Array | string, target?: Target]
@@ -46,7 +50,10 @@ export function artefacts(
       })
   const files: File[] = [
     ...beside,
-    [`${name}.js`, inline ? inlineScript(spec, name, modules[present[0]!]!) : script(spec, name, present)],
+    [
+      `${name}.js`,
+      inline ? inlineScript(spec, name, modules[present[0]!]!, encoder) : script(spec, name, present, encoder),
+    ],
     [`${name}.d.ts`, declarations(spec, inline)],
   ]
   for (const target of present) checkSpec(modules[target]!, JSON.stringify(spec))

@@ -1,12 +1,12 @@
 import { targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { decodeSource, picturesSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
+import { decodeSource, picturesSource, runtimeSource, statefulRuntimeSource, textsSource } from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>
   target === 'simd' ? `${name}.wasm` : `${name}.relaxed.wasm`
 
-/** The ES module `NAME.js`: the runtime and `spec`, nothing to import. `present` are the targets that were compiled. */
-export function script(spec: ModuleSpec, name: string, present: readonly Target[]): string {
+/** The ES module `NAME.js`: the runtime and `spec`, nothing to import. `present` are the targets that were compiled, `encoder` declares what a model for texts has. */
+export function script(spec: ModuleSpec, name: string, present: readonly Target[], encoder?: string): string {
   // Bundlers find the files by this very form, with a literal.
   const urls = present.map((target) => {
     const address = `./${encodeURIComponent(moduleFile(name, target))}`
@@ -15,24 +15,34 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
   return text(
     spec,
     name,
-    runtimeFor(spec),
+    runtimeFor(spec, encoder),
     urls.length === targets.length ? `(t) => t === 'simd' ? ${urls.join(' : ')}` : `() => ${urls[0]}`,
   )
 }
 
 /** The ES module `NAME.js` that carries its one module in base64. */
-export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array): string =>
-  text(spec, name, `${runtimeFor(spec)}\n${decodeSource}`, `() => decode('${base64(module)}')`)
+export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array, encoder?: string): string =>
+  text(spec, name, `${runtimeFor(spec, encoder)}\n${decodeSource}`, `() => decode('${base64(module)}')`)
 
-const runtimeFor = ({ states, pictures }: ModuleSpec): string =>
-  (states ? statefulRuntimeSource : runtimeSource) + (pictures ? `\n${picturesSource}` : '')
+const runtimeFor = ({ states, pictures }: ModuleSpec, encoder: string | undefined): string =>
+  [
+    states ? statefulRuntimeSource : runtimeSource,
+    ...(pictures ? [picturesSource] : []),
+    ...(encoder === undefined ? [] : [textsSource, encoder]),
+  ].join('\n')
+
+/** What the script exports, around the runtime's own. */
+function exported({ pictures, text }: ModuleSpec, locate: string): string {
+  const plain = `attar(spec, ${locate})`
+  return pictures ? `pictures(${plain}, spec)` : text ? `texts(${plain}, spec, encode)` : plain
+}
 
 /** `locate` is a function's text: what the runtime loads for a target. */
 const text = (spec: ModuleSpec, name: string, source: string, locate: string): string =>
   `// Compiled by attar ${spec.attar}; types in ${name}.d.ts
 ${source}
 export const spec = JSON.parse(${singleQuoted(JSON.stringify(spec))})
-export const { target, instantiate, load } = ${spec.pictures ? `pictures(attar(spec, ${locate}), spec)` : `attar(spec, ${locate})`}
+export const { target, instantiate, load } = ${exported(spec, locate)}
 `
 
 /** As a literal that stands safely in a script, even in one inside HTML. JSON has no raw line breaks. */

@@ -91,6 +91,33 @@ const words = model({
   ],
 })
 
+/** A classifier of texts, which a tokenizer makes ids of. */
+export const texts = model({
+  inputs: ['input_ids i64[batch,length]', 'attention_mask i64[batch,length]'],
+  outputs: ['scores f32[batch,2]'],
+  nodes: [
+    'e = Gather(table, input_ids)',
+    node('mask = Cast(attention_mask)', { attributes: { to: 1 } }),
+    'wide = Unsqueeze(mask, axis)',
+    'kept = Mul(e, wide)',
+    node('scores = ReduceSum(kept, one)', { attributes: { keepdims: 0 } }),
+  ],
+  initializers: [
+    stored('table', tensorOf('f32', [6, 2], [0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 2, 0])),
+    stored('axis', tensorOf('i64', [1], [2n])),
+    stored('one', tensorOf('i64', [1], [1n])),
+  ],
+})
+
+/** Of few words. */
+const tokenizer = {
+  added_tokens: [],
+  normalizer: { type: 'BertNormalizer', lowercase: true },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: { type: 'BertProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2] },
+  model: { type: 'WordPiece', vocab: { '[PAD]': 0, '[UNK]': 1, '[CLS]': 2, '[SEP]': 3, prize: 4, hello: 5 } },
+}
+
 /** A layer of which most weights are zero. */
 const zeros = model({
   inputs: ['x f32[1,128]'],
@@ -114,6 +141,7 @@ const configOf = (topic: string): string => guideTo(topic).code.find(({ text }) 
 /** The model that a command is about. */
 export function modelFor(line: string): Uint8Array {
   if (line.includes('--sparse')) return zeros
+  if (line.includes('--tokenizer')) return texts
   if (line.includes('--vocabulary')) return words
   if (line.includes('--state')) return recurrent
   if (line.startsWith('attar train')) return digits
@@ -173,6 +201,7 @@ export async function prepare(at: (...parts: string[]) => string): Promise<void>
       }
     }
   }
+  writeFileSync(at('tokenizer.json'), JSON.stringify(tokenizer))
   writeFileSync(at('attar.config.ts'), configOf('train'))
   writeFileSync(at('search.config.ts'), configOf('tune'))
   const pixels = (seed: number) => Uint8Array.from({ length: 768 }, (_, i) => (i * seed) % 256)

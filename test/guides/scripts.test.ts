@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
 import { findExecutable, packageFile } from '../../compiler/bench/engines/process.ts'
 import { withWorker } from '../support/workerd.ts'
-import { digits, fixedDigits, prepare, recurrent } from './files.ts'
+import { digits, fixedDigits, prepare, recurrent, texts } from './files.ts'
 import { elsewhere, guides, guideTo } from './markdown.ts'
 
 /** The code of README.md and the guides, word for word, where it is meant to run, with the files that it names. */
@@ -30,6 +30,7 @@ const [page] = codeOf('page') as [string]
 const [worker] = codeOf('worker') as [string]
 const [stream] = codeOf('streams') as [string]
 const [library] = codeOf('library') as [string]
+const [textScript, textPart, tokenizerScript] = codeOf('text') as [string, string, string]
 const [bundlerConfig, bundledScript] = codeOf('bundlers') as [string, string]
 
 const known = await engines()
@@ -64,6 +65,12 @@ beforeAll(async () => {
   symlinkSync(resolve('node_modules', 'vite'), at('node_modules', 'vite'))
   // For Node, where the script prints. The build also writes models.d.ts.
   await shell('node node_modules/vite/bin/vite.js build --ssr main.ts --outDir bundle')
+  mkdirSync(at('text'))
+  writeFileSync(at('text', 'model.onnx'), texts)
+  const [compiles] = guideTo('text').commands[0]!
+  await shell(`cd text && cp ../tokenizer.json . && ${compiles} && attar tokenizer tokenizer.json -o out/`)
+  writeFileSync(at('text', 'text.mjs'), textScript + textPart)
+  writeFileSync(at('text', 'tokenizer.mjs'), tokenizerScript)
   mkdirSync(at('stream'))
   writeFileSync(at('stream', 'model.onnx'), recurrent)
   await shell('attar compile stream/model.onnx -o stream/out/ --state h=hn --state c=cn')
@@ -73,7 +80,18 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 it('is all there is', () => {
   const others = all.filter(({ text, language }) => !['yaml', 'sh'].includes(language) && !fields.includes(text))
-  const tested = [inReadme!.text, page, worker, stream, library, bundlerConfig, bundledScript]
+  const tested = [
+    inReadme!.text,
+    page,
+    worker,
+    stream,
+    library,
+    bundlerConfig,
+    bundledScript,
+    textScript,
+    textPart,
+    tokenizerScript,
+  ]
   expect(others.filter(({ text }) => !tested.includes(text) && !text.includes('attar/config'))).toEqual([])
 })
 
@@ -93,7 +111,7 @@ it('pass the type checker', { timeout: 120_000 }, () => {
     ...fields.map((_, i) => `fields-${i}.config.ts`),
   ]
   const program = ts.createProgram(
-    [...files, 'stream/stream.mjs'].map((file) => at(file)),
+    [...files, 'stream/stream.mjs', 'text/text.mjs', 'text/tokenizer.mjs'].map((file) => at(file)),
     options,
   )
   const found = ts.getPreEmitDiagnostics(program)
@@ -115,6 +133,13 @@ it('run on a stream, whose state goes on', async () => {
   const [first, second] = stdout.split('\n').map(Number) as [number, number]
   expect(first).toBeCloseTo(8 * Math.tanh(1), 5)
   expect(second).toBeCloseTo(8 * (Math.tanh(1) + Math.tanh(2)), 5)
+})
+
+it('classify texts', async () => {
+  const { stdout } = await run(process.execPath, [at('text', 'text.mjs')])
+  expect(stdout).toMatch(/^\[\s*\{ label: 'spam', score: 0\.8\d+ \}/)
+  const ids = await run(process.execPath, [at('text', 'tokenizer.mjs')])
+  expect(ids.stdout).toContain('ids: [ 2, 5, 1, 1, 3 ]')
 })
 
 it.skipIf(missing('deno'))('run in Deno with --allow-read', async () => {

@@ -69,7 +69,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', 'stream', ...ofData]],
     ['compile', [...compile, '--pcm'], ['pixels']],
     ['compile', [...compile, '--pixels'], ['classes']],
-    ['compile', [...compile, '--tokenizer', at('how.json')], ['pixels', 'classes']],
+    ['compile', [...compile, '--tokenizer', at('how.json')], ['pixels', 'pcm', 'classes']],
     ['compile', [...compile, '--vocabulary', at('data.npz'), '--vocabulary-map', at('ids.json')], ['tokenizer']],
     ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', 'unknown', 'vocabulary-map', ...ofData]],
     [

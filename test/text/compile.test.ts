@@ -80,7 +80,7 @@ describe('a model that takes texts', () => {
     for (const [args, message] of [
       [['odd.onnx', '--tokenizer', at('vocab.txt')], 'what input "other" takes'],
       [['wide.onnx', '--tokenizer', at('vocab.txt')], 'is [2,8]'],
-      [['m.onnx', '--tokenizer', at('vocab.txt'), '--pixels'], 'with --tokenizer'],
+      [['m.onnx', '--tokenizer', at('vocab.txt'), '--pixels'], 'with --pcm or --tokenizer'],
       [['m.onnx', '--classify', 'none', '--classes', 'a,b'], 'without --pixels or --tokenizer'],
     ] as const) {
       err.length = 0

@@ -2,6 +2,9 @@ import type { Operator } from '../../context.ts'
 import { dequantizeLinear } from '../dequantize-linear.ts'
 import { rmsNormalization } from '../layer-normalization.ts'
 import { quantizeLinear } from '../quantize-linear.ts'
+import { microsoftAttention, qAttention } from './attention.ts'
+import { dynamicQuantizeMatMul, matMulIntegerToFloat } from './dynamic-quantize.ts'
+import { embedLayerNormalization, qEmbedLayerNormalization } from './embed-layer-normalization.ts'
 import { fusedConv, fusedMatMul } from './fused.ts'
 import { geluOperators } from './gelu.ts'
 import { matMulNBits } from './mat-mul-n-bits.ts'
@@ -15,10 +18,16 @@ export const microsoftOperators: Readonly<Record<string, Operator>> = {
   ...qlinearOperators,
   // Defined by onnxruntime in the standard domain.
   SimplifiedLayerNormalization: rmsNormalization,
+  'com.microsoft.Attention': microsoftAttention,
   'com.microsoft.DequantizeLinear': dequantizeLinear,
+  'com.microsoft.DynamicQuantizeMatMul': dynamicQuantizeMatMul,
+  'com.microsoft.EmbedLayerNormalization': embedLayerNormalization,
   'com.microsoft.FusedConv': fusedConv,
   'com.microsoft.FusedMatMul': fusedMatMul,
+  'com.microsoft.MatMulIntegerToFloat': matMulIntegerToFloat,
   'com.microsoft.MatMulNBits': matMulNBits,
+  'com.microsoft.QAttention': qAttention,
+  'com.microsoft.QEmbedLayerNormalization': qEmbedLayerNormalization,
   'com.microsoft.QGemm': qGemm,
   'com.microsoft.QuantizeLinear': quantizeLinear,
   'com.microsoft.SkipLayerNormalization': skipLayerNormalization,

@@ -37,8 +37,8 @@ export interface Attended {
   readonly scale: number
   /** What is added to scores [batch, heads, queries, keys]; each broadcasts. */
   readonly addends: readonly Value[]
-  /** Whether a query sees no key later than its own; queries are the last of the keys. */
-  readonly causal: boolean
+  /** Where a query sees no key later than its own: how many keys there are before that of the first query. */
+  readonly past: number | undefined
 }
 
 /** softmax(scale · Q Kᵀ + addends) V as [batch, queries, heads · size], and the scores before the softmax. */
@@ -46,12 +46,12 @@ export function attend(c: OpContext, a: Attended): { result: Value; scores: Valu
   const { b } = c
   const [, , queries = 0] = a.query.type.shape
   const [, , keys = 0] = a.key.type.shape
-  const positions = a.causal ? [b.iota('i32', [queries, 1], 0), b.iota('i32', [keys], 0)] : []
+  const positions = a.past !== undefined ? [b.iota('i32', [queries, 1], 0), b.iota('i32', [keys], 0)] : []
   const products = attentionScores(b, a.query, a.key)
   const scores = b.map([products, ...a.addends, ...positions], (score, ...rest) => {
     const sum = rest.slice(0, a.addends.length).reduce<Expr>((s, e) => f.add(s, e), f.mul(score, a.scale))
     const [i, j] = rest.slice(a.addends.length)
-    return i && j ? f.select(f.le(j, f.add(i, keys - queries)), sum, lowest) : sum
+    return i && j ? f.select(f.le(j, f.add(i, a.past!)), sum, lowest) : sum
   })
   return { result: mergeHeads(c, weightedValues(b, softmax(b, scores, [3]), a.value)), scores }
 }

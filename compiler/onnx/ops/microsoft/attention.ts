@@ -42,8 +42,9 @@ function attention(
   const masked = mask && maskAddend(c, mask, { batch, queries, keys })
   const bias = inputs.bias === undefined ? undefined : c.inputs[inputs.bias]
   const addends = [masked, bias].filter((v) => v !== undefined)
-  const causal = c.int('unidirectional', 0) !== 0 && queries > 1
-  const { result } = attend(c, { query: query!, key: key!, value: value!, scale: scaleOf(c, size), addends, causal })
+  const before = c.int('unidirectional', 0) !== 0 ? keys - queries : undefined
+  const scale = scaleOf(c, size)
+  const { result } = attend(c, { query: query!, key: key!, value: value!, scale, addends, past: before })
   if (c.outputCount < 2) return [result]
   const one = (v: Value): Value => b.reshape(v, [1, ...v.type.shape])
   return [result, b.concatenate([one(key!), one(value!)], 0)]

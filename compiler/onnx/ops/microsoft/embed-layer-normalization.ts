@@ -42,7 +42,11 @@ function embedded(c: OpContext, { mask, positions, real }: Form): Value[] {
   const [result] = layerNormalized(b, sum, { scale, bias, axes: [2], epsilon: c.float('epsilon', 1e-12) })
   const flags = c.inputs[mask]
   const lengths = flags
-    ? b.reduce('add', b.map([flags], (e) => convert(f.eq(e, 1), 'i32')), [1])
+    ? b.reduce(
+        'add',
+        b.map([flags], (e) => convert(f.eq(e, 1), 'i32')),
+        [1],
+      )
     : b.full(0, 'i32', [batch])
   return [result!, lengths, sum]
 }

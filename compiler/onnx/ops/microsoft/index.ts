@@ -7,9 +7,12 @@ import { dynamicQuantizeMatMul, matMulIntegerToFloat } from './dynamic-quantize.
 import { embedLayerNormalization, qEmbedLayerNormalization } from './embed-layer-normalization.ts'
 import { fusedConv, fusedMatMul } from './fused.ts'
 import { geluOperators } from './gelu.ts'
+import { groupQueryAttention } from './group-query-attention.ts'
 import { matMulNBits } from './mat-mul-n-bits.ts'
+import { multiHeadAttention } from './multi-head-attention.ts'
 import { qGemm } from './q-gemm.ts'
 import { qlinearOperators } from './qlinear.ts'
+import { microsoftRotaryEmbedding } from './rotary.ts'
 import { skipLayerNormalization, skipSimplifiedLayerNormalization } from './skip-layer-normalization.ts'
 
 /** Operators of onnxruntime's own that its exporters and quantizer put into models. */
@@ -24,12 +27,15 @@ export const microsoftOperators: Readonly<Record<string, Operator>> = {
   'com.microsoft.EmbedLayerNormalization': embedLayerNormalization,
   'com.microsoft.FusedConv': fusedConv,
   'com.microsoft.FusedMatMul': fusedMatMul,
+  'com.microsoft.GroupQueryAttention': groupQueryAttention,
   'com.microsoft.MatMulIntegerToFloat': matMulIntegerToFloat,
   'com.microsoft.MatMulNBits': matMulNBits,
+  'com.microsoft.MultiHeadAttention': multiHeadAttention,
   'com.microsoft.QAttention': qAttention,
   'com.microsoft.QEmbedLayerNormalization': qEmbedLayerNormalization,
   'com.microsoft.QGemm': qGemm,
   'com.microsoft.QuantizeLinear': quantizeLinear,
+  'com.microsoft.RotaryEmbedding': microsoftRotaryEmbedding,
   'com.microsoft.SkipLayerNormalization': skipLayerNormalization,
   'com.microsoft.SkipSimplifiedLayerNormalization': skipSimplifiedLayerNormalization,
 }

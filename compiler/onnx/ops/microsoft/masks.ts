@@ -21,7 +21,11 @@ export function maskAddend(c: OpContext, mask: Value, { batch, queries, keys }: 
   const { shape } = mask.type
   const filter = c.float('mask_filter_value', -10000)
   const addend = (counts: Expr): Expr => f.select(counts, expr.constant(0, 'f32'), expr.constant(filter, 'f32'))
-  const flags = (m: Value, as: readonly number[]): Value => b.reshape(b.map([m], (e) => addend(f.gt(e, 0))), as)
+  const flags = (m: Value, as: readonly number[]): Value =>
+    b.reshape(
+      b.map([m], (e) => addend(f.gt(e, 0))),
+      as,
+    )
   const is = (...wanted: number[]): boolean => wanted.length === shape.length && wanted.every((n, i) => n === shape[i])
 
   if (is(batch, keys)) return flags(mask, [batch, 1, 1, keys])

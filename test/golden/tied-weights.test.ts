@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { Builder } from '../../compiler/core/builder.ts'
+import { evaluate } from '../../compiler/core/evaluate.ts'
+import type { Value } from '../../compiler/core/graph.ts'
+import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
+import { compileGraph } from '../../compiler/pipeline.ts'
+import { Random } from '../support/random.ts'
+import { expectClose, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
+
+const b = new Builder(undefined)
+const [rows, columns] = [203, 20]
+const random = new Random(9)
+const table = randomTensor(random, 'f32', [rows, columns])
+const turned = tensorOf(
+  'f32',
+  [columns, rows],
+  Array.from({ length: rows * columns }, (_, i) => table.data[(i % rows) * columns + Math.floor(i / rows)] as number),
+)
+const ids = inputOf('ids', 'i64', [2, 2])
+const idValues = tensorOf('i64', [2, 2], [0n, 202n, 7n, 1000n])
+
+/** Bytes of weights of a model, whose results are those of the reference. */
+async function weightsOf(inputs: Record<string, Tensor>, ports: readonly Value[], outputs: readonly Value[]) {
+  const graph = graphOf(ports, outputs)
+  const { modules, spec, report } = await compileGraph(graph, { targets: ['simd'] })
+  const found = runModule(modules.simd!, spec, inputs)
+  for (const [name, value] of Object.entries(evaluate(graph, inputs))) expectClose(found[name]!, value, 1e-4)
+  return report.weights
+}
+
+const multiplied = (x: Value, weights: Value, axis: number): Value =>
+  b.dotGeneral(x, weights, { lhsBatch: [], rhsBatch: [], lhsContract: [x.type.shape.length - 1], rhsContract: [axis] })
+
+/** Blocks of eight channels with the floats that their sums start from, and what aligns them and small constants. */
+const once = (channels: number, terms: number): number => Math.ceil(channels / 8) * 8 * (terms + 1) * 4 + 128
+
+describe('A table that is multiplied by as well', () => {
+  const known = b.constant(table)
+  const looked = b.take(known, ids, 0)
+  const forms = {
+    'as it is': multiplied(looked, known, 1),
+    'stored again, transposed': multiplied(looked, b.constant(turned), 0),
+    'stored again as it is': multiplied(
+      looked,
+      b.constant(tensorOf('f32', table.shape, [...table.data].map(Number))),
+      1,
+    ),
+    'with scores that are scaled': b.binary('mul', multiplied(looked, known, 1), b.scalar(0.25, 'f32')),
+  }
+  it.each(Object.entries(forms))('stands once in the module, %s', async (_, result) => {
+    expect(await weightsOf({ ids: idValues }, [ids], [result])).toBeLessThan(once(rows, columns))
+  })
+
+  it('stands once where its rows are the terms', async () => {
+    const x = inputOf('x', 'f32', [3, rows])
+    const inputs = { ids: idValues, x: randomTensor(random, 'f32', [3, rows]) }
+    expect(await weightsOf(inputs, [ids, x], [looked, multiplied(x, known, 0)])).toBeLessThan(once(columns, rows))
+  })
+
+  it('stays apart from another of its shape', async () => {
+    const other = tensorOf('f32', table.shape, [...table.data.slice(0, -1)].map(Number).concat(1))
+    const result = multiplied(looked, b.constant(other), 1)
+    expect(await weightsOf({ ids: idValues }, [ids], [result])).toBeGreaterThan(2 * rows * columns * 4)
+  })
+})

@@ -83,14 +83,15 @@ function seen(c: OpContext, scores: Value, bias: Value | undefined, cache: Cache
   const { b } = c
   const [batch = 0, , queries = 0, keys = 0] = scores.type.shape
   const window = c.int('local_window_size', -1)
+  c.check(window !== 0, 'local_window_size is 0')
   const causal = c.int('causal', 1) !== 0
   const column = (v: Value): Value => b.reshape(v, [batch, 1, 1, 1])
   const positions = [b.iota('i32', [queries, 1], 0), b.iota('i32', [keys], 0), column(cache.past), column(cache.total)]
   return b.map([scores, ...positions, ...(bias ? [bias] : [])], (score, i, j, past, total, added) => {
     const sum = added ? f.add(score, added) : score
     const own = f.add(past, i)
-    const allowed: Expr[] = [causal ? f.le(j, own) : f.lt(j, total)]
-    if (window >= 0) allowed.push(f.gt(j, f.sub(own, window)))
+    const allowed: Expr[] = [f.lt(j, total), ...(causal ? [f.le(j, own)] : [])]
+    if (window > 0) allowed.push(f.gt(j, f.sub(own, window)))
     return f.select(allowed.reduce(f.and), sum, expr.constant(-Infinity, 'f32'))
   })
 }
@@ -151,6 +152,8 @@ export const groupQueryAttention: Operator = {
     const sink = sinks ?? (c.int('smooth_softmax', 0) === 1 ? b.scalar(0, 'f32') : undefined)
     const weights = softmaxWith(c, masked, sink)
     const result = mergeHeads(c, weightedValues(b, weights, value))
-    return [result, key, value, c.int('qk_output', 0) === 2 ? weights : masked]
+    if (c.outputCount < 4) return [result, key, value]
+    const shown = b.map([masked], (e) => f.select(f.eq(e, -Infinity), expr.constant(0, e.dtype), e))
+    return [result, key, value, c.int('qk_output', 0) === 2 ? weights : shown]
   },
 }

@@ -3,11 +3,16 @@ import { dequantizeLinear } from '../dequantize-linear.ts'
 import { rmsNormalization } from '../layer-normalization.ts'
 import { quantizeLinear } from '../quantize-linear.ts'
 import { microsoftAttention, qAttention } from './attention.ts'
+import { cDist } from './c-dist.ts'
+import { channelsLastOperators } from './channels-last.ts'
+import { dynamicQuantizeLstm } from './dynamic-quantize-lstm.ts'
 import { dynamicQuantizeMatMul, matMulIntegerToFloat } from './dynamic-quantize.ts'
 import { embedLayerNormalization, qEmbedLayerNormalization } from './embed-layer-normalization.ts'
-import { fusedConv, fusedMatMul } from './fused.ts'
+import { fusedConv, fusedGemm, fusedMatMul } from './fused.ts'
+import { gatherBlockQuantized } from './gather-block-quantized.ts'
 import { geluOperators } from './gelu.ts'
 import { groupQueryAttention } from './group-query-attention.ts'
+import { integerOperators } from './integers.ts'
 import { matMulNBits } from './mat-mul-n-bits.ts'
 import { multiHeadAttention } from './multi-head-attention.ts'
 import { qGemm } from './q-gemm.ts'
@@ -17,16 +22,22 @@ import { skipLayerNormalization, skipSimplifiedLayerNormalization } from './skip
 
 /** Operators of onnxruntime's own that its exporters and quantizer put into models. */
 export const microsoftOperators: Readonly<Record<string, Operator>> = {
+  ...channelsLastOperators,
   ...geluOperators,
+  ...integerOperators,
   ...qlinearOperators,
   // Defined by onnxruntime in the standard domain.
   SimplifiedLayerNormalization: rmsNormalization,
   'com.microsoft.Attention': microsoftAttention,
+  'com.microsoft.CDist': cDist,
   'com.microsoft.DequantizeLinear': dequantizeLinear,
+  'com.microsoft.DynamicQuantizeLSTM': dynamicQuantizeLstm,
   'com.microsoft.DynamicQuantizeMatMul': dynamicQuantizeMatMul,
   'com.microsoft.EmbedLayerNormalization': embedLayerNormalization,
   'com.microsoft.FusedConv': fusedConv,
+  'com.microsoft.FusedGemm': fusedGemm,
   'com.microsoft.FusedMatMul': fusedMatMul,
+  'com.microsoft.GatherBlockQuantized': gatherBlockQuantized,
   'com.microsoft.GroupQueryAttention': groupQueryAttention,
   'com.microsoft.MatMulIntegerToFloat': matMulIntegerToFloat,
   'com.microsoft.MatMulNBits': matMulNBits,
@@ -38,4 +49,5 @@ export const microsoftOperators: Readonly<Record<string, Operator>> = {
   'com.microsoft.RotaryEmbedding': microsoftRotaryEmbedding,
   'com.microsoft.SkipLayerNormalization': skipLayerNormalization,
   'com.microsoft.SkipSimplifiedLayerNormalization': skipSimplifiedLayerNormalization,
+  'com.microsoft.TransposeMatMul': fusedMatMul,
 }

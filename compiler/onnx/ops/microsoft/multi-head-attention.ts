@@ -53,7 +53,11 @@ export const multiHeadAttention: Operator = {
     const keys = key!.type.shape[2]!
     const mask = c.inputs[4] && maskAddend(c, c.inputs[4], { batch, queries, keys })
     const addends = [mask, c.inputs[5]].filter((v) => v !== undefined)
-    const past = c.int('unidirectional', 0) !== 0 ? (c.inputs[6]?.type.shape[2] ?? 0) : undefined
+    const causal = c.int('unidirectional', 0) !== 0
+    const before = c.inputs[6]?.type.shape[2] ?? 0
+    if (causal && keys !== before + queries)
+      c.unsupported(`unidirectional with ${queries} queries of ${keys - before} keys`)
+    const past = causal ? before : undefined
     const parts = { query: query!, key: key!, value: value!, scale: scaleOf(c, size), addends, past }
     const { result, scores } = attend(c, parts)
     return [result, key!, value!, scores]

@@ -53,7 +53,7 @@ export interface PortSpec {
    * from the end. For others the nearest place is taken.
    */
   readonly range?: readonly [low: number, high: number]
-  /** Of an output of scores whose classes the model names: what its last axis runs over. */
+  /** Of an output of scores whose classes the model names, and of an input that is a map: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
 }
 
@@ -65,7 +65,7 @@ export interface StateSpec extends PortSpec {
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'classes'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 

@@ -79,14 +79,15 @@ export function node(text: string, { name, domain, attributes = {} }: NodeText =
   }
 }
 
-/** A port from `x f32[2,batch,?]`, `x f32` of unknown rank, or `x` without a type. */
+/** A port from `x f32[2,batch,?]`, `x string[3]`, `x f32` of unknown rank, or `x` without a type. */
 export function port(text: string): types.IValueInfoProto {
   const [, name = '', dtype, dims] = /^(\w+)(?: (\w+)(?:\[(.*)\])?)?$/.exec(text)!
   if (dtype === undefined) return { name }
   const dim = (d: string): types.TensorShapeProto.IDimension =>
     d === '?' ? {} : /^-?\d+$/.test(d) ? { dimValue: Number(d) } : { dimParam: d }
   const shape = dims === undefined ? {} : { shape: { dim: names(dims).map(dim) } }
-  return { name, type: { tensorType: { elemType: dataTypes[dtype as DType], ...shape } } }
+  const elemType = dtype === 'string' ? onnx.TensorProto.DataType.STRING : dataTypes[dtype as DType]
+  return { name, type: { tensorType: { elemType, ...shape } } }
 }
 
 /** Elements of fewer than 8 bits share bytes, the first in the lowest bits. */

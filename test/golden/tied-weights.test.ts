@@ -63,3 +63,23 @@ describe('A table that is multiplied by as well', () => {
     expect(await weightsOf({ ids: idValues }, [ids], [result])).toBeGreaterThan(2 * rows * columns * 4)
   })
 })
+
+describe('A matrix that is multiplied by both ways round', () => {
+  const x = inputOf('x', 'f32', [3, 43])
+  const inputs = { x: randomTensor(random, 'f32', [3, 43]) }
+  const w = randomTensor(random, 'f32', [43, 30])
+  const back = tensorOf(
+    'f32',
+    [30, 43],
+    Array.from({ length: 43 * 30 }, (_, i) => w.data[(i % 43) * 30 + Math.floor(i / 43)] as number),
+  )
+  it.each([
+    ['in both forms', b.constant(back), 0],
+    ['in one form', undefined, 1],
+  ] as const)('stands once in the module where the model has it %s', async (_, decoder, axis) => {
+    const encoder = b.constant(w)
+    const hidden = b.unary('tanh', multiplied(x, encoder, 0))
+    const result = multiplied(hidden, decoder ?? encoder, axis)
+    expect(await weightsOf(inputs, [x], [result])).toBeLessThan(once(30, 43) + 48 * 4)
+  })
+})

@@ -110,6 +110,8 @@ export interface Compiled {
 export interface Report {
   /** Bytes of constant data (packed weights) and of the memory shared by activations. */
   readonly weights: number
+  /** Bytes that the module fills from its weights when it starts: matrices that products read both ways round. Not given where it is 0. */
+  readonly prepared?: number
   /** Bytes of states, which stay between runs; `states` has each, without what aligns them. */
   readonly state: number
   readonly states?: readonly StateReport[]

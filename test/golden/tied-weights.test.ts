@@ -19,13 +19,13 @@ const turned = tensorOf(
 const ids = inputOf('ids', 'i64', [2, 2])
 const idValues = tensorOf('i64', [2, 2], [0n, 202n, 7n, 1000n])
 
-/** Bytes of weights of a model, whose results are those of the reference. */
-async function weightsOf(inputs: Record<string, Tensor>, ports: readonly Value[], outputs: readonly Value[]) {
+/** The report of a model, whose results are those of the reference. */
+async function reportOf(inputs: Record<string, Tensor>, ports: readonly Value[], outputs: readonly Value[]) {
   const graph = graphOf(ports, outputs)
   const { modules, spec, report } = await compileGraph(graph, { targets: ['simd'] })
   const found = runModule(modules.simd!, spec, inputs)
   for (const [name, value] of Object.entries(evaluate(graph, inputs))) expectClose(found[name]!, value, 1e-4)
-  return report.weights
+  return report
 }
 
 const multiplied = (x: Value, weights: Value, axis: number): Value =>
@@ -48,19 +48,21 @@ describe('A table that is multiplied by as well', () => {
     'with scores that are scaled': b.binary('mul', multiplied(looked, known, 1), b.scalar(0.25, 'f32')),
   }
   it.each(Object.entries(forms))('stands once in the module, %s', async (_, result) => {
-    expect(await weightsOf({ ids: idValues }, [ids], [result])).toBeLessThan(once(rows, columns))
+    expect((await reportOf({ ids: idValues }, [ids], [result])).weights).toBeLessThan(once(rows, columns))
   })
 
   it('stands once where its rows are the terms', async () => {
     const x = inputOf('x', 'f32', [3, rows])
     const inputs = { ids: idValues, x: randomTensor(random, 'f32', [3, rows]) }
-    expect(await weightsOf(inputs, [ids, x], [looked, multiplied(x, known, 0)])).toBeLessThan(once(columns, rows))
+    expect((await reportOf(inputs, [ids, x], [looked, multiplied(x, known, 0)])).weights).toBeLessThan(
+      once(columns, rows),
+    )
   })
 
   it('stays apart from another of its shape', async () => {
     const other = tensorOf('f32', table.shape, [...table.data.slice(0, -1)].map(Number).concat(1))
     const result = multiplied(looked, b.constant(other), 1)
-    expect(await weightsOf({ ids: idValues }, [ids], [result])).toBeGreaterThan(2 * rows * columns * 4)
+    expect((await reportOf({ ids: idValues }, [ids], [result])).weights).toBeGreaterThan(2 * rows * columns * 4)
   })
 })
 
@@ -80,6 +82,8 @@ describe('A matrix that is multiplied by both ways round', () => {
     const encoder = b.constant(w)
     const hidden = b.unary('tanh', multiplied(x, encoder, 0))
     const result = multiplied(hidden, decoder ?? encoder, axis)
-    expect(await weightsOf(inputs, [x], [result])).toBeLessThan(once(30, 43) + 48 * 4)
+    const { weights, prepared } = await reportOf(inputs, [x], [result])
+    expect(weights).toBeLessThan(once(30, 43) + 48 * 4)
+    expect(prepared).toBe(48 * 30 * 4)
   })
 })

@@ -1,7 +1,7 @@
 import { Builder } from '../core/builder.ts'
 import { CompileError, type Diagnostic } from '../core/diagnostic.ts'
 import { createNode, type Port, type Value } from '../core/graph.ts'
-import { elementCount, type Shape } from '../core/shape.ts'
+import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import type { GraphProto, ValueInfo } from './decode.ts'
@@ -101,6 +101,8 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     const shape = own
       ? [own.length]
       : (given.get(name) ?? info.shape?.map((d) => (typeof d === 'string' ? known.get(d) : d)))
+    if (own && given.has(name) && !sameShape(given.get(name)!, [own.length]))
+      report('A106', `input "${name}" is a map of ${own.length} keys, not [${given.get(name)!.join(',')}]`)
     const value = Object.hasOwn(bind, name) ? bind[name] : undefined
     if (!dtype)
       report('A202', `input "${name}" is of type ${info.typeName}, which attar does not have`, hints[info.typeName])

@@ -115,10 +115,16 @@ const judged: Readonly<Record<string, OneNode>> = {
     present,
   ),
   EmbedLayerNormalization: embed([ids, segments, ...tables, between('i32', [2, 4], 0, 1)], {}, all),
-  'EmbedLayerNormalization without segments': embed([ids, none, tables[0], tables[1], none, tables[3], tables[4]]),
-  'EmbedLayerNormalization at given positions': embed([
-    ...[ids, segments, ...tables, none, between('i32', [1, 4], 0, 5)],
-  ]),
+  'EmbedLayerNormalization without segments': embed(
+    [ids, none, tables[0], tables[1], none, tables[3], tables[4]],
+    {},
+    present,
+  ),
+  'EmbedLayerNormalization at given positions': embed(
+    [ids, segments, ...tables, none, between('i32', [1, 4], 0, 5)],
+    {},
+    present,
+  ),
   QEmbedLayerNormalization: nodeOf('QEmbedLayerNormalization')(
     [
       ...[ids, segments, ...byteTables, flags, scale(0.1), scale(0.2), scale(0.05), scale(0.01), scale(0.02)],

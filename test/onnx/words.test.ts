@@ -89,5 +89,7 @@ describe('DictVectorizer', () => {
   it('takes no other maps', () => {
     expect(() => importModel(vectors([{ string_vocabulary: { strings: ['b'] } }], 8))).toThrow('A202')
     expect(() => importModel(vectors([{}], 1))).toThrow('A202')
+    const one = vectors([{ string_vocabulary: { strings: ['b'] } }], 1)
+    expect(() => importModel(one, { shapes: { x: [2] } })).toThrow('a map of 1 keys, not [2]')
   })
 })

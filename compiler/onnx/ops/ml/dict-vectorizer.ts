@@ -16,8 +16,9 @@ export const dictVectorizer: Operator = {
     const { scores, classes } = item
     c.check(scores.type.shape.length === 1, `a map has values of [${scores.type.shape.join(',')}]`)
     // The keys of an input are those of all vocabularies.
-    const places = vocabulary.map((key) => classes.indexOf(key))
-    const taken = takeFixed(b, scores, places, 0)
+    const places = new Map(classes.map((key, i) => [key, i]))
+    const wanted = vocabulary.map((key) => places.get(key) ?? c.unsupported('a map of other keys'))
+    const taken = takeFixed(b, scores, wanted, 0)
     return [b.reshape(taken, [1, vocabulary.length])]
   },
 }

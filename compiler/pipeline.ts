@@ -248,6 +248,7 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
     weights: plan.constantBytes,
+    ...(plan.preparedBytes > 0 && { prepared: plan.preparedBytes }),
     state: plan.pinnedBytes,
     arena: plan.arenaBytes,
     arenaLowerBound: plan.lowerBound,

@@ -251,7 +251,7 @@ function describe(
     [
       'memory',
       formatCount(report.memory),
-      `bytes: weights ${formatCount(report.weights)}, ${report.states ? `states ${formatCount(report.state)}, ` : ''}activations ${formatCount(report.arena)}`,
+      `bytes: weights ${formatCount(report.weights)}, ${report.prepared ? `their second forms ${formatCount(report.prepared)}, ` : ''}${report.states ? `states ${formatCount(report.state)}, ` : ''}activations ${formatCount(report.arena)}`,
     ],
     ...(report.states ?? []).map(({ input, output, bytes }) => [
       'state',

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import type { Sound } from '../data/index.ts'
+import type { Sound, StringArray } from '../data/index.ts'
 import type { ModuleSpec, Tensor } from '../index.ts'
 import { toJson } from './format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
@@ -31,7 +31,7 @@ export const addRun: AddCommand = (program, terminal) => {
     .addOption(
       new Repeatable(
         '--input <name=value>',
-        'an input: a file (.npy, .pb, .jpg, .png, .wav), numbers such as 1,2,3, or the word random',
+        'an input: a file (.npy, .pb, .jpg, .png, .wav), numbers such as 1,2,3, strings such as yes,no, or the word random',
         asIs,
       ),
     )
@@ -46,6 +46,7 @@ export const addRun: AddCommand = (program, terminal) => {
       const { fail, inspectModule, reader } = await import('../index.ts')
       const { localInstance } = await import('../verify/instance.ts')
       const { encodeTensors } = await import('./tensors.ts')
+      const { stringsOf } = await import('./named.ts')
       if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
       const bytes = readFile(path)
       const { spec } = inspectModule(bytes)
@@ -60,28 +61,35 @@ export const addRun: AddCommand = (program, terminal) => {
       const results: Record<string, Tensor>[] = []
       for (const inputs of steps) results.push(await instance.run(inputs))
       // States are among the results, too.
-      const outputs: Record<string, Tensor> = {}
-      for (const { name } of spec.outputs) {
-        const value = isOne ? results[0]![name]! : await stacked(name, results)
+      const outputs: Record<string, Tensor | StringArray> = {}
+      for (const { name, labels } of spec.outputs) {
+        const tensor = isOne ? results[0]![name]! : await stacked(name, results)
+        const value = labels ? stringsOf(tensor, labels) : tensor
         Object.defineProperty(outputs, name, { value, enumerable: true })
       }
       const { output, json } = options
       if (output !== undefined) writeFiles(dirname(output), { [basename(output)]: encodeTensors(output, outputs) })
-      const values = (t: Tensor, count: number) => Array.from({ length: count }, (_, i) => reader(t)(i))
+      const values = (t: Tensor | StringArray): { dtype: string; count: number; at: (i: number) => unknown } =>
+        'strings' in t
+          ? { dtype: 'string', count: t.strings.length, at: (i) => t.strings[i]! }
+          : { dtype: t.dtype, count: t.data.length, at: reader(t) }
+      const first = (t: Tensor | StringArray, most: number): unknown[] => {
+        const { count, at } = values(t)
+        return Array.from({ length: Math.min(count, most) }, (_, i) => at(i))
+      }
       const entries = Object.entries(outputs)
       if (json) {
         const plain = entries.map(([name, t]) => {
-          return [name, { dtype: t.dtype, shape: t.shape, data: values(t, t.data.length) }] as const
+          return [name, { dtype: values(t).dtype, shape: t.shape, data: first(t, Infinity) }] as const
         })
         terminal.out(toJson({ outputs: Object.fromEntries(plain) }))
         return
       }
       for (const [name, t] of entries) {
-        const shown = values(t, Math.min(t.data.length, 10)).map((v) =>
-          t.dtype === 'f32' ? Number(v).toPrecision(7) : v,
-        )
-        const rest = t.data.length > shown.length ? ', …' : ''
-        terminal.out(`${name} ${t.dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
+        const { dtype, count } = values(t)
+        const shown = first(t, 10).map((v) => (dtype === 'f32' ? Number(v).toPrecision(7) : String(v)))
+        const rest = count > shown.length ? ', …' : ''
+        terminal.out(`${name} ${dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
       }
     })
 }
@@ -137,15 +145,18 @@ async function stacked(name: string, results: readonly Record<string, Tensor>[])
 async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
   const { convert, kindOfFile, randomInputs } = await import('../data/index.ts')
   const { elementCount, fail, formatType, sameShape } = await import('../index.ts')
-  const { readArrays, readTensor } = await import('./tensors.ts')
+  const { readTensor } = await import('./tensors.ts')
+  const { readArraysOf, readMap, readStrings } = await import('./named.ts')
   const names = spec.inputs.map(({ name }) => `"${name}"`).join(', ') || 'none'
-  const given = new Map(options.inputs === undefined ? [] : Object.entries(readArrays(options.inputs)))
+  const given = new Map(options.inputs === undefined ? [] : Object.entries(readArraysOf(options.inputs, spec.inputs)))
   const random = new Map(Object.entries(randomInputs(spec.inputs, options.seed)))
   for (const [name, file] of Object.entries(options.input ?? {})) {
     const port =
       spec.inputs.find((each) => each.name === name) ??
       fail('A501', `the module has no input "${name}"; it has ${names}`)
     if (file === 'random') given.set(name, random.get(name)!)
+    else if (port.labels) given.set(name, readStrings(file, port))
+    else if (port.classes && file.startsWith('{')) given.set(name, readMap(file, port))
     else if (kindOfFile(file)) given.set(name, await readMedium(spec, name, file, options))
     else
       given.set(

@@ -4,10 +4,11 @@ import {
   parseLiteral,
   readFile,
   readNpy,
-  readNpz,
   writeNpy,
+  writeNpyStrings,
   writeNpz,
   type LiteralType,
+  type StringArray,
 } from '../data/index.ts'
 import { decodeTensor, fail, type Tensor } from '../index.ts'
 
@@ -23,18 +24,15 @@ export function readTensor(value: string, type: () => LiteralType, name: string)
   fail('A501', `"${value}" is neither .npy nor .pb, nor a number or a list of numbers`)
 }
 
-/** The arrays in an `.npz` file. */
-export function readArrays(path: string): Record<string, Tensor> {
-  if (extname(path) !== '.npz') fail('A501', `"${path}" is not .npz`)
-  return readNpz(readFile(path), `"${path}"`)
-}
-
 /** The file for tensors that `path` asks for: an `.npz` archive, or for one tensor an `.npy` file. */
-export function encodeTensors(path: string, tensors: Readonly<Record<string, Tensor>>): Uint8Array {
+export function encodeTensors(path: string, tensors: Readonly<Record<string, Tensor | StringArray>>): Uint8Array {
   const values = Object.values(tensors)
   if (extname(path) === '.npz') return writeNpz(tensors)
   if (extname(path) !== '.npy') fail('A501', `"${path}" is neither .npz nor .npy`)
+  const [only] = values
   return values.length === 1
-    ? writeNpy(values[0]!)
+    ? 'strings' in only!
+      ? writeNpyStrings(only)
+      : writeNpy(only!)
     : fail('A501', `${values.length} outputs do not go into one .npy file: name an .npz`)
 }

@@ -53,7 +53,7 @@ export interface PortSpec {
    * from the end. For others the nearest place is taken.
    */
   readonly range?: readonly [low: number, high: number]
-  /** Of an output of scores whose classes the model names: what its last axis runs over. */
+  /** Of an output of scores whose classes the model names, and of an input that is a map: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
 }
 
@@ -65,7 +65,7 @@ export interface StateSpec extends PortSpec {
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'classes'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
@@ -134,6 +134,8 @@ export interface Compiled {
 export interface Report {
   /** Bytes of constant data (packed weights) and of the memory shared by activations. */
   readonly weights: number
+  /** Bytes that the module fills from its weights when it starts: matrices that products read both ways round. Not given where it is 0. */
+  readonly prepared?: number
   /** Bytes of states, which stay between runs; `states` has each, without what aligns them. */
   readonly state: number
   readonly states?: readonly StateReport[]

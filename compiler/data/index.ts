@@ -6,7 +6,8 @@ export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } 
 export { readImage, writePng, type Image } from './image.ts'
 export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'
 export { readNpy, writeNpy } from './npy.ts'
-export { readNpz, writeNpz } from './npz.ts'
+export { readNpyStrings, writeNpyStrings, type StringArray } from './npy-strings.ts'
+export { readNpz, readNpzOfStrings, writeNpz } from './npz.ts'
 export {
   channelOrders,
   completePreprocess,

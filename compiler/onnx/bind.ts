@@ -1,12 +1,13 @@
 import { Builder } from '../core/builder.ts'
 import { CompileError, type Diagnostic } from '../core/diagnostic.ts'
 import { createNode, type Port, type Value } from '../core/graph.ts'
-import { elementCount, type Shape } from '../core/shape.ts'
+import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import type { GraphProto, ValueInfo } from './decode.ts'
 import { featureWidth } from './feature-width.ts'
 import type { Item } from './item.ts'
+import { keysOf } from './maps.ts'
 import { vocabularyOf } from './strings.ts'
 
 export interface Bindings {
@@ -32,7 +33,7 @@ const hints: Readonly<Record<string, string>> = {
 }
 
 /**
- * The values of the model's inputs: an `input` node each (of strings: their places in the list of those that the model names), or a constant where `bind` gives its value. Shapes and values
+ * The values of the model's inputs: an `input` node each (of strings: their places in the list of those that the model names; of a map: its values by the keys that the model names), or a constant where `bind` gives its value. Shapes and values
  * that are given also settle the symbolic dimensions they show. A105 lists all dimensions that remain unknown, A106 all
  * bindings that name or fit nothing.
  */
@@ -86,14 +87,22 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
   const ports: Port[] = []
   const unbound: ValueInfo[] = []
   const b = new Builder(undefined)
+  /** Keys of inputs that are maps: their values are a vector, in which 0 stands for a key that is not there. */
+  const keys = new Map(inputs.flatMap((info) => (info.values ? [[info.name, keysOf(graph, info.name)] as const] : [])))
   const vocabulary = inputs.some(({ typeName }) => typeName === 'string') ? vocabularyOf(graph) : []
   for (const info of inputs) {
     const { name } = info
     // Where nothing compares them with anything, strings are of no use.
     const isText = info.typeName === 'string' && vocabulary.length > 0
-    const dtype = isText ? 'i32' : info.dtype
-    const item = (value: Value): Item => (isText ? { places: value, list: vocabulary, open: true } : value)
-    const shape = given.get(name) ?? info.shape?.map((d) => (typeof d === 'string' ? known.get(d) : d))
+    const own = keys.get(name)?.length ? keys.get(name) : undefined
+    const dtype = isText ? 'i32' : own ? info.values : info.dtype
+    const item = (value: Value): Item =>
+      isText ? { places: value, list: vocabulary, open: true } : own ? { scores: value, classes: own } : value
+    const shape = own
+      ? [own.length]
+      : (given.get(name) ?? info.shape?.map((d) => (typeof d === 'string' ? known.get(d) : d)))
+    if (own && given.has(name) && !sameShape(given.get(name)!, [own.length]))
+      report('A106', `input "${name}" is a map of ${own.length} keys, not [${given.get(name)!.join(',')}]`)
     const value = Object.hasOwn(bind, name) ? bind[name] : undefined
     if (!dtype)
       report('A202', `input "${name}" is of type ${info.typeName}, which attar does not have`, hints[info.typeName])

@@ -57,6 +57,8 @@ export interface ValueInfo {
   readonly typeName: string
   /** A string is a symbolic dimension, undefined an unknown one. No shape at all: unknown rank. */
   readonly shape: readonly (number | string | undefined)[] | undefined
+  /** Of a map whose values are single elements of a dtype that attar has: that dtype. */
+  readonly values?: DType
 }
 
 export interface NodeProto {
@@ -269,7 +271,10 @@ function valueInfo(info: Message): ValueInfo {
       return known < 0 ? undefined : known
     })
   const dataType = tensor?.int32(1) ?? 0
+  const valuesOfMap = type?.message(5)?.message(2)?.message(1)
+  const values = valuesOfMap && dtypeOf(valuesOfMap.int32(1))
   return {
+    ...(values && { values }),
     name: info.string(1),
     dtype: tensor ? dtypeOf(dataType) : undefined,
     typeName: tensor ? dataTypeName(dataType) : kind ? valueKinds[Number(kind)]! : 'unknown',

@@ -101,7 +101,7 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
         const labels = namesIn(values.get(name)!)
         const range = ranges.get(name)
         // The runtime looks strings up itself.
-        return [name, range && !('labels' in labels) ? { range } : labels] as const
+        return [name, range && !('labels' in labels) ? { range, ...labels } : labels] as const
       }),
     ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),

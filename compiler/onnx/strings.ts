@@ -48,7 +48,9 @@ export function lookUp(b: Builder, { places, open }: Strings, table: Tensor, abs
 }
 
 /** Attributes of operators that tell strings apart. */
-const vocabularies: ReadonlySet<string> = new Set(['keys_strings', 'keys_tensor', 'cats_strings', 'classes_strings'])
+const vocabularies: ReadonlySet<string> = new Set([
+  ...['keys_strings', 'keys_tensor', 'cats_strings', 'classes_strings', 'pool_strings'],
+])
 
 /** All strings that operators in `graph` and below compare with. An input of other strings is one that none of them knows. */
 export function vocabularyOf(graph: GraphProto): readonly string[] {

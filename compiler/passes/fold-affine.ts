@@ -13,11 +13,12 @@ import { elementCount, type Shape } from '../core/shape.ts'
 import { tensorOf, toNumbers } from '../core/tensor.ts'
 import { productOf, type Product } from './product.ts'
 
-/** Products whose weights can take a scale. */
-function scalable(node: Node): Product | undefined {
+/** Products whose weights can take a scale: nothing is looked up in them, which would want them a second time as they are. */
+function scalable(node: Node, tables: ReadonlySet<Value>): Product | undefined {
   const product = productOf(node)
-  const known = product?.node.operands[1]!.node.op === 'constant' && node.results[0]!.type.dtype === 'f32'
-  return known ? product : undefined
+  const weights = product?.node.operands[1]
+  const known = weights?.node.op === 'constant' && node.results[0]!.type.dtype === 'f32'
+  return known && !tables.has(weights) ? product : undefined
 }
 
 /** The values of a constant for each channel, if it varies along the channels' axis alone. */
@@ -144,10 +145,12 @@ function fold(map: NodeOf<'map'>, index: number, product: Product): Value | unde
 export function foldAffine(graph: Graph): Graph {
   const uses = countUses(graph)
   const patch = new Map<Value, Value>()
-  for (const node of nodesOf(graph)) {
+  const nodes = nodesOf(graph)
+  const tables = new Set(nodes.flatMap((node) => (node.op === 'gather' ? [node.operands[0]!] : [])))
+  for (const node of nodes) {
     if (node.op !== 'map') continue
     for (const [i, operand] of node.operands.entries()) {
-      const product = uses.get(operand) === 1 ? scalable(operand.node) : undefined
+      const product = uses.get(operand) === 1 ? scalable(operand.node, tables) : undefined
       const folded = product && fold(node, i, product)
       if (!folded) continue
       patch.set(node.results[0]!, folded)

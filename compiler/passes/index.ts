@@ -15,6 +15,8 @@ import { requantize } from './integers/requantize.ts'
 import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
 import { tabulate } from './integers/tabulate.ts'
+import { tiedTables } from './tied-tables.ts'
+import { tiedWeights } from './tied-weights.ts'
 
 /** A rewrite of the whole graph. */
 export interface Pass {
@@ -30,6 +32,7 @@ export interface Pass {
 export const passes: readonly Pass[] = [
   { name: 'integer-products', run: integerProducts, own: true },
   { name: 'fold-constants', run: foldConstants, instead: foldUnstored },
+  { name: 'tied-weights', run: tiedWeights, own: true },
   { name: 'compose-views', run: composeViews },
   { name: 'merge-identical', run: mergeIdentical },
   { name: 'merge-loops', run: mergeLoops },
@@ -48,6 +51,7 @@ export const passes: readonly Pass[] = [
   { name: 'requantize', run: requantize, own: true },
   { name: 'integer-rounding', run: integerRounding, own: true },
   { name: 'packed-tables', run: packedTables, own: true },
+  { name: 'tied-tables', run: tiedTables, own: true },
   { name: 'fold-constants-last', run: foldConstants, instead: foldUnstored },
   { name: 'merge-identical-last', run: mergeIdentical },
   { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
@@ -60,7 +64,7 @@ export function runPasses(graph: Graph): Graph {
 /** Passes that change in which form, place or order numbers are computed, but not by which formulas. */
 const unneeded: ReadonlySet<string> = new Set([
   ...['merge-identical', 'merge-loops', 'channels-last', 'sink-transposes', 'dead-channels', 'tabulate'],
-  ...['integer-rounding', 'packed-tables', 'merge-identical-last', 'regions'],
+  ...['integer-rounding', 'packed-tables', 'tied-weights', 'tied-tables', 'merge-identical-last', 'regions'],
 ])
 
 /**

@@ -72,12 +72,7 @@ export function emitCode(
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
-    if (probes) {
-      m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
-      const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
-      const probe = m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)
-      m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.global.set(dotGlobal, probe)))
-    }
+    if (probes) m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
     const functions = new Map<string, string>()
     /** A function that calls `dot` where the dot product is exact, else `plain`. */
@@ -123,6 +118,16 @@ export function emitCode(
       )
     }
     const siteIn = (f: FunctionBuilder): Site => ({ f, addresses: plan.addresses, counters: new Map(), call })
+    const start = new FunctionBuilder(host, [])
+    const beginning = (program.prepared ?? []).flatMap((kernel) => emitKernel(siteIn(start), kernel))
+    if (probes) {
+      const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
+      beginning.push(m.global.set(dotGlobal, m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)))
+    }
+    if (beginning.length > 0) {
+      start.finish('start', [], m.block(null, beginning))
+      m.setStart(m.getFunction('start'))
+    }
     const run = new FunctionBuilder(host, [])
     const site = siteIn(run)
     const calls = program.kernels.flatMap((kernel, i): Code[] => {

@@ -1,5 +1,5 @@
 import onnxProto, { type onnx as types } from 'onnx-proto'
-import type { DType } from '../../compiler/core/dtype.ts'
+import { bitSize, type DType } from '../../compiler/core/dtype.ts'
 import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
 
 const { onnx } = onnxProto
@@ -79,21 +79,34 @@ export function node(text: string, { name, domain, attributes = {} }: NodeText =
   }
 }
 
-/** A port from `x f32[2,batch,?]`, `x f32` of unknown rank, or `x` without a type. */
+/** A port from `x f32[2,batch,?]`, `x string[3]`, `x f32` of unknown rank, or `x` without a type. */
 export function port(text: string): types.IValueInfoProto {
   const [, name = '', dtype, dims] = /^(\w+)(?: (\w+)(?:\[(.*)\])?)?$/.exec(text)!
   if (dtype === undefined) return { name }
   const dim = (d: string): types.TensorShapeProto.IDimension =>
     d === '?' ? {} : /^-?\d+$/.test(d) ? { dimValue: Number(d) } : { dimParam: d }
   const shape = dims === undefined ? {} : { shape: { dim: names(dims).map(dim) } }
-  return { name, type: { tensorType: { elemType: dataTypes[dtype as DType], ...shape } } }
+  const elemType = dtype === 'string' ? onnx.TensorProto.DataType.STRING : dataTypes[dtype as DType]
+  return { name, type: { tensorType: { elemType, ...shape } } }
+}
+
+/** Elements of fewer than 8 bits share bytes, the first in the lowest bits. */
+function rawData(tensor: Tensor): Uint8Array {
+  const bytes = bytesOf(tensor)
+  const bits = bitSize(tensor.dtype)
+  if (bits >= 8) return bytes
+  const perByte = 8 / bits
+  const mask = 2 ** bits - 1
+  const packed = new Uint8Array(Math.ceil(bytes.length / perByte))
+  bytes.forEach((byte, i) => (packed[Math.floor(i / perByte)]! |= (byte & mask) << (bits * (i % perByte))))
+  return packed
 }
 
 export const stored = (name: string, tensor: Tensor): types.ITensorProto => ({
   name,
   dims: [...tensor.shape],
   dataType: dataTypes[tensor.dtype],
-  rawData: bytesOf(tensor),
+  rawData: rawData(tensor),
 })
 
 export interface GraphText {

@@ -21,7 +21,7 @@ export function jobOf(
       address,
       length: elementCount(shape) * byteSize(dtype),
     })),
-    arena: report.weights,
+    arena: report.weights + (report.prepared ?? 0),
     fills,
   }
 }

@@ -42,18 +42,18 @@ export function requantize(
 const multiplierOf = (c: OpContext, x: Value, w: Value, y: Value): Value =>
   c.b.map([x, w, y], (a, b, d) => f.div(f.mul(a, b), d))
 
-/** Inputs: x, its scale and zero point, w, its scale and zero point, scale and zero point of y, bias. */
-export const qLinearConv: Operator = {
-  lower: (c) => {
-    const x = c.input(0)
-    const rank = x.type.shape.length
-    const perChannel = (v: Value): Value => parameter(c, v, 1, rank)
-    const product = integerConvolution(c, x, c.input(2), c.input(3), c.input(5))
-    const multiplier = multiplierOf(c, perChannel(c.input(1)), perChannel(c.input(4)), perChannel(c.input(6)))
-    const bias = c.inputs[8] && alongAxis(c, c.inputs[8], 1, rank)
-    return [requantize(c, product, bias, multiplier, c.b.reshape(c.input(7), []))]
-  },
+/** The convolution of `x`, which is input 0 with its channels on axis 1; the other inputs are QLinearConv's. */
+export function quantizedConvolution(c: OpContext, x: Value): Value {
+  const rank = x.type.shape.length
+  const perChannel = (v: Value): Value => parameter(c, v, 1, rank)
+  const product = integerConvolution(c, x, c.input(2), c.input(3), c.input(5))
+  const multiplier = multiplierOf(c, perChannel(c.input(1)), perChannel(c.input(4)), perChannel(c.input(6)))
+  const bias = c.inputs[8] && alongAxis(c, c.inputs[8], 1, rank)
+  return requantize(c, product, bias, multiplier, c.b.reshape(c.input(7), []))
 }
+
+/** Inputs: x, its scale and zero point, w, its scale and zero point, scale and zero point of y, bias. */
+export const qLinearConv: Operator = { lower: (c) => [quantizedConvolution(c, c.input(0))] }
 
 /** Inputs as those of QLinearConv, without bias. Parameters of a and y may be one for each row, those of b one for each column. */
 export const qLinearMatMul: Operator = {

@@ -1,7 +1,7 @@
 import type { Value } from '../../core/graph.ts'
-import type { Operator } from '../context.ts'
+import type { OpContext, Operator } from '../context.ts'
 import * as f from '../../core/formula.ts'
-import { lowerRecurrent, part, project, type Direction, type Step } from '../shared/recurrent.ts'
+import { lowerRecurrent, part, project, type Direction, type Products, type Step } from '../shared/recurrent.ts'
 
 /** h' = f(x + R h). */
 export const rnn: Operator = {
@@ -51,29 +51,29 @@ export const gru: Operator = {
 }
 
 /** Gates i, o, f, c; peepholes i, o, f. With input_forget the forget gate is 1 - i. */
-export const lstm: Operator = {
-  lower: (c) => {
-    const coupled = c.int('input_forget', 0) !== 0
-    const start = ({ b, weights, peepholes, activations: [gate, candidate, output] }: Direction): Step => {
-      const peep = (i: number): Value[] => (peepholes ? [part(b, peepholes, i, 3)] : [])
-      return (input, [h, memory]) => {
-        const products = project(b, h!, weights)
-        const sums = [0, 1, 2, 3].map((i) => b.binary('add', input(i), part(b, products, i, 4)))
-        const cell = b.map(
-          [memory!, sums[0]!, sums[2]!, sums[3]!, ...peep(0), ...peep(2)],
-          (old, i, forget, own, peepI, peepF) => {
-            const inputGate = gate!(peepI ? f.add(i, f.mul(peepI, old)) : i)
-            const forgetGate = coupled ? f.sub(1, inputGate) : gate!(peepF ? f.add(forget, f.mul(peepF, old)) : forget)
-            return f.add(f.mul(forgetGate, old), f.mul(inputGate, candidate!(own)))
-          },
-        )
-        const result = b.map([cell, sums[1]!, ...peep(1)], (m, o, peepO) =>
-          f.mul(gate!(peepO ? f.add(o, f.mul(peepO, m)) : o), output!(m)),
-        )
-        return [result, cell]
-      }
+export function lowerLstm(c: OpContext, products?: Products): Value[] {
+  const coupled = c.int('input_forget', 0) !== 0
+  const start = ({ b, project, peepholes, activations: [gate, candidate, output] }: Direction): Step => {
+    const peep = (i: number): Value[] => (peepholes ? [part(b, peepholes, i, 3)] : [])
+    return (input, [h, memory]) => {
+      const shares = project(h!)
+      const sums = [0, 1, 2, 3].map((i) => b.binary('add', input(i), part(b, shares, i, 4)))
+      const cell = b.map(
+        [memory!, sums[0]!, sums[2]!, sums[3]!, ...peep(0), ...peep(2)],
+        (old, i, forget, own, peepI, peepF) => {
+          const inputGate = gate!(peepI ? f.add(i, f.mul(peepI, old)) : i)
+          const forgetGate = coupled ? f.sub(1, inputGate) : gate!(peepF ? f.add(forget, f.mul(peepF, old)) : forget)
+          return f.add(f.mul(forgetGate, old), f.mul(inputGate, candidate!(own)))
+        },
+      )
+      const result = b.map([cell, sums[1]!, ...peep(1)], (m, o, peepO) =>
+        f.mul(gate!(peepO ? f.add(o, f.mul(peepO, m)) : o), output!(m)),
+      )
+      return [result, cell]
     }
-    const activations = ['Sigmoid', 'Tanh', 'Tanh']
-    return lowerRecurrent(c, { gates: 4, activations, states: [5, 6], ownBias: 0, start })
-  },
+  }
+  const activations = ['Sigmoid', 'Tanh', 'Tanh']
+  return lowerRecurrent(c, { gates: 4, activations, states: [5, 6], ownBias: 0, start, ...(products && { products }) })
 }
+
+export const lstm: Operator = { lower: (c) => lowerLstm(c) }

@@ -9,8 +9,13 @@ export const keepsShape: ReadonlySet<string> = new Set([
   ...['DequantizeLinear', 'DynamicQuantizeLinear', 'QuantizeLinear', 'RotaryEmbedding'],
   ...['ReverseSequence', 'Scatter', 'ScatterElements', 'ScatterND', 'TensorScatter'],
   ...['ImageScaler'],
-  ...['BiasGelu', 'FastGelu', 'SkipLayerNormalization', 'SkipSimplifiedLayerNormalization', 'QuickGelu'].map(
-    (name) => `com.microsoft.${name}`,
-  ),
+  ...[
+    'BiasGelu',
+    'FastGelu',
+    'SkipLayerNormalization',
+    'SkipSimplifiedLayerNormalization',
+    'QuickGelu',
+    'RotaryEmbedding',
+  ].map((name) => `com.microsoft.${name}`),
   ...['Binarizer', 'Imputer', 'Normalizer', 'Scaler'].map((name) => `ai.onnx.ml.${name}`),
 ])

@@ -1,11 +1,13 @@
+import type { Scalar } from '../../core/dtype.ts'
 import type { Value } from '../../core/graph.ts'
 import * as expr from '../../core/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
+import { isStrings } from '../item.ts'
 import { range } from '../shared/axes.ts'
 import * as f from '../../core/formula.ts'
 
 /** Occurrences [batch, n-gram] in `x` [batch, length] of n-grams `pool` [n-gram, element] whose elements are `step` apart. */
-function occurrences(c: OpContext, x: Value, pool: readonly (readonly bigint[])[], step: number): Value | undefined {
+function occurrences(c: OpContext, x: Value, pool: readonly (readonly Scalar[])[], step: number): Value | undefined {
   const { b } = c
   const { dtype, shape } = x.type
   const [batch = 0, length = 0] = shape
@@ -26,22 +28,30 @@ function occurrences(c: OpContext, x: Value, pool: readonly (readonly bigint[])[
   return b.reduce('add', matches, [2])
 }
 
-/** Counts of the n-grams of a pool of integers, with up to max_skip_count elements left out between two of an n-gram. */
+/** What is counted, and the elements of the pool's n-grams in the same type: of strings their places in the input's list. */
+function operands(c: OpContext): { input: Value; pool: readonly Scalar[] } {
+  const item = c.item(0)
+  if (!item || !isStrings(item)) return { input: c.input(0), pool: c.bigints('pool_int64s') }
+  const places = new Map(item.list.map((text, i) => [text, i]))
+  // No string of the input stands at the place of one that its list does not have.
+  return { input: item.places, pool: c.strings('pool_strings').map((text) => places.get(text) ?? -2) }
+}
+
+/** Counts of the n-grams of a pool, with up to max_skip_count elements left out between two of an n-gram. */
 export const tfIdfVectorizer: Operator = {
   since: 9,
-  limits: 'n-grams of integers',
+  items: true,
   lower: (c: OpContext) => {
     const { b } = c
-    if (!c.has('pool_int64s')) c.unsupported('n-grams of strings')
+    const { input, pool } = operands(c)
     const [least, most, skips] = [c.int('min_gram_length'), c.int('max_gram_length'), c.int('max_skip_count')]
-    const pool = c.bigints('pool_int64s')
     const starts = c.ints('ngram_counts')
     const places = c.ints('ngram_indexes')
     const mode = c.string('mode')
     c.check(['TF', 'IDF', 'TFIDF'].includes(mode), `mode is "${mode}"`)
     c.check(least >= 1 && most >= least && skips >= 0, `n-grams of ${least} to ${most} with ${skips} skips`)
-    const one = c.input(0).type.shape.length === 1
-    const x = one ? b.reshape(c.input(0), [1, ...c.input(0).type.shape]) : c.input(0)
+    const one = input.type.shape.length === 1
+    const x = one ? b.reshape(input, [1, ...input.type.shape]) : input
     c.check(x.type.shape.length === 2, `the input has ${x.type.shape.length} axes`)
     const [batch = 0] = x.type.shape
 

@@ -17,6 +17,8 @@ export interface Direction {
   readonly hidden: number
   /** Recurrent weights [gates · hidden, hidden]. */
   readonly weights: Value
+  /** The recurrent share of all gates [batch, gates · hidden], without bias, from a state [batch, hidden]. */
+  readonly project: (state: Value) => Value
   /** Recurrent bias [gates · hidden]. */
   readonly bias: Value | undefined
   /** Peephole weights [3 · hidden] (LSTM). */
@@ -28,6 +30,15 @@ export interface Direction {
 /** From a gate's share of the input, biases included, and the states, all [batch, hidden], to the next states. */
 export type Step = (input: (gate: number) => Value, states: readonly Value[]) => Value[]
 
+/** How inputs and states become shares of the gates, where their weights are not floats. */
+export interface Products {
+  readonly hidden: number
+  /** Of direction `d`, from all steps [steps, batch, size]. */
+  readonly input: (x: Value, d: number) => Value
+  /** Of direction `d`, from a state [batch, hidden]. */
+  readonly recurrent: (state: Value, d: number) => Value
+}
+
 export interface Cell {
   readonly gates: number
   /** Activations of one direction unless attribute `activations` names others. */
@@ -37,6 +48,7 @@ export interface Cell {
   /** Gates whose recurrent bias does not join the input; the last ones. */
   readonly ownBias: number
   readonly start: (d: Direction) => Step
+  readonly products?: Products
 }
 
 /** Part i of `count` equal parts of the last axis. */
@@ -51,7 +63,7 @@ export const project = (b: Builder, x: Value, weights: Value): Value =>
   b.dotGeneral(x, weights, { lhsBatch: [], rhsBatch: [], lhsContract: [x.type.shape.length - 1], rhsContract: [1] })
 
 /** Direction d of a weight whose first axis is directions. */
-const ofDirection = (b: Builder, v: Value, d: number): Value =>
+export const ofDirection = (b: Builder, v: Value, d: number): Value =>
   b.reshape(b.sliceAxis(v, 0, d, 1), v.type.shape.slice(1))
 
 /** Activations by direction. As in onnxruntime, that of the cell state (LSTM's h) does not clip. */
@@ -152,7 +164,7 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
   const swap = (v: Value): Value => (batchFirst ? b.transpose(v, [1, 0, 2]) : v)
   const x = swap(c.input(0))
   const [steps = 0, batch = 0] = x.type.shape
-  const hidden = c.input(2).type.shape.at(-1) ?? 0
+  const hidden = cell.products?.hidden ?? c.input(2).type.shape.at(-1) ?? 0
   const { dtype } = x.type
   const direction = c.string('direction', 'forward')
   c.check(['forward', 'reverse', 'bidirectional'].includes(direction), `direction is "${direction}"`)
@@ -169,14 +181,16 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
     const kept = (cell.gates - cell.ownBias) * hidden
     const joining =
       recurrentBias && b.pad(b.sliceAxis(recurrentBias, 0, 0, kept), b.scalar(0, dtype), [0], [cell.ownBias * hidden])
-    const product = project(b, x, ofDirection(b, c.input(1), d))
+    const product = cell.products?.input(x, d) ?? project(b, x, ofDirection(b, c.input(1), d))
     const inputs = bias
       ? b.map([product, b.binary('add', part(b, bias, 0, 2), joining!)], (p, s) => f.add(p, s))
       : product
+    const weights = ofDirection(b, c.input(2), d)
     const step = cell.start({
       b,
       hidden,
-      weights: ofDirection(b, c.input(2), d),
+      weights,
+      project: (state) => cell.products?.recurrent(state, d) ?? project(b, state, weights),
       bias: recurrentBias,
       peepholes: c.inputs[7] && ofDirection(b, c.inputs[7], d),
       activations: activations[d]!,

@@ -1,6 +1,7 @@
 import { arg } from '../../core/expr.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { Scheduler } from '../lower/scheduler.ts'
+import { nameOfForm, packTurned, type ConstantMatrix } from './turned.ts'
 import { constantBytes, type Access, type Buffer } from '../program/program.ts'
 
 /** Axes of a buffer: how long, and how many elements apart. */
@@ -102,13 +103,28 @@ export function pack(s: Scheduler, source: PackSource, nodes: readonly string[])
 export const formOf = ({ access: { offset, strides }, outer, channels, inner, run }: PackSource): string =>
   JSON.stringify([offset, strides, outer, channels, inner, run])
 
+/** The source as a matrix, if it is no more than that. */
+function matrixOf({ access, outer, channels, inner, run }: PackSource): ConstantMatrix | undefined {
+  const { extent, stride, width, together = 1 } = channels
+  const [length, step] = [run.extents[0], run.strides[0]]
+  const plain = elementCount([...outer.extents, ...inner.extents]) === 1 && run.extents.length === 1
+  if (!plain || width !== 8 || together !== 1 || length === undefined || step === undefined) return undefined
+  const { buffer, offset } = access
+  return { buffer, offset, channels: { extent, stride }, terms: { extent: length, stride: step } }
+}
+
 function packConstant(s: Scheduler, source: PackSource): Buffer {
   const { buffer, offset } = source.access
   return s.formOf(buffer, `f32 ${formOf(source)}`, () => {
+    const matrix = matrixOf(source)
+    const turned = matrix && packTurned(s, matrix)
+    if (turned) return turned
     const bytes = constantBytes(buffer)!
     const from = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
     const packed = packInto(new Float32Array(packedLength(source)), from, source, 1, offset)
-    return s.constantBuffer('f32', new Uint8Array(packed.buffer))
+    const made = s.constantBuffer('f32', new Uint8Array(packed.buffer))
+    if (matrix) s.formOf(buffer, nameOfForm(matrix), () => made)
+    return made
   })
 }
 

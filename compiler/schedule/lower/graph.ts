@@ -38,6 +38,7 @@ export function scheduleWith(graph: Graph, lower: Lower, states: readonly State[
   const at = kernels.length - copies
   const fixed = new Set([...inputs, ...outputs].map(({ buffer }) => buffer))
   return {
+    ...(s.prepared.length > 0 && { prepared: s.prepared }),
     kernels: withoutCopies(kernels.slice(0, at), kernels.slice(at) as Copy[], fixed),
     inputs,
     outputs,

@@ -16,6 +16,7 @@ import {
   type Buffer,
   type Kernel,
   type Home,
+  type NestKernel,
   type ProgramPort,
 } from '../program/program.ts'
 
@@ -42,7 +43,11 @@ export class Scheduler {
   readonly dequantizedOf = dequantizer()
   readonly sparsity: Sparsity
 
-  constructor(graph: Graph, lower: Lower, sparsity: Sparsity, names = { next: 0 }) {
+  /** What fills prepared buffers at the start. */
+  readonly prepared: NestKernel[]
+
+  constructor(graph: Graph, lower: Lower, sparsity: Sparsity, names = { next: 0 }, prepared: NestKernel[] = []) {
+    this.prepared = prepared
     this.lower = lower
     this.sparsity = sparsity
     this.names = names
@@ -58,6 +63,10 @@ export class Scheduler {
     return { name: `b${this.names.next++}`, dtype, length, home: { kind: 'arena' } }
   }
 
+  preparedBuffer(dtype: DType, length: number): Buffer {
+    return { name: `p${this.names.next++}`, dtype, length, home: { kind: 'prepared' } }
+  }
+
   constantBuffer(dtype: DType, data: Uint8Array): Buffer {
     const home = { kind: 'constant', data } as const
     return { name: `c${this.names.next++}`, dtype, length: data.length / byteSize(dtype), home }
@@ -70,6 +79,11 @@ export class Scheduler {
     const made = known.get(form) ?? make()
     known.set(form, made)
     return made
+  }
+
+  /** What `formOf` made before. */
+  knownForm(source: Buffer, form: string): Buffer | undefined {
+    return this.forms.get(source)?.get(form)
   }
 
   constantAccess(t: Tensor): Access {
@@ -193,7 +207,7 @@ export class Scheduler {
 
   /** The kernels of a region whose inputs stand at `inputs`; `place` says what becomes of its outputs. */
   region(graph: Graph, inputs: readonly Access[], place: (inner: Scheduler) => void): Kernel[] {
-    const inner = new Scheduler(graph, this.lower, this.sparsity, this.names)
+    const inner = new Scheduler(graph, this.lower, this.sparsity, this.names, this.prepared)
     graph.inputs.forEach(({ value }, i) => inner.values.set(value, lazyAccess(inputs[i]!, value.type)))
     for (const node of nodesOf(graph)) this.lower(inner, node)
     place(inner)

@@ -25,11 +25,13 @@ export const readableTail = 32
 export interface MemoryPlan {
   /** Byte address of each buffer. */
   readonly addresses: ReadonlyMap<Buffer, number>
-  /** What memory is loaded with from address 0 on: constants, then what pinned buffers start as. */
+  /** What memory is loaded with from address 0 on: constants, then what pinned buffers start as, then zeros for prepared ones. */
   readonly image: Uint8Array
   readonly constantBytes: number
   /** Bytes of pinned buffers, behind the constants. */
   readonly pinnedBytes: number
+  /** Bytes of prepared buffers, behind these. */
+  readonly preparedBytes: number
   /** Bytes shared by activations, behind them. */
   readonly arenaBytes: number
   /** Largest sum of bytes alive at one time: no arena is smaller. */
@@ -208,15 +210,16 @@ function placeApart(lives: readonly Life[]): Arena {
 }
 
 /**
- * Addresses for the buffers of `program`: constants from 0, equal ones once, then each pinned buffer, then one arena for all
- * else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers.
+ * Addresses for the buffers of `program`: constants from 0, equal ones once, then each pinned buffer, each prepared one, then one
+ * arena for all else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers.
  */
 export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
   const addresses = new Map<Buffer, number>()
   const [ports, states] = [[...program.inputs, ...program.outputs], program.states].map((list) =>
     list.map((port) => port.buffer),
   ) as [Buffer[], Buffer[]]
-  const used = new Set([...states, ...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
+  const kernelsOfAll = [...(program.prepared ?? []), ...program.kernels]
+  const used = new Set([...states, ...kernelsOfAll.flatMap(buffersOf), ...ports].map(memoryOf))
   const { end: ofConstants, loaded } = placeConstants(used, addresses)
   let end = ofConstants
   for (const buffer of used) {
@@ -224,6 +227,12 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
     if (home.kind !== 'pinned') continue
     addresses.set(buffer, end)
     if (home.data) loaded.push({ address: end, data: home.data })
+    end += align(bufferBytes(buffer))
+  }
+  const ofPinned = end - ofConstants
+  for (const buffer of used) {
+    if (buffer.home.kind !== 'prepared') continue
+    addresses.set(buffer, end)
     end += align(bufferBytes(buffer))
   }
   const { lives, positions: kernels, spans } = liveness(program)
@@ -238,7 +247,8 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
     addresses,
     image,
     constantBytes: ofConstants,
-    pinnedBytes: end - ofConstants,
+    pinnedBytes: ofPinned,
+    preparedBytes: end - ofConstants - ofPinned,
     arenaBytes: arena.bytes,
     lowerBound,
     live: spans.map(({ first, last }) => greatest(first + 1, last + 1)),

@@ -6,13 +6,15 @@ import { templates, type TemplateName } from '../templates.generated.ts'
 
 /**
  * What a buffer's memory is. Constants keep the bytes that the module is loaded with, and equal ones share them. Pinned
- * memory is its buffer's alone: it is loaded with `data`, or zeros, and keeps what a run leaves there for the next. All
- * other buffers share the arena, where nothing outlives a run but the outputs.
+ * memory is its buffer's alone: it is loaded with `data`, or zeros, and keeps what a run leaves there for the next. Prepared
+ * memory, too: kernels fill it from constants when the module starts. All other buffers share the arena, where nothing outlives a
+ * run but the outputs.
  */
 export type Home =
   | { readonly kind: 'arena' }
   | { readonly kind: 'constant'; readonly data: Uint8Array }
   | { readonly kind: 'pinned'; readonly data?: Uint8Array }
+  | { readonly kind: 'prepared' }
 
 /** A piece of memory; its address is the memory plan's business. */
 export interface Buffer {
@@ -204,6 +206,8 @@ export interface ProgramPort {
 
 /** Kernels in the order they run: a tree, whose loops and branches hold kernels. */
 export interface Program {
+  /** What fills prepared buffers when the module starts. */
+  readonly prepared?: readonly NestKernel[]
   readonly kernels: readonly Kernel[]
   readonly inputs: readonly ProgramPort[]
   readonly outputs: readonly ProgramPort[]

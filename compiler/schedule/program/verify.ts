@@ -22,12 +22,12 @@ import { templates } from '../templates.generated.ts'
  *     runs in its place has the same ones. So every address that a call knows is in its reads or writes.
  *  2. Accesses stay inside their buffers, in every iteration of the loops around them. Indices that are loaded are clamped.
  *  3. Regions nest: what moves with a loop stands within that loop. The nests of a `rows` kernel begin with the same loops.
- *  4. Constants are never written; inputs, outputs and states are whole buffers, states pinned ones.
+ *  4. Constants are never written, prepared buffers only at the start; inputs, outputs and states are whole buffers, states pinned ones.
  *
  * And of its memory plan:
  *
  *  5. Every buffer has an address, aligned, inside the module's memory and its home's part of it.
- *  6. Pinned memory is nobody else's.
+ *  6. Pinned and prepared memory is nobody else's.
  *  7. What a kernel reads still holds what was last written there for it: nothing alive overlaps.
  */
 
@@ -143,14 +143,20 @@ function verifyKernel(kernel: Kernel, loops: Loops): void {
 }
 
 /** Throws an Error that names what does not hold; for tests, after every rewrite. */
-export function verifyProgram({ kernels, inputs, outputs, states }: Program): void {
+export function verifyProgram({ prepared = [], kernels, inputs, outputs, states }: Program): void {
   for (const { name, buffer } of states) {
     if (buffer.home.kind !== 'pinned') violated(`the state ${name} is not pinned`)
   }
   for (const { name, buffer, dtype } of [...inputs, ...outputs, ...states]) {
     if (buffer.window || buffer.dtype !== dtype) violated(`the port ${name} is no whole buffer of ${dtype}`)
   }
-  kernels.forEach((kernel) => verifyKernel(kernel, new Map()))
+  for (const buffer of prepared.flatMap(writesOf)) {
+    if (buffer.home.kind !== 'prepared') violated(`${buffer.name} is filled at the start and is not prepared`)
+  }
+  for (const buffer of kernels.flatMap(writesOf)) {
+    if (memoryOf(buffer).home.kind === 'prepared') violated(`a kernel writes ${buffer.name}, which is prepared`)
+  }
+  for (const kernel of [...prepared, ...kernels]) verifyKernel(kernel, new Map())
 }
 
 /** Bytes that belong to a buffer. */
@@ -248,11 +254,18 @@ function follow(kernels: readonly Kernel[], memory: Ownership): void {
 
 /** Throws an Error that names what does not hold of the memory that `program` is given. */
 export function verifyPlan(program: Program, plan: MemoryPlan): void {
-  const { addresses, constantBytes, pinnedBytes, totalBytes } = plan
+  const { addresses, constantBytes, pinnedBytes, preparedBytes, totalBytes } = plan
   const ports = [...program.inputs, ...program.outputs, ...program.states].map((port) => port.buffer)
-  const used = new Set([...program.kernels.flatMap(buffersOf), ...ports].map(memoryOf))
+  const kernels = [...(program.prepared ?? []), ...program.kernels]
+  const used = new Set([...kernels.flatMap(buffersOf), ...ports].map(memoryOf))
   const pinnedEnd = constantBytes + pinnedBytes
-  const parts = { constant: [0, constantBytes], pinned: [constantBytes, pinnedEnd], arena: [pinnedEnd, totalBytes] }
+  const preparedEnd = pinnedEnd + preparedBytes
+  const parts = {
+    constant: [0, constantBytes],
+    pinned: [constantBytes, pinnedEnd],
+    prepared: [pinnedEnd, preparedEnd],
+    arena: [preparedEnd, totalBytes],
+  }
   for (const buffer of used) {
     const address = addresses.get(buffer) ?? violated(`${buffer.name} has no address`)
     const [from, to] = parts[buffer.home.kind] as [number, number]
@@ -260,7 +273,8 @@ export function verifyPlan(program: Program, plan: MemoryPlan): void {
       violated(`${buffer.name} stands at ${address}, outside ${from} to ${to} or at no multiple of 16`)
     }
   }
-  const pinned = [...used].filter((b) => b.home.kind === 'pinned').sort((a, b) => addresses.get(a)! - addresses.get(b)!)
+  const own = [...used].filter(({ home }) => home.kind === 'pinned' || home.kind === 'prepared')
+  const pinned = own.sort((a, b) => addresses.get(a)! - addresses.get(b)!)
   pinned.forEach((buffer, i) => {
     const next = pinned[i + 1]
     if (next && addresses.get(buffer)! + bufferBytes(buffer) > addresses.get(next)!) {

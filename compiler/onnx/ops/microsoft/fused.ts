@@ -5,6 +5,7 @@ import { takeActivation } from '../../shared/activation.ts'
 import { addBias, convolutionAttrs } from '../../shared/convolution.ts'
 import * as f from '../../../core/formula.ts'
 import { matmul } from '../../shared/matmul.ts'
+import { gemmOf } from '../gemm.ts'
 
 /** The activation that attributes `activation` and `activation_params` name. */
 function activate(c: OpContext, x: Value): Value {
@@ -19,12 +20,25 @@ function activate(c: OpContext, x: Value): Value {
   return c.b.map([x], formula)
 }
 
+/** Convolution of `x`, whose channels are axis 1, plus input 3 as `placed` has it; then the activation. */
+export function convolvedAndActivated(c: OpContext, x: Value, placed: (addend: Value) => Value): Value {
+  const w = c.input(1)
+  const result = addBias(c, c.b.convolution(x, w, convolutionAttrs(c, x, w)), c.inputs[2])
+  return activate(c, c.inputs[3] ? c.b.binary('add', result, placed(c.inputs[3])) : result)
+}
+
 /** Inputs: x, w, bias, a tensor to add; then the activation (onnxruntime's ContribOperators.md). */
-export const fusedConv: Operator = {
+export const fusedConv: Operator = { lower: (c) => [convolvedAndActivated(c, c.input(0), (addend) => addend)] }
+
+/** The activation of alpha A' B' + beta C. */
+export const fusedGemm: Operator = {
   lower: (c) => {
-    const [x, w] = [c.input(0), c.input(1)]
-    const result = addBias(c, c.b.convolution(x, w, convolutionAttrs(c, x, w)), c.inputs[2])
-    return [activate(c, c.inputs[3] ? c.b.binary('add', result, c.inputs[3]) : result)]
+    const product = gemmOf(c)
+    const name = c.string('activation', '')
+    if (name === '') return [product]
+    const parameter = (attribute: string): number[] => (c.has(attribute) ? [c.float(attribute)] : [])
+    const formula = takeActivation(c, name, parameter('activation_alpha'), parameter('activation_beta'))
+    return [c.b.map([product], formula)]
   },
 }
 

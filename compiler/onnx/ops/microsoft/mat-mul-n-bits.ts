@@ -7,7 +7,7 @@ import { range } from '../../shared/axes.ts'
 import { matmul } from '../../shared/matmul.ts'
 
 /** f32 of the unsigned integers of `bits` that stand in bytes along the last axis, the first in the lowest bits. */
-function unpacked(c: OpContext, bytes: Value, bits: number): Value {
+export function unpacked(c: OpContext, bytes: Value, bits: number): Value {
   const { b } = c
   const { shape } = bytes.type
   const count = 8 / bits

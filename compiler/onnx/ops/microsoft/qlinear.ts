@@ -2,7 +2,7 @@ import { dequantized, saturated } from '../../../core/quantization.ts'
 import type { Expr } from '../../../core/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { normalizeAxis, range } from '../../shared/axes.ts'
+import { normalizeAxes, normalizeAxis, range } from '../../shared/axes.ts'
 import * as f from '../../../core/formula.ts'
 import {
   dequantize,
@@ -89,6 +89,27 @@ const quantizedSoftmax: Operator = {
   },
 }
 
+/** The mean over attribute `axes`, all unless given. */
+const reduceMean: Operator = {
+  lower: (c) => {
+    const x = quantizedInput(c, 0)
+    const rank = x.value.type.shape.length
+    const axes = normalizeAxes(c, c.ints('axes', range(0, rank)), rank)
+    const mean = c.b.mean(dequantize(c, x), axes, c.int('keepdims', 1) !== 0)
+    return [quantize(c, mean, quantizedOutput(c, 3, x.value.type.dtype))]
+  },
+}
+
+/** Inputs: condition, x and y with their scales and zero points, scale and zero point of the result. */
+const where: Operator = {
+  lower: (c) => {
+    const [x, y] = [quantizedInput(c, 1), quantizedInput(c, 4)]
+    const target = quantizedOutput(c, 7, x.value.type.dtype)
+    const [left, right] = [x, y].map((operand) => requantized(c, [operand], target, (e) => e!))
+    return [c.b.select(c.input(0), left!, right!)]
+  },
+}
+
 /** onnxruntime's operators on quantized tensors (ContribOperators.md). */
 export const qlinearOperators: Readonly<Record<string, Operator>> = {
   'com.microsoft.QLinearAdd': binary(f.add),
@@ -97,6 +118,8 @@ export const qlinearOperators: Readonly<Record<string, Operator>> = {
   'com.microsoft.QLinearGlobalAveragePool': pooling((c, x) => c.b.mean(x, range(2, x.type.shape.length), true)),
   'com.microsoft.QLinearLeakyRelu': unary((x, c) => leakyRelu(x, c.float('alpha', 0.01))),
   'com.microsoft.QLinearMul': binary(f.mul),
+  'com.microsoft.QLinearReduceMean': reduceMean,
   'com.microsoft.QLinearSigmoid': unary(f.sigmoid),
   'com.microsoft.QLinearSoftmax': quantizedSoftmax,
+  'com.microsoft.QLinearWhere': where,
 }

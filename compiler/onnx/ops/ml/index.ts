@@ -1,4 +1,5 @@
 import type { Operator } from '../../context.ts'
+import { dictVectorizer } from './dict-vectorizer.ts'
 import {
   arrayFeatureExtractor,
   binarizer,
@@ -19,6 +20,7 @@ export const mlOperators: Readonly<Record<string, Operator>> = {
   'ai.onnx.ml.ArrayFeatureExtractor': arrayFeatureExtractor,
   'ai.onnx.ml.Binarizer': binarizer,
   'ai.onnx.ml.CategoryMapper': categoryMapper,
+  'ai.onnx.ml.DictVectorizer': dictVectorizer,
   'ai.onnx.ml.FeatureVectorizer': featureVectorizer,
   'ai.onnx.ml.Imputer': imputer,
   'ai.onnx.ml.LabelEncoder': labelEncoder,

@@ -1,5 +1,4 @@
 /** A model and what was chosen for it, as artefacts and pages of what is inside: what `attar compile` does, in a page. */
-import { gzipSync } from 'fflate'
 import { layersOf, type ModelDescription } from '../../compiler/cli/inspect-model.ts'
 import { bytesOfKernels } from '../../compiler/cli/layer-bytes.ts'
 import { nodesOf } from '../../compiler/cli/model-nodes.ts'
@@ -58,10 +57,13 @@ export async function build(
     ...(pictures && { pictures }),
   })
   listener.progress('writing')
-  const files = Object.entries(attar.artefacts(compiled, model.name, { inline: choices.inline })).map(shownFile)
+  const artefacts = attar.artefacts(compiled, model.name, { inline: choices.inline })
+  const files = await Promise.all(Object.entries(artefacts).map(shownFile))
+  const sizes = new Map<attar.Target, number>()
+  for (const target of targets) sizes.set(target, await gzipSize(compiled.modules[target]!))
   const shown: CompiledModel = {
-    model: inspection(description, compiled),
-    modules: targets.map((target) => ({ target, html: moduleHtml(compiled, target) })),
+    model: inspection(description, compiled, sizes),
+    modules: targets.map((target) => ({ target, html: moduleHtml(compiled, target, sizes.get(target)!) })),
     files,
     inputs: compiled.spec.inputs.map((port) => ({ name: port.name, type: attar.formatType(port) })),
     notes: [...notes, ...compiled.warnings.flatMap(attar.warningLines)],
@@ -134,8 +136,12 @@ async function smaller(
 export const inputsWithout = (graph: attar.Graph, state: object) =>
   graph.inputs.filter(({ name }) => !Object.hasOwn(state, name)).map(({ name, value }) => ({ name, ...value.type }))
 
-function inspection(description: ModelDescription, compiled?: attar.Compiled): string {
-  const module = compiled && (compiled.modules['relaxed-simd'] ?? compiled.modules.simd!)
+function inspection(
+  description: ModelDescription,
+  compiled?: attar.Compiled,
+  sizes?: ReadonlyMap<attar.Target, number>,
+): string {
+  const target = compiled?.modules['relaxed-simd'] ? 'relaxed-simd' : 'simd'
   return modelReport({
     opsets: Object.entries(description.opsets)
       .map(([domain, version]) => `${domain} ${version}`)
@@ -147,7 +153,7 @@ function inspection(description: ModelDescription, compiled?: attar.Compiled): s
     warnings: description.warnings.map(attar.warningLines),
     ...(compiled && {
       compiled: {
-        ...{ bytes: module!.length, gzip: gzipSync(module!).length, memory: compiled.report.memory },
+        ...{ bytes: compiled.modules[target]!.length, gzip: sizes!.get(target)!, memory: compiled.report.memory },
         ...{ weights: compiled.report.weights, arena: compiled.report.arena },
         moments: compiled.report.kernels.map(({ kernel, nodes, live }) => ({ label: nodes.at(-1) ?? kernel, live })),
       },
@@ -155,7 +161,7 @@ function inspection(description: ModelDescription, compiled?: attar.Compiled): s
   }).join('\n')
 }
 
-function moduleHtml({ modules, spec, report }: attar.Compiled, target: attar.Target): string {
+function moduleHtml({ modules, spec, report }: attar.Compiled, target: attar.Target, gzip: number): string {
   const module = modules[target]!
   const inspected = attar.inspectModule(module)
   const kernels = report.kernels.map((each) => ({
@@ -165,7 +171,7 @@ function moduleHtml({ modules, spec, report }: attar.Compiled, target: attar.Tar
   const bytes = bytesOfKernels(inspected, kernels)
   const port = (kind: string) => (each: attar.PortSpec) => [kind, each.name, attar.formatType(each)] as const
   return moduleReport({
-    ...{ bytes: module.length, gzip: gzipSync(module).length, memory: report.memory },
+    ...{ bytes: module.length, gzip, memory: report.memory },
     ...{ weights: report.weights, arena: report.arena },
     sections: inspected.sections.map(({ name, bytes }) => ({ name, bytes })),
     ports: [
@@ -182,7 +188,15 @@ function moduleHtml({ modules, spec, report }: attar.Compiled, target: attar.Tar
   }).join('\n')
 }
 
-function shownFile([name, content]: readonly [string, Uint8Array | string]): ShownFile {
+async function shownFile([name, content]: readonly [string, Uint8Array | string]): Promise<ShownFile> {
   const bytes = new Uint8Array(typeof content === 'string' ? new TextEncoder().encode(content) : content)
-  return { name, bytes, gzip: gzipSync(bytes).length }
+  return { name, bytes, gzip: await gzipSize(bytes) }
+}
+
+/** Bytes after gzip, by the browser's own, which takes seconds less for large models than one in JavaScript. */
+async function gzipSize(bytes: Uint8Array): Promise<number> {
+  const packed = new Blob([bytes as BlobPart]).stream().pipeThrough(new CompressionStream('gzip'))
+  let size = 0
+  await packed.pipeTo(new WritableStream({ write: (chunk) => void (size += chunk.length) }))
+  return size
 }

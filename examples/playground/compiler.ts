@@ -1,5 +1,5 @@
 /** The worker that has the compiler, and what it is asked. */
-import type { Calls, Failure, Reply, Request } from './protocol.ts'
+import type { Calls, Failure, Opened, Reply, Request } from './protocol.ts'
 
 export class Failed extends Error {
   readonly failures: readonly Failure[]
@@ -41,15 +41,20 @@ export class Compiler {
   /** What the worker has to be given again when it was stopped. */
   #files: readonly File[] | undefined
 
-  async open(files: readonly File[], listener: Listener) {
+  async open(files: readonly File[], listener: Listener): Promise<Opened> {
+    this.#files = undefined
+    const opened = await this.#call({ call: 'open', argument: files }, listener)
     this.#files = files
-    return this.#call({ call: 'open', argument: files }, listener)
+    return opened
   }
 
   compile = (choices: Parameters<Calls['compile']>[0], listener: Listener) =>
     this.#call({ call: 'compile', argument: choices }, listener)
   run = (data: Parameters<Calls['run']>[0], listener: Listener) => this.#call({ call: 'run', argument: data }, listener)
   measure = (listener: Listener) => this.#call({ call: 'measure', argument: undefined as never }, listener)
+
+  zip = (files: Parameters<Calls['zip']>[0], listener: Listener) =>
+    this.#call({ call: 'zip', argument: files }, listener)
 
   /** Ends the call that is under way. What was compiled is gone; the model is opened anew. */
   async stop(): Promise<void> {

@@ -83,8 +83,8 @@ export function settle(): void {
   for (const { name } of model?.inputs ?? []) {
     const role = valueOf(`role ${name}`)
     const value = field(`value ${name}`) as HTMLInputElement
-    value.disabled = role === ''
-    value.placeholder = role === 'fixed' ? 'e.g. 16000 or [[0,0,1,1]]' : role === '' ? '' : 'starts as zeros'
+    value.disabled = value.hidden = role === ''
+    value.placeholder = role === 'fixed' ? 'e.g. 16000 or [[0,0,1,1]]' : 'starts as zeros'
   }
 }
 

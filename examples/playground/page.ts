@@ -1,4 +1,3 @@
-import { zipSync } from 'fflate'
 import { Compiler, Failed, Stopped } from './compiler.ts'
 import { count, download, element, make, table, takesFiles } from './elements.ts'
 import { BadField, choices, commandOf, isComplete, setCalibration, settle, showOptions } from './options.ts'
@@ -39,7 +38,7 @@ async function task(body: () => Promise<void>): Promise<void> {
 function setBusy(is: boolean): void {
   busy = is
   document.body.ariaBusy = String(is)
-  for (const id of ['compile', 'example', 'random', 'measure']) element<HTMLButtonElement>(id).disabled = is
+  for (const id of ['compile', 'example', 'random', 'measure', 'zip']) element<HTMLButtonElement>(id).disabled = is
   for (const id of ['model-files', 'run-files']) element<HTMLInputElement>(id).disabled = is
   element('stop').hidden = !is
 }
@@ -221,8 +220,6 @@ element('random').addEventListener('click', () => {
 })
 element('measure').addEventListener('click', () => void task(async () => showTimings(await compiler.measure(listener))))
 element('zip').addEventListener('click', () => {
-  const all = files.map(({ name, bytes }) => [name, bytes] as const)
   const name = files[0]!.name.replace(/\..*$/, '')
-  // Modules and scripts shrink little in comparison with what they take; times are those of no clock.
-  download(`${name}.zip`, zipSync(Object.fromEntries(all), { level: 6, mtime: new Date(1980, 0, 1) }))
+  void task(async () => download(`${name}.zip`, await compiler.zip(files, listener)))
 })

@@ -99,6 +99,8 @@ export interface Calls {
   /** On values of files, or random ones of a seed. */
   run(data: { readonly files: readonly File[]; readonly seed: number }): Ran
   measure(): readonly Timing[]
+  /** One archive of files. */
+  zip(files: readonly ShownFile[]): Uint8Array<ArrayBuffer>
 }
 
 export type Request = {

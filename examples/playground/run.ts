@@ -114,7 +114,10 @@ export class Runner {
     const instantiate = () => attar.instantiate(new Uint8Array(modules[target]!), spec)
     if (!spec.pictures) return instantiate()
     const load = (): never => attar.fail('A601', 'modules are at hand')
-    return withPictures({ instantiate, load }, spec as Parameters<typeof withPictures>[1]).instantiate()
+    return withPictures(
+      { instantiate, load },
+      spec as attar.ModuleSpec & Parameters<typeof withPictures>[1],
+    ).instantiate()
   }
 }
 
@@ -132,6 +135,12 @@ function shown(port: attar.PortSpec, output: attar.Output): ShownOutput {
   const first = output.slice(0, mostShown) as attar.Output
   const values = isLabels(first)
     ? first
-    : toNumbers(tensorOf(port.dtype, [first.length], Array.from(first as ArrayLike<number>))).map(String)
+    : toNumbers(tensorOf(port.dtype, [first.length], Array.from(first as ArrayLike<number>))).map((x) =>
+        digits(x, port),
+      )
   return { name: port.name, type: attar.formatType(port), values, count: output.length }
 }
+
+/** As few digits as tell a number of the type from its neighbours. */
+const digits = (x: number, { dtype }: attar.PortSpec): string =>
+  String(dtype === 'f32' && Number.isFinite(x) ? Number(x.toPrecision(9)) : x)

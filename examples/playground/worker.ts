@@ -1,4 +1,5 @@
 /** The compiler, off the page's own thread. */
+import { zipSync } from 'fflate'
 import { likelyStates } from '../../compiler/cli/state-hint.ts'
 import {
   codes,
@@ -62,6 +63,12 @@ const calls: { readonly [K in keyof Calls]: Call<K> } = {
   },
   run: ({ files, seed }) => compiled().run(files, seed),
   measure: () => compiled().measure(progress),
+  zip(files) {
+    progress('packing')
+    const contents = Object.fromEntries(files.map(({ name, bytes }) => [name, bytes]))
+    // The same files give the same archive.
+    return new Uint8Array(zipSync(contents, { level: 6, mtime: new Date(1980, 0, 1) }))
+  },
 }
 
 const current = (): Model => model ?? fail('A501', 'there is no model')
@@ -96,9 +103,10 @@ addEventListener('message', async ({ data: { call, argument } }: MessageEvent<Re
   try {
     const value = await calls[call](argument as never)
     const files = 'files' in value ? value.files : []
+    const large = value instanceof Uint8Array ? [value] : files.map(({ bytes }) => bytes)
     say(
       { kind: 'result', value },
-      files.map(({ bytes }) => bytes.buffer),
+      large.map(({ buffer }) => buffer),
     )
   } catch (error) {
     const failures =

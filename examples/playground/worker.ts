@@ -99,7 +99,7 @@ const failureOf = ({ code, message, origin, hint }: Diagnostic): Failure => ({
   ...(hint !== undefined && { hint }),
 })
 
-addEventListener('message', async ({ data: { call, argument } }: MessageEvent<Request>) => {
+async function answer({ call, argument }: Request): Promise<void> {
   try {
     const value = await calls[call](argument as never)
     const files = 'files' in value ? value.files : []
@@ -120,4 +120,6 @@ addEventListener('message', async ({ data: { call, argument } }: MessageEvent<Re
           ]
     say({ kind: 'failed', failures })
   }
-})
+}
+
+addEventListener('message', ({ data }: MessageEvent<Request>) => void answer(data))

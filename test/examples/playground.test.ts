@@ -9,13 +9,17 @@ import { chromium, type Browser, type Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findExecutable } from '../../compiler/bench/engines/process.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
-import { randomInputs, readNpz, splitSamples } from '../../compiler/data/index.ts'
+import { randomInputs, readNpz, splitSamples, writeNpz } from '../../compiler/data/index.ts'
 import { artefacts, compile, importModel, instantiate, quantize, type Compiled } from '../../compiler/index.ts'
 import { model } from '../onnx/build.ts'
 
 const site = mkdtempSync(join(tmpdir(), 'attar-playground-'))
 const digits = new Uint8Array(readFileSync('examples/digits/digits.onnx'))
-const data = new Uint8Array(readFileSync('examples/digits/test.npz'))
+/** Eight pictures. */
+const { image } = readNpz(new Uint8Array(readFileSync('examples/digits/test.npz')))
+const data = writeNpz({
+  image: { ...image!, shape: [8, ...image!.shape.slice(1)], data: image!.data.slice(0, 8 * 784) },
+})
 const unknown = model({ inputs: ['x f32[2]'], outputs: ['y f32[2]'], nodes: ['y = NoSuchThing(x)'] })
 const dims = { batch: 1 }
 
@@ -32,6 +36,9 @@ async function serve(answer: Parameters<typeof createServer>[1]): Promise<string
 }
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
+
+/** Browsers on a busy machine. */
+const limit = { timeout: 180_000 }
 
 /** The baseline module and what it makes of random values. */
 let compiled: Compiled
@@ -56,7 +63,7 @@ beforeAll(async () => {
   values = toNumbers(tensorOf('f32', [10], [...(probabilities as Float32Array)]))
     .map((x) => String(Number(x.toPrecision(9))))
     .join(' ')
-}, 120_000)
+}, 180_000)
 afterAll(() => {
   for (const server of servers) server.close()
   rmSync(site, { recursive: true })
@@ -103,15 +110,16 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     page = await browser.newPage({ viewport: { width: 390, height: 844 } })
     page.on('request', (request) => requests.push(`${request.method()} ${request.url()}`))
     page.on('pageerror', (error) => problems.push(error.message))
+    page.setDefaultTimeout(limit.timeout)
     await page.goto(url)
-  }, 60_000)
+  }, 180_000)
   afterAll(() => browser?.close())
 
   it('loads no Binaryen before there is a model', () => {
     expect(requests.filter((request) => request.includes('binaryen'))).toEqual([])
   })
 
-  it('compiles a dropped model to what Node makes of it, and runs it to the same values', async () => {
+  it('compiles a dropped model to what Node makes of it, and runs it to the same values', limit, async () => {
     await dropped('#pick', 'digits.onnx', digits)
     await page.locator('#trial').waitFor()
     await idle()
@@ -126,7 +134,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
   })
 
-  it('makes integers of it by dropped data, as Node does', async () => {
+  it('makes integers of it by dropped data, as Node does', limit, async () => {
     await page.locator('[name=quantize]').selectOption('int8')
     await page.locator('#compile').click()
     await page.getByText('integers for activations need calibration data').waitFor()
@@ -136,13 +144,13 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     await idle()
     const imported = importModel(digits, { dims })
     const inputs = imported.graph.inputs.map(({ name, value }) => ({ name, ...value.type }))
-    const calibration = splitSamples(readNpz(data), inputs).samples.slice(0, 300)
+    const calibration = splitSamples(readNpz(data), inputs).samples
     const small = await quantize(digits, { dims, mode: 'int8', calibration, sensitivity: false })
     const { modules } = await compile(small, { targets: ['simd'] })
     expect(Buffer.from(await downloaded('Download digits.wasm'))).toEqual(Buffer.from(modules.simd!))
   })
 
-  it('tells latency of the modules that were compiled', async () => {
+  it('tells latency of the modules that were compiled', limit, async () => {
     await page.locator('#measure').click()
     await page.locator('#timings tbody tr').waitFor()
     expect(await page.locator('#timings tbody tr').allInnerTexts()).toEqual([
@@ -151,7 +159,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     await idle()
   })
 
-  it('says of wrong files what is wrong, where, and what helps', async () => {
+  it('says of wrong files what is wrong, where, and what helps', limit, async () => {
     await dropped('#pick', 'notes.onnx', new TextEncoder().encode('not a model at all'))
     await page.getByText('A101 not-onnx').waitFor()
     await idle()
@@ -162,7 +170,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     await idle()
   })
 
-  it('lets nothing out, neither the page nor its worker', async () => {
+  it('lets nothing out, neither the page nor its worker', limit, async () => {
     const send = (to: string): Promise<string> =>
       fetch(to, { method: 'POST', body: 'x' }).then(
         () => 'sent',
@@ -182,11 +190,12 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
 const firefoxPath = findExecutable('/usr/bin/firefox-esr', 'firefox-esr', 'firefox')
 
 describe.skipIf(firefoxPath === undefined)('the playground in Firefox', () => {
-  it('compiles and runs a dropped model', async () => {
+  it('compiles and runs a dropped model', limit, async () => {
     const { default: puppeteer } = await import('puppeteer-core')
     const browser = await puppeteer.launch({ browser: 'firefox', executablePath: firefoxPath!, headless: true })
     try {
       const page = await browser.newPage()
+      page.setDefaultTimeout(limit.timeout)
       await page.goto(url)
       await page.evaluate(drop, ['#pick', 'digits.onnx', base64(digits)] as const)
       await page.waitForSelector('#trial:not([hidden])')

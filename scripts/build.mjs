@@ -25,12 +25,6 @@ const steps = [
     command: ['scripts/build-runtime.mjs'],
   },
   {
-    name: 'binaryen',
-    inputs: ['scripts/build-binaryen.mjs', ...versions('binaryen', 'typescript')],
-    outputs: ['dist/binaryen'],
-    command: ['scripts/build-binaryen.mjs'],
-  },
-  {
     name: 'compiler',
     inputs: ['compiler', 'runtime', 'tsconfig.json', 'tsconfig.build.json', ...versions('typescript')],
     outputs: ['dist/compiler', 'dist/runtime'],

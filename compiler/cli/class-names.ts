@@ -9,27 +9,12 @@ export async function classNames(metadata: Readonly<Record<string, string>>): Pr
   }
 }
 
-/** Names with commas between them, or those in a file: a JSON list, or one on each line. A501 where there are fewer than two, or some are empty or the same. */
-export async function parseClasses(text: string): Promise<readonly string[]> {
+/** A501 where there are fewer than two names, or some are empty or the same; `text` is what they were read from. */
+export async function checkClasses(names: readonly string[], text: string): Promise<readonly string[]> {
   const { fail } = await import('../index.ts')
-  const names = text.includes(',') ? text.split(',').map((name) => name.trim()) : await fromFile(text)
   const wrong = names.findIndex((name, i) => name === '' || names.indexOf(name) < i)
   if (wrong >= 0)
     fail('A501', `--classes: name ${wrong + 1} is ${names[wrong] === '' ? 'empty' : `"${names[wrong]}" once more`}`)
   if (names.length < 2) fail('A501', `--classes: "${text}" has ${names.length} names; there are two classes or more`)
   return names
-}
-
-async function fromFile(path: string): Promise<readonly string[]> {
-  const { readFile } = await import('../data/files.ts')
-  const text = new TextDecoder().decode(readFile(path)).trim()
-  if (!text.startsWith('[')) return text.split(/\r?\n/).map((line) => line.trim())
-  const { fail, reasonOf } = await import('../index.ts')
-  try {
-    const value: unknown = JSON.parse(text)
-    if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
-  } catch (error) {
-    fail('A502', `"${path}" is no JSON: ${reasonOf(error)}`)
-  }
-  return fail('A502', `"${path}" is no JSON list of names`)
 }

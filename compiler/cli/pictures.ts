@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Imported, ImportOptions, PictureSpec } from '../index.ts'
+import { withPictures } from './picture-spec.ts'
 import { preprocessOptions, type PictureOptions } from './quantize-options.ts'
-import { addScoreOptions, withScores, type ScoreOptions } from './scores.ts'
+import { addScoreOptions, givenClasses, type ScoreOptions } from './score-options.ts'
 
 /** What of `attar compile` is for pictures in and classes out. */
 export interface PixelOptions extends PictureOptions, ScoreOptions {
@@ -17,12 +18,6 @@ export const addPixelOptions = (command: Command): Command =>
     ),
   )
 
-/** Element types of inputs that scripts make of pictures. */
-const pictureTypes: readonly string[] = ['f32', 'f64', 'u8', 'i8', 'u16', 'i16', 'u32', 'i32']
-
-const listed = (ports: readonly { readonly name: string }[]): string =>
-  ports.map(({ name }) => `"${name}"`).join(', ') || 'none'
-
 /** What is compiled, and what of pictures stands in its specification where the options ask for that. `onnx` is the model's file. */
 export async function picturesOf(
   onnx: Uint8Array,
@@ -33,44 +28,10 @@ export async function picturesOf(
   if (options.pixels === undefined) return { source }
   const { importModel } = await import('../index.ts')
   const imported = source instanceof Uint8Array ? importModel(source, importing) : source
-  return withPictures(onnx, imported, options, importing.state)
-}
-
-/**
- * The model with its preprocessing and the names of its classes, and what of pictures stands in its specification. `onnx` is the model's file. A501
- * where the options do not go with the model, A504 where the input takes no pictures.
- */
-async function withPictures(
-  onnx: Uint8Array,
-  imported: Imported,
-  options: PixelOptions,
-  states: Readonly<Record<string, string>> = {},
-): Promise<{ readonly source: Imported; readonly pictures: PictureSpec }> {
-  const { completePreprocess, withoutEffect } = await import('../data/index.ts')
-  const { fail, preprocessKey } = await import('../index.ts')
-  const inputs = imported.graph.inputs
-    .filter(({ name }) => !Object.hasOwn(states, name))
-    .map(({ name, value }) => ({ name, ...value.type }))
-  const named = options.pixels === true ? undefined : options.pixels
-  if (named === undefined && inputs.length > 1)
-    fail('A501', `--pixels: the model has several inputs: name one of ${listed(inputs)}`)
-  const input =
-    named === undefined
-      ? (inputs[0] ?? fail('A501', '--pixels: the model has no input'))
-      : (inputs.find(({ name }) => name === named) ??
-        fail('A501', `--pixels: the model has no input "${named}"; it has ${listed(inputs)}`))
-  if (!pictureTypes.includes(input.dtype))
-    fail('A504', `--pixels: input "${input.name}" is ${input.dtype}; pictures become ${pictureTypes.join(', ')}`)
-  const { all } = await preprocessOptions(options, imported.metadata)
-  const misfit = withoutEffect(all, ['pictures'])
-  if (misfit !== undefined) fail('A501', misfit)
-  const metadata = { ...imported.metadata, [preprocessKey]: JSON.stringify(completePreprocess(all, input)) }
-  const source = { ...imported, metadata }
-  if (options.classify === undefined) return { source, pictures: { input: input.name } }
-  if (inputs.length > 1)
-    fail('A501', `--classify: a picture is all that classify takes, the model has the inputs ${listed(inputs)}`)
-  const scored = await withScores(onnx, source, { ...options, classify: options.classify }, states)
-  return { source: scored.source, pictures: { input: input.name, scores: scored.scores } }
+  const { all: preprocess } = await preprocessOptions(options, imported.metadata)
+  const classes = await givenClasses(options)
+  const { classify, pixels: input } = options
+  return withPictures(onnx, imported, { input, preprocess, classify, classes }, importing.state)
 }
 
 /** For people: what the script does beside the module. */

@@ -1,32 +1,19 @@
-import { Option, type Command } from 'commander'
 import type { Activation, Imported, PictureSpec, PortSpec } from '../index.ts'
-import { classNames, parseClasses } from './class-names.ts'
+import { classNames } from './class-names.ts'
 
-/** What makes scores of classes of an output. */
-export interface ScoreOptions {
+/** How scores of classes are made of an output. */
+export interface ScoreChoices {
   /** True where the model itself must show what its scores are. */
-  classify?: Activation | true
-  classes?: string
+  readonly classify: Activation | true
+  /** The model's own unless given. */
+  readonly classes?: readonly string[] | undefined
 }
-
-export const addScoreOptions = (command: Command): Command =>
-  command
-    .addOption(
-      new Option(
-        '--classify [activation]',
-        'the script has classify(picture) or classify(text), which gives classes with scores: softmax or sigmoid of the output, or none, which is right where the model ends in one',
-      ).choices(['softmax', 'sigmoid', 'none'] satisfies readonly Activation[]),
-    )
-    .option(
-      '--classes <names>',
-      'what the classes are called: cat,dog, or a file with a name on each line, or a JSON list',
-    )
 
 /** The model with names of its classes, and which output has their scores. `onnx` is its file. A501 where that cannot be told. */
 export async function withScores(
   onnx: Uint8Array,
   source: Imported,
-  { classify, classes: given }: ScoreOptions & { readonly classify: Activation | true },
+  { classify, classes: given }: ScoreChoices,
   states: Readonly<Record<string, string>>,
 ): Promise<{ readonly source: Imported; readonly scores: NonNullable<PictureSpec['scores']> }> {
   const { output, classes } = await scoresOf(source, given, states)
@@ -41,13 +28,13 @@ function namesWith({ names }: Imported, output: string, classes: NonNullable<Por
 }
 
 /** The output that has a number for each class, and the names of these. */
-async function scoresOf({ graph, names, metadata }: Imported, given: string | undefined, states: object) {
+async function scoresOf({ graph, names, metadata }: Imported, given: readonly string[] | undefined, states: object) {
   const { elementCount, fail } = await import('../index.ts')
   const nexts = new Set<string>(Object.values(states))
   const outputs = graph.outputs
     .filter(({ name, value, extent }) => !nexts.has(name) && !extent && /^f(32|64)$/.test(value.type.dtype))
     .map(({ name, value }) => ({ name, count: elementCount(value.type.shape), own: names?.outputs[name]?.classes }))
-  const classesGiven = given === undefined ? await classNames(metadata) : await parseClasses(given)
+  const classesGiven = given ?? (await classNames(metadata))
   const fitting = outputs.flatMap(({ name, count, own }) => {
     const classes = classesGiven ?? own
     return classes?.length === count ? [{ output: name, classes }] : []

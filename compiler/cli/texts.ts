@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Imported, ImportOptions, TextSpec, Tokenizer } from '../index.ts'
 import { notEmpty } from './options.ts'
-import { withScores, type ScoreOptions } from './scores.ts'
+import { givenClasses, type ScoreOptions } from './score-options.ts'
+import { withScores } from './scores.ts'
 
 /** What of `attar compile` is for texts. */
 export interface TokenizerOptions extends ScoreOptions {
@@ -48,7 +49,7 @@ export async function textsOf(
   const { names, length } = await inputsOf(imported, states)
   const tokenizer = tokenizerFor(read, length)
   if (classify === undefined) return { source: imported, text: names, tokenizer }
-  const scored = await withScores(onnx, imported, { ...options, classify }, states)
+  const scored = await withScores(onnx, imported, { classify, classes: await givenClasses(options) }, states)
   return { source: scored.source, text: { ...names, scores: scored.scores }, tokenizer }
 }
 

@@ -51,7 +51,8 @@ function cell(text: string, tag: string, isText: boolean): string {
 
 export const note = (text: string): string => `<p class="note">${escape(text)}</p>`
 
-const style = `
+/** Of every page. */
+export const style = `
 :root {
   color-scheme: light dark;
   --paper: #ffffff; --ink: #1b1f24; --muted: #57606a; --line: #d8dee4;

@@ -41,8 +41,15 @@ export interface ModelPage {
 }
 
 /** An ONNX model: its graph, shapes and work, and what attar makes of each node. */
-export function modelPage({
-  name,
+export const modelPage = (content: ModelPage): string =>
+  page(
+    `${content.name}: what is inside`,
+    [`<h1>${escape(content.name)}</h1>`, note('An ONNX model, and what attar makes of it.'), ...modelReport(content)],
+    style,
+  )
+
+/** What stands on that page below its title. */
+export function modelReport({
   opsets,
   nodes,
   compiled,
@@ -50,7 +57,7 @@ export function modelPage({
   failures,
   warnings,
   ...model
-}: ModelPage): string {
+}: Omit<ModelPage, 'name'>): string[] {
   const { cells, width } = rails(nodes)
   const most = (of: (node: ModelNode) => number | null | undefined): number =>
     nodes.reduce((greatest, node) => Math.max(greatest, of(node) ?? 0), 0)
@@ -79,7 +86,7 @@ export function modelPage({
     'what attar makes of it',
   ]
   const row = (node: ModelNode, i: number): string[] => [
-    `<td class="rails" style="min-width:${width}px">${cells[i]!}</td>`,
+    `<td class="rails"><svg width="${width}" height="1" aria-hidden="true"></svg>${cells[i]!}</td>`,
     `<th scope="row" class="words">${path(node.node)}</th>`,
     text(node.operator),
     text(node.result),
@@ -104,27 +111,21 @@ export function modelPage({
     ...(times ? [bar(node.ms && 1000 * node.ms, 1000 * most(({ ms }) => ms), short)] : []),
     text(node.becomes, 30),
   ]
-  return page(
-    `${name}: what is inside`,
-    [
-      `<h1>${escape(name)}</h1>`,
-      note('An ONNX model, and what attar makes of it.'),
-      figures(shown),
-      ...failures.map((lines) => `<p class="failed">${lines.map(escape).join('<br>')}</p>`),
-      ...warnings.map((lines) => `<p class="note">${lines.map(escape).join('<br>')}</p>`),
-      section('Node by node', [
-        note(
-          'In the model’s own order. Each line on the left is a value, from the node that makes it to the last that reads it. Weights and times are of whole kernels, which may compute several nodes: they stand at the one that the kernel is for.',
-        ),
-        note(
-          'What is “fused” is computed in the same pass over memory as the node that is named. A “view” has no code: whoever reads it reads its operand’s elements from other places. What is “within its neighbours” is computed in their kernels, or changed their constants.',
-        ),
-        rows(header, nodes.map(row)),
-      ]),
-      ...(compiled && compiled.moments.length > 0
-        ? [section('Memory', [memoryOverTime(compiled.moments, compiled.weights, compiled.arena)])]
-        : []),
-    ],
-    style,
-  )
+  return [
+    figures(shown),
+    ...failures.map((lines) => `<p class="failed">${lines.map(escape).join('<br>')}</p>`),
+    ...warnings.map((lines) => `<p class="note">${lines.map(escape).join('<br>')}</p>`),
+    section('Node by node', [
+      note(
+        'In the model’s own order. Each line on the left is a value, from the node that makes it to the last that reads it. Weights and times are of whole kernels, which may compute several nodes: they stand at the one that the kernel is for.',
+      ),
+      note(
+        'What is “fused” is computed in the same pass over memory as the node that is named. A “view” has no code: whoever reads it reads its operand’s elements from other places. What is “within its neighbours” is computed in their kernels, or changed their constants.',
+      ),
+      rows(header, nodes.map(row)),
+    ]),
+    ...(compiled && compiled.moments.length > 0
+      ? [section('Memory', [memoryOverTime(compiled.moments, compiled.weights, compiled.arena)])]
+      : []),
+  ]
 }

@@ -31,8 +31,16 @@ export interface ModulePage {
 }
 
 /** A compiled module: its bytes, kernels, milliseconds and memory. */
-export function modulePage(content: ModulePage): string {
-  const { name, bytes, gzip, memory, sections, ports, kernels, weights, arena, measured } = content
+export const modulePage = (content: ModulePage): string =>
+  page(
+    `${content.name}: what is inside`,
+    [`<h1>${escape(content.name)}</h1>`, note('A module that attar compiled.'), ...moduleReport(content)],
+    style,
+  )
+
+/** What stands on that page below its title. */
+export function moduleReport(content: Omit<ModulePage, 'name'>): string[] {
+  const { bytes, gzip, memory, sections, ports, kernels, weights, arena, measured } = content
   const total = (of: (kernel: ModuleKernel) => number | undefined): number =>
     (kernels ?? []).reduce((sum, kernel) => sum + (of(kernel) ?? 0), 0)
   const most = (of: (kernel: ModuleKernel) => number | undefined): number =>
@@ -87,30 +95,24 @@ export function modulePage(content: ModulePage): string {
     : section('Layer by layer', [
         note('Which kernel computes what stands in report.json, and none of this module’s compilation is beside it.'),
       ])
-  return page(
-    `${name}: what is inside`,
-    [
-      `<h1>${escape(name)}</h1>`,
-      note('A module that attar compiled.'),
-      figures(shown),
-      layers,
-      section('Bytes by section', [
-        rows(
-          ['section', 'bytes', 'share'],
-          sections.map((each) => [
-            `<th scope="row">${escape(each.name)}</th>`,
-            bar(each.bytes, largest),
-            text(`${((100 * each.bytes) / bytes).toFixed(1)} %`),
-          ]),
-        ),
-      ]),
-      section('Inputs and outputs', [
-        table(
-          ['name', 'kind', 'type'],
-          ports.map(([kind, port, type]) => [port, kind, type]),
-        ),
-      ]),
-    ],
-    style,
-  )
+  return [
+    figures(shown),
+    layers,
+    section('Bytes by section', [
+      rows(
+        ['section', 'bytes', 'share'],
+        sections.map((each) => [
+          `<th scope="row">${escape(each.name)}</th>`,
+          bar(each.bytes, largest),
+          text(`${((100 * each.bytes) / bytes).toFixed(1)} %`),
+        ]),
+      ),
+    ]),
+    section('Inputs and outputs', [
+      table(
+        ['name', 'kind', 'type'],
+        ports.map(([kind, port, type]) => [port, kind, type]),
+      ),
+    ]),
+  ]
 }

@@ -1,5 +1,6 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
+import { halfFormats } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'
 import {
   constantBytes,
@@ -72,12 +73,18 @@ export function emitCode(
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
+    const atStart = plan.halves.map(({ format, address, bytes }) => {
+      const operands = [address + bytes / 2, address, bytes / 4].map((n) => m.i32.const(n))
+      return m.call(linker.link(halfFormats[format].template), operands, binaryen.none)
+    })
     if (probes) {
       m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))
       const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
       const probe = m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)
-      m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.global.set(dotGlobal, probe)))
+      atStart.push(m.global.set(dotGlobal, probe))
     }
+    if (atStart.length > 0)
+      m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.block(null, atStart)))
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
     const functions = new Map<string, string>()
     /** A function that calls `dot` where the dot product is exact, else `plain`. */

@@ -45,16 +45,15 @@ export function f32x4_from_f16(bits: v128): v128 {
 /** Bits of the binary16 nearest to each of four f32, as `f32_to_f16` has them. */
 export function f32x4_to_f16(x: v128): v128 {
   const magnitude = v128.and(x, i32x4.splat(0x7fffffff))
-  const odd = v128.and(i32x4.shr_u(x, 13), i32x4.splat(1))
-  const rounded = i32x4.add(i32x4.add(magnitude, i32x4.splat(0xfff)), odd)
-  const normal = i32x4.shr_u(i32x4.sub(rounded, i32x4.splat(0x38000000)), 13)
-  const finite = i32x4.min_s(normal, i32x4.splat(0x7c00))
+  const odd = i32x4.shr_u(i32x4.shl(x, 18), 31)
+  const normal = i32x4.shr_u(i32x4.add(i32x4.add(magnitude, odd), i32x4.splat(0xfff - 0x38000000)), 13)
+  const bounded = i32x4.min_s(normal, i32x4.splat(0x7c00))
   const half = i32x4.splat(0x3f000000)
   const subnormal = i32x4.sub(f32x4.add(magnitude, half), half)
-  const number = v128.bitselect(subnormal, finite, i32x4.lt_s(magnitude, i32x4.splat(0x38800000)))
-  const isNaN = i32x4.gt_s(magnitude, i32x4.splat(0x7f800000))
-  const value = v128.bitselect(i32x4.splat(0x7e00), number, isNaN)
-  return v128.or(value, v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000)))
+  const number = v128.bitselect(subnormal, bounded, i32x4.lt_s(magnitude, i32x4.splat(0x38800000)))
+  // NaN is bounded to infinity, but for this bit.
+  const quiet = v128.and(f32x4.ne(x, x), i32x4.splat(0x200))
+  return v128.or(v128.or(number, quiet), i32x4.shr_u(v128.xor(x, magnitude), 16))
 }
 
 /** Bits of the bfloat16 nearest to each of four f32, as `f32_to_bf16` has them. */

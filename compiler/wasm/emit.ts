@@ -83,8 +83,7 @@ export function emitCode(
       const probe = m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)
       atStart.push(m.global.set(dotGlobal, probe))
     }
-    if (atStart.length > 0)
-      m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.block(null, atStart)))
+    if (atStart.length > 0) m.setStart(m.addFunction('start', binaryen.none, binaryen.none, [], m.block(null, atStart)))
     const host = { binaryen, m, link: (template: keyof typeof templates) => linker.link(template) }
     const functions = new Map<string, string>()
     /** A function that calls `dot` where the dot product is exact, else `plain`. */

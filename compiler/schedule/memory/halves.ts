@@ -31,7 +31,9 @@ export interface HalfRegion {
 export const leastSavedByHalves = 1024
 
 /** The f32 as floats of 16 bits, in the format that has all of them; undefined where none has. */
-export function asHalves(data: Uint8Array): { readonly format: HalfFormatName; readonly halves: Uint8Array } | undefined {
+export function asHalves(
+  data: Uint8Array,
+): { readonly format: HalfFormatName; readonly halves: Uint8Array } | undefined {
   const values = new Float32Array(new Uint8Array(data).buffer)
   for (const format of ['f16', 'bf16'] as const) {
     const { narrow, widen } = halfFormats[format]

@@ -13,7 +13,7 @@ const formats = {
 
 /** What a module makes of elements by one conversion: `odd` elements more than vectors have go through scalar code. */
 async function converted(x: Tensor, to: DType): Promise<Tensor> {
-  const b = new Builder()
+  const b = new Builder(undefined)
   const input = inputOf('x', x.dtype, x.shape)
   const { modules, spec } = await compileGraph(graphOf([input], [b.convert(input, to)]), { targets: ['simd'] })
   return runModule(modules.simd!, spec, { x })['y0']!
@@ -67,7 +67,7 @@ describe.each(['f16', 'bf16'] as const)('%s', (dtype) => {
     // All finite numbers of the format, as weights; a kernel of f32 reads them.
     const values = [...all].map(widen).filter((v) => Number.isFinite(v))
     const shape = [values.length]
-    const b = new Builder()
+    const b = new Builder(undefined)
     const x = inputOf('x', 'f32', shape)
     const graph = (weights: readonly number[]) =>
       graphOf([x], [b.binary('mul', x, b.constant(tensorOf('f32', shape, weights)))])
@@ -76,7 +76,11 @@ describe.each(['f16', 'bf16'] as const)('%s', (dtype) => {
     const saved = plain.modules.simd!.length - modules.simd!.length
     expect(saved).toBeGreaterThan(2 * values.length - 1000)
     expect(report.kernels.map(({ weights }) => weights)).toEqual([values.length * 2])
-    const one = tensorOf('f32', shape, values.map(() => 1))
+    const one = tensorOf(
+      'f32',
+      shape,
+      values.map(() => 1),
+    )
     for (const wasm of [modules.simd!, ...(process.versions.node >= '26' ? [modules['relaxed-simd']!] : [])]) {
       const { data } = runModule(wasm, spec, { x: one })['y0']!
       expect(values.findIndex((v, i) => !Object.is(v, Number(data[i])))).toBe(-1)

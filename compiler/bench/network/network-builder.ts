@@ -1,4 +1,5 @@
 import { elementCount, sameShape, type Shape } from '../../core/shape.ts'
+import type { Grid } from './fake-quantization.ts'
 import {
   activated,
   foldable,
@@ -20,6 +21,23 @@ export class NetworkBuilder {
 
   tensor(shape: Shape, data?: Float32Array): number {
     return this.tensors.push(data ? { shape, data } : { shape }) - 1
+  }
+
+  /** Constant weights, and the integers that they are stored as, if they are. */
+  weights(shape: Shape, data: Float32Array, integers: NetworkTensor['integers']): number {
+    return this.tensors.push({ shape, data, ...(integers && { integers }) }) - 1
+  }
+
+  /** `x` rounded to a grid: where it is read. */
+  round(x: number, grid: Grid): number {
+    const layer = this.sole(x)
+    if (layer && !this.tensors[x]!.grid) {
+      this.tensors[x] = { ...this.tensors[x]!, grid }
+      return x
+    }
+    const rounded = this.layer('quantize', [x], this.shape(x))
+    this.tensors[rounded] = { ...this.tensors[rounded]!, grid }
+    return rounded
   }
 
   shape(tensor: number): Shape {
@@ -48,7 +66,8 @@ export class NetworkBuilder {
   foldBias(x: number, bias: number): boolean {
     const layer = this.sole(x)
     const { shape, data } = this.tensors[bias]!
-    if (!layer || !data || !foldable.includes(layer.op) || layer.activation !== 'none') return false
+    if (!layer || !data || !foldable.includes(layer.op) || layer.activation !== 'none' || this.tensors[x]!.grid)
+      return false
     const channels = this.shape(x).at(-1)!
     if (elementCount(shape) !== channels || shape.at(-1) !== channels) return false
     const before = this.tensors[layer.inputs[2]!]!.data!

@@ -178,7 +178,7 @@ async function measure(
 }
 
 /** How far a peer's outputs are from attar's. */
-function difference(
+export function difference(
   own: readonly NumberArray[],
   others: readonly NumberArray[],
   dtypes: readonly string[],

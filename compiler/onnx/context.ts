@@ -24,6 +24,8 @@ export interface OpContext {
   sequence(i: number): Sequence
   /** Input i, which must be there. */
   input(i: number): Value
+  /** Input i; where the operator that gave it rounded its f32 to fewer bits, that f32. */
+  unrounded(i: number): Value
   /** The value of input i, which must be computable at compile time (A206 otherwise). */
   constant(i: number): Tensor
   /** The same as JavaScript integers, flattened. `fallback` where the input is omitted. */

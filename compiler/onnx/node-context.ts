@@ -106,6 +106,11 @@ export class NodeContext implements OpContext {
     return this.inputs[i] ?? fail('A102', item ? `input ${i} is ${kindOf(item)}` : `input ${i} is missing`)
   }
 
+  unrounded(i: number): Value {
+    const value = this.input(i)
+    return this.host.unrounded.get(value) ?? value
+  }
+
   item(i: number): Item | undefined {
     return this.items[i]
   }

@@ -4,6 +4,7 @@
  */
 import { Builder } from '../../core/builder.ts'
 import { dequantizer, quantizingOf, type Quantizing } from '../../core/dequantized.ts'
+import { constantOf } from '../../core/evaluate.ts'
 import { integerRange } from '../../core/dtype.ts'
 import { literal, type Expr } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
@@ -38,7 +39,17 @@ const replaced = (graph: Graph, to: (made: Quantizing) => Value): Graph =>
 export const isQuantized = (graph: Graph): boolean => roundedValues(graph).size > 0
 
 /** The graph in floats: activations as they are, weights as what their integers stand for. */
-export const inFloats = (graph: Graph): Graph => replaced(graph, ({ x }) => x)
+export function inFloats(graph: Graph): Graph {
+  const floats = replaced(graph, ({ x }) => x)
+  const dequantizedOf = dequantizer()
+  const weights = new Map<Value, Value>()
+  for (const node of nodesOf(floats)) {
+    const [value] = node.results
+    const known = node.op === 'map' && dequantizedOf(value!) ? constantOf(value!) : undefined
+    if (known) weights.set(value!, new Builder(node.origin).constant(known))
+  }
+  return applyPatch(floats, weights)
+}
 
 /** The graph with activations rounded to their grids by `rounded`. */
 export const withGrids = (graph: Graph): Graph =>

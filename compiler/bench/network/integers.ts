@@ -1,8 +1,10 @@
 /**
  * Layers of integers, as TensorFlow Lite has them: a layer whose operands and result are rounded to grids computes on i8, with sums in
- * i32. All others compute on f32, and conversions stand between.
+ * i32. All others compute on f32, and conversions stand between. Where weights have a zero point all is u8, whose layers take one
+ * scale for all of the weights.
  */
 import type { Grid } from './fake-quantization.ts'
+import { unsupported } from './unsupported.ts'
 import { foldable, type Layer, type LayerOp, type Network, type NetworkTensor, type StoredIntegers } from './network.ts'
 
 /** They move elements or choose among them: the result is on the operand's grid. */
@@ -18,7 +20,14 @@ const fixedGrids: Readonly<Partial<Record<LayerOp, Grid>>> = {
 
 const sameGrid = (a: Grid, b: Grid): boolean => a.scale === b.scale && a.zero === b.zero
 
-export const toIntegers = (network: Network): Network => new Integers(network).converted()
+/** @throws Unsupported where no product would be one of integers. */
+export function toIntegers(network: Network): Network {
+  const unsigned = network.tensors.some(({ integers }) => integers !== undefined && integers.zero !== 0)
+  const converted = new Integers(network, unsigned).converted()
+  const isProduct = ({ op, output }: Layer): boolean => foldable.includes(op) && !!converted.tensors[output]!.stored
+  if (!converted.layers.some(isProduct)) unsupported('products of such integers')
+  return converted
+}
 
 class Integers {
   private readonly network: Network
@@ -29,8 +38,12 @@ class Integers {
   /** The f32 of a tensor that is computed as i8. */
   private readonly floats = new Map<number, number>()
 
-  constructor(network: Network) {
+  /** What is added to integers of i8, and to their zero points, for those that are stored. */
+  private readonly offset: number
+
+  constructor(network: Network, unsigned: boolean) {
     this.network = network
+    this.offset = unsigned ? 128 : 0
     this.tensors = network.tensors.map(({ shape, data }) => (data ? { shape, data } : { shape }))
   }
 
@@ -45,8 +58,15 @@ class Integers {
     return this.tensors.push(stored ? { shape, stored } : { shape }) - 1
   }
 
+  /** The type of integers of 8 bits, their zero point, and of constants what they are. */
+  private bytes(zero: number, data?: Int8Array): Pick<StoredIntegers, 'dtype' | 'zero' | 'data'> {
+    const { offset } = this
+    const stored = data && (offset === 0 ? data : Uint8Array.from(data, (q) => q + offset))
+    return { dtype: offset === 0 ? 'i8' : 'u8', zero: zero + offset, ...(stored && { data: stored }) }
+  }
+
   private onGrid(like: number, { scale, zero }: Grid): number {
-    return this.newTensor(like, { dtype: 'i8', scales: [scale], zero, axis: 0 })
+    return this.newTensor(like, { ...this.bytes(zero), scales: [scale], axis: 0 })
   }
 
   private emit(op: LayerOp, input: number, output: number): number {
@@ -117,12 +137,15 @@ class Integers {
     const { integers } = this.network.tensors[kernel!]!
     const { data } = this.network.tensors[bias!]!
     if (!integers || !data) return undefined
-    const { scales } = integers
+    const isOne = integers.scales.every((scale) => scale === integers.scales[0])
+    if (this.offset > 0 && !isOne) return undefined
+    const { zero } = integers
+    const scales = this.offset > 0 ? [integers.scales[0]!] : integers.scales
     const axis = op === 'depthwiseConv2d' ? 3 : 0
     const units = scales.map((scale) => scale * of.scale)
-    const sums = Int32Array.from(data, (value, channel) => Math.round(value / units[channel]!))
+    const sums = Int32Array.from(data, (value, channel) => Math.round(value / (units[channel] ?? units[0]!)))
     return [
-      this.newTensor(kernel!, { dtype: 'i8', scales, zero: 0, axis, data: integers.data }),
+      this.newTensor(kernel!, { ...this.bytes(zero, integers.data), scales, axis }),
       this.newTensor(bias!, { dtype: 'i32', scales: units, zero: 0, axis: 0, data: sums }),
     ]
   }

@@ -1,12 +1,13 @@
 import { channelScales, dequantizer } from '../../core/dequantized.ts'
 import { constantOf } from '../../core/evaluate.ts'
+import type { Expr } from '../../core/expr.ts'
 import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, sameShape, walk } from '../../core/shape.ts'
 import { toNumbers, type Tensor } from '../../core/tensor.ts'
 import { passes, runPasses } from '../../passes/index.ts'
 import { argumentUses, lowerExpression } from './expressions.ts'
-import { inFloats, withGrids } from './fake-quantization.ts'
+import { gridOf, inFloats, withGrids } from './fake-quantization.ts'
 import { toIntegers } from './integers.ts'
 import { NetworkBuilder } from './network-builder.ts'
 import type { Network, NetworkTensor } from './network.ts'
@@ -169,13 +170,14 @@ class Lowering {
     })
   }
 
-  /** The integers that weights are stored as, with axes in another order, where they suit TensorFlow Lite: i8 without a zero point. */
+  /** The integers that weights are stored as, with axes in another order. */
   private integers(weights: Value, axis: number, order: readonly number[]): NetworkTensor['integers'] {
     const stored = this.dequantizedOf(weights)
     const known = stored && constantOf(stored.q)
     const scales = known && channelScales(stored, axis, weights.type.shape[axis]!)
-    if (!scales || known.dtype !== 'i8' || stored.zero !== 0) return undefined
-    return { data: Int8Array.from(transposed(known, order)), scales }
+    if (!scales || (known.dtype !== 'i8' && known.dtype !== 'u8')) return undefined
+    const offset = known.dtype === 'u8' ? 128 : 0
+    return { data: Int8Array.from(transposed(known, order), (q) => q - offset), scales, zero: stored.zero - offset }
   }
 
   private dense({ operands: [lhs, rhs], attrs, results }: NodeOf<'dot_general'>): number {
@@ -244,19 +246,24 @@ class Lowering {
   }
 
   private map(node: NodeOf<'map'>, result: Value): number {
-    const softmaxOf = softmaxInput(node)
+    const quantized = gridOf(node.attrs.expr)
+    if (!quantized) return this.formula(node, node.attrs.expr, result)
+    return this.net.round(this.formula(node, quantized.x, result), quantized.grid)
+  }
+
+  private formula({ operands }: NodeOf<'map'>, expr: Expr, result: Value): number {
+    const softmaxOf = softmaxInput(expr, operands)
     if (softmaxOf) return this.net.layer('softmax', [this.tensor(softmaxOf)], result.type.shape)
-    const { expr } = node.attrs
-    const mean = this.mean(node)
+    const mean = this.mean(expr, operands)
     if (mean !== undefined) return mean
-    const args = node.operands.map((o) => this.tensor(o))
+    const args = operands.map((o) => this.tensor(o))
     const tensor = lowerExpression(this.net, expr, args)
     if (!sameShape(this.net.shape(tensor), result.type.shape)) return unsupported('an expression that broadcasts')
     return tensor
   }
 
   /** A sum times a constant, where the sum was lowered as a mean: the mean itself if they cancel. */
-  private mean({ operands, attrs: { expr } }: NodeOf<'map'>): number | undefined {
+  private mean(expr: Expr, operands: readonly Value[]): number | undefined {
     const factor = operands.length === 1 ? this.factors.get(operands[0]!) : undefined
     if (factor === undefined || expr.kind !== 'binary') return undefined
     const [a, b] = expr.a.kind === 'arg' ? [expr.a, expr.b] : [expr.b, expr.a]

@@ -67,8 +67,8 @@ export interface NetworkTensor {
   readonly shape: Shape
   /** Of a constant, row-major. */
   readonly data?: Float32Array
-  /** Of constant weights that are stored so: their integers, with a scale for each output channel. */
-  readonly integers?: { readonly data: Int8Array; readonly scales: readonly number[] }
+  /** Of constant weights that are stored so: (q − zero) · scale, with a scale for each output channel. */
+  readonly integers?: { readonly data: Int8Array; readonly scales: readonly number[]; readonly zero: number }
   /** What is rounded to integers; `integers.ts` makes layers of integers of that. */
   readonly grid?: Grid
   /** f32 unless given. */
@@ -77,12 +77,12 @@ export interface NetworkTensor {
 
 /** Integers that stand for (q − zero) · scale, of i32 without zero; with several scales they are along `axis`. */
 export interface StoredIntegers {
-  readonly dtype: 'i8' | 'i32'
+  readonly dtype: 'i8' | 'u8' | 'i32'
   readonly scales: readonly number[]
   readonly zero: number
   readonly axis: number
   /** Of a constant. */
-  readonly data?: Int8Array | Int32Array
+  readonly data?: Int8Array | Uint8Array | Int32Array
 }
 
 export interface NetworkPort {

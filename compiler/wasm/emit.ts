@@ -1,6 +1,6 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
-import { halfFormats } from '../schedule/memory/halves.ts'
+import { widening } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'
 import {
   constantBytes,
@@ -75,7 +75,7 @@ export function emitCode(
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
     const atStart = plan.halves.map(({ format, address, bytes }) => {
       const operands = [address + bytes / 2, address, bytes / 4].map((n) => m.i32.const(n))
-      return m.call(linker.link(halfFormats[format].template), operands, binaryen.none)
+      return m.call(linker.link(widening[format]), operands, binaryen.none)
     })
     if (probes) {
       m.addGlobal(dotGlobal, binaryen.i32, true, m.i32.const(0))

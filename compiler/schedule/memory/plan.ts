@@ -1,4 +1,5 @@
 import { byteSize } from '../../core/dtype.ts'
+import { leastSavedByHalves, type HalfFormat } from '../../core/half.ts'
 import { observedPlan } from '../program/observe.ts'
 import {
   buffersOf,
@@ -11,7 +12,7 @@ import {
   type Kernel,
   type Program,
 } from '../program/program.ts'
-import { asHalves, leastSavedByHalves, savedBy, type HalfFormatName, type HalfRegion } from './halves.ts'
+import { halved, type HalfRegion } from './halves.ts'
 import { placeArena, type Arena } from './place-arena.ts'
 
 /** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
@@ -213,7 +214,7 @@ interface Placed {
 /** Puts constants one after the other from address 0, equal ones once. Those that are loaded as halves come last, format by format. */
 function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): Placed {
   const constants = distinctConstants(buffers)
-  const halved = halvedConstants(constants)
+  const asHalf = halvedConstants(constants)
   const loaded: Loaded[] = []
   let end = 0
   const place = ({ data, buffers: equal }: Constant): void => {
@@ -221,11 +222,11 @@ function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number
     end += align(data.length)
   }
   for (const constant of constants) {
-    if (halved.some((each) => each.members.has(constant))) continue
+    if (asHalf.some((each) => each.members.has(constant))) continue
     loaded.push({ address: end, data: constant.data })
     place(constant)
   }
-  const halves = halved.map(({ format, members }): HalfRegion => {
+  const halves = asHalf.map(({ format, members }): HalfRegion => {
     const address = end
     const bytes = [...members.keys()].reduce((sum, { data }) => sum + align(data.length), 0)
     for (const [constant, half] of members) {
@@ -238,22 +239,21 @@ function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number
 }
 
 interface Halved {
-  readonly format: HalfFormatName
+  readonly format: HalfFormat
   readonly members: ReadonlyMap<Constant, Uint8Array>
 }
 
 /** The constants that are loaded as floats of 16 bits, by format, and those. */
 function halvedConstants(constants: readonly Constant[]): Halved[] {
-  const found = new Map<HalfFormatName, { members: Map<Constant, Uint8Array>; saved: number }>()
+  const found = new Map<HalfFormat, { readonly members: Map<Constant, Uint8Array>; saved: number }>()
   for (const constant of constants) {
-    const { data, buffers } = constant
-    // Equal bytes may be integers elsewhere, which is all the same to whoever reads them.
-    const half = buffers.some(({ dtype }) => dtype === 'f32') ? asHalves(data) : undefined
-    const saved = half ? savedBy(data, half.halves) : 0
-    if (!half || saved <= 0) continue
+    // Whoever reads equal bytes as another type gets them all the same.
+    const half = constant.buffers.some(({ dtype }) => dtype === 'f32') ? halved(constant.data) : undefined
+    if (!half) continue
     const known = found.get(half.format) ?? { members: new Map<Constant, Uint8Array>(), saved: 0 }
-    known.members.set(constant, half.halves)
-    found.set(half.format, { ...known, saved: known.saved + saved })
+    known.members.set(constant, half.data)
+    known.saved += half.saved
+    found.set(half.format, known)
   }
   return [...found].flatMap(([format, { members, saved }]) => (saved < leastSavedByHalves ? [] : [{ format, members }]))
 }

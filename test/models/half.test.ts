@@ -94,4 +94,47 @@ describe.each([
       expect(Math.abs(value - b![i]!)).toBeLessThanOrEqual(b![i]! * (dtype === 'f16' ? 2 ** -11 : 2 ** -8)),
     )
   })
+
+  it('keeps weights in two bytes where a batch normalization follows, in the one kernel', async () => {
+    const vector = (name: string, value: (i: number) => number) =>
+      stored(
+        name,
+        tensorOf(
+          dtype,
+          [32],
+          Array.from({ length: 32 }, (_, i) => value(i)),
+        ),
+      )
+    const weights = Array.from({ length: 32 * 32 }, (_, i) => ((i * 37) % 101) / 64 - 0.75)
+    const { modules, spec, report } = await compile(
+      model({
+        inputs: [`x ${dtype}[1,32,4,4]`],
+        outputs: [`y ${dtype}[1,32,1,1]`],
+        nodes: [
+          ...['c = Conv(x, w, b)', 'n = BatchNormalization(c, b, b, m, v)', 'r = Relu(n)'],
+          'y = GlobalAveragePool(r)',
+        ],
+        initializers: [
+          stored('w', tensorOf(dtype, [32, 32, 1, 1], weights)),
+          ...[vector('b', (i) => 0.5 + i / 32), vector('m', (i) => i / 16 - 1), vector('v', (i) => 1 + i / 8)],
+        ],
+      }),
+      { targets: ['simd'] },
+    )
+    expect(report.kernels.reduce((sum, { weights }) => sum + weights, 0)).toBeLessThanOrEqual(32 * 32 * 2 + 2 * 128)
+    expect(report.kernels.map(({ kernel }) => kernel)).toEqual(['nest', 'f32_igemm_4x8', 'nest'])
+    const x = Array.from({ length: 512 }, (_, i) => ((i * 29) % 64) / 32 - 1)
+    const y = toNumbers(runModule(modules.simd!, spec, { x: tensorOf(dtype, [1, 32, 4, 4], x) })['y']!)
+    for (const channel of [0, 5, 31]) {
+      const b = 0.5 + channel / 32
+      const factor = b / Math.sqrt(1 + channel / 8 + 1e-5)
+      const filter = weights.slice(channel * 32, channel * 32 + 32)
+      const pixels = Array.from({ length: 16 }, (_, pixel) => {
+        const sum = filter.reduce((s, w, k) => s + w * x[k * 16 + pixel]!, 0)
+        return Math.max(0, factor * (sum + b - (channel / 16 - 1)) + b)
+      })
+      const expected = pixels.reduce((s, v) => s + v, 0) / 16
+      expect(Math.abs(y[channel]! - expected)).toBeLessThanOrEqual(expected * (dtype === 'f16' ? 1e-3 : 8e-3))
+    }
+  })
 })

@@ -7,7 +7,10 @@ export const jsonLines = ({ measurements, comparisons }: EngineBench, isTraining
     ...measurement,
     ...(isTraining && { stepsPerSecond: 1000 / measurement.medianMs }),
   })),
-  ...comparisons.map((each) => ({ ...each, fastest: each === (fastestOf(comparisons) ?? each) })),
+  ...comparisons.map((each) => {
+    const fastest = fastestOf(comparisons)
+    return fastest ? { ...each, fastest: each === fastest } : each
+  }),
 ]
 
 export function describe({ measurements, comparisons, peaks, macs }: EngineBench, isTraining: boolean): string[] {

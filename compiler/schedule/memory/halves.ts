@@ -23,7 +23,8 @@ export interface HalfRegion {
 export function halved(
   data: Uint8Array,
 ): { readonly format: HalfFormat; readonly data: Uint8Array; readonly saved: number } | undefined {
-  const found = asHalves(new Float32Array(new Uint8Array(data).buffer))
+  const { buffer, byteOffset, byteLength } = data.byteOffset % 4 === 0 ? data : new Uint8Array(data)
+  const found = asHalves(new Float32Array(buffer, byteOffset, byteLength / 4))
   if (!found) return undefined
   const half = new Uint8Array(found.halves.buffer)
   const saved = storedBytes(data) - storedBytes(half)

@@ -216,8 +216,9 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
   return { kernel: kernel.template, ...(kernel.dot && { relaxed: kernel.dot }) }
 }
 
-/** Bytes of the constants that each kernel is the first to read. */
-function weightsOf({ kernels }: Program, { addresses }: MemoryPlan): number[] {
+/** Bytes in the module of the constants that each kernel is the first to read. */
+function weightsOf({ kernels }: Program, { addresses, halves }: MemoryPlan): number[] {
+  const isHalved = (at: number): boolean => halves.some(({ address, bytes }) => at >= address && at < address + bytes)
   const seen = new Set<number>()
   return kernels.map((kernel) =>
     buffersOf(kernel).reduce((sum, buffer) => {
@@ -225,7 +226,7 @@ function weightsOf({ kernels }: Program, { addresses }: MemoryPlan): number[] {
       const address = addresses.get(buffer)!
       if (!data || seen.has(address)) return sum
       seen.add(address)
-      return sum + align(data.length)
+      return sum + align(data.length) / (isHalved(address) ? 2 : 1)
     }, 0),
   )
 }

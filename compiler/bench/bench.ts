@@ -147,6 +147,7 @@ function payloadOf(
     arithmetics: { simd: usedBy('simd'), 'relaxed-simd': usedBy('relaxed-simd') },
     inputs: Object.entries(training?.inputs ?? randomInputs(spec.inputs, seed)).map(toValue),
     outputs: training ? [training.loss] : spec.outputs.map(({ name }) => name),
+    dtypes: training ? ['f32'] : spec.outputs.map(({ dtype }) => dtype),
     training: training ? { scalars: training.scalars } : null,
     peers: peers.map(({ name, settings }) => ({ name, settings })),
   }

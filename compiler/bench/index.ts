@@ -13,7 +13,7 @@ export {
   type PeerName,
   type Trainee,
 } from './peers/index.ts'
-export type { Comparison, Measurement } from './results.ts'
+export { fastestOf, type Comparison, type Measurement } from './results.ts'
 export { compressedSizes, thorough, type Sizes } from './sizes.ts'
 export { median } from './statistics.ts'
 export { reportPage, type ReportContent } from './report/page.ts'

@@ -58,6 +58,10 @@ export interface Comparison extends Place {
   readonly agrees: boolean | null
 }
 
+/** Of the peers the one that took least time; undefined where there is no other to tell it from. */
+export const fastestOf = (comparisons: readonly Comparison[]): Comparison | undefined =>
+  comparisons.length < 2 ? undefined : comparisons.reduce((best, each) => (each.ratio < best.ratio ? each : best))
+
 /** Quantized models may differ by a step or two of their scale. */
 const tolerance = 0.01
 

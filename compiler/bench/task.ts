@@ -30,6 +30,8 @@ export interface Payload {
   readonly inputs: readonly Value[]
   /** Names of the outputs. */
   readonly outputs: readonly string[]
+  /** Types of the outputs, which may be floats of 16 bits by their bits. */
+  readonly dtypes: readonly string[]
   /** What the starters of these peers are given. */
   readonly peers: readonly { readonly name: string; readonly settings: unknown }[]
   /** Where a run is a step of training. */
@@ -123,7 +125,7 @@ type Import = (url: string) => Promise<unknown>
  */
 export const taskScript = (starters: Readonly<Record<string, Starter>>): string =>
   [
-    ...[decode, bytesOf, compiled, startAttar, difference, clockStep, timed, settle, sample, measure],
+    ...[decode, bytesOf, compiled, startAttar, difference, numbersOf, clockStep, timed, settle, sample, measure],
     ...[measurePeaks, measurePeak, isExact],
     `const starters = { ${Object.entries(starters).map(([name, start]) => `${JSON.stringify(name)}: ${start}`)} }`,
     'export default (model, payload, files) => measure(model, payload, files, starters, (url) => import(url))',
@@ -164,7 +166,9 @@ async function measure(
     variant: system.variant,
   }))
   const results = await attar.outputs()
-  const differences = await Promise.all(peers.map(async (peer) => difference(results, await peer.outputs())))
+  const differences = await Promise.all(
+    peers.map(async (peer) => difference(results, await peer.outputs(), payload.dtypes)),
+  )
   return {
     variant: attar.variant,
     attar: attarSamples!,
@@ -174,18 +178,20 @@ async function measure(
 }
 
 /** How far a peer's outputs are from attar's. */
-function difference(
+export function difference(
   own: readonly NumberArray[],
   others: readonly NumberArray[],
+  dtypes: readonly string[],
 ): Pick<PeerSamples, 'difference' | 'magnitude'> {
   let most = 0
   let magnitude = 0
   for (const [i, array] of own.entries()) {
-    const other = others[i]
+    const values = others[i] && numbersOf(others[i], dtypes[i])
+    const mine = numbersOf(array, dtypes[i])
     const same =
-      other && other[Symbol.toStringTag] === array[Symbol.toStringTag] && other.byteLength === array.byteLength
+      values && values[Symbol.toStringTag] === mine[Symbol.toStringTag] && values.byteLength === mine.byteLength
     if (!same) return { difference: null, magnitude: 0 }
-    const [a, b] = [array, other] as unknown as readonly ArrayLike<number | bigint>[]
+    const [a, b] = [mine, values] as unknown as readonly ArrayLike<number | bigint>[]
     for (let j = 0; j < a!.length; j++) {
       const [x, y] = [Number(a![j]), Number(b![j])]
       magnitude = Math.max(magnitude, Math.abs(x))
@@ -194,6 +200,24 @@ function difference(
     }
   }
   return { difference: Number.isFinite(most) ? most : Number.MAX_VALUE, magnitude }
+}
+
+/** Floats of 16 bits by their values: engines that have Float16Array give them so, others their bits. */
+function numbersOf(array: NumberArray, dtype: string | undefined): NumberArray {
+  if (dtype !== 'f16' || array[Symbol.toStringTag] !== 'Uint16Array')
+    return (array[Symbol.toStringTag] as string) === 'Float16Array' ? Float32Array.from(array as Float32Array) : array
+  return Float32Array.from(array as Uint16Array, (bits) => {
+    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023]
+    const size =
+      exponent === 31
+        ? fraction > 0
+          ? NaN
+          : Infinity
+        : exponent === 0
+          ? fraction * 2 ** -24
+          : (1024 + fraction) * 2 ** (exponent - 25)
+    return bits >> 15 ? -size : size
+  })
 }
 
 /** Runs all in turns, so that the engine optimises them; gives the number of runs whose time the clock resolves to 2 %. */

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { Dataset } from '../data/index.ts'
 import type { Metric, ModuleSpec } from '../index.ts'
-import type { CaseResult, Engine, OutputAccuracy, Places, Tolerance, VariantAccuracy } from '../verify/index.ts'
+import type { CaseResult, Engine, OutputAccuracy, Places, VariantAccuracy } from '../verify/index.ts'
 import { formatError, formatTable, toJson } from './format.ts'
 import { describeAccuracy } from './quantization.ts'
 import {
@@ -63,8 +63,12 @@ export const addVerify: AddCommand = (program, terminal, done) => {
     .option('--samples <number>', 'runs on random inputs', sampleCount, 8)
     .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
     .addOption(bindOption('an input that is a constant in the module'))
-    .option('--atol <number>', 'absolute tolerance (default: 1e-4, or what the case says)', nonNegative)
-    .option('--rtol <number>', 'relative tolerance (default: 1e-3)', nonNegative)
+    .option(
+      '--atol <number>',
+      'absolute tolerance (default: 1e-4, 1e-3 of f16, 1e-2 of bf16, or what the case says)',
+      nonNegative,
+    )
+    .option('--rtol <number>', 'relative tolerance (default: 1e-3, 1e-2 of f16, 5e-2 of bf16)', nonNegative)
     .option('--cases <folder>', 'run test cases instead')
     .option('--filter <glob>', 'of the cases, those with such a name')
     .addOption(
@@ -128,16 +132,12 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
   const { checkIds, dataKind, randomSamples, readDataset, readerBeside, readFile, withoutEffect } =
     await import('../data/index.ts')
-  const { allowedSteps, defaultTolerance, labelsOf, modulePlaces, openReference, verifyMetric, verifyModel } =
+  const { allowedSteps, labelsOf, modulePlaces, openReference, toleranceOf, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
   const { fail, quantizationKey } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
   const { modules, spec } = readModules(out)
   await checkSound(path, spec)
-  const tolerance: Tolerance = {
-    atol: options.atol ?? defaultTolerance.atol,
-    rtol: options.rtol ?? defaultTolerance.rtol,
-  }
   const { given: said, all: preprocess } = await preprocessOptions(options, spec.metadata)
   const misfit = options.val === undefined ? undefined : withoutEffect(said, [dataKind(options.val)])
   if (misfit !== undefined) fail('A501', misfit)
@@ -188,8 +188,9 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
       return kept ? 0 : 1
     }
     const mode = spec.metadata[quantizationKey]
-    const given = options.atol !== undefined || options.rtol !== undefined
-    const judge = mode !== undefined && !given ? 'steps' : tolerance
+    const { atol, rtol } = options
+    const given = { ...(atol !== undefined && { atol }), ...(rtol !== undefined && { rtol }) }
+    const judge = mode !== undefined && Object.keys(given).length === 0 ? 'steps' : given
     if (judge === 'steps') {
       const rule = `an output passes within ${allowedSteps} steps of 1/255 of its range (root mean square), not by a tolerance of floats`
       const hint =
@@ -199,7 +200,8 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     const variants = await verifyModel(reference, places.runners(modules, spec), samples, bound, judge, spec.states)
     const status = variants.every(({ outputs }) => outputs.every((o) => o.status === 'pass')) ? 'pass' : 'fail'
     const skipped = modules['relaxed-simd'] && !places.relaxed ? ['relaxed-simd'] : []
-    if (options.json) terminal.out(toJson({ status, samples: samples.length, tolerance: judge, variants, skipped }))
+    const tolerance = judge === 'steps' ? judge : toleranceOf('f32', judge)
+    if (options.json) terminal.out(toJson({ status, samples: samples.length, tolerance, variants, skipped }))
     else terminal.out(describe(variants, samples.length, skipped, spec.states))
     return status === 'pass' ? 0 : 1
   } finally {

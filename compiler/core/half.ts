@@ -51,3 +51,30 @@ export function roundHalfEven(x: number): number {
   if (difference > 0.5) return floor + 1 === 0 ? -0 : floor + 1
   return floor % 2 === 0 ? floor : floor + 1 === 0 ? -0 : floor + 1
 }
+
+/** A format of 16 bits. */
+export type HalfFormat = 'f16' | 'bf16'
+
+const formats = [
+  { format: 'f16', narrow: toHalf, widen: fromHalf },
+  { format: 'bf16', narrow: toBfloat16, widen: fromBfloat16 },
+] as const
+
+/** The bits of `values`, which are finite, in the format of 16 bits that has all of them; undefined where none has. */
+export function asHalves(
+  values: Float32Array,
+): { readonly format: HalfFormat; readonly halves: Uint16Array<ArrayBuffer> } | undefined {
+  for (const { format, narrow, widen } of formats) {
+    const halves = new Uint16Array(values.length)
+    const fits = values.every((value, i) => {
+      const bits = narrow(value)
+      halves[i] = bits
+      return Object.is(widen(bits), value) && Number.isFinite(value)
+    })
+    if (fits) return { format, halves }
+  }
+  return undefined
+}
+
+/** Bytes that the module must save by such constants to have what reads them, some 200 bytes of code. */
+export const leastSavedByHalves = 1024

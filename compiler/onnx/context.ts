@@ -24,6 +24,8 @@ export interface OpContext {
   sequence(i: number): Sequence
   /** Input i, which must be there. */
   input(i: number): Value
+  /** Input i; where the operator that gave it rounded its f32 to fewer bits, that f32. */
+  unrounded(i: number): Value
   /** The value of input i, which must be computable at compile time (A206 otherwise). */
   constant(i: number): Tensor
   /** The same as JavaScript integers, flattened. `fallback` where the input is omitted. */
@@ -69,10 +71,15 @@ export interface Operator {
   /** First opset whose semantics the lowering knows (default 1). */
   readonly since?: number
   /**
-   * `arithmetic` (default): f16 and bf16 operands are converted to f32 before `lower`, and its f32 results back.
-   * `storage`: the operator only moves elements, so any dtype passes through as it is.
+   * `arithmetic` (default): f16 and bf16 operands are converted to f32 before `lower`, and its f32 results back. Where one such
+   * operator reads another's result, it gets the f32 that this was before, as in onnxruntime (`InsertCastTransformer`).
+   * `moved`: elements come out as they are. Results of the operators above are moved as f32, so that the same holds behind it; all
+   * else in its own dtype.
+   * `storage`: any dtype passes as it is; the operator knows itself what to do with it.
    */
-  readonly floats?: 'arithmetic' | 'storage'
+  readonly floats?: 'arithmetic' | 'moved' | 'storage'
+  /** `arithmetic`: results that are f32 whatever the operands are. */
+  readonly f32Results?: readonly number[]
   /** Whether it takes sequences and optionals without a value; other operators get tensors only. */
   readonly items?: true
   /**

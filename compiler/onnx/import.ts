@@ -199,6 +199,7 @@ class Reported extends Error {}
 class Importer {
   readonly stored = new Stored()
   private readonly found: Diagnostic[] = []
+  private readonly unrounded: Host['unrounded'] = new Map()
   private readonly unsupported = new Map<string, { origin: Origin; names: string[] }>()
   private readonly functions: ReadonlyMap<string, FunctionProto>
   private count = 0
@@ -286,12 +287,12 @@ class Importer {
       inline: (graph, args) => this.inline(graph, args, origin, place),
       captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
       attempt: (body) => this.attempt(body),
-      ...{ stored: this.stored, path: place.path },
+      ...{ stored: this.stored, path: place.path, unrounded: this.unrounded },
     }
     try {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
       const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, host, read)
-      const lowered = context.limit(context.store(operator.lower(context)), operator)
+      const lowered = context.limit(context.store(operator.lower(context), operator), operator)
       const results = texts ? lowered.map((item) => asStrings(item, texts.list)) : lowered
       node.outputs.forEach((name, i) => {
         if (read.has(name) && !results[i]) fail('A203', `output ${i} "${name}" is not supported`)

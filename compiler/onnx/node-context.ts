@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
 import { fail, type Origin } from '../core/diagnostic.ts'
-import { isStorageOnly, type DType } from '../core/dtype.ts'
+import { isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
 import { topological, type Value } from '../core/graph.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
@@ -17,6 +17,8 @@ export interface Host extends Pick<OpContext, 'inline' | 'captured' | 'attempt'>
   readonly stored: Stored
   /** Where the node stands: what names in it begin with. */
   readonly path: string
+  /** What results were in f32 before operators brought them back to the dtype of their operands. */
+  readonly unrounded: Map<Value, Value>
 }
 
 /** Names of the graph inputs that `value` depends on. */
@@ -73,16 +75,25 @@ export class NodeContext implements OpContext {
     this.inline = host.inline
     this.captured = host.captured
     this.attempt = host.attempt
-    const narrow = floats === 'storage' ? undefined : inputs.find((v) => v && isStorageOnly(v.type.dtype))
+    const { unrounded } = host
+    const isNarrow = (v: Value | undefined): boolean =>
+      v !== undefined && (floats === 'moved' ? unrounded.has(v) : isStorageOnly(v.type.dtype))
+    const narrow = floats === 'storage' ? undefined : inputs.find(isNarrow)
     this.storage = narrow?.type.dtype
-    this.inputs = narrow ? inputs.map((v) => v && (isStorageOnly(v.type.dtype) ? this.b.convert(v, 'f32') : v)) : inputs
+    const wide = (v: Value): Value => unrounded.get(v) ?? this.b.convert(v, 'f32')
+    this.inputs = narrow ? inputs.map((v) => v && (isStorageOnly(v.type.dtype) ? wide(v) : v)) : inputs
   }
 
   /** Brings f32 results back to the dtype that the operands were stored in. */
-  store(results: readonly Item[]): readonly Item[] {
+  store(results: readonly Item[], { f32Results = [] }: Operator): readonly Item[] {
     const { storage } = this
     if (!storage) return results
-    return results.map((v) => (isTensor(v) && v.type.dtype === 'f32' ? this.b.convert(v, storage) : v))
+    return results.map((v, i) => {
+      if (!isTensor(v) || v.type.dtype !== 'f32' || f32Results.includes(i)) return v
+      const rounded = this.b.convert(v, storage)
+      if (isFloat(storage)) this.host.unrounded.set(rounded, v)
+      return rounded
+    })
   }
 
   wantsOutput(i: number): boolean {
@@ -93,6 +104,11 @@ export class NodeContext implements OpContext {
     const item = this.items[i]
     if (item && isBounded(item) && !this.inputs[i]) this.refuseLength(i)
     return this.inputs[i] ?? fail('A102', item ? `input ${i} is ${kindOf(item)}` : `input ${i} is missing`)
+  }
+
+  unrounded(i: number): Value {
+    const value = this.input(i)
+    return this.host.unrounded.get(value) ?? value
   }
 
   item(i: number): Item | undefined {

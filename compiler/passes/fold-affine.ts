@@ -3,11 +3,13 @@
  * its constant weights and one bias.
  * Before: maps are fused (`fuse-maps`). After: where the result of a product with constant weights goes to one map that
  * scales it by constants, the weights are scaled and the map adds at most one vector before anything else, as far as
- * `core/reassociation.ts` allows.
+ * `core/reassociation.ts` allows. Weights that modules store in 16 bits, which scaled ones would not fit, stay: there the map adds one
+ * vector before anything else, and then multiplies by another.
  */
 import { Builder } from '../core/builder.ts'
 import { arg, binary, children, parts, replaceParts, type Expr } from '../core/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { asHalves, leastSavedByHalves } from '../core/half.ts'
 import { largest, mayMove, mayScale, weightSums } from '../core/reassociation.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { tensorOf, toNumbers } from '../core/tensor.ts'
@@ -103,6 +105,17 @@ function isSafe({ scale, addends }: Affine, sums: Float64Array): boolean {
   return mayScale(1, largest(scale)) && mayScale(largest(sums), scaled) && mayMove(largest(addends), scaled)
 }
 
+/** Whether a module stores the constant in 16 bits, and saves by that. */
+const isHalved = ({ node }: Value): boolean =>
+  node.op === 'constant' &&
+  node.attrs.value.data instanceof Float32Array &&
+  node.attrs.value.data.byteLength >= 2 * leastSavedByHalves &&
+  asHalves(node.attrs.value.data) !== undefined
+
+/** Whether `e` is (sum + …) · … already. */
+const isShiftedAndScaled = (e: Expr, sum: Expr): boolean =>
+  e.kind === 'binary' && e.op === 'mul' && e.a.kind === 'binary' && e.a.op === 'add' && e.a.a === sum
+
 const along = (axis: number, rank: number, length: number): Shape =>
   Array.from({ length: rank }, (_, i) => (i === axis ? length : 1))
 
@@ -128,6 +141,16 @@ function fold(map: NodeOf<'map'>, index: number, product: Product): Value | unde
   const vector = (values: readonly number[], axis: number, rank: number): Value =>
     b.constant(tensorOf('f32', along(axis, rank, channels), values))
   const weights = node.operands[1]!
+  if (isHalved(weights) && affine.scale.some((s) => s !== 1)) {
+    const addend = affine.shift.map((c, i) => c / affine.scale[i]!)
+    if (isShiftedAndScaled(affine.top, sum) || !mayMove(largest(addend), largest(magnitudes))) return undefined
+    const [first, second] = [0, 1].map((i) => arg(map.operands.length + i, 'f32')) as [Expr, Expr]
+    const inOrder = binary('mul', binary('add', sum, first), second)
+    const vectors = [addend, affine.scale].map((values) => vector(values, resultAxis, shape.length))
+    return new Builder(map.origin).map([...map.operands, ...vectors], () =>
+      replaceParts(map.attrs.expr, (e) => (e === affine.top ? inOrder : undefined)),
+    )
+  }
   const scaled = b.binary('mul', weights, vector(affine.scale, weightAxis, weights.type.shape.length))
   const [x] = node.operands
   const folded =

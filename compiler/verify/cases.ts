@@ -12,7 +12,7 @@ import {
   type Tensor,
   type ValueInfo,
 } from '../index.ts'
-import { defaultTolerance, type Tolerance } from './compare.ts'
+import type { GivenTolerance } from './compare.ts'
 import type { Labels } from './engine.ts'
 import { cannotSearch, malformedMeta, notJson, unknownType } from './errors.ts'
 
@@ -55,7 +55,7 @@ export function findCases(root: string, filter?: string): CaseFolder[] {
 export interface CaseMeta {
   /** Sizes of symbolic dimensions. */
   readonly dims: Readonly<Record<string, number>>
-  readonly tolerance: Tolerance
+  readonly tolerance: GivenTolerance
   /** Outputs that the next data set takes as inputs, by output. */
   readonly state: ReadonlyMap<string, string>
 }
@@ -94,13 +94,14 @@ function readMeta(path: string): CaseMeta {
   const meta: unknown = existsSync(path) ? parse(path) : {}
   const bad = (key: string): never => malformedMeta(path, key)
   if (!isRecord(meta)) return bad('the whole')
-  const { dims = {}, state = {}, atol = defaultTolerance.atol, rtol = defaultTolerance.rtol } = meta
+  const { dims = {}, state = {}, atol, rtol } = meta
   if (!isRecord(dims) || !isRecord(state)) return bad('dims or state')
   const sizes = Object.entries(dims).map(([name, d]) => [name, typeof d === 'number' ? d : bad('dims')] as const)
   const chains = Object.entries(state).map(([from, to]) => [from, typeof to === 'string' ? to : bad('state')] as const)
-  const isTolerance = (v: unknown): v is number => typeof v === 'number' && v >= 0
+  const isTolerance = (v: unknown): v is number | undefined => v === undefined || (typeof v === 'number' && v >= 0)
   if (!isTolerance(atol) || !isTolerance(rtol)) return bad('atol or rtol')
-  return { dims: Object.fromEntries(sizes), tolerance: { atol, rtol }, state: new Map(chains) }
+  const tolerance = { ...(atol !== undefined && { atol }), ...(rtol !== undefined && { rtol }) }
+  return { dims: Object.fromEntries(sizes), tolerance, state: new Map(chains) }
 }
 
 function parse(path: string): unknown {

@@ -1,4 +1,4 @@
-import { formatType, isFloat, reader, sameType, type Tensor } from '../index.ts'
+import { formatType, isFloat, reader, sameType, type DType, type Tensor } from '../index.ts'
 
 /** Floats a and b agree where |a − b| ≤ atol + rtol · |b|. */
 export interface Tolerance {
@@ -6,7 +6,23 @@ export interface Tolerance {
   readonly rtol: number
 }
 
+/** What is not given comes from the dtype. */
+export type GivenTolerance = Partial<Tolerance>
+
+/** Of f32 and f64. */
 export const defaultTolerance: Tolerance = { atol: 1e-4, rtol: 1e-3 }
+
+/** Narrower floats are some steps of their format apart where sums were rounded in another order. */
+const ofNarrow: Readonly<Partial<Record<DType, Tolerance>>> = {
+  f16: { atol: 1e-3, rtol: 1e-2 },
+  bf16: { atol: 1e-2, rtol: 5e-2 },
+}
+
+/** What two floats of `dtype` may differ by, where nothing else is said. */
+export const toleranceOf = (dtype: DType, { atol, rtol }: GivenTolerance = {}): Tolerance => {
+  const own = ofNarrow[dtype] ?? defaultTolerance
+  return { atol: atol ?? own.atol, rtol: rtol ?? own.rtol }
+}
 
 /** How a tensor differs from the expected one, or several from theirs. */
 export interface Comparison {
@@ -41,13 +57,13 @@ export const noDifference: Comparison = {
   wrong: undefined,
 }
 
-/** Floats are compared within the tolerance, integers and booleans exactly. NaN equals NaN, an infinity itself. */
-export function compare(actual: Tensor, expected: Tensor, tolerance: Tolerance): Comparison {
+/** Floats are compared by value within the tolerance, integers and booleans exactly. NaN equals NaN, an infinity itself. */
+export function compare(actual: Tensor, expected: Tensor, tolerance: GivenTolerance = {}): Comparison {
   if (!sameType(actual, expected)) {
     const wrong = `${formatType(actual)}, expected ${formatType(expected)}`
     return { ...noDifference, maxAbs: Infinity, maxRel: Infinity, wrong }
   }
-  const { atol, rtol } = isFloat(expected.dtype) ? tolerance : { atol: 0, rtol: 0 }
+  const { atol, rtol } = isFloat(expected.dtype) ? toleranceOf(expected.dtype, tolerance) : { atol: 0, rtol: 0 }
   const [readActual, readExpected] = [reader(actual), reader(expected)]
   let [maxAbs, maxRel, signal, noise, count, low, high] = [0, 0, 0, 0, 0, Infinity, -Infinity]
   let wrong: string | undefined

@@ -12,7 +12,7 @@ import {
 import { readerBeside } from '../data/index.ts'
 import { join } from 'node:path'
 import { readCase, readSet, type Case, type CaseFolder } from './cases.ts'
-import { compare, merge, noDifference, type Comparison, type Tolerance } from './compare.ts'
+import { compare, merge, noDifference, toleranceOf, type Comparison, type GivenTolerance } from './compare.ts'
 import type { Engine, Runner } from './engine.ts'
 
 export interface CaseResult {
@@ -32,7 +32,11 @@ export interface CaseResult {
 const unsupportedCodes: readonly Code[] = ['A201', 'A202', 'A203', 'A206', 'A207', 'A401']
 
 /** Compiles a case's model for its data, runs all data sets and compares, more loosely than the case says if `least` is. Never throws. */
-export async function runCase({ name, folder }: CaseFolder, engine: Engine, least?: Tolerance): Promise<CaseResult> {
+export async function runCase(
+  { name, folder }: CaseFolder,
+  engine: Engine,
+  least?: GivenTolerance,
+): Promise<CaseResult> {
   const bound = new Set<string>()
   let comparison: Comparison | undefined
   const result = (details: Pick<CaseResult, 'status' | 'code' | 'message'>): CaseResult => {
@@ -43,10 +47,6 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine, leas
   try {
     const test = readCase(folder)
     const compileFor = compiler(test, folder, engine, bound)
-    const tolerance = {
-      atol: Math.max(test.meta.tolerance.atol, least?.atol ?? 0),
-      rtol: Math.max(test.meta.tolerance.rtol, least?.rtol ?? 0),
-    }
     // A runner's own results are carried on, not another's: modules keep them, the reference evaluator is given them.
     const carried = new Map<string, Record<string, Tensor>>()
     const latest = new Map<string, Runner>()
@@ -61,7 +61,11 @@ export async function runCase({ name, folder }: CaseFolder, engine: Engine, leas
         latest.set(variant, runner)
         const outputs = await runner.run(values)
         for (const [output, value] of Object.entries(expected)) {
-          const difference = compare(outputs[output]!, value, tolerance)
+          const own = toleranceOf(value.dtype, test.meta.tolerance)
+          const difference = compare(outputs[output]!, value, {
+            atol: Math.max(own.atol, least?.atol ?? 0),
+            rtol: Math.max(own.rtol, least?.rtol ?? 0),
+          })
           const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
           const wrong = difference.wrong && where + difference.wrong
           comparison = merge(comparison ?? noDifference, { ...difference, wrong })

@@ -1,5 +1,14 @@
-import type { StateSpec, Tensor } from '../index.ts'
-import { compare, errorInSteps, merge, sqnrDb, type Comparison, type Tolerance } from './compare.ts'
+import { isFloat, type StateSpec, type Tensor } from '../index.ts'
+import {
+  compare,
+  errorInSteps,
+  merge,
+  sqnrDb,
+  toleranceOf,
+  type Comparison,
+  type GivenTolerance,
+  type Tolerance,
+} from './compare.ts'
 import type { Runner } from './engine.ts'
 import type { Reference } from './onnxruntime.ts'
 import { steps } from './steps.ts'
@@ -13,6 +22,8 @@ export interface OutputAccuracy {
   /** Share of rows along the last dimension with the largest element at the same place; null without rows of 2 or more. */
   readonly top1: number | null
   readonly status: 'pass' | 'fail'
+  /** What judged it, but for a quantized model. */
+  readonly tolerance?: Tolerance
   /** The first difference beyond the tolerance. */
   readonly message?: string
 }
@@ -38,15 +49,17 @@ export async function verifyModel(
   runners: readonly Runner[],
   samples: readonly Readonly<Record<string, Tensor>>[],
   bound: Readonly<Record<string, Tensor>>,
-  tolerance: Tolerance | 'steps',
+  tolerance: GivenTolerance | 'steps',
   states?: readonly StateSpec[],
 ): Promise<VariantAccuracy[]> {
   const found = runners.map(() => new Map<string, Comparison>())
+  const judges = new Map<string, Tolerance>()
   for await (const step of steps(reference, runners, samples, bound, states)) {
     const { expected } = step
     for (const [i, outputs] of step.found.entries()) {
       for (const [name, value] of Object.entries(outputs)) {
         const difference = compare(value, expected[name]!, tolerance === 'steps' ? noTolerance : tolerance)
+        if (tolerance !== 'steps' && isFloat(value.dtype)) judges.set(name, toleranceOf(value.dtype, tolerance))
         const before = found[i]!.get(name)
         found[i]!.set(name, before ? merge(before, difference) : difference)
       }
@@ -54,17 +67,24 @@ export async function verifyModel(
   }
   return runners.map(({ variant }, i) => ({
     variant,
-    outputs: [...found[i]!].map((each) => accuracy(each, tolerance === 'steps')),
+    outputs: [...found[i]!].map(([output, differences]) =>
+      accuracy([output, differences], judges.get(output), tolerance === 'steps'),
+    ),
   }))
 }
 
-const noTolerance: Tolerance = { atol: 0, rtol: 0 }
+const noTolerance: GivenTolerance = { atol: 0, rtol: 0 }
 
-function accuracy([output, found]: readonly [string, Comparison], inSteps: boolean): OutputAccuracy {
+function accuracy(
+  [output, found]: readonly [string, Comparison],
+  tolerance: Tolerance | undefined,
+  inSteps: boolean,
+): OutputAccuracy {
   const { maxAbs, maxRel, rows, agreeing } = found
   const wrong = inSteps ? beyondSteps(found) : found.wrong
   const measures = { output, maxAbs, maxRel, sqnrDb: sqnrDb(found), top1: rows > 0 ? agreeing / rows : null }
-  return wrong ? { ...measures, status: 'fail', message: wrong } : { ...measures, status: 'pass' }
+  const judged = { ...measures, ...(tolerance && { tolerance }) }
+  return wrong ? { ...judged, status: 'fail', message: wrong } : { ...judged, status: 'pass' }
 }
 
 function beyondSteps(found: Comparison): string | undefined {

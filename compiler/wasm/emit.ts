@@ -1,5 +1,6 @@
 import type { ModuleSpec, Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
+import { widening } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'
 import {
   constantBytes,
@@ -119,7 +120,12 @@ export function emitCode(
     }
     const siteIn = (f: FunctionBuilder): Site => ({ f, addresses: plan.addresses, counters: new Map(), call })
     const start = new FunctionBuilder(host, [])
-    const beginning = (program.prepared ?? []).flatMap((kernel) => emitKernel(siteIn(start), kernel))
+    const widen = plan.halves.map(({ format, address, bytes }) => {
+      const operands = [address + bytes / 2, address, bytes / 4].map((n) => m.i32.const(n))
+      return m.call(linker.link(widening[format]), operands, binaryen.none)
+    })
+    // What is prepared is made of constants, which are floats of 32 bits by then.
+    const beginning = [...widen, ...(program.prepared ?? []).flatMap((kernel) => emitKernel(siteIn(start), kernel))]
     if (probes) {
       const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
       beginning.push(m.global.set(dotGlobal, m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)))

@@ -1,4 +1,5 @@
 import { bitSize, byteSize, isBigInt, isFloat, isInteger, isSigned, type DType, type Scalar } from '../core/dtype.ts'
+import { toBfloat16, toHalf } from '../core/half.ts'
 import { foldExpr, mathOps, partUses, type BinaryOp, type Expr, type MathOp, type UnaryOp } from '../core/expr.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 
@@ -15,9 +16,13 @@ export function constantCode(f: FunctionBuilder, value: Scalar, dtype: DType): C
     case 'f64':
       return m.f64.const(Number(value))
     case 'i32':
-      return m.i32.const(Number(value) | 0)
+      return m.i32.const(bitsOf(value, dtype))
   }
 }
+
+/** What an i32 holds of a scalar of 32 bits or fewer. */
+export const bitsOf = (value: Scalar, dtype: DType): number =>
+  dtype === 'f16' ? toHalf(Number(value)) : dtype === 'bf16' ? toBfloat16(Number(value)) : Number(value) | 0
 
 /**
  * Evaluates the shared parts of `e` into locals and returns the statements that do so and the code of `e` itself. `emit` gives

@@ -3,7 +3,7 @@ import type { BinaryOp, Expr, UnaryOp } from '../core/expr.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { lanes } from '../schedule/kernels/vectorizable.ts'
 import { memoryName, type Code, type FunctionBuilder } from './machine.ts'
-import { emitShared, isMathFunction } from './scalar.ts'
+import { bitsOf, emitShared, isMathFunction } from './scalar.ts'
 
 const isSignedInteger = (dtype: DType): boolean => isInteger(dtype) && isSigned(dtype)
 const isMask = (dtype: DType): boolean => dtype === 'bool'
@@ -11,7 +11,7 @@ const isMask = (dtype: DType): boolean => dtype === 'bool'
 export function splatCode(f: FunctionBuilder, value: Scalar, dtype: DType): Code {
   const { m } = f
   if (dtype === 'f32') return m.f32x4.splat(m.f32.const(Number(value)))
-  const lane = isMask(dtype) ? (value ? -1 : 0) : Number(value) | 0
+  const lane = isMask(dtype) ? (value ? -1 : 0) : bitsOf(value, dtype)
   return m.i32x4.splat(m.i32.const(lane))
 }
 
@@ -159,7 +159,7 @@ export function emitVector(
         case 'unary':
           return unaryVector(f, site, part.op, part.dtype, operand(part.x))
         case 'convert':
-          return convertVector(f, operand(part.x), part.x.dtype, part.dtype)
+          return convertVector(f, site, operand(part.x), part.x.dtype, part.dtype)
         case 'bitcast':
           return wrapLanes(f, part.dtype, operand(part.x))
         case 'binary': {
@@ -322,8 +322,13 @@ function maskBinary(f: FunctionBuilder, op: BinaryOp, a: Code, b: Code): Code {
   }
 }
 
-function convertVector(f: FunctionBuilder, x: Code, from: DType, to: DType): Code {
+function convertVector(f: FunctionBuilder, site: VectorSite, x: Code, from: DType, to: DType): Code {
   const { m } = f
+  const again = (v: Code, middle: DType, target: DType): Code => convertVector(f, site, v, middle, target)
+  if (from === 'f16') return again(mathVector(f, site, 'f32x4_from_f16', [x]), 'f32', to)
+  if (from === 'bf16') return again(m.i32x4.shl(x, m.i32.const(16)), 'f32', to)
+  if (to === 'f16') return mathVector(f, site, 'f32x4_to_f16', [again(x, from, 'f32')])
+  if (to === 'bf16') return mathVector(f, site, 'f32x4_to_bf16', [again(x, from, 'f32')])
   const one = (): Code => (to === 'f32' ? m.f32x4.splat(m.f32.const(1)) : m.i32x4.splat(m.i32.const(1)))
   if (isMask(from)) return isMask(to) ? x : m.v128.and(x, one())
   if (isMask(to)) return from === 'f32' ? m.f32x4.ne(x, m.f32x4.splat(m.f32.const(0))) : toMask(f, x)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { lowerToNetwork } from '../../compiler/bench/network/lower.ts'
+import { isQuantized } from '../../compiler/bench/network/fake-quantization.ts'
+import { lowerToIntegers, lowerToNetwork } from '../../compiler/bench/network/lower.ts'
 import type { Layer, Network } from '../../compiler/bench/network/network.ts'
 import { writeTflite } from '../../compiler/bench/network/tflite.ts'
 import { Unsupported } from '../../compiler/bench/network/unsupported.ts'
@@ -95,5 +96,104 @@ describe('a .tflite file', () => {
       expect(at).toBeGreaterThan(0)
       expect(at % 16).toBe(0)
     }
+  })
+})
+
+/** Two convolutions whose activations and weights are quantized, and a sigmoid that is not. */
+const quantized = (zero: number, dtype: 'i8' | 'u8'): GraphText => {
+  const filter = (name: string, ...shape: number[]) =>
+    stored(
+      name,
+      tensorOf(
+        dtype,
+        shape,
+        Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => (i * 5) % 100),
+      ),
+    )
+  const scalar = (name: string, value: number) => stored(name, tensorOf('f32', [], [value]))
+  const rounded = (x: string, y: string): string[] => [
+    `${y}q = QuantizeLinear(${x}, s${y}, z)`,
+    `${y} = DequantizeLinear(${y}q, s${y}, z)`,
+  ]
+  return {
+    inputs: ['x f32[1,2,4,4]'],
+    outputs: ['y f32[1,3,4,4]'],
+    nodes: [
+      ...rounded('x', 'a'),
+      'w1 = DequantizeLinear(w1q, sw, zw)',
+      'c1 = Conv(a, w1, b)',
+      'r = Relu(c1)',
+      ...rounded('r', 'd'),
+      'w2 = DequantizeLinear(w2q, sw, zw)',
+      'c2 = Conv(d, w2)',
+      ...rounded('c2', 'e'),
+      'y = Sigmoid(e)',
+    ],
+    initializers: [
+      ...[filter('w1q', 3, 2, 1, 1), filter('w2q', 3, 3, 1, 1)],
+      ...[scalar('sa', 0.02), scalar('sd', 0.25), scalar('se', 0.5), scalar('sw', 0.125)],
+      stored('z', tensorOf('u8', [], [3])),
+      stored('zw', tensorOf(dtype, [], [zero])),
+      stored('b', tensorOf('f32', [3], [1, -2, 0.5])),
+    ],
+  }
+}
+
+describe('a quantized model', () => {
+  const graphOf = (text: GraphText) => importModel(model(text)).graph
+
+  it('is layers of integers, with i32 for biases in the unit of the sums, and floats at its ends', () => {
+    const { layers, tensors } = lowerToIntegers(graphOf(quantized(0, 'i8')))
+    const dtypeOf = (tensor: number): string => tensors[tensor]!.stored?.dtype ?? 'f32'
+    expect(
+      layers.map(({ op, activation, inputs, output }) => [op, activation, ...inputs.map(dtypeOf), dtypeOf(output)]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['quantize', 'none', 'f32', 'i8'],
+        ['conv2d', 'relu', 'i8', 'i8', 'i32', 'i8'],
+        ['conv2d', 'none', 'i8', 'i8', 'i32', 'i8'],
+        ['sigmoid', 'none', 'f32', 'f32'],
+      ]),
+    )
+    const [, kernel, bias] = layers.find(({ op }) => op === 'conv2d')!.inputs
+    expect([...tensors[bias!]!.stored!.data!]).toEqual([400, -800, 200]) // of 0.02 × 0.125
+    expect(tensors[kernel!]!.stored).toMatchObject({ zero: 0, axis: 0, scales: [0.125, 0.125, 0.125] })
+    const grids = layers.flatMap(({ output }) => (dtypeOf(output) === 'i8' ? [tensors[output]!.stored!.zero] : []))
+    // u8 with zero point 3, as i8.
+    expect(new Set(grids)).toEqual(new Set([-125]))
+  })
+
+  it('is of u8 where weights have a zero point', () => {
+    const { layers, tensors } = lowerToIntegers(graphOf(quantized(7, 'u8')))
+    const convolutions = layers.filter(({ op }) => op === 'conv2d')
+    expect(convolutions.map(({ inputs }) => tensors[inputs[1]!]!.stored)).toMatchObject([
+      { dtype: 'u8', zero: 7, scales: [0.125], data: Uint8Array.from({ length: 6 }, (_, i) => i * 5) },
+      { dtype: 'u8', zero: 7 },
+    ])
+    expect(convolutions.map(({ output }) => tensors[output]!.stored)).toMatchObject([
+      { dtype: 'u8', zero: 3, scales: [0.25] },
+      { dtype: 'u8', zero: 3, scales: [0.5] },
+    ])
+  })
+
+  it('is in floats the model without its rounding, with weights that are constants', () => {
+    const graph = graphOf(quantized(7, 'u8'))
+    expect(isQuantized(graph)).toBe(true)
+    const { layers, tensors } = lowerToNetwork(graph)
+    expect(layers.map(nameOf)).toEqual(['transpose', 'conv2d+relu', 'conv2d', 'sigmoid', 'transpose'])
+    const [first] = layers.filter(({ op }) => op === 'conv2d')
+    expect([...tensors[first!.inputs[1]!]!.data!]).toEqual([-7, -2, 3, 8, 13, 18].map((q) => q * 0.125))
+    expect(isQuantized(graphOf(classifier))).toBe(false)
+  })
+
+  it('has no form in integers where no product computes on them', () => {
+    const scales = stored('sw', tensorOf('f32', [3], [0.5, 0.25, 0.125]))
+    const perChannel = quantized(7, 'u8')
+    const nodes = perChannel.nodes.map((text) =>
+      String(text).startsWith('w') ? node(String(text).replace(', zw', ', zws'), { attributes: { axis: 0 } }) : text,
+    )
+    const zeros = stored('zws', tensorOf('u8', [3], [7, 7, 7]))
+    const initializers = [...perChannel.initializers!.filter(({ name }) => name !== 'sw'), scales, zeros]
+    expect(() => lowerToIntegers(graphOf({ ...perChannel, nodes, initializers }))).toThrow(Unsupported)
   })
 })

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, it } from 'vitest'
 import { chromium } from '../../compiler/bench/engines/chromium.ts'
-import { model } from '../onnx/build.ts'
+import { tensorOf } from '../../compiler/core/tensor.ts'
+import { model, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { classifier } from './classifier.ts'
 
@@ -42,6 +43,44 @@ it.skipIf(absent)(
     expect(page).toMatch(/Kernels of the (relaxed-)?simd module/)
   },
 )
+
+/** A convolution and a dense layer between roundings to integers. */
+const quantized = {
+  inputs: ['x f32[1,8,6,6]'],
+  outputs: ['y f32[1,8,6,6]'],
+  nodes: [
+    ...['q = QuantizeLinear(x, s, z)', 'a = DequantizeLinear(q, s, z)', 'w = DequantizeLinear(wq, s, zw)'],
+    ...['c = Conv(a, w, b)', 'r = Relu(c)', 'p = QuantizeLinear(r, s, z)', 'y = DequantizeLinear(p, s, z)'],
+  ],
+  initializers: [
+    stored('s', tensorOf('f32', [], [0.0625])),
+    stored('z', tensorOf('u8', [], [17])),
+    stored('zw', tensorOf('i8', [], [0])),
+    stored(
+      'wq',
+      tensorOf(
+        'i8',
+        [8, 8, 1, 1],
+        Array.from({ length: 64 }, (_, i) => ((i * 37) % 31) - 15),
+      ),
+    ),
+    stored('b', tensorOf('f32', [8], [0, 1, 2, 3, -1, -2, -3, 0.5])),
+  ],
+}
+
+it.skipIf(absent)('gives them a quantized model as integers and as floats', { timeout: 180_000 }, async () => {
+  writeFileSync(at('quantized.onnx'), model(quantized))
+  const args = ['--engines', 'chromium', '--against', 'onnxruntime-web,litert', '--json']
+  expect(await bench(at('quantized.onnx'), ...args), err.join()).toBe(0)
+  const found = lines().filter(({ against }) => against !== undefined)
+  const forms = ['onnxruntime-web int8', 'onnxruntime-web f32', 'litert int8', 'litert f32']
+  expect(found.map(({ against }) => against)).toEqual(forms)
+  // Integers are the same everywhere; floats are not rounded to them.
+  const differences = found.map(({ difference }) => Number(difference))
+  expect(differences.map((d) => d === 0)).toEqual([true, false, true, false])
+  for (const difference of differences) expect(difference).toBeLessThan(0.2)
+  expect(found.filter(({ fastest }) => fastest)).toHaveLength(1)
+})
 
 it('says which systems cannot run a model, and where', async () => {
   const args = ['--against', 'litert,tfjs', '--engines', 'node (current)', '--json']

@@ -41,6 +41,16 @@ describe('compare', () => {
     expect(of([2n ** 64n - 1n], [2n ** 64n - 1n], 'u64').wrong).toBeUndefined()
   })
 
+  it('admits a step or two of a format with fewer bits, unless told otherwise', () => {
+    const judged = (dtype: DType, actual: number, tolerance = {}): boolean =>
+      compare(tensorOf(dtype, [1], [actual]), tensorOf(dtype, [1], [1]), tolerance).wrong === undefined
+    expect([1 + 2 ** -10, 1 + 2 ** -7, 1 + 2 ** -6].map((x) => judged('f16', x))).toEqual([true, true, false])
+    expect([1 + 2 ** -7, 1 + 2 ** -5, 1 + 2 ** -3].map((x) => judged('bf16', x))).toEqual([true, true, false])
+    expect(judged('f32', 1 + 2 ** -7)).toBe(false)
+    expect(judged('f16', 1 + 2 ** -7, { atol: 0, rtol: 1e-3 })).toBe(false)
+    expect(judged('f16', 1 + 2 ** -6, { rtol: 0.1 })).toBe(true)
+  })
+
   it('decodes half floats', () => {
     expect(of([1.001], [1], 'f16').wrong).toBeUndefined()
     expect(of([1.01], [1], 'f16').maxAbs).toBeCloseTo(0.01, 3)

@@ -26,7 +26,9 @@ describe('onnxruntime-web as the reference', () => {
       const bound = { scale: f32(10, 10) }
       const runners = [runner('exact', 0), runner('off', 15)]
       const [exact, off] = await verifyModel(reference, runners, samples, bound, defaultTolerance)
-      expect(exact!.outputs).toEqual([{ output: 'y', maxAbs: 0, maxRel: 0, sqnrDb: Infinity, top1: 1, status: 'pass' }])
+      expect(exact!.outputs).toEqual([
+        { output: 'y', maxAbs: 0, maxRel: 0, sqnrDb: Infinity, top1: 1, status: 'pass', tolerance: defaultTolerance },
+      ])
       // Σ y² = 100 + 400 + 1600 + 900; the first sample's largest element moves.
       expect(off!.outputs[0]).toMatchObject({ maxAbs: 15, maxRel: 1.5, top1: 0.5, status: 'fail' })
       expect(off!.outputs[0]!.sqnrDb).toBeCloseTo(10 * Math.log10(3000 / 450), 9)

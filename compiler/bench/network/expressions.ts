@@ -1,5 +1,6 @@
 import { partUses, shareParts, type Expr } from '../../core/expr.ts'
 import { broadcastShapes } from '../../core/shape.ts'
+import { gridOf } from './fake-quantization.ts'
 import type { NetworkBuilder } from './network-builder.ts'
 import type { BinaryLayer, UnaryLayer } from './network.ts'
 import { unsupported } from './unsupported.ts'
@@ -69,6 +70,8 @@ export function lowerExpression(net: NetworkBuilder, expr: Expr, args: readonly 
     if (e.dtype !== 'f32') return unsupported(`values of type ${e.dtype}`)
     if (e.kind === 'arg') return args[e.index]!
     if (e.kind === 'const') return net.tensor([], new Float32Array([Number(e.value)]))
+    const quantized = gridOf(e)
+    if (quantized) return net.round(lower(quantized.x), quantized.grid)
     const swish = hardSwishOf(e)
     const logistic = sigmoidOf(e)
     const special = swish ?? logistic

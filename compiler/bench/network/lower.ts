@@ -1,11 +1,16 @@
+import { channelScales, dequantizer } from '../../core/dequantized.ts'
+import { constantOf } from '../../core/evaluate.ts'
+import type { Expr } from '../../core/expr.ts'
 import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, sameShape, walk } from '../../core/shape.ts'
 import { toNumbers, type Tensor } from '../../core/tensor.ts'
-import { runPasses } from '../../passes/index.ts'
+import { passes, runPasses } from '../../passes/index.ts'
 import { argumentUses, lowerExpression } from './expressions.ts'
+import { gridOf, inFloats, withGrids } from './fake-quantization.ts'
+import { toIntegers } from './integers.ts'
 import { NetworkBuilder } from './network-builder.ts'
-import type { Network } from './network.ts'
+import type { Network, NetworkTensor } from './network.ts'
 import { softmaxInput } from './softmax.ts'
 import { unsupported } from './unsupported.ts'
 import { padded } from './windows.ts'
@@ -14,8 +19,15 @@ import { padded } from './windows.ts'
  * The graph as layers that other systems have too: convolutions, matrix products, pools and elementwise functions on f32.
  * @throws Unsupported with the reason where it has no such form.
  */
-export function lowerToNetwork(graph: Graph): Network {
-  return new Lowering(runPasses(graph)).network()
+export const lowerToNetwork = (graph: Graph): Network => new Lowering(runPasses(inFloats(graph))).network()
+
+/** The same of a quantized graph in integers, where TensorFlow Lite has the operator for them; inputs and outputs are f32. */
+export function lowerToIntegers(graph: Graph): Network {
+  // Whatever its size, a constant of integers stays one.
+  const optimized = passes.reduce((g, { name, run, instead = run }) => {
+    return name.startsWith('fold-constants') ? instead(g) : run(g)
+  }, withGrids(graph))
+  return toIntegers(new Lowering(optimized).network())
 }
 
 const channelsLast = (a: ConvolutionAttrs['lhs']): boolean =>
@@ -28,6 +40,7 @@ class Lowering {
   /** Values whose tensor is to be multiplied by this: sums that were lowered as means. */
   private readonly factors = new Map<Value, number>()
   private readonly uses: Map<Value, number>
+  private readonly dequantizedOf = dequantizer()
 
   constructor(graph: Graph) {
     this.graph = graph
@@ -50,7 +63,7 @@ class Lowering {
     const [result] = node.results
     if (!result) return
     if (result.type.dtype !== 'f32') return
-    if (node.op === 'constant') return
+    if (node.op === 'constant' || constantOf(result)) return
     const tensor = this.lowerNode(node, result)
     if (tensor === undefined) return
     this.tensors.set(result, tensor)
@@ -67,12 +80,13 @@ class Lowering {
       this.net.replaceReader(scaled, this.uses.get(value)!)
       this.tensors.set(value, scaled)
     }
-    const known = this.tensors.get(value)
-    if (known !== undefined) return known
+    const there = this.tensors.get(value)
+    if (there !== undefined) return there
     const { node, type } = value
     if (type.dtype !== 'f32') return unsupported(`values of type ${type.dtype}`)
-    if (node.op !== 'constant') return unsupported(`the operation ${node.op}`)
-    const tensor = this.net.tensor(type.shape, numbersOf(node.attrs.value))
+    const known = constantOf(value)
+    if (!known) return unsupported(`the operation ${node.op}`)
+    const tensor = this.net.tensor(type.shape, numbersOf(known))
     this.tensors.set(value, tensor)
     return tensor
   }
@@ -134,17 +148,18 @@ class Lowering {
     const { lhs, out, rhs, window, groups } = attrs
     if (window.length !== 2) return unsupported(`a convolution along ${window.length} axes`)
     if (!channelsLast(lhs) || !channelsLast(out)) return unsupported('a convolution of another layout')
-    if (kernel!.node.op !== 'constant') return unsupported('a convolution whose kernel is computed')
-    const weights = kernel!.node.attrs.value
+    const weights = constantOf(kernel!)
+    if (!weights) return unsupported('a convolution whose kernel is computed')
     const outputs = weights.shape[rhs.output]!
     const inputs = weights.shape[rhs.input]!
     const [height, width] = [weights.shape[rhs.spatial[0]!]!, weights.shape[rhs.spatial[1]!]!]
     const depthwise = groups > 1
     if (depthwise && inputs !== 1) return unsupported('a convolution in groups')
     const order = depthwise ? [rhs.input, ...rhs.spatial, rhs.output] : [rhs.output, ...rhs.spatial, rhs.input]
-    const filter = net.tensor(
+    const filter = net.weights(
       depthwise ? [1, height, width, outputs] : [outputs, height, width, inputs],
       transposed(weights, order),
+      this.integers(kernel!, rhs.output, order),
     )
     const { x, padding } = padded(net, this.tensor(image!), window, 0)
     const bias = net.tensor([outputs], new Float32Array(outputs))
@@ -155,19 +170,31 @@ class Lowering {
     })
   }
 
+  /** The integers that weights are stored as, with axes in another order. */
+  private integers(weights: Value, axis: number, order: readonly number[]): NetworkTensor['integers'] {
+    const stored = this.dequantizedOf(weights)
+    const known = stored && constantOf(stored.q)
+    const scales = known && channelScales(stored, axis, weights.type.shape[axis]!)
+    if (!scales || (known.dtype !== 'i8' && known.dtype !== 'u8')) return undefined
+    const offset = known.dtype === 'u8' ? 128 : 0
+    return { data: Int8Array.from(transposed(known, order), (q) => q - offset), scales, zero: stored.zero - offset }
+  }
+
   private dense({ operands: [lhs, rhs], attrs, results }: NodeOf<'dot_general'>): number {
     const { net } = this
     const { lhsBatch, lhsContract, rhsContract } = attrs
     const rank = lhs!.type.shape.length
     const rows = lhsBatch.length === 0 && lhsContract.length === 1 && lhsContract[0] === rank - 1
-    if (!rows || rhs!.node.op !== 'constant' || rhs!.type.shape.length !== 2) {
+    const weights = constantOf(rhs!)
+    if (!rows || !weights || rhs!.type.shape.length !== 2) {
       return unsupported('a matrix product of two computed operands')
     }
-    const weights = rhs!.node.attrs.value
     const [contracted] = rhsContract
     const depth = weights.shape[contracted!]!
     const outputs = weights.shape[1 - contracted!]!
-    const matrix = net.tensor([outputs, depth], transposed(weights, [1 - contracted!, contracted!]))
+    const order = [1 - contracted!, contracted!]
+    const integers = this.integers(rhs!, 1 - contracted!, order)
+    const matrix = net.weights([outputs, depth], transposed(weights, order), integers)
     const bias = net.tensor([outputs], new Float32Array(outputs))
     const { shape } = results[0]!.type
     const count = elementCount(shape) / outputs
@@ -219,19 +246,24 @@ class Lowering {
   }
 
   private map(node: NodeOf<'map'>, result: Value): number {
-    const softmaxOf = softmaxInput(node)
+    const quantized = gridOf(node.attrs.expr)
+    if (!quantized) return this.formula(node, node.attrs.expr, result)
+    return this.net.round(this.formula(node, quantized.x, result), quantized.grid)
+  }
+
+  private formula({ operands }: NodeOf<'map'>, expr: Expr, result: Value): number {
+    const softmaxOf = softmaxInput(expr, operands)
     if (softmaxOf) return this.net.layer('softmax', [this.tensor(softmaxOf)], result.type.shape)
-    const { expr } = node.attrs
-    const mean = this.mean(node)
+    const mean = this.mean(expr, operands)
     if (mean !== undefined) return mean
-    const args = node.operands.map((o) => this.tensor(o))
+    const args = operands.map((o) => this.tensor(o))
     const tensor = lowerExpression(this.net, expr, args)
     if (!sameShape(this.net.shape(tensor), result.type.shape)) return unsupported('an expression that broadcasts')
     return tensor
   }
 
   /** A sum times a constant, where the sum was lowered as a mean: the mean itself if they cancel. */
-  private mean({ operands, attrs: { expr } }: NodeOf<'map'>): number | undefined {
+  private mean(expr: Expr, operands: readonly Value[]): number | undefined {
     const factor = operands.length === 1 ? this.factors.get(operands[0]!) : undefined
     if (factor === undefined || expr.kind !== 'binary') return undefined
     const [a, b] = expr.a.kind === 'arg' ? [expr.a, expr.b] : [expr.b, expr.a]

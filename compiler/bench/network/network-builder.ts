@@ -1,4 +1,5 @@
 import { elementCount, sameShape, type Shape } from '../../core/shape.ts'
+import type { Grid } from './fake-quantization.ts'
 import {
   activated,
   foldable,
@@ -20,6 +21,29 @@ export class NetworkBuilder {
 
   tensor(shape: Shape, data?: Float32Array): number {
     return this.tensors.push(data ? { shape, data } : { shape }) - 1
+  }
+
+  /** Constant weights, and the integers that they are stored as, if they are. */
+  weights(shape: Shape, data: Float32Array, integers: NetworkTensor['integers']): number {
+    return this.tensors.push({ shape, data, ...(integers && { integers }) }) - 1
+  }
+
+  /** `x` rounded to a grid, by the layer that computes it where nothing else reads that. */
+  round(x: number, grid: Grid): number {
+    const at = this.reshaped(x)
+    if (this.sole(at) && !this.tensors[at]!.grid) {
+      this.tensors[at] = { ...this.tensors[at]!, grid }
+      return x
+    }
+    const rounded = this.layer('quantize', [x], this.shape(x))
+    this.tensors[rounded] = { ...this.tensors[rounded]!, grid }
+    return rounded
+  }
+
+  /** What `x` is a reshape of, where nothing else reads it. */
+  private reshaped(x: number): number {
+    const layer = this.sole(x)
+    return layer?.op === 'reshape' && this.sole(layer.inputs[0]!) ? this.reshaped(layer.inputs[0]!) : x
   }
 
   shape(tensor: number): Shape {
@@ -46,11 +70,16 @@ export class NetworkBuilder {
 
   /** Makes the constant `bias` that of the layer which gives `x`, or returns false. */
   foldBias(x: number, bias: number): boolean {
-    const layer = this.sole(x)
+    const at = this.reshaped(x)
+    const layer = this.sole(at)
     const { shape, data } = this.tensors[bias]!
-    if (!layer || !data || !foldable.includes(layer.op) || layer.activation !== 'none') return false
-    const channels = this.shape(x).at(-1)!
-    if (elementCount(shape) !== channels || shape.at(-1) !== channels) return false
+    if (!layer || !data || !foldable.includes(layer.op) || layer.activation !== 'none' || this.tensors[at]!.grid)
+      return false
+    const channels = this.shape(at).at(-1)!
+    // One position has its channels in their order, whatever its shape.
+    const isRow = elementCount(this.shape(x)) === channels || shape.at(-1) === channels
+    if (elementCount(shape) !== channels || !isRow || (at !== x && elementCount(this.shape(x)) !== channels))
+      return false
     const before = this.tensors[layer.inputs[2]!]!.data!
     const sum = data.map((value, i) => value + before[i]!)
     layer.inputs = [layer.inputs[0]!, layer.inputs[1]!, this.tensor([channels], sum)]

@@ -1,4 +1,5 @@
 import type { Shape } from '../../core/shape.ts'
+import type { Grid } from './fake-quantization.ts'
 
 /** What a layer computes; each is one operator of TensorFlow Lite and one of TensorFlow.js. */
 export type LayerOp =
@@ -17,6 +18,9 @@ export type LayerOp =
   | 'pad'
   | 'concat'
   | 'slice'
+  /** To integers of 8 bits, also of such on another grid; and back. */
+  | 'quantize'
+  | 'dequantize'
 
 export type BinaryLayer = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum'
 export type UnaryLayer = 'relu' | 'relu6' | 'sigmoid' | 'hardSwish' | 'tanh' | 'exp' | 'log' | 'sqrt' | 'abs' | 'neg'
@@ -63,6 +67,22 @@ export interface NetworkTensor {
   readonly shape: Shape
   /** Of a constant, row-major. */
   readonly data?: Float32Array
+  /** Of constant weights that are stored so: (q − zero) · scale, with a scale for each output channel. */
+  readonly integers?: { readonly data: Int8Array; readonly scales: readonly number[]; readonly zero: number }
+  /** What is rounded to integers; `integers.ts` makes layers of integers of that. */
+  readonly grid?: Grid
+  /** f32 unless given. */
+  readonly stored?: StoredIntegers
+}
+
+/** Integers that stand for (q − zero) · scale, of i32 without zero; with several scales they are along `axis`. */
+export interface StoredIntegers {
+  readonly dtype: 'i8' | 'u8' | 'i32'
+  readonly scales: readonly number[]
+  readonly zero: number
+  readonly axis: number
+  /** Of a constant. */
+  readonly data?: Int8Array | Uint8Array | Int32Array
 }
 
 export interface NetworkPort {

@@ -1,5 +1,5 @@
 import type { Expr } from '../../core/expr.ts'
-import type { NodeOf, Value } from '../../core/graph.ts'
+import type { Value } from '../../core/graph.ts'
 
 /** Whether the expression is `op` of operands 0 and 1, in this order. */
 const isOf = (e: Expr, op: string): boolean =>
@@ -16,8 +16,8 @@ function reducedOf(value: Value, kind: string): Value | undefined {
 }
 
 /** Of e^(x - max x) / Σ e^(x - max x) along the last axis, x. */
-export function softmaxInput({ operands: [e, sum], attrs }: NodeOf<'map'>): Value | undefined {
-  if (!e || !sum || !isOf(attrs.expr, 'div') || reducedOf(sum, 'add') !== e || e.node.op !== 'map') return undefined
+export function softmaxInput(quotient: Expr, [e, sum]: readonly Value[]): Value | undefined {
+  if (!e || !sum || !isOf(quotient, 'div') || reducedOf(sum, 'add') !== e || e.node.op !== 'map') return undefined
   const [x, most] = e.node.operands
   const { expr } = e.node.attrs
   if (expr.kind !== 'unary' || expr.op !== 'exp' || !isOf(expr.x, 'sub') || !x || !most) return undefined

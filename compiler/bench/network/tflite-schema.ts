@@ -32,6 +32,8 @@ export const builtinOperators: Readonly<Record<LayerOp, number>> = {
   max: 82, // REDUCE_MAX
   abs: 101,
   hardSwish: 117,
+  quantize: 114,
+  dequantize: 6,
 }
 const activations: Readonly<Record<Activation, number>> = { none: 0, relu: 1, relu6: 3 }
 const paddings = { same: 0, valid: 1 }
@@ -39,7 +41,7 @@ const paddings = { same: 0, valid: 1 }
 /** Operators that came in a later form of another: PAD knows zeros only. */
 export const zeroPad = 34
 
-export const tensorTypes = { f32: 0, i32: 2 }
+export const tensorTypes = { f32: 0, i32: 2, u8: 3, i8: 9 }
 
 /** A layer's options: their number in the union `BuiltinOptions`, their fields in order, and which are bytes. */
 interface Options {

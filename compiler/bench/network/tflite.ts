@@ -1,26 +1,31 @@
 import type { Builder } from 'flatbuffers'
 import { missingPackage } from '../../core/errors.ts'
-import type { Layer, Network, NetworkPort, NetworkTensor } from './network.ts'
+import { compacted } from './compacted.ts'
+import type { Layer, Network, NetworkPort, NetworkTensor, StoredIntegers } from './network.ts'
 import { builtinOperators, operandAttributes, tensorTypes, writeOptions, zeroPad } from './tflite-schema.ts'
 
 interface Written {
   readonly type: number
   readonly shape: readonly number[]
   readonly bytes?: Uint8Array
+  readonly stored?: StoredIntegers
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array): Uint8Array =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array | Int8Array | Uint8Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
 /**
  * The network as a TensorFlow Lite model (schema version 3) with one signature that names inputs and outputs. A503 where
  * the package that writes such files is missing.
  */
-export async function writeTflite(network: Network): Promise<Uint8Array> {
+export async function writeTflite(whole: Network): Promise<Uint8Array> {
+  const network = compacted(whole)
   const { Builder } = await import('flatbuffers').catch(() => missingPackage('flatbuffers'))
   const b = new Builder(2 ** 20)
-  const tensors = network.tensors.map(({ shape, data }): Written => {
-    return { type: tensorTypes.f32, shape, ...(data && { bytes: bytesOf(data) }) }
+  const tensors = network.tensors.map(({ shape, data, stored }): Written => {
+    const constant = stored ? stored.data : data
+    const type = tensorTypes[stored?.dtype ?? 'f32']
+    return { type, shape, ...(constant && { bytes: bytesOf(constant) }), ...(stored && { stored }) }
   })
   const constant = (values: readonly number[], type: 'f32' | 'i32', shape: readonly number[]): number => {
     const bytes = bytesOf(type === 'f32' ? Float32Array.from(values) : Int32Array.from(values))
@@ -93,13 +98,29 @@ function writeBuffer(b: Builder, bytes: Uint8Array): number {
   return writeTable(b, 1, () => b.addFieldOffset(0, data, 0))
 }
 
-function writeTensor(b: Builder, { type, shape }: Written, buffer: number, name: string): number {
+function writeTensor(b: Builder, { type, shape, stored }: Written, buffer: number, name: string): number {
   const [dimensions, label] = [numbers(b, shape), b.createString(name)]
-  return writeTable(b, 4, () => {
+  const quantization = stored ? writeQuantization(b, stored) : 0
+  return writeTable(b, 5, () => {
     b.addFieldOffset(0, dimensions, 0)
     b.addFieldInt8(1, type, 0)
     b.addFieldInt32(2, buffer, 0)
     b.addFieldOffset(3, label, 0)
+    b.addFieldOffset(4, quantization, 0)
+  })
+}
+
+function writeQuantization(b: Builder, { scales, zero, axis }: StoredIntegers): number {
+  b.startVector(4, scales.length, 4)
+  scales.toReversed().forEach((scale) => b.addFloat32(scale))
+  const scaleVector = b.endVector()
+  b.startVector(8, scales.length, 8)
+  scales.forEach(() => b.addInt64(BigInt(zero)))
+  const zeroVector = b.endVector()
+  return writeTable(b, 7, () => {
+    b.addFieldOffset(2, scaleVector, 0)
+    b.addFieldOffset(3, zeroVector, 0)
+    b.addFieldInt32(6, axis, 0)
   })
 }
 

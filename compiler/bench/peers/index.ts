@@ -1,12 +1,12 @@
 import { readerBeside, readFile } from '../../data/index.ts'
-import { importModel } from '../../index.ts'
-import { lowerToNetwork } from '../network/lower.ts'
-import type { Network } from '../network/network.ts'
+import { importModel, writeModel, type Graph } from '../../index.ts'
+import { inFloats, isQuantized } from '../network/fake-quantization.ts'
+import { lowerToIntegers, lowerToNetwork } from '../network/lower.ts'
 import { Unsupported, unsupported } from '../network/unsupported.ts'
 import { jaxJsTrainer } from './jax-js.ts'
 import { litert } from './litert.ts'
 import { onnxruntimeWeb } from './onnxruntime-web.ts'
-import { peerNames, type Peer, type PeerModel, type PeerName, type SystemName } from './peer.ts'
+import { forms, peerNames, type Form, type Peer, type PeerModel, type PeerName, type SystemName } from './peer.ts'
 import { tfjs, tfjsTrainer } from './tfjs.ts'
 import type { Trainee } from './trainee.ts'
 
@@ -27,26 +27,36 @@ export const openPeers = (
   names: readonly PeerName[],
   model: PeerModel,
   converted: Partial<Record<PeerName, string>>,
-): Promise<Opened> => opened(names, (name) => openPeer(name, model, converted[name]))
+): Promise<Opened> => {
+  const { source, spec, bound } = model
+  const shapes = Object.fromEntries(spec.inputs.map(({ name, shape }) => [name, shape] as const))
+  let graph: Graph | undefined
+  const graphOf = (): Graph =>
+    (graph ??= importModel(readFile(source), { shapes, bind: bound, readExternal: readerBeside(source) }).graph)
+  return opened(names, (name) => openPeer(name, model, graphOf, converted[name]))
+}
 
 /**
  * Other systems that train a network.
  * @throws CompileError A503 where a system is not installed.
  */
 export const openTrainers = (names: readonly PeerName[], trainee: Trainee): Promise<Opened> =>
-  opened(names, (name) => openTrainer(name, trainee))
+  opened(names, (name) => [[name, () => openTrainer(name, trainee)]])
 
 export interface Opened {
   readonly peers: readonly Peer[]
   readonly absent: readonly Absence[]
 }
 
-async function opened(names: readonly PeerName[], open: (name: PeerName) => Promise<Peer> | Peer): Promise<Opened> {
+/** Makes a system ready, under the name that its form of the model has. */
+type Opening = readonly [name: SystemName, open: () => Promise<Peer> | Peer]
+
+async function opened(names: readonly PeerName[], openingsOf: (name: PeerName) => readonly Opening[]): Promise<Opened> {
   const peers: Peer[] = []
   const absent: Absence[] = []
-  for (const name of names) {
+  for (const [name, open] of names.flatMap(openingsOf)) {
     try {
-      peers.push(await open(name))
+      peers.push(await open())
     } catch (error) {
       if (!(error instanceof Unsupported)) throw error
       absent.push({ system: name, reason: `it has no equivalent of ${error.message}, which the model needs` })
@@ -55,17 +65,35 @@ async function opened(names: readonly PeerName[], open: (name: PeerName) => Prom
   return { peers, absent }
 }
 
-function openPeer(name: PeerName, model: PeerModel, converted: string | undefined): Promise<Peer> | Peer {
-  if (name !== 'onnxruntime-web' && model.spec.states) unsupported('states between runs')
+/** A system with the model; with a quantized one in each form that it can be given, since it is not known which is faster. */
+function openPeer(
+  name: PeerName,
+  model: PeerModel,
+  graphOf: () => Graph,
+  converted: string | undefined,
+): readonly Opening[] {
+  if (name !== 'onnxruntime-web' && model.spec.states) return [[name, () => unsupported('states between runs')]]
+  const formed = (open: (form: Form) => Promise<Peer> | Peer, of: readonly Form[] = forms): readonly Opening[] =>
+    of.map((form): Opening => [`${name} ${form}`, () => open(form)])
   switch (name) {
-    case 'onnxruntime-web':
-      return onnxruntimeWeb(model)
-    case 'litert':
-      return litert(model, converted ?? (() => networkOf(model)))
-    case 'tfjs':
-      return tfjs(model, networkOf(model))
+    case 'onnxruntime-web': {
+      if (!isQuantized(graphOf())) return [[name, () => onnxruntimeWeb(model)]]
+      return formed(async (form) =>
+        onnxruntimeWeb(model, form === 'f32' ? await writeModel(inFloats(graphOf())) : form),
+      )
+    }
+    case 'litert': {
+      if (converted !== undefined) return [[name, () => litert(model, converted)]]
+      if (!isQuantized(graphOf())) return [[name, () => litert(model, () => lowerToNetwork(graphOf()))]]
+      const lowered = { int8: lowerToIntegers, f32: lowerToNetwork }
+      return formed((form) => litert(model, () => lowered[form](graphOf()), form))
+    }
+    case 'tfjs': {
+      const open = (form?: Form): Peer => tfjs(model, lowerToNetwork(graphOf()), form)
+      return isQuantized(graphOf()) ? formed(open, ['f32']) : [[name, () => open()]]
+    }
     case 'jax-js':
-      return unsupported('a model that is only run')
+      return [[name, () => unsupported('a model that is only run')]]
   }
 }
 
@@ -79,10 +107,4 @@ function openTrainer(name: PeerName, trainee: Trainee): Peer {
     case 'litert':
       return unsupported('training')
   }
-}
-
-function networkOf({ source, spec, bound }: PeerModel): Network {
-  const shapes = Object.fromEntries(spec.inputs.map(({ name, shape }) => [name, shape] as const))
-  const { graph } = importModel(readFile(source), { shapes, bind: bound, readExternal: readerBeside(source) })
-  return lowerToNetwork(graph)
 }

@@ -5,7 +5,7 @@ import type { Network } from '../network/network.ts'
 import { writeTflite } from '../network/tflite.ts'
 import { sizesOf } from '../sizes.ts'
 import type { EngineContext, NumberArray, System } from '../task.ts'
-import { packageFolder, type Peer, type PeerModel } from './peer.ts'
+import { fileOf, nameOf, packageFolder, type Form, type Peer, type PeerModel } from './peer.ts'
 
 /** Files by their names in the job. */
 interface Settings {
@@ -14,17 +14,17 @@ interface Settings {
   readonly model: string
 }
 
-const script = 'litert.mjs'
+const engineScript = 'litert.mjs'
 const helpers = 'litert-wasm-utils.mjs'
-const model = 'model.tflite'
 const engine = (name: string) => ({ loader: `${name}.js`, wasm: `${name}.wasm` })
 const engines = { relaxed: engine('litert_wasm_internal'), compatible: engine('litert_wasm_compat_internal') }
 
 /**
  * LiteRT.js with XNNPACK on one thread. It runs `network`, written as a TensorFlow Lite model, or the file that the user
- * has converted. A503 where a package is missing.
+ * has converted; `form` is which of a quantized model's it is. A503 where a package is missing.
  */
-export async function litert({ folder }: PeerModel, converted: string | (() => Network)): Promise<Peer> {
+export async function litert({ folder }: PeerModel, converted: string | (() => Network), form?: Form): Promise<Peer> {
+  const [script, model] = [engineScript, 'model.tflite'].map((file) => fileOf(file, form)) as [string, string]
   const core = packageFolder('@litertjs/core', 'dist/index.js')
   const utilities = packageFolder('@litertjs/wasm-utils', 'dist/index.js')
   const paths: Record<string, string> = {
@@ -42,7 +42,7 @@ export async function litert({ folder }: PeerModel, converted: string | (() => N
   const settings: Settings = { script, engines, model }
   const shipped = [script, helpers, model, engines.relaxed.loader, engines.relaxed.wasm].map((file) => paths[file]!)
   return {
-    ...{ name: 'litert', inPages: true, start: startLitert, settings, paths },
+    ...{ name: nameOf('litert', form), inPages: true, start: startLitert, settings, paths },
     bytes: () => sizesOf(shipped),
   }
 }

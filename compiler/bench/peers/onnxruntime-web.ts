@@ -1,10 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readerBeside, readFile } from '../../data/index.ts'
 import { externalFiles } from '../../verify/onnxruntime.ts'
 import { sizesOf, type Sizes } from '../sizes.ts'
 import type { EngineContext, NumberArray, System, Value } from '../task.ts'
 import { toValue } from '../value.ts'
-import { packageFolder, type Peer, type PeerModel } from './peer.ts'
+import { fileOf, nameOf, packageFolder, type Peer, type PeerModel } from './peer.ts'
 
 /** Files by their names in the job. */
 interface Settings {
@@ -18,27 +19,37 @@ interface Settings {
   readonly given: readonly Value[]
 }
 
-const script = 'ort.wasm.min.mjs'
+const engineScript = 'ort.wasm.min.mjs'
 const loader = 'ort-wasm-simd-threaded.mjs'
 const wasm = 'ort-wasm-simd-threaded.wasm'
 
-/** onnxruntime-web on the model as it is. A503 where the package is missing, A1xx or A502 where the model can't be read. */
-export function onnxruntimeWeb({ source, bound, starts }: PeerModel): Peer {
+/**
+ * onnxruntime-web on the model as it is; of a quantized one that is `int8`, and its form in floats is given. A503 where the package is missing,
+ * A1xx or A502 where the model can't be read.
+ */
+export function onnxruntimeWeb({ source, bound, starts, folder: own }: PeerModel, model?: 'int8' | Uint8Array): Peer {
   const folder = packageFolder('onnxruntime-web', join('dist', wasm))
-  const external = externalFiles(readFile(source), readerBeside(source)).map(({ path }) => path)
-  const names = Object.fromEntries(external.map((file, i) => [file, `external${i}`]))
+  const form = model instanceof Uint8Array ? 'f32' : model
+  const [script, file] = [engineScript, 'model.onnx'].map((each) => fileOf(each, form)) as [string, string]
+  const path = model instanceof Uint8Array ? join(own, file) : resolve(source)
+  if (model instanceof Uint8Array) writeFileSync(path, model)
+  const external =
+    model instanceof Uint8Array ? [] : externalFiles(readFile(source), readerBeside(source)).map(({ path }) => path)
+  const names = Object.fromEntries(external.map((each, i) => [each, `external${i}`]))
   const paths = {
-    ...Object.fromEntries([script, loader, wasm].map((file) => [file, join(folder, 'dist', file)])),
-    'model.onnx': resolve(source),
-    ...Object.fromEntries(external.map((file) => [names[file]!, resolve(dirname(source), file)])),
+    [script]: join(folder, 'dist', engineScript),
+    ...Object.fromEntries([loader, wasm].map((each) => [each, join(folder, 'dist', each)])),
+    [file]: path,
+    ...Object.fromEntries(external.map((each) => [names[each]!, resolve(dirname(source), each)])),
   }
   const settings: Settings = {
-    ...{ script, loader, wasm, model: 'model.onnx', external: names },
-    given: Object.entries({ ...bound, ...starts }).map(toValue),
+    ...{ script, loader, wasm, model: file, external: names },
+    // The form in floats has the constants in itself, too.
+    given: Object.entries({ ...(form !== 'f32' && bound), ...starts }).map(toValue),
   }
   let sizes: Promise<Sizes> | undefined
   return {
-    ...{ name: 'onnxruntime-web', inPages: false, start: startOnnxruntimeWeb, settings, paths },
+    ...{ name: nameOf('onnxruntime-web', form), inPages: false, start: startOnnxruntimeWeb, settings, paths },
     bytes: () => (sizes ??= sizesOf(Object.values(paths))),
   }
 }

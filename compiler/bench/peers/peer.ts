@@ -8,8 +8,11 @@ import type { Starter } from '../task.ts'
 /** `jax-js` trains only; `onnxruntime-web` and `litert` run models only. */
 export const peerNames = ['onnxruntime-web', 'litert', 'tfjs', 'jax-js'] as const
 export type PeerName = (typeof peerNames)[number]
-/** What may be measured beside attar: `calibration` is a loop of known work. */
-export type SystemName = PeerName | 'calibration'
+/** What a quantized model is to a peer: integers, or the floats that they stand for. */
+export const forms = ['int8', 'f32'] as const
+export type Form = (typeof forms)[number]
+/** What may be measured beside attar, of quantized models each form that the peer has; `calibration` is a loop of known work. */
+export type SystemName = PeerName | `${PeerName} ${Form}` | 'calibration'
 
 /** The model that a peer is to run. */
 export interface PeerModel {
@@ -38,6 +41,11 @@ export interface Peer {
   /** What a user downloads: all of the files. */
   bytes(): Promise<Sizes>
 }
+
+export const nameOf = (peer: PeerName, form: Form | undefined): SystemName => (form ? `${peer} ${form}` : peer)
+
+/** What a file is called in the job: forms in one page have scripts of their own, and so engines of their own. */
+export const fileOf = (file: string, form: Form | undefined): string => (form ? file.replace('.', `.${form}.`) : file)
 
 /** The path of an installed package's folder that has `file` in it. A503 where the package is missing. */
 export function packageFolder(name: string, file: string): string {

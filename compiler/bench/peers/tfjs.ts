@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Layer, Network } from '../network/network.ts'
 import { sizesOf } from '../sizes.ts'
 import type { EngineContext, NumberArray, System } from '../task.ts'
-import { packageFolder, type Peer, type PeerModel } from './peer.ts'
+import { nameOf, packageFolder, type Form, type Peer, type PeerModel } from './peer.ts'
 import { storedConstants, trainedNetwork, type Trainee, type TrainingSettings } from './trainee.ts'
 
 /** Files by their names in the job, and the network; constants' data stand in the file `weights`. */
@@ -36,7 +36,10 @@ const trainers = ['tf-backend-cpu.min.js', 'tf-layers.min.js']
 const trainerPackages = ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-layers']
 
 /** TensorFlow.js with its WebAssembly backend, SIMD on one thread, op by op. A503 where a package is missing. */
-export const tfjs = ({ folder }: Pick<PeerModel, 'folder'>, network: Network): Peer => peerOf(folder, network, null)
+export const tfjs = ({ folder }: Pick<PeerModel, 'folder'>, network: Network, form?: Form): Peer => ({
+  ...peerOf(folder, network, null),
+  name: nameOf('tfjs', form),
+})
 
 /**
  * The same in training, with its Adam and a multiplication for each weight that decays. Its WebAssembly back end lacks the gradients of

@@ -47,7 +47,9 @@ attar bench attar.config.ts --engines chromium --against tfjs,jax-js
                           train the same network; those know f32 image networks with cross-entropy and AdamW
 attar bench out/ --against onnxruntime-web,litert,tfjs --model model.onnx --engines chromium
                           and beside it other systems, in one page, run by run in turns; those of TensorFlow
-                          run f32 image models, which are converted, and run in browsers only
+                          run image models, which are converted, and run in browsers only
+A quantized --model (QDQ, as compile --emit-onnx writes it) is given to each system in two forms: "int8", with its
+integers, and "f32", with the floats that they stand for. TensorFlow.js has f32 only.
 A model with states runs on from where the run before left them; onnxruntime-web takes their start in every run.`
 
 export const addBench: AddCommand = (program, terminal) => {

@@ -1,4 +1,4 @@
-import { describePeaks, type Comparison, type EngineBench, type Measurement } from '../../bench/index.ts'
+import { describePeaks, fastestOf, type Comparison, type EngineBench, type Measurement } from '../../bench/index.ts'
 import { formatCount, formatError, formatTable } from '../format.ts'
 
 /** One object a line: a system on an engine, then how the peers compare. */
@@ -7,11 +7,15 @@ export const jsonLines = ({ measurements, comparisons }: EngineBench, isTraining
     ...measurement,
     ...(isTraining && { stepsPerSecond: 1000 / measurement.medianMs }),
   })),
-  ...comparisons,
+  ...comparisons.map((each) => {
+    const fastest = fastestOf(comparisons)
+    return fastest ? { ...each, fastest: each === fastest } : each
+  }),
 ]
 
 export function describe({ measurements, comparisons, peaks, macs }: EngineBench, isTraining: boolean): string[] {
   const { engine, version, model } = measurements[0]!
+  const fastest = fastestOf(comparisons)
   const header = [
     ...['ms', 'cold start', 'fetch', 'compile', 'instantiate', 'first run'],
     ...['median', 'p95', 'best', 'GMAC/s', 'of peak'],
@@ -25,6 +29,7 @@ export function describe({ measurements, comparisons, peaks, macs }: EngineBench
     ...(isTraining ? formatTable([['steps/s', 'median'], ...measurements.map(stepsOf)]) : []),
     ...formatTable([sizes, ...measurements.map(sizesOf)]),
     ...(comparisons.length > 0 ? formatTable([ratios, ...comparisons.map(ratiosOf)], [7]) : []),
+    ...(fastest ? [`fastest other system: ${fastest.against}, ${fastest.ratio.toFixed(2)} × attar's time`] : []),
     '',
   ]
 }

@@ -4,7 +4,7 @@ import { normalizeAxis, range } from '../shared/axes.ts'
 /** Cuts or pads with zeros on both sides; the side of higher index gets the odd element. */
 export const centerCropPad: Operator = {
   since: 18,
-  floats: 'storage',
+  floats: 'moved',
   lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)

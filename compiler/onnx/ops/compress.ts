@@ -8,7 +8,7 @@ import { takeFixed } from '../shared/indices.ts'
 
 /** The slices along an axis, or without one the elements, for which the condition holds; it may be shorter than the axis. */
 export const compress: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const { b } = c

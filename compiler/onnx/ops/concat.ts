@@ -2,7 +2,7 @@ import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
 
 export const concat: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const operands = range(0, c.inputs.length).map((i) => c.input(i))

@@ -9,7 +9,7 @@ function blocks(c: OpContext): { size: number; shape: readonly [number, number, 
 
 /** Channels become blocks of pixels; mode CRD has the block's axes within the channel, DCR around it. */
 export const depthToSpace: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   lower: (c: OpContext) => {
     const { b } = c
     const { size, shape } = blocks(c)
@@ -27,7 +27,7 @@ export const depthToSpace: Operator = {
 
 /** Blocks of pixels become channels. */
 export const spaceToDepth: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   lower: (c: OpContext) => {
     const { b } = c
     const { size, shape } = blocks(c)

@@ -3,7 +3,7 @@ import type { OpContext, Operator } from '../context.ts'
 
 /** Broadcasts both ways: where the wanted dimension is 1 the input's stays. */
 export const expand: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)

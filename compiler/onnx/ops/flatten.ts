@@ -3,7 +3,7 @@ import type { OpContext, Operator } from '../context.ts'
 
 /** A matrix: the axes before `axis` become its rows, the others its columns. */
 export const flatten: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const { shape } = c.input(0).type

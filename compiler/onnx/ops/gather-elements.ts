@@ -4,7 +4,7 @@ import { wrapIndices } from '../shared/indices.ts'
 
 /** result[i, j, k] = x[indices[i, j, k], j, k] for axis 0. */
 export const gatherElements: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)

@@ -4,7 +4,7 @@ import { wrapIndexVectors } from '../shared/indices.ts'
 
 /** Slices at the index vectors along the last axis of the indices; the first `batch_dims` axes go in step. */
 export const gatherNd: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   keeps: (c, input, axis) =>
     input === 1 && axis >= c.int('batch_dims', 0) && axis < c.input(1).type.shape.length - 1 ? axis : undefined,
   strings: true,

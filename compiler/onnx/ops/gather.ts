@@ -5,7 +5,7 @@ import { normalizeAxis } from '../shared/axes.ts'
 import { takeFixed, wrapIndices } from '../shared/indices.ts'
 
 export const gather: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   keeps: (c, input, axis) => {
     const along = normalizeAxis(c, c.int('axis', 0), c.input(0).type.shape.length)
     if (input === 1) return along + axis

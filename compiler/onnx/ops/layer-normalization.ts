@@ -1,5 +1,4 @@
 import type { Builder } from '../../core/builder.ts'
-import { isStorageOnly } from '../../core/dtype.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
@@ -19,21 +18,17 @@ export interface LayerParameters {
 }
 
 /**
- * Layer normalization of `x`: [Y, Mean, InvStdDev], the last two f32 (stash_type 1). f16 and bf16 are computed in f32.
+ * Layer normalization of `x`: [Y, Mean, InvStdDev], the last two f32 (stash_type 1).
  */
 export function layerNormalized(b: Builder, x: Value, { scale, bias, axes, epsilon }: LayerParameters): Value[] {
-  const { dtype } = x.type
-  const compute = isStorageOnly(dtype) ? 'f32' : dtype
-  const wide = (v: Value): Value => b.convert(v, compute)
-  const { mean, centered, variance } = moments(b, wide(x), axes)
+  const { mean, centered, variance } = moments(b, x, axes)
   const inverse = inverseDeviation(b, variance, epsilon)
-  const result = scaleAndShift(b, centered, inverse, scale && wide(scale), bias && wide(bias))
-  return [b.convert(result, dtype), b.convert(mean, 'f32'), b.convert(inverse, 'f32')]
+  const result = scaleAndShift(b, centered, inverse, scale, bias)
+  return [result, b.convert(mean, 'f32'), b.convert(inverse, 'f32')]
 }
 
-/** `storage`: the statistics are f32 whatever X is. */
 export const layerNormalization: Operator = {
-  floats: 'storage',
+  f32Results: [1, 2],
   lower: (c) => {
     const x = c.input(0)
     const axes = normalizedAxes(c, x)

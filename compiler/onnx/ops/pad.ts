@@ -38,7 +38,7 @@ function fillValue(c: OpContext, x: Value): Value {
 }
 
 export const pad: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)

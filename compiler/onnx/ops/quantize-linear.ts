@@ -17,7 +17,7 @@ export const quantizeLinear: Operator = {
   floats: 'storage',
   lower: (c: OpContext) => {
     const [x, scale] = [0, 1].map((i) => {
-      const value = c.input(i)
+      const value = c.unrounded(i)
       return isFloat(value.type.dtype) && isStorageOnly(value.type.dtype) ? c.b.convert(value, 'f32') : value
     })
     const dtype = resultType(c)

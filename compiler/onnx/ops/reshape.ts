@@ -3,7 +3,7 @@ import type { OpContext, Operator } from '../context.ts'
 
 /** Dimension 0 keeps the input's unless `allowzero`, -1 is what remains. */
 export const reshape: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)

@@ -4,7 +4,7 @@ import * as f from '../../core/formula.ts'
 
 /** The first `sequence_lens[b]` steps of sequence b come in reverse order. */
 export const reverseSequence: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   lower: (c: OpContext) => {
     const { b } = c
     const x = c.input(0)

@@ -9,7 +9,7 @@ function axesOf(c: OpContext, starts: readonly number[]): number[] {
 
 /** Before opset 10 starts, ends and axes are attributes, and there are no steps. */
 export const slice: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   keeps: (c, input, axis) => {
     const starts = c.opset >= 10 ? c.constantInts(1) : c.ints('starts')
     return input === 0 && !axesOf(c, starts).includes(axis) ? axis : undefined

@@ -17,7 +17,7 @@ function partsOf(c: OpContext, length: number): number[] {
 }
 
 export const split: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const x = c.input(0)

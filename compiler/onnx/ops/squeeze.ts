@@ -13,7 +13,7 @@ function squeezed(c: OpContext): number[] {
 }
 
 export const squeeze: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   keeps: (c, input, axis) => {
     const axes = squeezed(c)
     return input === 0 && !axes.includes(axis) ? axis - axes.filter((a) => a < axis).length : undefined
@@ -36,7 +36,7 @@ export const squeeze: Operator = {
 }
 
 export const unsqueeze: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   keeps: (c, input, axis) => {
     const given = axesOf(c)
     const added = normalizeAxes(c, given, c.input(0).type.shape.length + given.length)

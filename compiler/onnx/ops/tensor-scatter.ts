@@ -5,7 +5,7 @@ import * as f from '../../core/formula.ts'
 /** `update` in place of as many elements along `axis`, from an index on that each example of the batch has for itself. */
 export const tensorScatter: Operator = {
   since: 24,
-  floats: 'storage',
+  floats: 'moved',
   lower: (c: OpContext) => {
     const { b } = c
     const past = c.input(0)

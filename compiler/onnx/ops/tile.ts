@@ -9,7 +9,7 @@ function repeatsOf(c: OpContext, rank: number): number[] {
 }
 
 export const tile: Operator = {
-  floats: 'storage',
+  floats: 'moved',
   strings: true,
   lower: (c: OpContext) => {
     const { b } = c

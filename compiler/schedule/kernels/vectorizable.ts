@@ -1,13 +1,13 @@
-import { byteSize, type DType } from '../../core/dtype.ts'
+import { byteSize, isFloat, type DType } from '../../core/dtype.ts'
 import { parts, type Expr } from '../../core/expr.ts'
 
 /**
- * Vector code holds four elements in 32-bit lanes: narrow integers and the bits of small floats are extended, bool is a mask
+ * Vector code holds four elements in 32-bit lanes: narrow integers and the bits of narrow floats are extended, bool is a mask
  * of all ones or zeros.
  */
 export const lanes = 4
 
-const laneType = (dtype: DType): boolean => byteSize(dtype) <= 4 && dtype !== 'f16' && dtype !== 'bf16'
+const laneType = (dtype: DType): boolean => byteSize(dtype) <= 4
 
 function partIsVector(e: Expr): boolean {
   if (!laneType(e.dtype)) return false
@@ -16,7 +16,7 @@ function partIsVector(e: Expr): boolean {
     return e.op !== 'div' || e.dtype === 'f32'
   }
   // u32 has no conversion from f32 that agrees with the scalar one by way of i64.
-  if (e.kind === 'convert') return !(e.dtype === 'u32' && e.x.dtype === 'f32')
+  if (e.kind === 'convert') return !(e.dtype === 'u32' && isFloat(e.x.dtype))
   return true
 }
 

@@ -1,4 +1,5 @@
 import { byteSize } from '../../core/dtype.ts'
+import { leastSavedByHalves, type HalfFormat } from '../../core/half.ts'
 import { observedPlan } from '../program/observe.ts'
 import {
   buffersOf,
@@ -11,6 +12,7 @@ import {
   type Kernel,
   type Program,
 } from '../program/program.ts'
+import { halved, type HalfRegion } from './halves.ts'
 import { placeArena, type Arena } from './place-arena.ts'
 
 /** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
@@ -27,6 +29,8 @@ export interface MemoryPlan {
   readonly addresses: ReadonlyMap<Buffer, number>
   /** What memory is loaded with from address 0 on: constants, then what pinned buffers start as, then zeros for prepared ones. */
   readonly image: Uint8Array
+  /** Of that, f32 that are loaded as floats of 16 bits, and made f32 before anything runs. */
+  readonly halves: readonly HalfRegion[]
   readonly constantBytes: number
   /** Bytes of pinned buffers, behind the constants. */
   readonly pinnedBytes: number
@@ -176,26 +180,84 @@ interface Loaded {
   readonly data: Uint8Array
 }
 
-/** Puts constants one after the other from address 0, equal ones once. */
-function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): { end: number; loaded: Loaded[] } {
-  const loaded: Loaded[] = []
-  const byContent = new Map<string, Loaded[]>()
-  let end = 0
+/** Equal constants, which stand in one place. */
+interface Constant {
+  readonly data: Uint8Array
+  readonly buffers: Buffer[]
+}
+
+/** The constants among `buffers`. */
+function distinctConstants(buffers: Iterable<Buffer>): Constant[] {
+  const constants: Constant[] = []
+  const byContent = new Map<string, Constant[]>()
   for (const buffer of buffers) {
     const data = constantBytes(buffer)
-    if (!data || addresses.has(buffer)) continue
+    if (!data) continue
     const key = contentKey(data)
     const twins = byContent.get(key) ?? []
-    let constant = twins.find((t) => sameBytes(t.data, data))
-    if (!constant) {
-      constant = { address: end, data }
-      byContent.set(key, [...twins, constant])
-      loaded.push(constant)
-      end += align(data.length)
+    const twin = twins.find((t) => sameBytes(t.data, data))
+    if (twin) {
+      twin.buffers.push(buffer)
+      continue
     }
-    addresses.set(buffer, constant.address)
+    const constant = { data, buffers: [buffer] }
+    byContent.set(key, [...twins, constant])
+    constants.push(constant)
   }
-  return { end, loaded }
+  return constants
+}
+
+interface Placed {
+  readonly end: number
+  readonly loaded: readonly Loaded[]
+  readonly halves: readonly HalfRegion[]
+}
+
+/** Puts constants one after the other from address 0, equal ones once. Those that are loaded as halves come last, format by format. */
+function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): Placed {
+  const constants = distinctConstants(buffers)
+  const asHalf = halvedConstants(constants)
+  const loaded: Loaded[] = []
+  let end = 0
+  const place = ({ data, buffers: equal }: Constant): void => {
+    equal.forEach((buffer) => addresses.set(buffer, end))
+    end += align(data.length)
+  }
+  for (const constant of constants) {
+    if (asHalf.some((each) => each.members.has(constant))) continue
+    loaded.push({ address: end, data: constant.data })
+    place(constant)
+  }
+  const halves = asHalf.map(({ format, members }): HalfRegion => {
+    const address = end
+    const bytes = [...members.keys()].reduce((sum, { data }) => sum + align(data.length), 0)
+    for (const [constant, half] of members) {
+      loaded.push({ address: address + bytes / 2 + (end - address) / 2, data: half })
+      place(constant)
+    }
+    return { format, address, bytes }
+  })
+  return { end, loaded, halves }
+}
+
+interface Halved {
+  readonly format: HalfFormat
+  readonly members: ReadonlyMap<Constant, Uint8Array>
+}
+
+/** The constants that are loaded as floats of 16 bits, by format, and those. */
+function halvedConstants(constants: readonly Constant[]): Halved[] {
+  const found = new Map<HalfFormat, { readonly members: Map<Constant, Uint8Array>; saved: number }>()
+  for (const constant of constants) {
+    // Whoever reads equal bytes as another type gets them all the same.
+    const half = constant.buffers.some(({ dtype }) => dtype === 'f32') ? halved(constant.data) : undefined
+    if (!half) continue
+    const known = found.get(half.format) ?? { members: new Map<Constant, Uint8Array>(), saved: 0 }
+    known.members.set(constant, half.data)
+    known.saved += half.saved
+    found.set(half.format, known)
+  }
+  return [...found].flatMap(([format, { members, saved }]) => (saved < leastSavedByHalves ? [] : [{ format, members }]))
 }
 
 /** Each buffer apart from all others, with guards around it, whatever its life. */
@@ -220,7 +282,8 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
   ) as [Buffer[], Buffer[]]
   const kernelsOfAll = [...(program.prepared ?? []), ...program.kernels]
   const used = new Set([...states, ...kernelsOfAll.flatMap(buffersOf), ...ports].map(memoryOf))
-  const { end: ofConstants, loaded } = placeConstants(used, addresses)
+  const { end: ofConstants, loaded: constants, halves } = placeConstants(used, addresses)
+  const loaded = [...constants]
   let end = ofConstants
   for (const buffer of used) {
     const { home } = buffer
@@ -246,6 +309,7 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
   return observedPlan(program, {
     addresses,
     image,
+    halves,
     constantBytes: ofConstants,
     pinnedBytes: ofPinned,
     preparedBytes: end - ofConstants - ofPinned,

@@ -97,6 +97,7 @@ export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
+export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 
 /**

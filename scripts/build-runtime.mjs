@@ -27,6 +27,8 @@ attar = (spec, locate) => ({
 })`
 const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
+const lengths = `import { withLengths as sized } from './runtime/lengths.ts'
+lengths = sized`
 const pictures = `import { withPictures as extend } from './runtime/pictures.ts'
 pictures = extend`
 writeFileSync(
@@ -38,6 +40,8 @@ export const runtimeSource: string = ${await minified('attar', attar, false)}
 export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 /** Declares \`decode\` of runtime/base64.ts. */
 export const decodeSource: string = ${await minified('decode', decode)}
+/** Declares \`lengths(exports, spec)\` of runtime/lengths.ts. */
+export const lengthsSource: string = ${await minified('lengths', lengths)}
 /** Declares \`pictures(exports, spec)\` of runtime/pictures.ts. */
 export const picturesSource: string = ${await minified('pictures', pictures)}
 `,

@@ -99,7 +99,7 @@ async function scoresOf({ graph, names, metadata }: Imported, given: string | un
   const { elementCount, fail } = await import('../index.ts')
   const nexts = new Set<string>(Object.values(states))
   const outputs = graph.outputs
-    .filter(({ name, value, extent }) => !nexts.has(name) && !extent && /^f(32|64)$/.test(value.type.dtype))
+    .filter(({ name, value, extents }) => !nexts.has(name) && !extents && /^f(32|64)$/.test(value.type.dtype))
     .map(({ name, value }) => ({ name, count: elementCount(value.type.shape), own: names?.outputs[name]?.classes }))
   const classesGiven = given === undefined ? await classNames(metadata) : await parseClasses(given)
   const fitting = outputs.flatMap(({ name, count, own }) => {

@@ -131,7 +131,7 @@ const training = withoutOption('emit-step')
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
     ...all(
-      ['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json', 'train', 'config'],
+      ['output', 'name', 'shape', 'dim', 'bind', 'bound', 'target', 'inline', 'sizes', 'profile', 'json', 'train', 'config'],
       always,
     ),
     ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
@@ -215,7 +215,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   // What depends on the configuration is told when that has been read.
   train: {
     ...all(['output', 'emit-step', 'classes', 'freeze', 'batch', 'optimizer', 'weight-decay', 'loss'], always),
-    ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind'], always),
+    ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind', 'bound'], always),
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
     params: {
@@ -243,7 +243,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {
     json: always,
-    ...all(['node', 'shape', 'dim', 'bind'], ofModel),
+    ...all(['node', 'shape', 'dim', 'bind', 'bound'], ofModel),
     html: always,
     plan: withOption('html'),
   },
@@ -288,7 +288,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'on a module: the argument names it already',
       met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
     },
-    ...all(['shape', 'dim', 'bind', 'state'], onModel),
+    ...all(['shape', 'dim', 'bind', 'bound', 'state'], onModel),
     'state-init': [onModel, withOption('state')],
   },
 }

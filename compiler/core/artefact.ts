@@ -6,7 +6,7 @@ import type { Shape } from './shape.ts'
 import type { VocabularyReport } from './vocabulary-report.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
-export const abiVersion = 2
+export const abiVersion = 3
 
 /** Instruction sets: `simd` runs everywhere, `relaxed-simd` where the engine knows those opcodes. */
 export const targets = ['simd', 'relaxed-simd'] as const
@@ -39,10 +39,10 @@ export interface PortSpec {
   /** Byte address of the first element. */
   readonly address: number
   /**
-   * Of an output whose size depends on data: after a run, the i32 at byte `address` tells how many elements along `axis`
-   * count; `shape` is the greatest, and behind them stands padding.
+   * Of an output whose size depends on data, for each such axis: after a run, the i32 at byte `address` tells how many elements
+   * along `axis` count; `shape` is the greatest, and behind them stands padding.
    */
-  readonly extent?: { readonly axis: number; readonly address: number }
+  readonly extents?: readonly { readonly axis: number; readonly address: number }[]
   /**
    * Of strings: the elements, i32, are places in this list. The runtime takes and gives the strings themselves; an input may
    * hold others too, at place -1.
@@ -53,8 +53,20 @@ export interface PortSpec {
    * from the end. For others the nearest place is taken.
    */
   readonly range?: readonly [low: number, high: number]
+  /** Of an input that lengths depend on: the least and the greatest that an element may be; one pair for all, or one for each. */
+  readonly bounds?: readonly Bound[]
   /** Of an output of scores whose classes the model names: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
+}
+
+/** Both included. */
+export type Bound = readonly [least: number, most: number]
+
+/** A length that the model computes: after a run the i32 at byte `address` must be within the bound, or the outputs are wrong. */
+export interface LimitSpec {
+  readonly name: string
+  readonly address: number
+  readonly bound: Bound
 }
 
 /** What a run leaves for the next, by the name of the input that it takes the place of. It is loaded as it starts. */
@@ -65,7 +77,7 @@ export interface StateSpec extends PortSpec {
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
@@ -93,9 +105,17 @@ export interface ModuleSpec {
   /** Where the model was compiled with states. */
   readonly states?: readonly StateSpec[]
   readonly pictures?: PictureSpec
+  /** Where the model was compiled with bounds of lengths that it computes. */
+  readonly limits?: readonly LimitSpec[]
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }
+
+/** Whether inputs or results must be checked against bounds, or outputs are of shapes that their length does not tell. */
+export const hasLengths = ({ inputs, outputs, limits }: ModuleSpec): boolean =>
+  limits !== undefined ||
+  inputs.some(({ bounds }) => bounds !== undefined) ||
+  outputs.some(({ extents }) => extents !== undefined && extents.length > 1)
 
 /** A compiled model: one module for each target, and what stands in them. */
 export interface Compiled {

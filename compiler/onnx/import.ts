@@ -10,12 +10,13 @@ import {
   type Diagnostic,
   type Origin,
 } from '../core/diagnostic.ts'
-import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
+import { allNodesOf, type Graph, type Limit, type Port, type Value } from '../core/graph.ts'
 import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
+import { Bounds } from './bounds.ts'
 import type { Operator } from './context.ts'
 import {
   decodeModel,
@@ -86,13 +87,15 @@ const counted =
 
 function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
   const { values, ports } = bindInputs(model.graph, options)
-  const importer = new Importer(model)
+  const importer = new Importer(model, options.bounds)
   const scope = scopeOf(undefined, values, model.graph, importer.stored.within(''))
+  importer.bounds.ofInputs(ports)
   const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
   const items = results as readonly Item[]
-  const graph = { inputs: ports, outputs: outputPorts(names, items) }
+  const limits = importer.bounds.finish(ports)
+  const graph = { inputs: ports, outputs: outputPorts(names, items, limits) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   const ranges = lookupRanges(graph)
   const named = {
@@ -100,8 +103,10 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
       ports.map(({ name }) => {
         const labels = namesIn(values.get(name)!)
         const range = ranges.get(name)
+        const bounds = Object.hasOwn(options.bounds ?? {}, name) ? options.bounds![name] : undefined
         // The runtime looks strings up itself.
-        return [name, range && !('labels' in labels) ? { range } : labels] as const
+        const own = range && !('labels' in labels) ? { range } : labels
+        return [name, { ...own, ...(bounds && { bounds }) }] as const
       }),
     ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
@@ -133,24 +138,30 @@ function tensorIn(item: Item, name: string): Value {
 const namesIn = (item: Item): PortNames['outputs'][string] =>
   isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
 
-/** The outputs; those of data-dependent size are followed by one that counts their elements. */
-function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
+/** A name that is not `taken` yet, and is then. */
+function unique(wanted: string, taken: Set<string>): string {
+  let own = wanted
+  while (taken.has(own)) own += '.count'
+  taken.add(own)
+  return own
+}
+
+/** The outputs, then those that count elements where sizes depend on data, then those that tell whether these are within bounds. */
+function outputPorts(names: readonly string[], results: readonly Item[], limits: ReadonlyMap<Value, Limit>): Port[] {
   const counts = new Map<Value, Port>()
   const taken = new Set(names)
   const outputs = names.map((name, i): Port => {
     const item = results[i]!
     if (!isBounded(item)) return { name, value: tensorIn(item, name) }
-    const { padded, axis, count } = item
-    let port = counts.get(count)
-    if (!port) {
-      let own = `${name}.count`
-      while (taken.has(own)) own += '.count'
-      port = { name: own, value: count }
+    const extents = item.lengths.map(({ axis, count }) => {
+      const port = counts.get(count) ?? { name: unique(`${name}.count`, taken), value: count }
       counts.set(count, port)
-    }
-    return { name, value: padded, extent: { axis, count: port.name } }
+      return { axis, count: port.name }
+    })
+    return { name, value: item.padded, extents }
   })
-  return [...outputs, ...counts.values()]
+  const checks = [...limits].map(([value, limit]) => ({ name: unique(`${limit.of}.limit`, taken), value, limit }))
+  return [...outputs, ...counts.values(), ...checks]
 }
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
@@ -198,12 +209,14 @@ class Reported extends Error {}
 
 class Importer {
   readonly stored = new Stored()
+  readonly bounds: Bounds
   private readonly found: Diagnostic[] = []
   private readonly unsupported = new Map<string, { origin: Origin; names: string[] }>()
   private readonly functions: ReadonlyMap<string, FunctionProto>
   private count = 0
 
-  constructor(model: ModelProto) {
+  constructor(model: ModelProto, bounds: ImportOptions['bounds'] = {}) {
+    this.bounds = new Bounds(bounds)
     this.functions = new Map(model.functions.map((f) => [`${f.domain}:${f.name}`, f]))
   }
 
@@ -229,7 +242,11 @@ class Importer {
     for (const node of needed) {
       this.spend()
       const results = this.lowerNode(node, place, read)
-      node.outputs.forEach((name, i) => name !== '' && place.scope.set(name, results?.[i]))
+      const isOuter = place.path === ''
+      node.outputs.forEach((name, i) => {
+        const item = results?.[i]
+        if (name !== '') place.scope.set(name, item && isOuter ? this.bounds.of(name, item) : item)
+      })
     }
     return outputs.map((name) => place.scope.get(name))
   }
@@ -286,7 +303,8 @@ class Importer {
       inline: (graph, args) => this.inline(graph, args, origin, place),
       captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
       attempt: (body) => this.attempt(body),
-      ...{ stored: this.stored, path: place.path },
+      ...{ stored: this.stored, path: place.path, sized: this.bounds.dims },
+      limit: (value, limit) => this.bounds.limit(value, limit),
     }
     try {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
@@ -324,6 +342,7 @@ class Importer {
 
   private attempt<T>(body: () => T): T | undefined {
     const found = this.found.length
+    const limits = this.bounds.mark()
     const unsupported = [...this.unsupported].map(([key, e]) => ({ key, origin: e.origin, names: [...e.names] }))
     try {
       return body()
@@ -331,6 +350,7 @@ class Importer {
       const isFailure = [Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)
       if (!isFailure || currentBudget()?.exhausted) throw error
       this.found.length = found
+      limits()
       this.unsupported.clear()
       unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
       return undefined

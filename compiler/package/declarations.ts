@@ -1,4 +1,4 @@
-import { preprocessKey, type ModuleSpec, type PortSpec, type StateSpec } from '../core/artefact.ts'
+import { hasLengths, preprocessKey, type ModuleSpec, type PortSpec, type StateSpec } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.wasm.d.ts`: what `import module from './NAME.wasm'` gives where modules are compiled ahead of time. */
@@ -35,10 +35,10 @@ export interface Model {
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
    * copies of them. Outputs of the last run may be inputs of the next. An input that was written in place is passed as its
    * own view; without \`inputs\` all of them are. Throws a TypeError for an unknown or missing name, a wrong length or
-   * kind of array, and a number that the element type does not hold.
+   * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${classes ? classifyMember : ''}${spec.states ? stateMembers : ''}}
+${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${classes ? classifyMember : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -123,6 +123,19 @@ const stateMembers = `  /**
   reset(): void
 `
 
+const lengthErrors = `; a RangeError for an
+   * input that is not within its bounds, and where a length that the model computes is not: then outputs are wrong`
+
+const shapesMember = (outputs: readonly PortSpec[]): string => `  /** The shapes of the outputs of the last run. */
+  readonly shapes: {
+${outputs
+  .map(
+    ({ name, shape, extents = [] }) =>
+      `    readonly ${literal(name)}: readonly [${shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? 'number' : d)).join(', ')}]\n`,
+  )
+  .join('')}  }
+`
+
 const literal = (text: string): string => JSON.stringify(text)
 
 const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
@@ -153,22 +166,23 @@ const output = ({ dtype, labels }: PortSpec): string =>
 const members = (ports: readonly PortSpec[], type: (port: PortSpec) => string): string =>
   ports.map((port) => `${comment(port)}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
 
-function comment({ dtype, shape, extent, labels, range }: PortSpec): string {
-  const places = range ? `, from ${range[0]} to ${range[1]}` : ''
+function comment({ dtype, shape, extents = [], labels, range, bounds = [] }: PortSpec): string {
+  const within = bounds.map(([least, most]) => `${least} to ${most}`).join(', ')
+  const places = within ? `, each from ${within}` : range ? `, from ${range[0]} to ${range[1]}` : ''
   const bits = passesAsBits(dtype) ? ', as bits' : ''
-  const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
+  const dims = shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? `≤ ${d}` : d))
   return `  /** ${labels ? 'string' : dtype}[${dims.join(', ')}]${bits}${places} */`
 }
 
 const list = (name: string, values: readonly unknown[] | undefined): string =>
   values ? `; readonly ${name}: readonly [${values.map((v) => JSON.stringify(v)).join(', ')}]` : ''
 
-const extentType = '; readonly extent: { readonly axis: number; readonly address: number }'
+const extentType = '; readonly extents: readonly { readonly axis: number; readonly address: number }[]'
 
 const ports = (all: readonly (PortSpec & Partial<StateSpec>)[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, extent, labels, classes, range, next }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('range', range)}${list('labels', labels)}${list('classes', classes)}${next === undefined ? '' : `; readonly next: ${literal(next)}`} },\n`,
+    ({ name, dtype, shape, extents, bounds, labels, classes, range, next }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extents ? extentType : ''}${list('range', range)}${list('bounds', bounds)}${list('labels', labels)}${list('classes', classes)}${next === undefined ? '' : `; readonly next: ${literal(next)}`} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

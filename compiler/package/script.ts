@@ -1,5 +1,5 @@
-import { targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { decodeSource, picturesSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
+import { hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
+import { decodeSource, lengthsSource, picturesSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>
@@ -24,15 +24,26 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
 export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array): string =>
   text(spec, name, `${runtimeFor(spec)}\n${decodeSource}`, `() => decode('${base64(module)}')`)
 
-const runtimeFor = ({ states, pictures }: ModuleSpec): string =>
-  (states ? statefulRuntimeSource : runtimeSource) + (pictures ? `\n${picturesSource}` : '')
+const runtimeFor = (spec: ModuleSpec): string =>
+  [
+    spec.states ? statefulRuntimeSource : runtimeSource,
+    ...(hasLengths(spec) ? [lengthsSource] : []),
+    ...(spec.pictures ? [picturesSource] : []),
+  ].join('\n')
+
+/** What the script exports, as an expression; each companion adds to what is inside. */
+function exportsOf(spec: ModuleSpec, locate: string): string {
+  const plain = `attar(spec, ${locate})`
+  const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
+  return spec.pictures ? `pictures(${sized}, spec)` : sized
+}
 
 /** `locate` is a function's text: what the runtime loads for a target. */
 const text = (spec: ModuleSpec, name: string, source: string, locate: string): string =>
   `// Compiled by attar ${spec.attar}; types in ${name}.d.ts
 ${source}
 export const spec = JSON.parse(${singleQuoted(JSON.stringify(spec))})
-export const { target, instantiate, load } = ${spec.pictures ? `pictures(attar(spec, ${locate}), spec)` : `attar(spec, ${locate})`}
+export const { target, instantiate, load } = ${exportsOf(spec, locate)}
 `
 
 /** As a literal that stands safely in a script, even in one inside HTML. JSON has no raw line breaks. */

@@ -28,6 +28,8 @@ export {
   sparsities,
   targets,
   type Activation,
+  type BoxPart,
+  type BoxSpec,
   type Compiled,
   type KernelReport,
   type ModuleSpec,
@@ -97,6 +99,8 @@ export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
+export { axesOf } from '../runtime/pixels.ts'
+export { boxesIn, type Detection } from '../runtime/boxes.ts'
 export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 

@@ -29,6 +29,8 @@ const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
 const lengths = `import { withLengths as sized } from './runtime/lengths.ts'
 lengths = sized`
+const boxes = `import { withBoxes as found } from './runtime/boxes.ts'
+boxes = found`
 const pictures = `import { withPictures as extend } from './runtime/pictures.ts'
 pictures = extend`
 writeFileSync(
@@ -42,6 +44,8 @@ export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 export const decodeSource: string = ${await minified('decode', decode)}
 /** Declares \`lengths(exports, spec)\` of runtime/lengths.ts. */
 export const lengthsSource: string = ${await minified('lengths', lengths)}
+/** Declares \`boxes(exports, spec)\` of runtime/boxes.ts. */
+export const boxesSource: string = ${await minified('boxes', boxes)}
 /** Declares \`pictures(exports, spec)\` of runtime/pictures.ts. */
 export const picturesSource: string = ${await minified('pictures', pictures)}
 `,

@@ -1,10 +1,12 @@
 import { Option, type Command } from 'commander'
 import type { Activation, Imported, ImportOptions, PictureSpec, PortSpec } from '../index.ts'
+import { addBoxOptions, boxesOf, type BoxOptions } from './boxes.ts'
 import { classNames, parseClasses } from './class-names.ts'
+import { formatCount } from './format.ts'
 import { preprocessOptions, type PictureOptions } from './quantize-options.ts'
 
 /** What of `attar compile` is for pictures in and classes out. */
-export interface PixelOptions extends PictureOptions {
+export interface PixelOptions extends PictureOptions, BoxOptions {
   /** True where no input is named. */
   pixels?: string | true
   /** True where the model itself must show what its scores are. */
@@ -13,7 +15,7 @@ export interface PixelOptions extends PictureOptions {
 }
 
 export const addPixelOptions = (command: Command): Command =>
-  command
+  addBoxOptions(command)
     .option(
       '--pixels [input]',
       'the script takes pictures of any size, RGBA bytes, and makes inputs of them as --resize and so on say',
@@ -78,6 +80,14 @@ async function withPictures(
   if (misfit !== undefined) fail('A501', misfit)
   const metadata = { ...imported.metadata, [preprocessKey]: JSON.stringify(completePreprocess(all, input)) }
   const source = { ...imported, metadata }
+  if (options.detect !== undefined) {
+    if (inputs.length > 1)
+      fail('A501', `--detect: a picture is all that detect takes, the model has the inputs ${listed(inputs)}`)
+    const preprocess = completePreprocess(all, input)
+    const [height, width] = preprocess.layout === 'NCHW' ? input.shape.slice(2) : input.shape.slice(1)
+    const boxes = await boxesOf(source, options, { width: width!, height: height! }, states)
+    return { source, pictures: { input: input.name, boxes } }
+  }
   if (options.classify === undefined) return { source, pictures: { input: input.name } }
   if (inputs.length > 1)
     fail('A501', `--classify: a picture is all that classify takes, the model has the inputs ${listed(inputs)}`)
@@ -158,12 +168,13 @@ async function activationOf(onnx: Uint8Array, output: string, asked: Activation 
 
 /** For people: what the script does beside the module. */
 export function describePictures(
-  { input, scores }: PictureSpec,
+  { input, scores, boxes }: PictureSpec,
   metadata: Readonly<Record<string, string>>,
 ): string[][] {
   const made = scores && (scores.activation === 'none' ? 'the output' : `${scores.activation} of`)
   return [
     ['pictures', '', `of any size become "${input}": ${metadata.preprocess}`],
+    ...(boxes ? [['boxes', formatCount(boxes.parts.reduce((sum, { count }) => sum + count, 0)), `at most, of ${boxes.classes.filter((name) => name !== null).length} classes`]] : []),
     ...(scores ? [['classes', '', `scores are ${made} "${scores.output}"`]] : []),
   ]
 }

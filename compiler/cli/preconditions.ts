@@ -186,8 +186,10 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ),
     ),
     pixels: always,
-    classify: pixels,
-    classes: withOption('classify'),
+    classify: [pixels, withoutOption('detect')],
+    detect: pixels,
+    ...all(['scores', 'box-units', 'anchors', 'variances'], withOption('detect')),
+    classes: either('without --classify or --detect', withOption('classify'), withOption('detect')),
   },
   init: all(['model', 'shape', 'dim', 'json'], always),
   run: {

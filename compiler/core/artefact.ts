@@ -87,6 +87,40 @@ export interface PictureSpec {
   readonly input: string
   /** The output with a number for each of its `classes`, and what makes scores of them. */
   readonly scores?: { readonly output: string; readonly activation: Activation }
+  /** Of a detector. */
+  readonly boxes?: BoxSpec
+}
+
+/** Where numbers of a detector stand: value j of box i is element start + i · row + j · column of an output. */
+export interface BoxField {
+  readonly output: string
+  readonly start: number
+  readonly row: number
+  readonly column: number
+}
+
+/** `count` boxes in the same outputs, with a score for each class, or one and a class. */
+export interface BoxPart {
+  readonly count: number
+  readonly boxes: BoxField
+  readonly scores: BoxField
+  readonly objectness?: BoxField
+  readonly label?: BoxField
+}
+
+export const boxCodings = ['corners', 'centers', 'ssd', 'offsets'] as const
+
+/** How a detector's numbers become boxes: runtime/boxes.ts. */
+export interface BoxSpec {
+  readonly parts: readonly BoxPart[]
+  readonly coding: (typeof boxCodings)[number]
+  readonly scale: readonly [x: number, y: number, width: number, height: number]
+  readonly anchors?: readonly number[]
+  readonly activation: Activation
+  /** null is no thing, such as the background. */
+  readonly classes: readonly (string | null)[]
+  /** Whether overlapping boxes are gone already. */
+  readonly suppressed?: boolean
 }
 
 /** Scores of classes are the softmax of a model's numbers, the sigmoid of each, or the numbers themselves. */

@@ -1,6 +1,7 @@
 import {
   abiVersion,
   activations,
+  boxCodings,
   type LimitSpec,
   type ModuleSpec,
   type PictureSpec,
@@ -55,12 +56,31 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
 
 function isPictures(value: unknown): value is PictureSpec {
   if (!isRecord(value) || typeof value.input !== 'string') return false
-  const { scores } = value
+  const { scores, boxes } = value
+  if (boxes !== undefined && !isBoxes(boxes)) return false
   if (scores === undefined) return true
   return (
     isRecord(scores) && typeof scores.output === 'string' && activations.some((known) => known === scores.activation)
   )
 }
+
+const isField = (value: unknown): boolean =>
+  isRecord(value) && typeof value.output === 'string' && [value.start, value.row, value.column].every(isPlace)
+
+const isBoxes = (value: unknown): boolean =>
+  isRecord(value) &&
+  Array.isArray(value.parts) &&
+  value.parts.every(
+    (part) =>
+      isRecord(part) &&
+      isPlace(part.count) &&
+      [part.boxes, part.scores, part.objectness ?? part.boxes, part.label ?? part.boxes].every(isField),
+  ) &&
+  boxCodings.some((known) => known === value.coding) &&
+  activations.some((known) => known === value.activation) &&
+  [value.scale, value.anchors ?? []].every((list) => Array.isArray(list) && list.every((n) => typeof n === 'number')) &&
+  Array.isArray(value.classes) &&
+  value.classes.every((name) => name === null || typeof name === 'string')
 
 /** An i32 in the memory. */
 const isCount = (address: unknown, memory: number): boolean =>

@@ -9,13 +9,14 @@ export default module
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
 export function declarations(spec: ModuleSpec, inline = false): string {
   const classes = spec.outputs.find(({ name }) => name === spec.pictures?.scores?.output)?.classes
+  const boxes = spec.pictures?.boxes
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
 ${members(spec.inputs, (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)))}
 }
-${spec.pictures ? pictureType : ''}${classes ? classificationType(classes) : ''}
+${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
 ${members(spec.outputs, output)}
@@ -38,7 +39,7 @@ export interface Model {
    * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${classes ? classifyMember : ''}${spec.states ? stateMembers : ''}}
+${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${boxes ? detectMember : ''}${classes ? classifyMember : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -48,7 +49,7 @@ export declare const spec: {
   readonly attar: ${literal(spec.attar)}
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
-${spec.pictures ? `  readonly pictures: ${readonlyType(spec.pictures)}\n` : ''}${
+${spec.pictures ? `  readonly pictures: ${readonlyType(boxes ? { input: spec.pictures.input } : spec.pictures)}\n` : ''}${
     spec.states
       ? `  readonly states: ${ports(spec.states)}
 `
@@ -92,6 +93,26 @@ export interface Classification {
   readonly label: ${[...new Set(classes.map((name) => literal(`${name}`)))].join(' | ')}
   readonly score: number
 }
+`
+
+const detectionType = (classes: readonly (string | null)[]): string => `
+export interface Detection {
+  readonly label: ${[...new Set(classes.flatMap((name) => (name === null ? [] : [literal(name)])))].join(' | ')}
+  readonly score: number
+  /** In pixels of the picture, inside of it; \`x\`, \`y\` is the upper left corner. */
+  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+}
+`
+
+const detectMember = `  /**
+   * The things in a picture, those with the highest scores first: \`top\` of them at most (all), and none whose score is below
+   * \`threshold\` (0.5). Of things of one class whose boxes overlap by more than \`iou\` (0.45, intersection over union) only the best is given.
+   * Throws a TypeError for what is no picture.
+   */
+  detect(
+    picture: Picture,
+    options?: { readonly threshold?: number; readonly iou?: number; readonly top?: number },
+  ): Detection[]
 `
 
 const classifyMember = `  /**

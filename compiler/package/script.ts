@@ -1,5 +1,5 @@
 import { hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { decodeSource, lengthsSource, picturesSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
+import { boxesSource, decodeSource, lengthsSource, picturesSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>
@@ -29,13 +29,15 @@ const runtimeFor = (spec: ModuleSpec): string =>
     spec.states ? statefulRuntimeSource : runtimeSource,
     ...(hasLengths(spec) ? [lengthsSource] : []),
     ...(spec.pictures ? [picturesSource] : []),
+    ...(spec.pictures?.boxes ? [boxesSource] : []),
   ].join('\n')
 
 /** What the script exports, as an expression; each companion adds to what is inside. */
 function exportsOf(spec: ModuleSpec, locate: string): string {
   const plain = `attar(spec, ${locate})`
   const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
-  return spec.pictures ? `pictures(${sized}, spec)` : sized
+  const seeing = spec.pictures ? `pictures(${sized}, spec)` : sized
+  return spec.pictures?.boxes ? `boxes(${seeing}, spec)` : seeing
 }
 
 /** `locate` is a function's text: what the runtime loads for a target. */

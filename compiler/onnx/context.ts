@@ -1,5 +1,5 @@
 import type { Builder } from '../core/builder.ts'
-import type { DType, Scalar } from '../core/dtype.ts'
+import type { DType } from '../core/dtype.ts'
 import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'
@@ -41,8 +41,6 @@ export interface OpContext {
   within(size: Dim, least: number, most: number, what: string): void
   /** `padded` as a tensor of these dimensions; it is as long along each axis as they are at most. */
   sizedTo(padded: Value, dims: readonly Dim[]): Item
-  /** Input i with `fill` where padding stands along `axis`. */
-  masked(i: number, axis: number, fill: Scalar): Value
   /** Attributes by name; A205 where it has another type or is missing and no fallback is given. */
   int(name: string, fallback?: number): number
   /** An integer or a list of them, exactly. */

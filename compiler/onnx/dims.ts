@@ -141,7 +141,8 @@ export class Dims {
 
   /** Notes that the count of elements in a tensor, an i32[], is no more than it holds. */
   count(value: Value, most: number): Dim {
-    if (!this.bounds.has(value)) this.bound(value, [interval(0, most)])
+    // One that was computed here is known better.
+    if (!this.bounds.has(value) && !this.elements.has(value)) this.bound(value, [interval(0, most)])
     return this.element(value, 0)
   }
 
@@ -239,6 +240,11 @@ export class Dims {
       Math.floor(Math.max(0, p.high) / Math.max(1, q.low)),
     )
     return this.computed(b, 'div', [x, y], (i, j) => f.div(f.max(i!, 0), f.max(j!, 1)), within)
+  }
+
+  /** ⌈x / y⌉ of what is not negative. */
+  ceil(b: Builder, x: Dim, y: Dim): Dim {
+    return exactQuotient(x, y) ?? this.divide(b, add(x, add(y, known(-1))), y)
   }
 
   /** Element `index` of integers, in row-major order. */

@@ -1,9 +1,7 @@
 import { Builder } from '../core/builder.ts'
 import { fail, type Origin } from '../core/diagnostic.ts'
-import { isStorageOnly, type DType, type Scalar } from '../core/dtype.ts'
+import { isStorageOnly, type DType } from '../core/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
-import { constant } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
 import { topological, type Limit, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
@@ -168,17 +166,6 @@ export class NodeContext implements OpContext {
       numberOf(dim) === undefined ? [{ axis, count: this.sized.value(this.b, dim) }] : [],
     )
     return lengths.length > 0 ? { padded, lengths } : padded
-  }
-
-  masked(i: number, axis: number, fill: Scalar): Value {
-    const x = this.input(i)
-    const size = this.dims(i)[axis]!
-    if (numberOf(size) !== undefined) return x
-    const { shape } = x.type
-    const place = this.b.reshape(this.b.iota('i32', [shape[axis]!], 0), [shape[axis]!, ...shape.slice(axis + 1).map(() => 1)])
-    return this.b.map([x, place, this.sized.value(this.b, size)], (e, at, count) =>
-      f.select(f.lt(at!, count!), e!, constant(fill, x.type.dtype)),
-    )
   }
 
   /** A207: input `i` is of data-dependent length, which the operator does not take. */

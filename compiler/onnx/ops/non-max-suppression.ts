@@ -6,6 +6,7 @@ import { regionArgument } from '../../core/region.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { numberOf, rangeOfDim } from '../dims.ts'
 import { limited, placesOf } from '../shared/compaction.ts'
+import { masked } from '../shared/mask.ts'
 
 /** Sides of boxes: y1 ≤ y2, x1 ≤ x2, and the area. */
 type Sides = readonly [y1: Value, x1: Value, y2: Value, x2: Value, area: Value]
@@ -65,7 +66,7 @@ export const nonMaxSuppression: Operator = {
     const trips = Math.max(0, Math.min(rangeOfDim(most).high, count))
     if (trips * batch * classes === 0) return [b.full(0, 'i64', [0, 3])]
     const sides = sidesOf(b, c.input(0), c.int('center_point_box', 0) !== 0)
-    const scores = b.map([c.masked(1, 2, -Infinity), scalarOr(c, 4, -Infinity)], (s, least) =>
+    const scores = b.map([masked(c, c.input(1), c.dims(1), [2], -Infinity), scalarOr(c, 4, -Infinity)], (s, least) =>
       f.select(f.gt(s!, least!), s!, -Infinity),
     )
 

@@ -1,6 +1,7 @@
 import type { OpContext, Operator } from '../context.ts'
 import { known, numberOf, rangeOfDim, subtract } from '../dims.ts'
 import { normalizeAxis } from '../shared/axes.ts'
+import { masked } from '../shared/mask.ts'
 import { isFloat } from '../../core/dtype.ts'
 import { identityOf } from '../../core/ops/reduce.ts'
 
@@ -22,7 +23,7 @@ export const topK: Operator = {
     const { dtype } = x.type
     // NaN counts as the largest; padding, which comes behind, loses against equal elements.
     const last = descending ? identityOf('max', dtype) : isFloat(dtype) ? NaN : identityOf('min', dtype)
-    const [values, indices] = b.sort(c.masked(0, axis, last), axis, descending)
+    const [values, indices] = b.sort(masked(c, x, dims, [axis], last), axis, descending)
     const most = Math.min(length, Math.max(0, rangeOfDim(k).high))
     const result = dims.with(axis, k)
     return [

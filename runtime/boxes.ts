@@ -150,8 +150,7 @@ export function withBoxes<T extends Exports>(exports: T, spec: BoxesSpec) {
   const size = axesOf(spec.inputs.find(({ name }) => name === input)!.shape, layout)
   const extended = (model: Model): DetectingModel => ({
     ...model,
-    detect: (picture, options) =>
-      boxesIn(model.run({ [input]: picture as never }), boxes, picture, size, fit, options),
+    detect: (picture, options) => boxesIn(model.run({ [input]: picture as never }), boxes, picture, size, fit, options),
   })
   return {
     ...exports,

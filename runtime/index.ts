@@ -239,10 +239,10 @@ const product = (dims: readonly number[]): number => dims.reduce((count, d) => c
 
 /** The elements that count, moved together where padding stands between them. */
 function trim({ shape, extents = [] }: Port, view: View): View {
-  const dims = [...shape]
+  // Axes ascend, so that rows of inner ones are whole.
   for (const { axis, address } of extents) {
-    const row = product(dims.slice(axis))
-    const kept = (row / dims[axis]!) * (dims[axis] = new Int32Array(view.buffer, address)[0]!)
+    const row = product(shape.slice(axis))
+    const kept = product(shape.slice(axis + 1)) * new Int32Array(view.buffer, address)[0]!
     let i = 1
     for (; i * row < view.length; i++) view.copyWithin(i * kept, i * row, i * row + kept)
     view = view.subarray(0, i * kept)

@@ -27,8 +27,7 @@ export const addBoxOptions = (command: Command): Command =>
       new Option(
         '--scores <activation>',
         'what makes scores of the numbers for --detect: softmax, sigmoid, or none, which is right where the model ends in one',
-      )
-        .choices(['softmax', 'sigmoid', 'none'] satisfies readonly Activation[]),
+      ).choices(['softmax', 'sigmoid', 'none'] satisfies readonly Activation[]),
     )
     .addOption(
       new Option('--box-units <units>', 'whether boxes are in pixels of the input or in shares of its size').choices([
@@ -61,7 +60,10 @@ export async function boxesOf(
   const { fail, formatType } = await import('../index.ts')
   const hidden = new Set([
     ...Object.values(states),
-    ...graph.outputs.flatMap(({ name, extents = [], limit }) => [...extents.map(({ count }) => count), ...(limit ? [name] : [])]),
+    ...graph.outputs.flatMap(({ name, extents = [], limit }) => [
+      ...extents.map(({ count }) => count),
+      ...(limit ? [name] : []),
+    ]),
   ])
   const outputs = graph.outputs
     .filter(({ name }) => !hidden.has(name))
@@ -80,7 +82,9 @@ export async function boxesOf(
       const along = format === 'yolov8' ? 0 : 1
       const found = outputs.filter(({ dims }) => dims.length === 2 && dims[along] === width)
       if (found.length !== 1)
-        unfit(`one output ${format === 'yolov8' ? `[1, ${width}, n]` : `[1, n, ${width}]`}, for ${names().length} classes`)
+        unfit(
+          `one output ${format === 'yolov8' ? `[1, ${width}, n]` : `[1, n, ${width}]`}, for ${names().length} classes`,
+        )
       const { name: output, dims } = found[0]!
       const count = dims[1 - along]!
       const [row, column] = along === 0 ? [1, count] : [width, 1]
@@ -100,14 +104,21 @@ export async function boxesOf(
           ({ dtype, dims }) => dims.length === 1 && dims[0] === boxes?.dims[0] && /^[iu]/.test(dtype) === isLabel,
         )
       const [scores, labels] = [of(false), of(true)]
-      if (!boxes || !scores || !labels) return unfit('rows of 6 numbers (left, top, right, bottom, score, class), or boxes [n, 4], scores [n] and labels [n] of integers')
+      if (!boxes || !scores || !labels)
+        return unfit(
+          'rows of 6 numbers (left, top, right, bottom, score, class), or boxes [n, 4], scores [n] and labels [n] of integers',
+        )
       const one = (name: string) => field(name, 0, 1)
-      return [{ count: boxes.dims[0]!, boxes: field(boxes.name, 0, 4), scores: one(scores.name), label: one(labels.name) }]
+      return [
+        { count: boxes.dims[0]!, boxes: field(boxes.name, 0, 4), scores: one(scores.name), label: one(labels.name) },
+      ]
     }
     const classes = names().length
     const scores = outputs.filter(({ dims }) => dims.length === 2 && dims[1] === classes && classes !== 4)
     const pairs = scores.flatMap(({ name, dims: [count = 0] }): BoxPart[] => {
-      const boxes = outputs.filter((o) => o.name !== name && o.dims.length === 2 && o.dims[0] === count && o.dims[1]! >= 4)
+      const boxes = outputs.filter(
+        (o) => o.name !== name && o.dims.length === 2 && o.dims[0] === count && o.dims[1]! >= 4,
+      )
       const field = (output: string, row: number) => ({ output, start: 0, row, column: 1 })
       return boxes.length === 1
         ? [{ count, boxes: field(boxes[0]!.name, boxes[0]!.dims[1]!), scores: field(name, classes) }]
@@ -136,12 +147,15 @@ export async function boxesOf(
   const inPixels = isYolo ? options.boxUnits !== 'shares' : options.boxUnits === 'pixels'
   return {
     parts: found,
-    coding: format === 'ssd' ? 'ssd' : format === 'blazeface' ? 'offsets' : format === 'corners' || format === 'nms' ? 'corners' : 'centers',
-    scale: isAnchored
-      ? [centre ?? x, centre ?? y, extent ?? x, extent ?? y]
-      : inPixels
-        ? [x, y, x, y]
-        : [1, 1, 1, 1],
+    coding:
+      format === 'ssd'
+        ? 'ssd'
+        : format === 'blazeface'
+          ? 'offsets'
+          : format === 'corners' || format === 'nms'
+            ? 'corners'
+            : 'centers',
+    scale: isAnchored ? [centre ?? x, centre ?? y, extent ?? x, extent ?? y] : inPixels ? [x, y, x, y] : [1, 1, 1, 1],
     ...(anchors && { anchors }),
     activation: options.scores ?? 'none',
     classes: names().map((name) => (name === 'background' ? null : name)),

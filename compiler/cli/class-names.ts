@@ -12,11 +12,15 @@ export async function classNames(metadata: Readonly<Record<string, string>>): Pr
 /** Names with commas between them, or those in a file: a JSON list, or one on each line. A501 where there are fewer than two, or some are empty or the same. */
 export async function parseClasses(text: string, least = 2): Promise<readonly string[]> {
   const { fail } = await import('../index.ts')
-  const names = text.includes(',') || (least === 1 && !/[./\\]/.test(text)) ? text.split(',').map((name) => name.trim()) : await fromFile(text)
+  const names =
+    text.includes(',') || (least === 1 && !/[./\\]/.test(text))
+      ? text.split(',').map((name) => name.trim())
+      : await fromFile(text)
   const wrong = names.findIndex((name, i) => name === '' || names.indexOf(name) < i)
   if (wrong >= 0)
     fail('A501', `--classes: name ${wrong + 1} is ${names[wrong] === '' ? 'empty' : `"${names[wrong]}" once more`}`)
-  if (names.length < least) fail('A501', `--classes: "${text}" has ${names.length} names; there are two classes or more`)
+  if (names.length < least)
+    fail('A501', `--classes: "${text}" has ${names.length} names; there are two classes or more`)
   return names
 }
 

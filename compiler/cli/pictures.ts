@@ -174,7 +174,15 @@ export function describePictures(
   const made = scores && (scores.activation === 'none' ? 'the output' : `${scores.activation} of`)
   return [
     ['pictures', '', `of any size become "${input}": ${metadata.preprocess}`],
-    ...(boxes ? [['boxes', formatCount(boxes.parts.reduce((sum, { count }) => sum + count, 0)), `at most, of ${boxes.classes.filter((name) => name !== null).length} classes`]] : []),
+    ...(boxes
+      ? [
+          [
+            'boxes',
+            formatCount(boxes.parts.reduce((sum, { count }) => sum + count, 0)),
+            `at most, of ${boxes.classes.filter((name) => name !== null).length} classes`,
+          ],
+        ]
+      : []),
     ...(scores ? [['classes', '', `scores are ${made} "${scores.output}"`]] : []),
   ]
 }

@@ -131,7 +131,21 @@ const training = withoutOption('emit-step')
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
     ...all(
-      ['output', 'name', 'shape', 'dim', 'bind', 'bound', 'target', 'inline', 'sizes', 'profile', 'json', 'train', 'config'],
+      [
+        'output',
+        'name',
+        'shape',
+        'dim',
+        'bind',
+        'bound',
+        'target',
+        'inline',
+        'sizes',
+        'profile',
+        'json',
+        'train',
+        'config',
+      ],
       always,
     ),
     ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
@@ -275,7 +289,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
     },
     ...all(['shape', 'dim'], either(onModel.otherwise, onModel, onTraining)),
-    state: onModel,
+    ...all(['state', 'bound'], onModel),
     'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
     layers: onModel,

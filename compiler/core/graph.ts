@@ -25,7 +25,7 @@ export type Node = { [O in OpName]: NodeOf<O> }[OpName]
 export interface Port {
   readonly name: string
   readonly value: Value
-  /** Of an output whose size depends on data: one for each axis that it depends on. */
+  /** Of an output whose size depends on data: one for each axis that it depends on, in ascending order. */
   readonly extents?: readonly Extent[]
   /** Of an output, an i32[], that tells only whether the run was in vain. */
   readonly limit?: Limit
@@ -102,7 +102,10 @@ export function topological(roots: Iterable<Value>, settled: (node: Node) => boo
 /** Names of outputs that are not shown: they tell the sizes of others, or whether these are right. */
 export const countsOf = ({ outputs }: Graph): ReadonlySet<string> =>
   new Set(
-    outputs.flatMap(({ name, extents = [], limit }) => [...extents.map(({ count }) => count), ...(limit ? [name] : [])]),
+    outputs.flatMap(({ name, extents = [], limit }) => [
+      ...extents.map(({ count }) => count),
+      ...(limit ? [name] : []),
+    ]),
   )
 
 /** The graph's nodes, its unused inputs included. */

@@ -70,9 +70,9 @@ function check(graph: Graph): Diagnostic[] {
   const types = new Map(graph.outputs.map((port) => [port.name, port.value.type]))
   const isCount = (type: TensorType | undefined): boolean => !!type && sameType(type, { dtype: 'i32', shape: [] })
   for (const { name, value, extents = [], limit } of graph.outputs) {
-    const axes = new Set(extents.map(({ axis }) => axis))
+    const ascend = extents.every(({ axis }, i) => i === 0 || axis > extents[i - 1]!.axis)
     const known = extents.every(({ axis, count }) => axis in value.type.shape && isCount(types.get(count)))
-    if (!known || axes.size < extents.length) report(`output "${name}" has no such extents`, undefined)
+    if (!known || !ascend) report(`output "${name}" has no such extents`, undefined)
     if (limit && !isCount(value.type)) report(`output "${name}" has a limit and is no count`, undefined)
   }
   return found

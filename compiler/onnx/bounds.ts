@@ -90,7 +90,11 @@ export class Bounds {
   }
 
   /** A tensor whose lengths depend on data, no longer than the bounds are. */
-  private shortened(name: string, { padded, lengths }: Extract<Item, { padded: Value }>, bounds: readonly Bound[]): Item {
+  private shortened(
+    name: string,
+    { padded, lengths }: Extract<Item, { padded: Value }>,
+    bounds: readonly Bound[],
+  ): Item {
     if (bounds.length !== 1 && bounds.length !== lengths.length)
       fail('A106', `"${name}" has ${lengths.length} lengths that depend on data, not ${bounds.length}`)
     const b = new Builder(padded.node.origin)

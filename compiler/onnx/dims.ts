@@ -4,18 +4,10 @@ import { constantOf } from '../core/evaluate.ts'
 import { constant, convert, foldExpr, type Expr } from '../core/expr.ts'
 import * as f from '../core/formula.ts'
 import type { Value } from '../core/graph.ts'
-import {
-  exactNumber,
-  hull,
-  intervalOf,
-  meet,
-  rangeOf,
-  singleValue,
-  unknown,
-  type Interval,
-} from '../core/interval.ts'
-import { broadcastStrides, elementCount, rowMajorStrides, type Shape } from '../core/shape.ts'
+import { exactNumber, hull, intervalOf, meet, rangeOf, singleValue, unknown, type Interval } from '../core/interval.ts'
+import { elementCount } from '../core/shape.ts'
 import { reader, type Tensor } from '../core/tensor.ts'
+import { broadcastIndex, source } from './element-source.ts'
 
 /** A whole number that is known when the model runs. */
 interface Unknown {
@@ -79,10 +71,13 @@ const times = (a: Interval, b: Interval): Interval => {
 
 /** What the dimension may be. */
 export function rangeOfDim({ terms }: Dim): Interval {
-  return [...terms.values()].reduce((sum, { factor, unknowns }) => {
-    const term = unknowns.reduce((all, each) => times(all, each.interval), interval(factor, factor))
-    return interval(sum.low + term.low, sum.high + term.high)
-  }, interval(0, 0))
+  return [...terms.values()].reduce(
+    (sum, { factor, unknowns }) => {
+      const term = unknowns.reduce((all, each) => times(all, each.interval), interval(factor, factor))
+      return interval(sum.low + term.low, sum.high + term.high)
+    },
+    interval(0, 0),
+  )
 }
 
 export const add = (a: Dim, b: Dim): Dim => dimOf([...a.terms.values(), ...b.terms.values()])
@@ -280,9 +275,7 @@ export class Dims {
       const fits = within.low >= -mostLength && within.high <= mostLength
       const low = ['u64', 'u32'].includes(dtype) ? 0 : -mostLength
       const wide = ['i32', 'i64', 'u64', 'u32'].includes(dtype) && !(fits && dtype === 'i32')
-      return wide
-        ? b.map([scalar], (x) => convert(f.max(f.min(x!, mostLength), low), 'i32'))
-        : b.convert(scalar, 'i32')
+      return wide ? b.map([scalar], (x) => convert(f.max(f.min(x!, mostLength), low), 'i32')) : b.convert(scalar, 'i32')
     })
     return dimOf([{ factor: 1, unknowns: [made] }])
   }
@@ -389,67 +382,4 @@ function intervalOfTensor(t: Tensor, index: number | undefined): Interval {
     all = all ? hull(all, one) : one
   }
   return all ?? unknown
-}
-
-/** Where the element of the result comes from, of an operand that broadcasts. */
-function broadcastIndex(shape: Shape, target: Shape, index: number): number {
-  const strides = broadcastStrides(shape, target)
-  return placeOf(target, index).reduce((sum, at, axis) => sum + at * strides[axis]!, 0)
-}
-
-function placeOf(shape: Shape, index: number): number[] {
-  let rest = index
-  return rowMajorStrides(shape).map((stride) => {
-    const at = stride === 0 ? 0 : Math.floor(rest / stride)
-    rest -= at * stride
-    return at
-  })
-}
-
-const flat = (shape: Shape, place: readonly number[]): number => {
-  const strides = rowMajorStrides(shape)
-  return place.reduce((sum, at, axis) => sum + at * strides[axis]!, 0)
-}
-
-/** The operand's element that an element of a view, or of what was put together, is. */
-function source({ node, type }: Value, index: number): { readonly value: Value; readonly index: number } | undefined {
-  const [x] = node.operands as [Value]
-  const place = placeOf(type.shape, index)
-  switch (node.op) {
-    case 'reshape':
-      return { value: x, index }
-    case 'transpose': {
-      const from = x.type.shape.map((_, axis) => place[node.attrs.perm.indexOf(axis)]!)
-      return { value: x, index: flat(x.type.shape, from) }
-    }
-    case 'broadcast_in_dim': {
-      const from = x.type.shape.map((d, axis) => (d === 1 ? 0 : place[node.attrs.dims[axis]!]!))
-      return { value: x, index: flat(x.type.shape, from) }
-    }
-    case 'slice': {
-      const { start, strides } = node.attrs
-      const from = place.map((at, axis) => start[axis]! + at * strides[axis]!)
-      return { value: x, index: flat(x.type.shape, from) }
-    }
-    case 'concatenate': {
-      const { axis } = node.attrs
-      let at = place[axis]!
-      for (const part of node.operands) {
-        const size = part.type.shape[axis]!
-        if (at < size) return { value: part, index: flat(part.type.shape, place.with(axis, at)) }
-        at -= size
-      }
-      return undefined
-    }
-    case 'gather': {
-      const indices = constantOf(node.operands[1]!)
-      const { startIndexMap, indexVectorDim } = node.attrs
-      const plain = x.type.shape.length === 1 && startIndexMap.length === 1 && indices?.shape.length === indexVectorDim
-      if (!plain) return undefined
-      const at = Number(reader(indices!)(index))
-      return { value: x, index: Math.min(Math.max(0, at), x.type.shape[0]! - 1) }
-    }
-    default:
-      return undefined
-  }
 }

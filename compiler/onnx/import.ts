@@ -10,7 +10,7 @@ import {
   type Diagnostic,
   type Origin,
 } from '../core/diagnostic.ts'
-import { allNodesOf, type Graph, type Limit, type Port, type Value } from '../core/graph.ts'
+import { allNodesOf, type Graph, type Value } from '../core/graph.ts'
 import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'
@@ -34,6 +34,7 @@ import { fixedInputs } from './ops/fixed-inputs.ts'
 import { operators } from './ops/index.ts'
 import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
+import { outputPorts } from './output-ports.ts'
 import { Scope, scopeOf } from './scope.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { withCommonList } from './strings.ts'
@@ -127,42 +128,8 @@ function requireElements({ outputs }: Graph, dims: Readonly<Record<string, numbe
   })
 }
 
-function tensorIn(item: Item, name: string): Value {
-  if (isTensor(item)) return item
-  if (isStrings(item) && item.open)
-    fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
-  if (isStrings(item)) return item.places
-  return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
-}
-
 const namesIn = (item: Item): PortNames['outputs'][string] =>
   isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
-
-/** A name that is not `taken` yet, and is then. */
-function unique(wanted: string, taken: Set<string>): string {
-  let own = wanted
-  while (taken.has(own)) own += '.count'
-  taken.add(own)
-  return own
-}
-
-/** The outputs, then those that count elements where sizes depend on data, then those that tell whether these are within bounds. */
-function outputPorts(names: readonly string[], results: readonly Item[], limits: ReadonlyMap<Value, Limit>): Port[] {
-  const counts = new Map<Value, Port>()
-  const taken = new Set(names)
-  const outputs = names.map((name, i): Port => {
-    const item = results[i]!
-    if (!isBounded(item)) return { name, value: tensorIn(item, name) }
-    const extents = item.lengths.map(({ axis, count }) => {
-      const port = counts.get(count) ?? { name: unique(`${name}.count`, taken), value: count }
-      counts.set(count, port)
-      return { axis, count: port.name }
-    })
-    return { name, value: item.padded, extents }
-  })
-  const checks = [...limits].map(([value, limit]) => ({ name: unique(`${limit.of}.limit`, taken), value, limit }))
-  return [...outputs, ...counts.values(), ...checks]
-}
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
   const details = origin ? { origin } : {}

@@ -8,7 +8,17 @@ import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
 import { known, mostLength, numberOf, rangeOfDim, sameDim, type Dim, type Dims } from './dims.ts'
-import { axesIn, isBounded, isSequence, isTensor, kindOf, type Bounded, type Item, type Length, type Sequence } from './item.ts'
+import {
+  axesIn,
+  isBounded,
+  isSequence,
+  isTensor,
+  kindOf,
+  type Bounded,
+  type Item,
+  type Length,
+  type Sequence,
+} from './item.ts'
 import { requireDType, type StringTensor } from './stored-tensor.ts'
 import type { Stored } from './training.ts'
 

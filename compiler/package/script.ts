@@ -1,5 +1,12 @@
 import { hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { boxesSource, decodeSource, lengthsSource, picturesSource, runtimeSource, statefulRuntimeSource } from './runtime.generated.ts'
+import {
+  boxesSource,
+  decodeSource,
+  lengthsSource,
+  picturesSource,
+  runtimeSource,
+  statefulRuntimeSource,
+} from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>

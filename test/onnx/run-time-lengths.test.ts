@@ -2,13 +2,18 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { compile, importModel } from '../../compiler/index.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { childInstance, findCurrentNode } from '../../compiler/verify/child-instance.ts'
-import { localInstance, openReference, type Instance } from '../../compiler/verify/index.ts'
+import { localInstance, openReference } from '../../compiler/verify/index.ts'
+import type { Instance } from '../../compiler/verify/instance.ts'
 import { Random } from '../support/random.ts'
 import { model, node, stored, type GraphText } from './build.ts'
 
 const random = new Random(11)
 const floats = (...shape: number[]): Tensor =>
-  tensorOf('f32', shape, Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.float()))
+  tensorOf(
+    'f32',
+    shape,
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.float()),
+  )
 const ints = (...values: number[]): Tensor => tensorOf('i64', [values.length], values)
 const initial = (name: string, ...values: number[]) => stored(name, ints(...values))
 
@@ -159,7 +164,9 @@ describe('lengths that are known at run time', () => {
   }
 
   it('of a part of a picture', async () => {
-    const corners = [0, 1, 4].flatMap((y) => [0, 2, 6].flatMap((x) => [y + 1, 5].flatMap((d) => [x + 1, 7].map((r) => [y, x, d, r]))))
+    const corners = [0, 1, 4].flatMap((y) =>
+      [0, 2, 6].flatMap((x) => [y + 1, 5].flatMap((d) => [x + 1, 7].map((r) => [y, x, d, r]))),
+    )
     const sets = corners.map(([y, x, d, r]) => ({ image: floats(1, 2, 5, 7), from: ints(y!, x!), to: ints(d!, r!) }))
     const others = [
       [-3, -7, 100, -1],
@@ -197,7 +204,14 @@ describe('lengths that are known at run time', () => {
     const bounded = (bounds: Bounds) => () => importModel(model(detector), { bounds })
     expect(bounded({ j: [[0, 1]] })).toThrow(/A106[^]*"j" has no bound/)
     expect(bounded({ x: [[0, 1]] })).toThrow(/"x" is f32; bounds are of integers/)
-    expect(bounded({ k: [[0, 1], [0, 2]] })).toThrow(/"k" has 1 elements, and 2 bounds/)
+    expect(
+      bounded({
+        k: [
+          [0, 1],
+          [0, 2],
+        ],
+      }),
+    ).toThrow(/"k" has 1 elements, and 2 bounds/)
     expect(bounded({ k: [[2, 1]] })).toThrow(/"k" cannot be bounded by 2\.\.1/)
   })
 })

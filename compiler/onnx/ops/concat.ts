@@ -23,14 +23,17 @@ export const concat: Operator = {
     if (sizes.slice(0, -1).every((dim) => numberOf(dim) !== undefined)) return [c.sizedTo(whole, dims)]
     const length = whole.type.shape[axis]!
     let [start, padded] = [known(0), 0]
-    const places = sizes.reduce((at, size, k) => {
-      const [first, base] = [c.sized.value(b, start), padded]
-      start = add(start, size)
-      padded += operands[k]!.type.shape[axis]!
-      return b.map([at, b.iota('i32', [length], 0), first], (before, i, s) =>
-        f.select(f.ge(i!, s!), f.add(f.sub(i!, s!), base), before!),
-      )
-    }, b.full(0, 'i32', [length]))
+    const places = sizes.reduce(
+      (at, size, k) => {
+        const [first, base] = [c.sized.value(b, start), padded]
+        start = add(start, size)
+        padded += operands[k]!.type.shape[axis]!
+        return b.map([at, b.iota('i32', [length], 0), first], (before, i, s) =>
+          f.select(f.ge(i!, s!), f.add(f.sub(i!, s!), base), before!),
+        )
+      },
+      b.full(0, 'i32', [length]),
+    )
     return [c.sizedTo(b.take(whole, places, axis), dims)]
   },
 }

@@ -1,4 +1,4 @@
-import type { Operator } from '../context.ts'
+import type { OpContext, Operator } from '../context.ts'
 import { add, known, numberOf, type Dim } from '../dims.ts'
 import { masked } from '../shared/mask.ts'
 import { autoPadOf } from '../shared/window.ts'
@@ -6,7 +6,7 @@ import { addBias, convolutionAttrs } from '../shared/convolution.ts'
 
 export const conv: Operator = {
   sized: true,
-  lower: (c) => {
+  lower: (c: OpContext) => {
     const w = c.input(1)
     const dims = c.dims(0)
     const spatial = dims.map((_, i) => i).slice(2)

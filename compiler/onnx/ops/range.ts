@@ -1,6 +1,6 @@
 import { isFloat } from '../../core/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { convert } from '../../core/expr.ts'
+import { convert, unary } from '../../core/expr.ts'
 import * as f from '../../core/formula.ts'
 import { reader } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
@@ -21,13 +21,14 @@ function sizeOf(c: OpContext): Dim {
   if (isFloat(c.input(0).type.dtype)) {
     const parts = [0, 1, 2].map((i) => b.reshape(c.input(i), []))
     const count = b.map(parts, (start, limit, delta) =>
-      convert(f.max(f.ceil(f.div(f.sub(limit!, start!), delta!)), 0), 'i32'),
+      convert(f.max(unary('ceil', f.div(f.sub(limit!, start!), delta!)), 0), 'i32'),
     )
     return sized.element(count, 0)
   }
   const [start, limit, delta] = [0, 1, 2].map((i) => c.sizes(i)[0]!) as [Dim, Dim, Dim]
   const { low, high } = rangeOfDim(delta)
-  c.check(low > 0 || high < 0, 'delta may be 0 or of either sign')
+  // Of either sign, it must be known.
+  if (low <= 0 && high >= 0) c.constant(2)
   const step = low > 0 ? delta : multiply(delta, known(-1))
   const way = low > 0 ? subtract(limit, start) : subtract(start, limit)
   return sized.ceil(b, sized.max(b, way, known(0)), step)
@@ -38,7 +39,11 @@ export const range: Operator = {
   sized: true,
   lower: (c: OpContext) => {
     const { dtype } = c.input(0).type
-    for (const i of [0, 1, 2]) c.check(c.input(i).type.shape.every((d) => d === 1), `input ${i} is no scalar`)
+    for (const i of [0, 1, 2])
+      c.check(
+        c.input(i).type.shape.every((d) => d === 1),
+        `input ${i} is no scalar`,
+      )
     const count = [0, 1, 2].every((i) => constantOf(c.input(i))) ? countOf(c) : sizeOf(c)
     const index = c.b.iota('i64', [c.most(count, 'the length')], 0)
     const [first, , step] = [0, 1, 2].map((i) => c.b.reshape(c.input(i), []))

@@ -62,18 +62,24 @@ function paddedInPlace(shape: readonly number[], from: readonly Dim[], to: reado
 function moved(c: OpContext, x: Value, from: readonly Dim[], to: readonly Dim[]): Value {
   const { b, sized } = c
   const shape = to.map((dim, i) => c.most(dim, `dimension ${i}`))
-  const place = to.reduce<Value>((sum, _, axis) => {
-    const along = b.reshape(b.iota('i32', [shape[axis]!], 0), [shape[axis]!, ...shape.slice(axis + 1).map(() => 1)])
-    const stride = sized.value(b, productOf(to.slice(axis + 1)))
-    return b.map([sum, along, stride], (s, i, n) => f.add(s!, f.mul(i!, n!)))
-  }, b.scalar(0, 'i32'))
+  const place = to.reduce<Value>(
+    (sum, _, axis) => {
+      const along = b.reshape(b.iota('i32', [shape[axis]!], 0), [shape[axis]!, ...shape.slice(axis + 1).map(() => 1)])
+      const stride = sized.value(b, productOf(to.slice(axis + 1)))
+      return b.map([sum, along, stride], (s, i, n) => f.add(s!, f.mul(i!, n!)))
+    },
+    b.scalar(0, 'i32'),
+  )
   const strides = rowMajorStrides(x.type.shape)
-  const source = from.reduce<Value>((sum, dim, axis) => {
-    const rest = sized.value(b, productOf(from.slice(axis + 1)))
-    return b.map([sum, place, rest, sized.value(b, dim)], (s, p, n, size) =>
-      f.add(s!, f.mul(f.rem(f.div(p!, n!), size!), strides[axis]!)),
-    )
-  }, b.scalar(0, 'i32'))
+  const source = from.reduce<Value>(
+    (sum, dim, axis) => {
+      const rest = sized.value(b, productOf(from.slice(axis + 1)))
+      return b.map([sum, place, rest, sized.value(b, dim)], (s, p, n, size) =>
+        f.add(s!, f.mul(f.rem(f.div(p!, n!), size!), strides[axis]!)),
+      )
+    },
+    b.scalar(0, 'i32'),
+  )
   const flat = b.reshape(x, [elementCount(x.type.shape)])
   return b.take(flat, b.broadcast(source, shape), 0)
 }
@@ -87,7 +93,13 @@ export const reshape: Operator = {
     const x = c.input(0)
     const from = c.dims(0)
     const to = wantedDims(c, from)
-    if ([...from, ...to].every((dim) => numberOf(dim) !== undefined)) return [c.b.reshape(x, to.map((dim) => numberOf(dim)!))]
+    if ([...from, ...to].every((dim) => numberOf(dim) !== undefined))
+      return [
+        c.b.reshape(
+          x,
+          to.map((dim) => numberOf(dim)!),
+        ),
+      ]
     to.forEach((dim, i) => c.within(dim, 0, Math.max(0, rangeOfDim(dim).high), `dimension ${i}`))
     c.within(subtract(productOf(to), productOf(from)), 0, 0, 'the number of elements that are missing')
     const padded = paddedInPlace(x.type.shape, from, to)

@@ -17,7 +17,8 @@ function taken(c: OpContext, { start, end, step }: Cut, size: Dim): { first: Dim
   const [low, high] = step > 0 ? [known(0), size] : [known(-1), add(size, known(-1))]
   const place = (at: Dim, least: Dim): Dim => sized.max(b, sized.min(b, sized.wrap(b, at, size), high), least)
   const [first, last] = [place(start, known(0)), place(end, low)]
-  const [way, given] = step > 0 ? [subtract(last, first), subtract(end, start)] : [subtract(first, last), subtract(start, end)]
+  const [way, given] =
+    step > 0 ? [subtract(last, first), subtract(end, start)] : [subtract(first, last), subtract(start, end)]
   const count = sized.ceil(b, sized.max(b, way, known(0)), known(Math.abs(step)))
   // Of places that count from the beginning, clamping brings none further apart.
   const isPlain = rangeOfDim(start).low >= 0 && rangeOfDim(end).low >= 0

@@ -28,7 +28,9 @@ export const tile: Operator = {
     const ragged = dims.map((dim, i) => numberOf(dim) === undefined && numberOf(wanted[i]!) !== 1)
     if (ragged.includes(true)) {
       const tiled = shape.reduce((y, d, axis) => {
-        const places = b.map([b.iota('i32', [d * repeats[axis]!], 0), c.sized.value(b, dims[axis]!)], (i, n) => f.rem(i!, n!))
+        const places = b.map([b.iota('i32', [d * repeats[axis]!], 0), c.sized.value(b, dims[axis]!)], (i, n) =>
+          f.rem(i!, n!),
+        )
         return numberOf(wanted[axis]!) === 1 ? y : b.take(y, places, axis)
       }, x)
       return [c.sizedTo(tiled, result)]

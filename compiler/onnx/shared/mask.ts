@@ -11,7 +11,10 @@ export const masked = (c: OpContext, x: Value, dims: readonly Dim[], axes: reado
     .filter((axis) => numberOf(dims[axis]!) === undefined)
     .reduce((value, axis) => {
       const { shape, dtype } = value.type
-      const place = c.b.reshape(c.b.iota('i32', [shape[axis]!], 0), [shape[axis]!, ...shape.slice(axis + 1).map(() => 1)])
+      const place = c.b.reshape(c.b.iota('i32', [shape[axis]!], 0), [
+        shape[axis]!,
+        ...shape.slice(axis + 1).map(() => 1),
+      ])
       return c.b.map([value, place, c.sized.value(c.b, dims[axis]!)], (e, at, count) =>
         f.select(f.lt(at!, count!), e!, constant(fill, dtype)),
       )

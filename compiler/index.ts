@@ -30,6 +30,8 @@ export {
   sparsities,
   targets,
   type Activation,
+  type BoxPart,
+  type BoxSpec,
   type Compiled,
   type KernelReport,
   type ModuleSpec,
@@ -103,6 +105,9 @@ export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
 export { completeFeatures, type FeatureOptions, type Features } from './features/index.ts'
 export type { CompileOptions, Imported } from './pipeline.ts'
+export { axesOf } from '../runtime/pixels.ts'
+export { boxesIn, type Detection } from '../runtime/boxes.ts'
+export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 
 /**

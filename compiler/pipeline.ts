@@ -2,7 +2,9 @@ import {
   abiVersion,
   targets,
   type Compiled,
+  type Bound,
   type KernelReport,
+  type LimitSpec,
   type ModuleSpec,
   type PictureSpec,
   type TextSpec,
@@ -50,6 +52,8 @@ export interface CompileOptions {
   readonly shapes?: Readonly<Record<string, readonly number[]>>
   /** Symbolic dimensions by name. */
   readonly dims?: Readonly<Record<string, number>>
+  /** Of integers that lengths depend on, by name: the least and the greatest, one pair for all elements or one for each. */
+  readonly bounds?: Readonly<Record<string, readonly Bound[]>>
   /** Inputs that become constants. */
   readonly bind?: Readonly<Record<string, Tensor>>
   /**
@@ -150,15 +154,17 @@ export async function compileGraph(
   })
   const counts = countsOf(optimized)
   const byName = new Map(program.outputs.map((output) => [output.name, output]))
-  const extents = new Map(optimized.outputs.map(({ name, extent }) => [name, extent]))
+  const addressOf = (name: string): number => port(byName.get(name)!).address
+  const extents = new Map(optimized.outputs.map((output) => [output.name, output.extents]))
   const outputs = program.outputs.flatMap((output): PortSpec[] => {
-    const extent = extents.get(output.name)
     if (counts.has(output.name)) return []
     const named = { ...port(output), ...options.names?.outputs[output.name] }
-    if (!extent) return [named]
-    const { address } = port(byName.get(extent.count)!)
-    return [{ ...named, extent: { axis: extent.axis, address } }]
+    const lengths = extents.get(output.name)?.map(({ axis, count }) => ({ axis, address: addressOf(count) }))
+    return [lengths ? { ...named, extents: lengths } : named]
   })
+  const limits = optimized.outputs.flatMap(({ name, limit }): LimitSpec[] =>
+    limit ? [{ name: limit.of, address: addressOf(name), bound: [limit.least, limit.most] }] : [],
+  )
   const described = {
     attar: version,
     inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
@@ -167,6 +173,7 @@ export async function compileGraph(
     ...(options.pictures && { pictures: options.pictures }),
     ...(options.sound && { sound: options.sound }),
     ...(options.text && { text: options.text }),
+    ...(limits.length > 0 && { limits }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({
         ...port(state),

@@ -1,7 +1,7 @@
 /** What ships to the user: loads a module that attar compiled and runs it. Imports nothing. */
 
 /** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
-const abi = 2
+const abi = 3
 
 declare const withStates: boolean | undefined
 /** Models without states have a script without what is for states: scripts/build-runtime.mjs makes both. */
@@ -43,8 +43,10 @@ export interface Port {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly address: number
-  /** The i32 at `address` tells how many elements along `axis` count; behind them stands padding. */
-  readonly extent?: { readonly axis: number; readonly address: number }
+  /** Each i32 at `address` tells how many elements along `axis` count; behind them stands padding. */
+  readonly extents?: readonly { readonly axis: number; readonly address: number }[]
+  /** The least and the greatest that elements of an input may be; one pair for all, or one for each. */
+  readonly bounds?: readonly (readonly [number, number])[]
   /** What the elements, i32, are places in. */
   readonly labels?: readonly string[]
   /** Of scores: what the last axis runs over. */
@@ -236,13 +238,16 @@ const reach = (writes: readonly (readonly [View, View])[], { byteOffset, byteLen
 const product = (dims: readonly number[]): number => dims.reduce((count, d) => count * d, 1)
 
 /** The elements that count, moved together where padding stands between them. */
-function trim({ shape, extent }: Port, view: View): View {
-  if (!extent) return view
-  const row = product(shape.slice(extent.axis))
-  const kept = (row / shape[extent.axis]!) * new Int32Array(view.buffer, extent.address)[0]!
-  let i = 1
-  for (; i * row < view.length; i++) view.copyWithin(i * kept, i * row, i * row + kept)
-  return view.subarray(0, i * kept)
+function trim({ shape, extents = [] }: Port, view: View): View {
+  // Axes ascend, so that rows of inner ones are whole.
+  for (const { axis, address } of extents) {
+    const row = product(shape.slice(axis))
+    const kept = product(shape.slice(axis + 1)) * new Int32Array(view.buffer, address)[0]!
+    let i = 1
+    for (; i * row < view.length; i++) view.copyWithin(i * kept, i * row, i * row + kept)
+    view = view.subarray(0, i * kept)
+  }
+  return view
 }
 
 /** `Float32Array` and so on, for arrays of other realms too; canvas pixels count as plain bytes. */

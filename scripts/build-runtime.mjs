@@ -27,6 +27,10 @@ attar = (spec, locate) => ({
 })`
 const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
+const lengths = `import { withLengths as sized } from './runtime/lengths.ts'
+lengths = sized`
+const boxes = `import { withBoxes as found } from './runtime/boxes.ts'
+boxes = found`
 const pictures = `import { withPictures as extend } from './runtime/pictures.ts'
 pictures = extend`
 const texts = `import { withTexts as extend } from './runtime/texts.ts'
@@ -40,6 +44,10 @@ export const runtimeSource: string = ${await minified('attar', attar, false)}
 export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 /** Declares \`decode\` of runtime/base64.ts. */
 export const decodeSource: string = ${await minified('decode', decode)}
+/** Declares \`lengths(exports, spec)\` of runtime/lengths.ts. */
+export const lengthsSource: string = ${await minified('lengths', lengths)}
+/** Declares \`boxes(exports, spec)\` of runtime/boxes.ts. */
+export const boxesSource: string = ${await minified('boxes', boxes)}
 /** Declares \`pictures(exports, spec)\` of runtime/pictures.ts. */
 export const picturesSource: string = ${await minified('pictures', pictures)}
 /** Declares \`texts(exports, spec, encode)\` of runtime/texts.ts. */

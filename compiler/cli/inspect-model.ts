@@ -113,7 +113,7 @@ export async function layersOf(bytes: Uint8Array, options: ImportOptions): Promi
   }
 }
 
-const typed = ({ name, value, extent }: Graph['outputs'][number]): NamedType => ({ name, extent, ...value.type })
+const typed = ({ name, value, extents }: Graph['outputs'][number]): NamedType => ({ name, extents, ...value.type })
 
 const typeIfDeclared = ({ name, dtype, shape }: ValueInfo): NamedType[] =>
   dtype && shape ? [{ name, dtype, shape }] : []

@@ -14,6 +14,15 @@ function dimension(text: string): number {
   return size
 }
 
+const bounds = (text: string): (readonly [number, number])[] =>
+  text.split(',').map((each) => {
+    const [, least = '0', most] = /^(?:(-?\d+)\.\.)?(-?\d+)$/.exec(each) ?? []
+    const bound = [Number(least), Number(most)] as const
+    if (!bound.every(Number.isSafeInteger) || bound[0] > bound[1])
+      throw new InvalidArgumentError(`"${each}" is no bound: give the greatest value, as 100, or both ends, as -5..5.`)
+    return bound
+  })
+
 type Named<T> = Readonly<Record<string, T>>
 
 /** An option `NAME=VALUE` that may be given for several names, once for each. */
@@ -52,6 +61,7 @@ export interface ShapeOptions {
   shape?: Named<readonly number[]>
   dim?: Named<number>
   bind?: Named<string>
+  bound?: Named<readonly (readonly [number, number])[]>
 }
 
 export const bindOption = (description: string): Option =>
@@ -69,7 +79,15 @@ export function addSizeOptions(command: Command): Command {
 }
 
 export const addShapeOptions = (command: Command): Command =>
-  addSizeOptions(command).addOption(bindOption('make an input a constant'))
+  addSizeOptions(command)
+    .addOption(bindOption('make an input a constant'))
+    .addOption(
+      new Repeatable(
+        '--bound <name=most>',
+        'greatest value of integers that lengths depend on, of an input or a tensor in between, e.g. k=100, or box=640,480 for one each',
+        bounds,
+      ),
+    )
 
 /** The options that say what stays in the module between runs. */
 export interface StateOptions {
@@ -101,13 +119,14 @@ export async function stateOptions(
 /** What `compile` and `importModel` take for the options of a command on the model at `path`. */
 export async function importOptions(
   path: string,
-  { shape, dim, bind }: ShapeOptions,
-): Promise<Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal'>> {
+  { shape, dim, bind, bound }: ShapeOptions,
+): Promise<Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'bounds' | 'readExternal'>> {
   const { readerBeside } = await import('../data/files.ts')
   return {
     ...(shape && { shapes: shape }),
     ...(dim && { dims: dim }),
     ...(bind && { bind: await boundTensors(bind, path) }),
+    ...(bound && { bounds: bound }),
     readExternal: readerBeside(path),
   }
 }

@@ -137,7 +137,21 @@ const training = withoutOption('emit-step')
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
     ...all(
-      ['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json', 'train', 'config'],
+      [
+        'output',
+        'name',
+        'shape',
+        'dim',
+        'bind',
+        'bound',
+        'target',
+        'inline',
+        'sizes',
+        'profile',
+        'json',
+        'train',
+        'config',
+      ],
       always,
     ),
     ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
@@ -199,8 +213,10 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'with --vocabulary-map: it gives old ids, and the model would take new ones',
       met: withoutOption('vocabulary-map').met,
     },
-    classify: either('without --pixels or --tokenizer', pixels, withOption('tokenizer')),
-    classes: withOption('classify'),
+    classify: [either('without --pixels or --tokenizer', pixels, withOption('tokenizer')), withoutOption('detect')],
+    detect: pixels,
+    ...all(['scores', 'box-units', 'anchors', 'variances'], withOption('detect')),
+    classes: either('without --classify or --detect', withOption('classify'), withOption('detect')),
   },
   init: all(['model', 'shape', 'dim', 'json'], always),
   run: {
@@ -228,7 +244,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   // What depends on the configuration is told when that has been read.
   train: {
     ...all(['output', 'emit-step', 'classes', 'freeze', 'batch', 'optimizer', 'weight-decay', 'loss'], always),
-    ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind'], always),
+    ...all(['label-smoothing', 'clip-norm', 'seed', 'json', 'shape', 'dim', 'bind', 'bound'], always),
     // What feeds a step that is written, and how often it runs, is up to who runs it.
     ...all(['train', 'val', 'test', 'label', 'preprocess', 'epochs', 'learning-rate', 'schedule'], training),
     params: {
@@ -257,7 +273,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   augment: all(['preview', 'train', 'label', 'samples', 'epochs', 'seed', 'json'], always),
   inspect: {
     json: always,
-    ...all(['node', 'shape', 'dim', 'bind'], ofModel),
+    ...all(['node', 'shape', 'dim', 'bind', 'bound'], ofModel),
     html: always,
     plan: withOption('html'),
   },
@@ -287,7 +303,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
     },
     ...all(['shape', 'dim'], either(onModel.otherwise, onModel, onTraining)),
-    state: onModel,
+    ...all(['state', 'bound'], onModel),
     'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
     layers: onModel,
@@ -302,7 +318,7 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'on a module: the argument names it already',
       met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
     },
-    ...all(['shape', 'dim', 'bind', 'state'], onModel),
+    ...all(['shape', 'dim', 'bind', 'bound', 'state'], onModel),
     'state-init': [onModel, withOption('state')],
   },
 }

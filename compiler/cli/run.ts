@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
-import type { Sound, StringArray } from '../data/index.ts'
-import type { ModuleSpec, Tensor } from '../index.ts'
-import { toJson } from './format.ts'
+import type { Preprocess, Sound, StringArray } from '../data/index.ts'
+import type { Detection, ModuleSpec, Tensor } from '../index.ts'
+import { formatTable, toJson } from './format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
 import { addPictureOptions, preprocessOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
@@ -58,6 +58,7 @@ export const addRun: AddCommand = (program, terminal) => {
         const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
         fail('A502', `this engine does not take "${path}": it has instructions that the engine does not know`, { hint })
       })
+      const pictureSize = await sizeOfPicture(spec, options)
       const results: Record<string, Tensor>[] = []
       for (const inputs of steps) results.push(await instance.run(inputs))
       // States are among the results, too.
@@ -78,11 +79,12 @@ export const addRun: AddCommand = (program, terminal) => {
         return Array.from({ length: Math.min(count, most) }, (_, i) => at(i))
       }
       const entries = Object.entries(outputs)
+      const found = pictureSize && isOne ? await detections(spec, outputs, pictureSize) : undefined
       if (json) {
         const plain = entries.map(([name, t]) => {
           return [name, { dtype: values(t).dtype, shape: t.shape, data: first(t, Infinity) }] as const
         })
-        terminal.out(toJson({ outputs: Object.fromEntries(plain) }))
+        terminal.out(toJson({ outputs: Object.fromEntries(plain), ...(found && { boxes: found }) }))
         return
       }
       for (const [name, t] of entries) {
@@ -91,8 +93,38 @@ export const addRun: AddCommand = (program, terminal) => {
         const rest = count > shown.length ? ', …' : ''
         terminal.out(`${name} ${dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
       }
+      if (found) terminal.out(boxLines(found))
     })
 }
+
+/** Of a detector that runs on a picture from a file, the size of that. */
+async function sizeOfPicture({ pictures }: ModuleSpec, { input = {} }: Options) {
+  const file = pictures?.boxes && input[pictures.input]
+  const { kindOfFile, readFile, readImage } = await import('../data/index.ts')
+  return file && kindOfFile(file) === 'pictures' ? readImage(readFile(file), `"${file}"`) : undefined
+}
+
+async function detections(
+  { pictures, inputs, metadata }: ModuleSpec,
+  outputs: Readonly<Record<string, Tensor | StringArray>>,
+  size: { readonly width: number; readonly height: number },
+): Promise<Detection[]> {
+  const { axesOf, boxesIn } = await import('../index.ts')
+  const { layout, fit } = JSON.parse(metadata.preprocess!) as Preprocess
+  const input = inputs.find(({ name }) => name === pictures!.input)!
+  const data = Object.fromEntries(Object.entries(outputs).flatMap(([name, t]) => ('data' in t ? [[name, t.data]] : [])))
+  return boxesIn(data, pictures!.boxes!, size, axesOf(input.shape, layout), fit)
+}
+
+const boxLines = (found: readonly Detection[]): string[] =>
+  formatTable([
+    ['boxes', 'score', 'x', 'y', 'width', 'height'],
+    ...found.map(({ label, score, box }) => [
+      label,
+      score.toFixed(3),
+      ...[box.x, box.y, box.width, box.height].map((n) => n.toFixed(1)),
+    ]),
+  ])
 
 /** A picture or sound, prepared as those were that the model was compiled with. */
 async function readMedium(spec: ModuleSpec, name: string, file: string, options: Options): Promise<Tensor> {

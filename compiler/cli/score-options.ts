@@ -22,13 +22,16 @@ export const addScoreOptions = (command: Command): Command =>
       'what the classes are called: cat,dog, or a file with a name on each line, or a JSON list',
     )
 
-/** The names that `--classes` gives; undefined where it is not there. */
-export const givenClasses = async ({ classes }: ScoreOptions): Promise<readonly string[] | undefined> =>
-  classes === undefined ? undefined : parseClasses(classes)
+/** The names that `--classes` gives, `least` at least; undefined where it is not there. */
+export const givenClasses = async (
+  { classes }: Pick<ScoreOptions, 'classes'>,
+  least = 2,
+): Promise<readonly string[] | undefined> => (classes === undefined ? undefined : parseClasses(classes, least))
 
-/** Names with commas between them, or those in a file: a JSON list, or one on each line. */
-async function parseClasses(text: string): Promise<readonly string[]> {
-  return checkClasses(text.includes(',') ? text.split(',').map((name) => name.trim()) : await fromFile(text), text)
+/** Names with commas between them, or those in a file: a JSON list, or one on each line. Where one is enough, it need not have a comma. */
+async function parseClasses(text: string, least: number): Promise<readonly string[]> {
+  const isList = text.includes(',') || (least === 1 && !/[./\\]/.test(text))
+  return checkClasses(isList ? text.split(',').map((name) => name.trim()) : await fromFile(text), text, least)
 }
 
 async function fromFile(path: string): Promise<readonly string[]> {

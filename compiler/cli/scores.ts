@@ -32,7 +32,7 @@ async function scoresOf({ graph, names, metadata }: Imported, given: readonly st
   const { elementCount, fail } = await import('../index.ts')
   const nexts = new Set<string>(Object.values(states))
   const outputs = graph.outputs
-    .filter(({ name, value, extent }) => !nexts.has(name) && !extent && /^f(32|64)$/.test(value.type.dtype))
+    .filter(({ name, value, extents }) => !nexts.has(name) && !extents && /^f(32|64)$/.test(value.type.dtype))
     .map(({ name, value }) => ({ name, count: elementCount(value.type.shape), own: names?.outputs[name]?.classes }))
   const classesGiven = given ?? (await classNames(metadata))
   const fitting = outputs.flatMap(({ name, count, own }) => {

@@ -6,7 +6,7 @@ export interface NamedType {
   /** Dimensions that are not known are names or undefined. */
   readonly shape: readonly (number | string | undefined)[]
   /** Lengths that depend on data and strings are no states. */
-  readonly extent?: unknown
+  readonly extents?: unknown
   readonly labels?: unknown
 }
 
@@ -53,7 +53,7 @@ function isSuccessor(a: readonly string[], b: readonly string[]): boolean {
 
 /** The same type, as far as it is known. */
 const fits = (a: NamedType, b: NamedType): boolean =>
-  ![a, b].some(({ extent, labels }) => extent ?? labels) &&
+  ![a, b].some(({ extents, labels }) => extents ?? labels) &&
   a.dtype === b.dtype &&
   a.shape.length === b.shape.length &&
   a.shape.every((d, i) => {

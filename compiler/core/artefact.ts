@@ -6,7 +6,7 @@ import type { Shape } from './shape.ts'
 import type { VocabularyReport } from './vocabulary-report.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */
-export const abiVersion = 2
+export const abiVersion = 3
 
 /** Instruction sets: `simd` runs everywhere, `relaxed-simd` where the engine knows those opcodes. */
 export const targets = ['simd', 'relaxed-simd'] as const
@@ -39,10 +39,10 @@ export interface PortSpec {
   /** Byte address of the first element. */
   readonly address: number
   /**
-   * Of an output whose size depends on data: after a run, the i32 at byte `address` tells how many elements along `axis`
-   * count; `shape` is the greatest, and behind them stands padding.
+   * Of an output whose size depends on data, for each such axis: after a run, the i32 at byte `address` tells how many elements
+   * along `axis` count; `shape` is the greatest, and behind them stands padding.
    */
-  readonly extent?: { readonly axis: number; readonly address: number }
+  readonly extents?: readonly { readonly axis: number; readonly address: number }[]
   /**
    * Of strings: the elements, i32, are places in this list. The runtime takes and gives the strings themselves; an input may
    * hold others too, at place -1.
@@ -53,8 +53,20 @@ export interface PortSpec {
    * from the end. For others the nearest place is taken.
    */
   readonly range?: readonly [low: number, high: number]
+  /** Of an input that lengths depend on: the least and the greatest that an element may be; one pair for all, or one for each. */
+  readonly bounds?: readonly Bound[]
   /** Of an output of scores whose classes the model names, and of an input that is a map: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
+}
+
+/** Both included. */
+export type Bound = readonly [least: number, most: number]
+
+/** A length that the model computes: after a run the i32 at byte `address` must be within the bound, or the outputs are wrong. */
+export interface LimitSpec {
+  readonly name: string
+  readonly address: number
+  readonly bound: Bound
 }
 
 /** What a run leaves for the next, by the name of the input that it takes the place of. It is loaded as it starts. */
@@ -65,7 +77,7 @@ export interface StateSpec extends PortSpec {
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'classes'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
 }
 
@@ -75,6 +87,40 @@ export interface PictureSpec {
   readonly input: string
   /** The output with a number for each of its `classes`, and what makes scores of them. */
   readonly scores?: { readonly output: string; readonly activation: Activation }
+  /** Of a detector. */
+  readonly boxes?: BoxSpec
+}
+
+/** Where numbers of a detector stand: value j of box i is element start + i · row + j · column of an output. */
+export interface BoxField {
+  readonly output: string
+  readonly start: number
+  readonly row: number
+  readonly column: number
+}
+
+/** `count` boxes in the same outputs, with a score for each class, or one and a class. */
+export interface BoxPart {
+  readonly count: number
+  readonly boxes: BoxField
+  readonly scores: BoxField
+  readonly objectness?: BoxField
+  readonly label?: BoxField
+}
+
+export const boxCodings = ['corners', 'centers', 'ssd', 'offsets'] as const
+
+/** How a detector's numbers become boxes: runtime/boxes.ts. */
+export interface BoxSpec {
+  readonly parts: readonly BoxPart[]
+  readonly coding: (typeof boxCodings)[number]
+  readonly scale: readonly [x: number, y: number, width: number, height: number]
+  readonly anchors?: readonly number[]
+  readonly activation: Activation
+  /** null is no thing, such as the background. */
+  readonly classes: readonly (string | null)[]
+  /** Whether overlapping boxes are gone already. */
+  readonly suppressed?: boolean
 }
 
 /** Of a model whose module takes a sound, whose features it computes: the input, f32[samples]. How they become features stands in the metadata. */
@@ -117,9 +163,17 @@ export interface ModuleSpec {
   readonly pictures?: PictureSpec
   readonly sound?: SoundSpec
   readonly text?: TextSpec
+  /** Where the model was compiled with bounds of lengths that it computes. */
+  readonly limits?: readonly LimitSpec[]
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }
+
+/** Whether inputs or results must be checked against bounds, or outputs are of shapes that their length does not tell. */
+export const hasLengths = ({ inputs, outputs, limits }: ModuleSpec): boolean =>
+  limits !== undefined ||
+  inputs.some(({ bounds }) => bounds !== undefined) ||
+  outputs.some(({ extents }) => extents !== undefined && extents.length > 1)
 
 /** A compiled model: one module for each target, and what stands in them. */
 export interface Compiled {

@@ -41,11 +41,16 @@ export function evaluate(graph: Graph, inputs: Readonly<Record<string, Tensor>>)
   )
   const named = new Map(graph.outputs.map(({ name }, i) => [name, results[i]!]))
   const counts = countsOf(graph)
+  for (const { name, limit } of graph.outputs) {
+    const value = Number(named.get(name)!.data[0])
+    if (limit && !(value >= limit.least && value <= limit.most))
+      fail('A501', `"${limit.of}" is ${value}; it may be ${limit.least} to ${limit.most}`)
+  }
   const shown = graph.outputs.filter(({ name }) => !counts.has(name))
   return Object.fromEntries(
-    shown.map(({ name, extent }) => {
-      const value = named.get(name)!
-      return [name, extent ? shorten(value, extent.axis, Number(named.get(extent.count)!.data[0])) : value]
+    shown.map(({ name, extents = [] }) => {
+      const lengths = extents.map(({ axis, count }) => [axis, Number(named.get(count)!.data[0])] as const)
+      return [name, lengths.reduce((value, [axis, count]) => shorten(value, axis, count), named.get(name)!)]
     }),
   )
 }

@@ -25,8 +25,18 @@ export type Node = { [O in OpName]: NodeOf<O> }[OpName]
 export interface Port {
   readonly name: string
   readonly value: Value
-  /** Of an output whose size depends on data. */
-  readonly extent?: Extent
+  /** Of an output whose size depends on data: one for each axis that it depends on, in ascending order. */
+  readonly extents?: readonly Extent[]
+  /** Of an output, an i32[], that tells only whether the run was in vain. */
+  readonly limit?: Limit
+}
+
+/** What a length that the model computes must be for the results to be right: in [least, most]. */
+export interface Limit {
+  /** What the model calls it. */
+  readonly of: string
+  readonly least: number
+  readonly most: number
 }
 
 /** `count` is the output, an i32[], that says how many elements along `axis` count; behind them stands padding. */
@@ -89,9 +99,14 @@ export function topological(roots: Iterable<Value>, settled: (node: Node) => boo
   return order
 }
 
-/** Names of outputs that tell the sizes of others. */
+/** Names of outputs that are not shown: they tell the sizes of others, or whether these are right. */
 export const countsOf = ({ outputs }: Graph): ReadonlySet<string> =>
-  new Set(outputs.flatMap((port) => (port.extent ? [port.extent.count] : [])))
+  new Set(
+    outputs.flatMap(({ name, extents = [], limit }) => [
+      ...extents.map(({ count }) => count),
+      ...(limit ? [name] : []),
+    ]),
+  )
 
 /** The graph's nodes, its unused inputs included. */
 export const nodesOf = (graph: Graph): Node[] =>

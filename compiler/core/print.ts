@@ -44,8 +44,9 @@ function printLines(graph: Graph, names: Map<Value, string>): string[] {
     ])
     return [`${results} = ${node.op} ${types}${operands}: ${attrs}`, ...regions]
   })
-  const outputs = graph.outputs.map(({ name, value, extent }) => {
-    const size = extent ? ` (${JSON.stringify(extent.count)} along axis ${extent.axis})` : ''
+  const outputs = graph.outputs.map(({ name, value, extents = [], limit }) => {
+    const sizes = extents.map(({ axis, count }) => ` (${JSON.stringify(count)} along axis ${axis})`)
+    const size = limit ? ` (${limit.least} to ${limit.most})` : sizes.join('')
     return `${JSON.stringify(name)} = ${nameOf(value)}${size}`
   })
   return [...lines, `output ${outputs.join(', ')}`]

@@ -5,7 +5,7 @@
  * 3. dimensions are integers, not negative, and no tensor exceeds `maxElements`;
  * 4. graph inputs are values of `input` nodes, every reachable `input` node is among them, and port names are unique;
  * 5. a constant's data has as many elements as its shape;
- * 6. an output of data-dependent size names an output of type i32[] for it, and one of its own axes;
+ * 6. an output of data-dependent size names an output of type i32[] for each such axis of its own; so is one with a limit;
  * 7. all of this holds for a node's regions, which reach nothing outside themselves (by 4).
  */
 import { CompileError, type Diagnostic } from './diagnostic.ts'
@@ -68,10 +68,12 @@ function check(graph: Graph): Diagnostic[] {
     if (new Set(ports.map((p) => p.name)).size !== ports.length) report('port names repeat', undefined)
   }
   const types = new Map(graph.outputs.map((port) => [port.name, port.value.type]))
-  for (const { name, value, extent } of graph.outputs) {
-    const count = extent && types.get(extent.count)
-    const known = count !== undefined && sameType(count, { dtype: 'i32', shape: [] })
-    if (extent && !(known && extent.axis in value.type.shape)) report(`output "${name}" has no such extent`, undefined)
+  const isCount = (type: TensorType | undefined): boolean => !!type && sameType(type, { dtype: 'i32', shape: [] })
+  for (const { name, value, extents = [], limit } of graph.outputs) {
+    const ascend = extents.every(({ axis }, i) => i === 0 || axis > extents[i - 1]!.axis)
+    const known = extents.every(({ axis, count }) => axis in value.type.shape && isCount(types.get(count)))
+    if (!known || !ascend) report(`output "${name}" has no such extents`, undefined)
+    if (limit && !isCount(value.type)) report(`output "${name}" has a limit and is no count`, undefined)
   }
   return found
 }

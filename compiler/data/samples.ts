@@ -8,6 +8,8 @@ import { noArray, noLabels, outOfRange, padHint, unequalRuns, wrongType, tooMany
 /** An input of a model. */
 export interface InputType extends TensorType {
   readonly name: string
+  /** The least and the greatest that elements may be: one pair for all, or one for each. */
+  readonly bounds?: readonly (readonly [number, number])[]
 }
 
 /** Inputs of single runs, with what is known of the results. */
@@ -195,13 +197,17 @@ export function splitSamples(
  */
 export function randomInputs(inputs: readonly InputType[], seed: number): Record<string, Tensor> {
   const next = uniform(seed)
-  const draw = (dtype: DType): number => {
+  const draw = (dtype: DType, bound: readonly [number, number] | undefined): number => {
     if (isFloat(dtype)) return 2 * next() - 1
-    const { min, max } = dtype === 'bool' || byteSize(dtype) > 2 ? { min: 0, max: 1 } : integerRange(dtype)
+    const { min, max } = bound
+      ? { min: bound[0], max: bound[1] }
+      : dtype === 'bool' || byteSize(dtype) > 2
+        ? { min: 0, max: 1 }
+        : integerRange(dtype)
     return Math.floor(Number(min) + (Number(max) - Number(min) + 1) * next())
   }
-  const entries = inputs.map(({ name, dtype, shape }) => {
-    const values = Array.from({ length: elementCount(shape) }, () => draw(dtype))
+  const entries = inputs.map(({ name, dtype, shape, bounds = [] }) => {
+    const values = Array.from({ length: elementCount(shape) }, (_, i) => draw(dtype, bounds[i] ?? bounds[0]))
     return [name, tensorOf(dtype, shape, isBigInt(dtype) ? values.map(BigInt) : values)] as const
   })
   return Object.fromEntries(entries)

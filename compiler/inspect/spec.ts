@@ -1,6 +1,8 @@
 import {
   abiVersion,
   activations,
+  boxCodings,
+  type LimitSpec,
   type ModuleSpec,
   type PictureSpec,
   type TextSpec,
@@ -37,17 +39,19 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   if (!isRecord(metadata) || !hasStrings(metadata)) bad('metadata that is no text')
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
-  if (inputs.some((port) => port.extent)) bad('inputs of unknown size')
-  const { pictures, sound } = spec
+  if (inputs.some((port) => port.extents)) bad('inputs of unknown size')
+  const { pictures, sound, text, limits } = spec
   if (sound !== undefined && !isSound(sound, inputs)) bad('a malformed sound')
   if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
-  const { text } = spec
   if (text !== undefined && !isText(text)) bad('malformed text')
+  if (limits !== undefined && !(Array.isArray(limits) && limits.every((limit) => isLimit(limit, memory))))
+    bad('malformed limits')
   const known = {
     ...{ abi: abiVersion, hash, attar, inputs, outputs, metadata },
     ...(pictures && { pictures }),
     ...(sound && { sound }),
     ...(text && { text }),
+    ...(limits && { limits: limits as LimitSpec[] }),
   }
   if (spec.states === undefined) return known
   const { states } = spec
@@ -58,7 +62,8 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
 
 function isPictures(value: unknown): value is PictureSpec {
   if (!isRecord(value) || typeof value.input !== 'string') return false
-  return isScores(value.scores)
+  const { scores, boxes } = value
+  return (boxes === undefined || isBoxes(boxes)) && isScores(scores)
 }
 
 function isText(value: unknown): value is TextSpec {
@@ -86,14 +91,44 @@ function isSound(value: unknown, inputs: readonly PortSpec[]): value is SoundSpe
   )
 }
 
+const isField = (value: unknown): boolean =>
+  isRecord(value) && typeof value.output === 'string' && [value.start, value.row, value.column].every(isPlace)
+
+const isBoxes = (value: unknown): boolean =>
+  isRecord(value) &&
+  Array.isArray(value.parts) &&
+  value.parts.every(
+    (part) =>
+      isRecord(part) &&
+      isPlace(part.count) &&
+      [part.boxes, part.scores, part.objectness ?? part.boxes, part.label ?? part.boxes].every(isField),
+  ) &&
+  boxCodings.some((known) => known === value.coding) &&
+  activations.some((known) => known === value.activation) &&
+  [value.scale, value.anchors ?? []].every((list) => Array.isArray(list) && list.every((n) => typeof n === 'number')) &&
+  Array.isArray(value.classes) &&
+  value.classes.every((name) => name === null || typeof name === 'string')
+
+/** An i32 in the memory. */
+const isCount = (address: unknown, memory: number): boolean =>
+  isPlace(address) && address % 4 === 0 && address + 4 <= memory
+
+const isPlace = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0
+
+const isBound = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every((n) => Number.isSafeInteger(n))
+
+const isLimit = (value: unknown, memory: number): boolean =>
+  isRecord(value) && typeof value.name === 'string' && isCount(value.address, memory) && isBound(value.bound)
+
 const isState = (port: PortSpec): port is StateSpec =>
-  !port.extent && !port.labels && typeof (port as Partial<StateSpec>).next === 'string'
+  !port.extents && !port.labels && typeof (port as Partial<StateSpec>).next === 'string'
 
 function checkPorts(kind: string, ports: unknown, memory: number): asserts ports is PortSpec[] {
   if (!Array.isArray(ports) || !ports.every(isPort)) bad(`malformed ${kind}`)
   if (new Set(ports.map((port) => port.name)).size < ports.length) bad(`${kind} of the same name`)
-  for (const { name, dtype, shape, address, extent } of ports) {
-    if (extent && !(extent.address + 4 <= memory && extent.address % 4 === 0 && extent.axis < shape.length)) {
+  for (const { name, dtype, shape, address, extents = [] } of ports) {
+    if (!extents.every(({ axis, address }) => isCount(address, memory) && isPlace(axis) && axis < shape.length)) {
       bad(`"${name}" with a size that is not in the memory`)
     }
     const bytes = elementCount(shape) * byteSize(dtype)
@@ -105,16 +140,17 @@ function checkPorts(kind: string, ports: unknown, memory: number): asserts ports
 
 function isPort(port: unknown): port is PortSpec {
   if (!isRecord(port)) return false
-  const { name, dtype, shape, address, extent, labels = [], classes = [], range = [0, 0] } = port
-  const sized = isRecord(extent) ? [extent.axis, extent.address] : extent === undefined ? [] : [extent]
+  const { name, dtype, shape, address, extents = [], bounds = [], labels = [], classes = [], range = [0, 0] } = port
   return (
     typeof name === 'string' &&
     dtypes.some((known) => known === dtype) &&
     Array.isArray(shape) &&
-    [...shape, address, ...sized].every((n) => Number.isSafeInteger(n) && (n as number) >= 0) &&
-    Array.isArray(range) &&
-    range.length === 2 &&
-    range.every((n) => Number.isSafeInteger(n)) &&
+    [...shape, address].every(isPlace) &&
+    Array.isArray(extents) &&
+    extents.every(isRecord) &&
+    Array.isArray(bounds) &&
+    bounds.every(isBound) &&
+    isBound(range) &&
     Array.isArray(labels) &&
     labels.every((label) => typeof label === 'string') &&
     Array.isArray(classes) &&

@@ -1,3 +1,4 @@
+import type { Bound } from '../core/artefact.ts'
 import { Builder } from '../core/builder.ts'
 import { CompileError, type Diagnostic } from '../core/diagnostic.ts'
 import { createNode, type Port, type Value } from '../core/graph.ts'
@@ -15,6 +16,8 @@ export interface Bindings {
   readonly shapes?: Readonly<Record<string, Shape>> | undefined
   /** Symbolic dimensions by name. */
   readonly dims?: Readonly<Record<string, number>> | undefined
+  /** Of integers that lengths depend on, inputs or results of nodes: the least and the greatest, one pair for all elements or one for each. */
+  readonly bounds?: Readonly<Record<string, readonly Bound[]>> | undefined
   /** Inputs that become constants. */
   readonly bind?: Readonly<Record<string, Tensor>> | undefined
 }

@@ -3,6 +3,7 @@ import type { DType } from '../core/dtype.ts'
 import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'
+import type { Dim, Dims } from './dims.ts'
 import type { Item, Sequence } from './item.ts'
 import type { StringTensor } from './stored-tensor.ts'
 
@@ -30,6 +31,18 @@ export interface OpContext {
   constant(i: number): Tensor
   /** The same as JavaScript integers, flattened. `fallback` where the input is omitted. */
   constantInts(i: number, fallback?: readonly number[]): number[]
+  /** The elements of input i, integers, each a number or a size that depends on data; `fallback` where it is omitted. */
+  sizes(i: number, fallback?: readonly number[]): readonly Dim[]
+  /** The shape of input i without its padding. */
+  dims(i: number): readonly Dim[]
+  /** What the model's sizes are that depend on data. */
+  readonly sized: Dims
+  /** The greatest that a size may be. A206 where nothing bounds it; `what` it is, for the message. */
+  most(size: Dim, what: string): number
+  /** Makes sure that a size is within, both included: by a check after each run where that is not certain. A205 where it never is. */
+  within(size: Dim, least: number, most: number, what: string): void
+  /** `padded` as a tensor of these dimensions; it is as long along each axis as they are at most. */
+  sizedTo(padded: Value, dims: readonly Dim[]): Item
   /** Attributes by name; A205 where it has another type or is missing and no fallback is given. */
   int(name: string, fallback?: number): number
   /** An integer or a list of them, exactly. */
@@ -87,6 +100,8 @@ export interface Operator {
    * `input` becomes, element for element; undefined where there is none. Operators without it do not take such tensors.
    */
   readonly keeps?: (c: OpContext, input: number, axis: number) => number | undefined
+  /** It computes what becomes of data-dependent lengths itself: takes padded tensors, and gives `sizedTo`. */
+  readonly sized?: true
   /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
   readonly strings?: true
   /** What it does not take, for the list in docs/models.md; no sentence, but a part of one. */

@@ -10,12 +10,13 @@ import {
   type Diagnostic,
   type Origin,
 } from '../core/diagnostic.ts'
-import { allNodesOf, type Graph, type Port, type Value } from '../core/graph.ts'
+import { allNodesOf, type Graph, type Value } from '../core/graph.ts'
 import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import { bindInputs, type Bindings } from './bind.ts'
+import { Bounds } from './bounds.ts'
 import type { Operator } from './context.ts'
 import {
   decodeModel,
@@ -33,6 +34,7 @@ import { fixedInputs } from './ops/fixed-inputs.ts'
 import { operators } from './ops/index.ts'
 import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
+import { outputPorts } from './output-ports.ts'
 import { Scope, scopeOf } from './scope.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { withCommonList } from './strings.ts'
@@ -86,13 +88,15 @@ const counted =
 
 function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
   const { values, ports } = bindInputs(model.graph, options)
-  const importer = new Importer(model)
+  const importer = new Importer(model, options.bounds)
   const scope = scopeOf(undefined, values, model.graph, importer.stored.within(''))
+  importer.bounds.ofInputs(ports)
   const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
   const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
   const items = results as readonly Item[]
-  const graph = { inputs: ports, outputs: outputPorts(names, items) }
+  const limits = importer.bounds.finish(ports)
+  const graph = { inputs: ports, outputs: outputPorts(names, items, limits) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
   const ranges = lookupRanges(graph)
   const named = {
@@ -100,8 +104,10 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
       ports.map(({ name }) => {
         const labels = namesIn(values.get(name)!)
         const range = ranges.get(name)
+        const bounds = Object.hasOwn(options.bounds ?? {}, name) ? options.bounds![name] : undefined
         // The runtime looks strings up itself.
-        return [name, range && !('labels' in labels) ? { range, ...labels } : labels] as const
+        const own = range && !('labels' in labels) ? { range, ...labels } : labels
+        return [name, { ...own, ...(bounds && { bounds }) }] as const
       }),
     ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
@@ -122,36 +128,8 @@ function requireElements({ outputs }: Graph, dims: Readonly<Record<string, numbe
   })
 }
 
-function tensorIn(item: Item, name: string): Value {
-  if (isTensor(item)) return item
-  if (isStrings(item) && item.open)
-    fail('A203', `output "${name}" is strings of an input, of which only those that a node names are known`)
-  if (isStrings(item)) return item.places
-  return isScores(item) ? item.scores : fail('A203', `output "${name}" is ${kindOf(item)}, not a tensor`)
-}
-
 const namesIn = (item: Item): PortNames['outputs'][string] =>
   isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
-
-/** The outputs; those of data-dependent size are followed by one that counts their elements. */
-function outputPorts(names: readonly string[], results: readonly Item[]): Port[] {
-  const counts = new Map<Value, Port>()
-  const taken = new Set(names)
-  const outputs = names.map((name, i): Port => {
-    const item = results[i]!
-    if (!isBounded(item)) return { name, value: tensorIn(item, name) }
-    const { padded, axis, count } = item
-    let port = counts.get(count)
-    if (!port) {
-      let own = `${name}.count`
-      while (taken.has(own)) own += '.count'
-      port = { name: own, value: count }
-      counts.set(count, port)
-    }
-    return { name, value: padded, extent: { axis, count: port.name } }
-  })
-  return [...outputs, ...counts.values()]
-}
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
   const details = origin ? { origin } : {}
@@ -198,13 +176,15 @@ class Reported extends Error {}
 
 class Importer {
   readonly stored = new Stored()
+  readonly bounds: Bounds
   private readonly found: Diagnostic[] = []
   private readonly unrounded: Host['unrounded'] = new Map()
   private readonly unsupported = new Map<string, { origin: Origin; names: string[] }>()
   private readonly functions: ReadonlyMap<string, FunctionProto>
   private count = 0
 
-  constructor(model: ModelProto) {
+  constructor(model: ModelProto, bounds: ImportOptions['bounds'] = {}) {
+    this.bounds = new Bounds(bounds)
     this.functions = new Map(model.functions.map((f) => [`${f.domain}:${f.name}`, f]))
   }
 
@@ -230,7 +210,11 @@ class Importer {
     for (const node of needed) {
       this.spend()
       const results = this.lowerNode(node, place, read)
-      node.outputs.forEach((name, i) => name !== '' && place.scope.set(name, results?.[i]))
+      const isOuter = place.path === ''
+      node.outputs.forEach((name, i) => {
+        const item = results?.[i]
+        if (name !== '') place.scope.set(name, item && isOuter ? this.bounds.of(name, item) : item)
+      })
     }
     return outputs.map((name) => place.scope.get(name))
   }
@@ -287,7 +271,8 @@ class Importer {
       inline: (graph, args) => this.inline(graph, args, origin, place),
       captured: (graph) => [...freeNames(graph)].map((name) => this.resolve(place.scope, name)),
       attempt: (body) => this.attempt(body),
-      ...{ stored: this.stored, path: place.path, unrounded: this.unrounded },
+      ...{ stored: this.stored, path: place.path, unrounded: this.unrounded, sized: this.bounds.dims },
+      limit: (value, limit) => this.bounds.limit(value, limit),
     }
     try {
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
@@ -325,6 +310,7 @@ class Importer {
 
   private attempt<T>(body: () => T): T | undefined {
     const found = this.found.length
+    const limits = this.bounds.mark()
     const unsupported = [...this.unsupported].map(([key, e]) => ({ key, origin: e.origin, names: [...e.names] }))
     try {
       return body()
@@ -332,6 +318,7 @@ class Importer {
       const isFailure = [Reported, CompileError, TypeError, RangeError].some((kind) => error instanceof kind)
       if (!isFailure || currentBudget()?.exhausted) throw error
       this.found.length = found
+      limits()
       this.unsupported.clear()
       unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
       return undefined

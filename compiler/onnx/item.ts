@@ -10,11 +10,16 @@ export interface Nothing {
   readonly nothing: true
 }
 
-/** A tensor whose length along an axis depends on data: its first `count` (i32[]) elements there; padding stands behind. */
-export interface Bounded {
-  readonly padded: Value
+/** The first `count` (i32[]) elements along `axis` are there; padding stands behind, which may be anything. */
+export interface Length {
   readonly axis: number
   readonly count: Value
+}
+
+/** A tensor whose length along some axes depends on data, each of them once. */
+export interface Bounded {
+  readonly padded: Value
+  readonly lengths: readonly Length[]
 }
 
 /** A tensor of strings out of a list, as i32 places in it. Outputs of a model carry the list as their labels. */
@@ -44,11 +49,15 @@ export const isScores = (item: Item): item is Scores => 'classes' in item
 export const isSequence = (item: Item): item is Sequence => 'elements' in item
 
 /** For diagnostics. */
+export const axesIn = ({ lengths }: Bounded): string =>
+  `${lengths.length > 1 ? 'axes' : 'axis'} ${lengths.map(({ axis }) => axis).join(' and ')}`
+
+/** For diagnostics. */
 export const kindOf = (item: Item): string =>
   isTensor(item)
     ? 'a tensor'
     : isBounded(item)
-      ? `a tensor whose length along axis ${item.axis} depends on data`
+      ? `a tensor whose length along ${axesIn(item)} depends on data`
       : isSequence(item)
         ? `a sequence of ${item.elements.length}`
         : isStrings(item)

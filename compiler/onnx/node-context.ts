@@ -2,11 +2,23 @@ import { Builder } from '../core/builder.ts'
 import { fail, type Origin } from '../core/diagnostic.ts'
 import { isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
-import { topological, type Value } from '../core/graph.ts'
+import { topological, type Limit, type Value } from '../core/graph.ts'
+import { elementCount } from '../core/shape.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import type { OpContext, Operator } from './context.ts'
 import type { Attribute, GraphProto, NodeProto } from './decode.ts'
-import { isBounded, isSequence, isTensor, kindOf, type Bounded, type Item, type Sequence } from './item.ts'
+import { known, mostLength, numberOf, rangeOfDim, sameDim, type Dim, type Dims } from './dims.ts'
+import {
+  axesIn,
+  isBounded,
+  isSequence,
+  isTensor,
+  kindOf,
+  type Bounded,
+  type Item,
+  type Length,
+  type Sequence,
+} from './item.ts'
 import { requireDType, type StringTensor } from './stored-tensor.ts'
 import type { Stored } from './training.ts'
 
@@ -15,6 +27,9 @@ type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['val
 /** What the importer does for a node. */
 export interface Host extends Pick<OpContext, 'inline' | 'captured' | 'attempt'> {
   readonly stored: Stored
+  readonly sized: Dims
+  /** Has every run checked that `value`, an i32[], is within. */
+  limit(value: Value, limit: Limit): void
   /** Where the node stands: what names in it begin with. */
   readonly path: string
   /** What results were in f32 before operators brought them back to the dtype of their operands. */
@@ -32,6 +47,11 @@ const bindHint = (inputs: readonly string[]) => ({
   inputs,
 })
 
+const boundHint = (inputs: readonly string[]) => ({
+  hint: `${bindHint(inputs).hint}; or give what the length follows from a greatest value: --bound NAME=N, of an input or of a tensor in between`,
+  inputs,
+})
+
 /** The `OpContext` of one ONNX node. Diagnostics come without origin: who calls `lower` locates them. */
 export class NodeContext implements OpContext {
   readonly b: Builder
@@ -41,6 +61,7 @@ export class NodeContext implements OpContext {
   readonly inline: OpContext['inline']
   readonly captured: OpContext['captured']
   readonly attempt: OpContext['attempt']
+  readonly sized: Dims
   private readonly node: NodeProto
   private readonly host: Host
   /** Names that something reads. */
@@ -53,7 +74,7 @@ export class NodeContext implements OpContext {
     node: NodeProto,
     origin: Origin,
     items: readonly (Item | undefined)[],
-    { floats, items: takesItems, keeps }: Operator,
+    { floats, items: takesItems, keeps, sized }: Operator,
     host: Host,
     read: ReadonlySet<string>,
   ) {
@@ -63,7 +84,7 @@ export class NodeContext implements OpContext {
     const inputs = items.map((item, i) => {
       if (!item || isTensor(item)) return item
       if (isBounded(item) && !takesItems) {
-        if (keeps) return item.padded
+        if (keeps || sized) return item.padded
         this.refuseLength(i)
       }
       return takesItems ? undefined : fail('A203', `input ${i} "${node.inputs[i]}" is ${kindOf(item)}, not a tensor`)
@@ -75,6 +96,7 @@ export class NodeContext implements OpContext {
     this.inline = host.inline
     this.captured = host.captured
     this.attempt = host.attempt
+    this.sized = host.sized
     const { unrounded } = host
     const isNarrow = (v: Value | undefined): boolean =>
       v !== undefined && (floats === 'moved' ? unrounded.has(v) : isStorageOnly(v.type.dtype))
@@ -88,11 +110,15 @@ export class NodeContext implements OpContext {
   store(results: readonly Item[], { f32Results = [] }: Operator): readonly Item[] {
     const { storage } = this
     if (!storage) return results
-    return results.map((v, i) => {
-      if (!isTensor(v) || v.type.dtype !== 'f32' || f32Results.includes(i)) return v
+    const stored = (v: Value): Value => {
+      if (v.type.dtype !== 'f32') return v
       const rounded = this.b.convert(v, storage)
       if (isFloat(storage)) this.host.unrounded.set(rounded, v)
       return rounded
+    }
+    return results.map((v, i) => {
+      if (f32Results.includes(i)) return v
+      return isTensor(v) ? stored(v) : isBounded(v) ? { ...v, padded: stored(v.padded) } : v
     })
   }
 
@@ -130,28 +156,74 @@ export class NodeContext implements OpContext {
     fail('A206', `${what}, but depends on ${quoted(sources)}`, bindHint(sources))
   }
 
+  sizes(i: number, fallback?: readonly number[]): readonly Dim[] {
+    if (fallback && !this.inputs[i]) return fallback.map(known)
+    const value = this.input(i)
+    // One that cannot be evaluated is told about.
+    if (inputsOf(value).length === 0) return toNumbers(this.constant(i)).map(known)
+    const item = this.items[i]!
+    if (isBounded(item)) this.refuseLength(i)
+    return Array.from({ length: elementCount(value.type.shape) }, (_, at) => this.sized.element(value, at))
+  }
+
+  dims(i: number): readonly Dim[] {
+    const { shape } = this.input(i).type
+    const item = this.items[i]!
+    const lengths = isBounded(item) ? item.lengths : []
+    return shape.map((d, axis) => {
+      const length = lengths.find((each) => each.axis === axis)
+      return length ? this.sized.count(length.count, d) : known(d)
+    })
+  }
+
+  most(size: Dim, what: string): number {
+    const { high } = rangeOfDim(size)
+    if (high <= mostLength) return Math.max(0, high)
+    const sources = inputsOf(this.sized.value(this.b, size))
+    fail('A206', `${what} depends on ${quoted(sources)}, and nothing tells how large it may become`, boundHint(sources))
+  }
+
+  within(size: Dim, least: number, most: number, what: string): void {
+    const { low, high } = rangeOfDim(size)
+    this.check(low <= most && high >= least, `${what} is ${low} to ${high}, not ${least} to ${most}`)
+    if (low < least || high > most)
+      this.host.limit(this.sized.value(this.b, size), { of: `${what} of ${this.name}`, least, most })
+  }
+
+  sizedTo(padded: Value, dims: readonly Dim[]): Item {
+    const lengths = dims.flatMap((dim, axis) =>
+      numberOf(dim) === undefined ? [{ axis, count: this.sized.value(this.b, dim) }] : [],
+    )
+    return lengths.length > 0 ? { padded, lengths } : padded
+  }
+
   /** A207: input `i` is of data-dependent length, which the operator does not take. */
   refuseLength(i: number): never {
     const item = this.items[i] as Bounded
-    const sources = inputsOf(item.count)
+    const sources = [...new Set(item.lengths.flatMap(({ count }) => inputsOf(count)))]
     fail(
       'A207',
-      `input ${i} "${this.node.inputs[i]}" is of a length along axis ${item.axis} that depends on ${quoted(sources)}`,
+      `input ${i} "${this.node.inputs[i]}" is of a length along ${axesIn(item)} that depends on ${quoted(sources)}`,
       bindHint(sources),
     )
   }
 
   /** The results under the data-dependent lengths that the inputs brought. */
-  limit(results: readonly Item[], { keeps, items }: Operator): readonly Item[] {
-    const given = this.items.flatMap((item, i) => (item && isBounded(item) ? [{ item, i }] : []))
-    const [first] = given
-    if (!first || items || !keeps) return results
-    const { count } = first.item
-    const axes = given.map(({ item, i }) => (item.count === count ? keeps(this, i, item.axis) : undefined))
-    const axis = axes[0]
-    const fails = axes.findIndex((a) => a === undefined || a !== axis)
-    if (axis === undefined || fails >= 0) this.refuseLength(given[Math.max(0, fails)]!.i)
-    return results.map((padded) => (isTensor(padded) ? { padded, axis, count } : padded))
+  limit(results: readonly Item[], { keeps, items, sized }: Operator): readonly Item[] {
+    if (items || sized || !keeps) return results
+    const lengths = new Map<number, Length>()
+    this.items.forEach((item, i) => {
+      if (!item || !isBounded(item)) return
+      for (const { axis, count } of item.lengths) {
+        const kept = keeps(this, i, axis) ?? this.refuseLength(i)
+        const before = lengths.get(kept)?.count
+        const size = (value: Value): Dim => this.sized.element(value, 0)
+        if (before && !sameDim(size(before), size(count))) this.refuseLength(i)
+        lengths.set(kept, { axis: kept, count: before ?? count })
+      }
+    })
+    if (lengths.size === 0) return results
+    return results.map((padded) => (isTensor(padded) ? { padded, lengths: [...lengths.values()] } : padded))
   }
 
   constantInts(i: number, fallback?: readonly number[]): number[] {

@@ -1,4 +1,11 @@
-import { preprocessKey, type ModuleSpec, type PortSpec, type SoundSpec, type StateSpec } from '../core/artefact.ts'
+import {
+  hasLengths,
+  preprocessKey,
+  type ModuleSpec,
+  type PortSpec,
+  type SoundSpec,
+  type StateSpec,
+} from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
 /** `NAME.wasm.d.ts`: what `import module from './NAME.wasm'` gives where modules are compiled ahead of time. */
@@ -9,6 +16,7 @@ export default module
 /** `NAME.d.ts`: the types of `NAME.js`, with the model's own names, dtypes and shapes as literals. */
 export function declarations(spec: ModuleSpec, inline = false): string {
   const classes = spec.outputs.find(({ name }) => name === (spec.pictures ?? spec.text)?.scores?.output)?.classes
+  const boxes = spec.pictures?.boxes
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
@@ -19,7 +27,7 @@ ${members(
   ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
 )}
 }
-${spec.pictures ? pictureType : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
+${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
 ${members(spec.outputs, output)}
@@ -39,10 +47,10 @@ export interface Model {
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
    * copies of them. Outputs of the last run may be inputs of the next. An input that was written in place is passed as its
    * own view; without \`inputs\` all of them are. Throws a TypeError for an unknown or missing name, a wrong length or
-   * kind of array, and a number that the element type does not hold.
+   * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${spec.text ? encodeMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
+${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -52,7 +60,7 @@ export declare const spec: {
   readonly attar: ${literal(spec.attar)}
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
-${spec.pictures ? `  readonly pictures: ${readonlyType(spec.pictures)}\n` : ''}${
+${spec.pictures ? `  readonly pictures: ${readonlyType(boxes ? { input: spec.pictures.input } : spec.pictures)}\n` : ''}${
     spec.sound ? `  readonly sound: ${readonlyType(spec.sound)}\n` : ''
   }${spec.text ? `  readonly text: ${readonlyType(spec.text)}\n` : ''}${
     spec.states
@@ -98,6 +106,26 @@ export interface Classification {
   readonly label: ${[...new Set(classes.map((name) => literal(`${name}`)))].join(' | ')}
   readonly score: number
 }
+`
+
+const detectionType = (classes: readonly (string | null)[]): string => `
+export interface Detection {
+  readonly label: ${[...new Set(classes.flatMap((name) => (name === null ? [] : [literal(name)])))].join(' | ')}
+  readonly score: number
+  /** In pixels of the picture, inside of it; \`x\`, \`y\` is the upper left corner. */
+  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+}
+`
+
+const detectMember = `  /**
+   * The things in a picture, those with the highest scores first: \`top\` of them at most (all), and none whose score is below
+   * \`threshold\` (0.5). Of things of one class whose boxes overlap by more than \`iou\` (0.45, intersection over union) only the best is given.
+   * Throws a TypeError for what is no picture.
+   */
+  detect(
+    picture: Picture,
+    options?: { readonly threshold?: number; readonly iou?: number; readonly top?: number },
+  ): Detection[]
 `
 
 const classifyMember = `  /**
@@ -149,6 +177,19 @@ const stateMembers = `  /**
   reset(): void
 `
 
+const lengthErrors = `; a RangeError for an
+   * input that is not within its bounds, and where a length that the model computes is not: then outputs are wrong`
+
+const shapesMember = (outputs: readonly PortSpec[]): string => `  /** The shapes of the outputs of the last run. */
+  readonly shapes: {
+${outputs
+  .map(
+    ({ name, shape, extents = [] }) =>
+      `    readonly ${literal(name)}: readonly [${shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? 'number' : d)).join(', ')}]\n`,
+  )
+  .join('')}  }
+`
+
 const literal = (text: string): string => JSON.stringify(text)
 
 const view = (dtype: DType): string => allocate(dtype, 0)[Symbol.toStringTag]
@@ -186,22 +227,23 @@ const members = (
 ): string =>
   ports.map((port) => `${comment(port, more(port))}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
 
-function comment({ dtype, shape, extent, labels, range }: PortSpec, more = ''): string {
-  const places = range ? `, from ${range[0]} to ${range[1]}` : ''
+function comment({ dtype, shape, extents = [], labels, range, bounds = [] }: PortSpec, more = ''): string {
+  const within = bounds.map(([least, most]) => `${least} to ${most}`).join(', ')
+  const places = within ? `, each from ${within}` : range ? `, from ${range[0]} to ${range[1]}` : ''
   const bits = passesAsBits(dtype) ? ', as bits' : ''
-  const dims = shape.map((d, i) => (i === extent?.axis ? `≤ ${d}` : d))
+  const dims = shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? `≤ ${d}` : d))
   return `  /** ${labels ? 'string' : dtype}[${dims.join(', ')}]${bits}${places}${more} */`
 }
 
 const list = (name: string, values: readonly unknown[] | undefined): string =>
   values ? `; readonly ${name}: readonly [${values.map((v) => JSON.stringify(v)).join(', ')}]` : ''
 
-const extentType = '; readonly extent: { readonly axis: number; readonly address: number }'
+const extentType = '; readonly extents: readonly { readonly axis: number; readonly address: number }[]'
 
 const ports = (all: readonly (PortSpec & Partial<StateSpec>)[]): string => {
   const entries = all.map(
-    ({ name, dtype, shape, extent, labels, classes, range, next }) =>
-      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extent ? extentType : ''}${list('range', range)}${list('labels', labels)}${list('classes', classes)}${next === undefined ? '' : `; readonly next: ${literal(next)}`} },\n`,
+    ({ name, dtype, shape, extents, bounds, labels, classes, range, next }) =>
+      `    { readonly name: ${literal(name)}; readonly dtype: '${dtype}'; readonly shape: readonly [${shape.join(', ')}]; readonly address: number${extents ? extentType : ''}${list('range', range)}${list('bounds', bounds)}${list('labels', labels)}${list('classes', classes)}${next === undefined ? '' : `; readonly next: ${literal(next)}`} },\n`,
   )
   return entries.length ? `readonly [\n${entries.join('')}  ]` : 'readonly []'
 }

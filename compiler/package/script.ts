@@ -1,5 +1,13 @@
-import { targets, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { decodeSource, picturesSource, runtimeSource, statefulRuntimeSource, textsSource } from './runtime.generated.ts'
+import { hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
+import {
+  boxesSource,
+  decodeSource,
+  lengthsSource,
+  picturesSource,
+  runtimeSource,
+  statefulRuntimeSource,
+  textsSource,
+} from './runtime.generated.ts'
 
 /** File names of the modules beside `NAME.js`. */
 export const moduleFile = (name: string, target: Target): string =>
@@ -24,17 +32,21 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
 export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array, encoder?: string): string =>
   text(spec, name, `${runtimeFor(spec, encoder)}\n${decodeSource}`, `() => decode('${base64(module)}')`)
 
-const runtimeFor = ({ states, pictures }: ModuleSpec, encoder: string | undefined): string =>
+const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
   [
-    states ? statefulRuntimeSource : runtimeSource,
-    ...(pictures ? [picturesSource] : []),
+    spec.states ? statefulRuntimeSource : runtimeSource,
+    ...(hasLengths(spec) ? [lengthsSource] : []),
+    ...(spec.pictures ? [picturesSource] : []),
+    ...(spec.pictures?.boxes ? [boxesSource] : []),
     ...(encoder === undefined ? [] : [textsSource, encoder]),
   ].join('\n')
 
-/** What the script exports, around the runtime's own. */
-function exported({ pictures, text }: ModuleSpec, locate: string): string {
+/** What the script exports, as an expression; each companion adds to what is inside. */
+function exportsOf(spec: ModuleSpec, locate: string): string {
   const plain = `attar(spec, ${locate})`
-  return pictures ? `pictures(${plain}, spec)` : text ? `texts(${plain}, spec, encode)` : plain
+  const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
+  const seeing = spec.pictures ? `pictures(${sized}, spec)` : spec.text ? `texts(${sized}, spec, encode)` : sized
+  return spec.pictures?.boxes ? `boxes(${seeing}, spec)` : seeing
 }
 
 /** `locate` is a function's text: what the runtime loads for a target. */
@@ -42,7 +54,7 @@ const text = (spec: ModuleSpec, name: string, source: string, locate: string): s
   `// Compiled by attar ${spec.attar}; types in ${name}.d.ts
 ${source}
 export const spec = JSON.parse(${singleQuoted(JSON.stringify(spec))})
-export const { target, instantiate, load } = ${exported(spec, locate)}
+export const { target, instantiate, load } = ${exportsOf(spec, locate)}
 `
 
 /** As a literal that stands safely in a script, even in one inside HTML. JSON has no raw line breaks. */

@@ -16,7 +16,7 @@ export interface Prediction {
 
 /** Of several outputs the first of floats counts. A705 where there is none. */
 export function predictionOf(graph: Graph): Prediction {
-  const output = graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
+  const output = graph.outputs.find(({ value, extents }) => value.type.dtype === 'f32' && !extents)
   if (!output) fail('A705', 'the model has no output of f32 of a fixed size, from which a loss could be computed')
   return { output, ...beforeActivation(output.value) }
 }

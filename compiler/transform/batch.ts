@@ -92,14 +92,14 @@ function widened({ name, value }: Port, size: number): Value {
 
 function outputsOf(graph: Graph, of: Batched['value']): Port[] {
   const counts = countsOf(graph)
-  return graph.outputs.map(({ name, value, extent }) => {
+  return graph.outputs.map(({ name, value, extents, limit }) => {
     const own = of(value)
     const { origin } = value.node
     if (counts.has(name) && own.batched) {
       fail('A850', 'an output whose length differs between samples cannot be batched', origin && { origin })
     }
-    const wide = extent && own.batched ? { ...extent, axis: extent.axis + 1 } : extent
-    return { name, value: own.value, ...(wide && { extent: wide }) }
+    const wide = own.batched ? extents?.map((extent) => ({ ...extent, axis: extent.axis + 1 })) : extents
+    return { name, value: own.value, ...(wide && { extents: wide }), ...(limit && { limit }) }
   })
 }
 

@@ -1,8 +1,11 @@
 import {
+  fail,
   instantiate,
+  sized,
   type Model,
   type ModuleSpec,
   type Output,
+  type SizedModel,
   type StateSpec,
   type Tensor,
   type View,
@@ -23,14 +26,14 @@ export interface Instance {
 
 /** Runs modules in this process by the runtime that ships to the user. */
 export function localInstance(): Instance {
-  let loaded: { model: Model; spec: ModuleSpec } | undefined
-  const current = (): { model: Model; spec: ModuleSpec } => {
+  let loaded: { model: SizedModel; spec: ModuleSpec } | undefined
+  const current = (): { model: SizedModel; spec: ModuleSpec } => {
     if (!loaded) throw new Error('no module is loaded')
     return loaded
   }
   return {
     load: async (module, spec) => {
-      loaded = { model: instantiate(new Uint8Array(module), spec), spec }
+      loaded = { model: sized(instantiate(new Uint8Array(module), spec), spec), spec }
     },
     begin: async (values = {}) => {
       const { model, spec } = current()
@@ -41,14 +44,24 @@ export function localInstance(): Instance {
     run: async (inputs) => {
       const { model, spec } = current()
       const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
-      const results = model.run(Object.fromEntries(values), { copy: true })
-      const tensors = spec.outputs.map(({ name, dtype, shape, extent, labels }) => {
+      const results = within(() => model.run(Object.fromEntries(values), { copy: true }))
+      const tensors = spec.outputs.map(({ name, dtype, labels }) => {
         const result = results[name]!
         const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
-        return [name, { dtype, shape: shapeOf(shape, extent?.axis, data.length), data }] as const
+        return [name, { dtype, shape: model.shapes[name]!, data }] as const
       })
       return { ...Object.fromEntries(tensors), ...statesOf(model, spec, ({ next }) => next) }
     },
+  }
+}
+
+/** A501 where `run` meets a length beyond its bound. */
+function within<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof RangeError && error.message.startsWith('attar: ')) fail('A501', error.message.slice(7))
+    throw error
   }
 }
 
@@ -63,12 +76,6 @@ function statesOf(
     return [nameOf(state), { dtype, shape, data: model.state[name]!.slice() }] as const
   })
   return Object.fromEntries(entries)
-}
-
-/** `shape` with the length along `axis` that `elements` elements give. */
-function shapeOf(shape: readonly number[], axis: number | undefined, elements: number): readonly number[] {
-  const others = shape.reduce((product, d, i) => (i === axis ? product : product * d), 1)
-  return axis === undefined ? shape : shape.with(axis, others === 0 ? 0 : elements / others)
 }
 
 const isView = (output: Output): output is View => ArrayBuffer.isView(output)

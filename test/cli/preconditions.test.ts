@@ -66,9 +66,9 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const ofPictures = pictures.filter((name) => name !== 'preprocess')
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
-    ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', 'stream', ...ofData]],
+    ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', 'detect', 'stream', ...ofData]],
     ['compile', [...compile, '--pcm'], ['pixels']],
-    ['compile', [...compile, '--pixels'], ['classes']],
+    ['compile', [...compile, '--pixels'], ['classes', 'scores', 'box-units', 'anchors', 'variances']],
     ['compile', [...compile, '--tokenizer', at('how.json')], ['pixels', 'pcm', 'classes']],
     ['compile', [...compile, '--vocabulary', at('data.npz'), '--vocabulary-map', at('ids.json')], ['tokenizer']],
     ['compile', [...compile, '--prune', '50%'], ['plan', 'bits', 'unknown', 'vocabulary-map', ...ofData]],
@@ -126,13 +126,17 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['train', [model], ['params']],
     ['tune', [model], ['lease']],
     ['train', [model, '-o', at('no')], ['temperature', 'alpha', 'no-labels']],
-    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'plan']],
-    ['bench', [folder], ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'state', 'state-init', 'layers']],
+    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'bound', 'plan']],
+    [
+      'bench',
+      [folder],
+      ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'bound', 'state', 'state-init', 'layers'],
+    ],
     ['bench', [model], ['state-init', 'plan']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],
-    ['check', [folder], ['shape', 'dim', 'bind', 'state', 'state-init']],
+    ['check', [folder], ['shape', 'dim', 'bind', 'bound', 'state', 'state-init']],
     ['check', [model], ['state-init']],
     ['check', [at('out/model.wasm')], ['name']],
   ]

@@ -286,7 +286,7 @@ describe('the hint', () => {
     ['other names', [f('x', 1), f('h', 2)], [f('hidden', 2), f('cn', 2), f('y', 2), f('out', 2)]],
     ['nothing in common', [f('z', 1), f('input', 2)], [f('output', 2)]],
     ['no other input', [f('image', 2)], [f('image_out', 2)]],
-    ['lengths of data', [f('x', 1), f('h', 2)], [{ ...f('hn', 2), extent: { axis: 0, address: 4 } }]],
+    ['lengths of data', [f('x', 1), f('h', 2)], [{ ...f('hn', 2), extents: [{ axis: 0, address: 4 }] }]],
     ['strings', [f('x', 1), { ...f('h', 2), labels: ['a'] }], [f('hn', 2)]],
   ])('says nothing of %s', (_, inputs, outputs) => {
     expect(likelyStates(inputs, outputs)).toEqual([])

@@ -279,16 +279,16 @@ describe('what cannot be batched', () => {
     expect(codeOf(() => batch(graph, 1.5))).toBe('A501')
     expect(codeOf(() => batch(graph, 2, new Set(['y'])))).toBe('A501')
     expect(() => batch(graph, 2).value(int('n'))).toThrow(TypeError)
-    const extent = { axis: 0, count: 'count' }
+    const extents = [{ axis: 0, count: 'count' }]
     const limited: Graph = {
       ...graph,
       outputs: [
-        { name: 'y', value: x, extent },
+        { name: 'y', value: x, extents },
         { name: 'count', value: n },
       ],
     }
     expect(codeOf(() => batch(limited, 2))).toBe('A850')
-    expect(batch(limited, 2, new Set(['x'])).graph.outputs[0]!.extent).toEqual({ axis: 1, count: 'count' })
+    expect(batch(limited, 2, new Set(['x'])).graph.outputs[0]!.extents).toEqual([{ axis: 1, count: 'count' }])
     const tables = (['f32', 'i32', 'i32', 'u8', 'i32'] as const).map((dtype, i) =>
       inputOf(`t${i}`, dtype, i === 2 ? [1, 2] : [1]),
     )

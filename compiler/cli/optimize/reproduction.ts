@@ -54,8 +54,12 @@ export function reproduction(
 
 /** The options that say which shapes the model has, and how data becomes its inputs. */
 function givenFlags(options: OptimizeOptions): string[] {
-  const lists = (['shape', 'dim', 'bind'] as const).flatMap((name) =>
-    Object.entries(options[name] ?? {}).map(([of, value]) => `--${name} ${word(`${of}=${[value].flat().join(',')}`)}`),
+  const bound = Object.entries(options.bound ?? {}).map(
+    ([of, bounds]) => [of, bounds.map(([least, most]) => `${least}..${most}`)] as const,
+  )
+  const given = { shape: options.shape, dim: options.dim, bind: options.bind, bound: Object.fromEntries(bound) }
+  const lists = Object.entries(given).flatMap(([name, values = {}]) =>
+    Object.entries(values).map(([of, value]) => `--${name} ${word(`${of}=${[value].flat().join(',')}`)}`),
   )
   const pictures = (
     ['label', 'preprocess', 'resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'] as const

@@ -22,7 +22,7 @@ export const outputWidth = (shape: Shape): number => shape.findLast((d) => d !==
 
 /** What accuracy is measured on: the first output of floats whose size is fixed. */
 export const measuredOutput = (graph: Graph): Port | undefined =>
-  graph.outputs.find(({ value, extent }) => value.type.dtype === 'f32' && !extent)
+  graph.outputs.find(({ value, extents }) => value.type.dtype === 'f32' && !extents)
 
 /** The metric that suits outputs of this width. */
 export function defaultMetric(width: number, hasLabels: boolean): Metric {

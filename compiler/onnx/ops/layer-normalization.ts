@@ -10,6 +10,10 @@ const normalizedAxes = (c: OpContext, x: Value): number[] => {
   return range(normalizeAxis(c, c.int('axis', -1), rank), rank)
 }
 
+/** Axes that are not normalized over stay. */
+const keepsBefore: NonNullable<Operator['keeps']> = (c, input, axis) =>
+  input === 0 && !normalizedAxes(c, c.input(0)).includes(axis) ? axis : undefined
+
 export interface LayerParameters {
   readonly scale: Value | undefined
   readonly bias: Value | undefined
@@ -28,6 +32,7 @@ export function layerNormalized(b: Builder, x: Value, { scale, bias, axes, epsil
 }
 
 export const layerNormalization: Operator = {
+  keeps: keepsBefore,
   f32Results: [1, 2],
   lower: (c) => {
     const x = c.input(0)
@@ -44,6 +49,7 @@ export function rmsNormalized(b: Builder, x: Value, scale: Value, axes: readonly
 
 /** RMSNormalization, and SimplifiedLayerNormalization as onnxruntime calls it. */
 export const rmsNormalization: Operator = {
+  keeps: keepsBefore,
   lower: (c) => {
     const x = c.input(0)
     return [rmsNormalized(c.b, x, c.input(1), normalizedAxes(c, x), c.float('epsilon', 1e-5))]

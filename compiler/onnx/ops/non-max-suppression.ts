@@ -4,7 +4,9 @@ import * as f from '../../core/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { regionArgument } from '../../core/region.ts'
 import type { OpContext, Operator } from '../context.ts'
+import { numberOf, rangeOfDim } from '../dims.ts'
 import { limited, placesOf } from '../shared/compaction.ts'
+import { masked } from '../shared/mask.ts'
 
 /** Sides of boxes: y1 ≤ y2, x1 ≤ x2, and the area. */
 type Sides = readonly [y1: Value, x1: Value, y2: Value, x2: Value, area: Value]
@@ -54,22 +56,28 @@ const scalarOr = (c: OpContext, i: number, fallback: number): Value =>
  */
 export const nonMaxSuppression: Operator = {
   since: 10,
+  sized: true,
   lower: (c: OpContext) => {
     const { b } = c
     const [batch = 0, classes = 0, count = 0] = c.input(1).type.shape
     const boxShape = c.input(0).type.shape
     c.check(boxShape.join() === [batch, count, 4].join(), `boxes are of shape [${boxShape.join(',')}]`)
-    const [most = 0] = c.constantInts(2, [0])
-    const trips = Math.max(0, Math.min(most, count))
+    const most = c.sizes(2, [0])[0]!
+    const trips = Math.max(0, Math.min(rangeOfDim(most).high, count))
     if (trips * batch * classes === 0) return [b.full(0, 'i64', [0, 3])]
     const sides = sidesOf(b, c.input(0), c.int('center_point_box', 0) !== 0)
-    const scores = b.map([c.input(1), scalarOr(c, 4, -Infinity)], (s, least) =>
+    const scores = b.map([masked(c, c.input(1), c.dims(1), [2], -Infinity), scalarOr(c, 4, -Infinity)], (s, least) =>
       f.select(f.gt(s!, least!), s!, -Infinity),
     )
 
     const left = regionArgument('f32', [batch, classes, count])
     const best = b.argreduce(left, { kind: 'max', axis: 2, last: false })
-    const found = b.map([b.reduce('max', left, [2])], (s) => f.gt(s!, -Infinity))
+    const iteration = regionArgument('i32', [])
+    const any = b.map([b.reduce('max', left, [2])], (s) => f.gt(s!, -Infinity))
+    const found =
+      numberOf(most) === undefined
+        ? b.map([any, iteration, c.sized.value(b, most)], (a, i, n) => f.and(a!, f.lt(i!, n!)))
+        : any
     const rows = b.map([best, b.iota('i32', [batch, classes], 0)], (i, n) => f.add(i!, f.mul(n!, count)))
     const all = sides.map((v) => b.reshape(v, [batch, 1, count]))
     const kept = sides.map((v) => b.reshape(b.take(b.reshape(v, [batch * count]), rows, 0), [batch, classes, 1]))
@@ -82,7 +90,7 @@ export const nonMaxSuppression: Operator = {
     const scan = { axis: 2, reverse: false }
     const loop = b.while({
       trips,
-      iteration: regionArgument('i32', []),
+      iteration,
       condition: { initial: b.scalar(1, 'bool'), next: b.reduce('or', found, [0, 1]) },
       carried: [{ initial: scores, argument: left, next }],
       scanInputs: [],

@@ -1,9 +1,12 @@
 import { isFloat } from '../../core/dtype.ts'
 import { convert, type Expr } from '../../core/expr.ts'
 import type { Value } from '../../core/graph.ts'
-import type { ReduceKind } from '../../core/ops/reduce.ts'
+import { identityOf, type ReduceKind } from '../../core/ops/reduce.ts'
 import type { OpContext, Operator } from '../context.ts'
+import { known, numberOf, productOf } from '../dims.ts'
+import type { Item } from '../item.ts'
 import { normalizeAxes, range } from '../shared/axes.ts'
+import { masked } from '../shared/mask.ts'
 import * as f from '../../core/formula.ts'
 
 /** Axes to reduce over; none where `noop_with_empty_axes` says so, then only the formulas around the reduction remain. */
@@ -16,13 +19,29 @@ function reductionAxes(c: OpContext, inputSince: number): number[] {
 
 const identity = (x: Expr): Expr => x
 
+/** What is left of input 0 without `axes`, in its size. */
+function reducedTo(c: OpContext, result: Value, axes: readonly number[]): Item {
+  const kept = c.int('keepdims', 1) !== 0
+  const dims = c.dims(0).flatMap((dim, i) => (!axes.includes(i) ? [dim] : kept ? [known(1)] : []))
+  return c.sizedTo(result, dims)
+}
+
 /** `after` of the combination of `before` of the elements. Axes are an input from opset `inputSince` on. */
 function reduction(kind: ReduceKind, before = identity, after = identity, inputSince = 18): Operator {
   return {
+    sized: true,
     lower: (c) => {
+      const axes = reductionAxes(c, inputSince)
       const x = c.b.map([c.input(0)], before)
-      const reduced = c.b.reduce(kind, x, reductionAxes(c, inputSince), c.int('keepdims', 1) !== 0)
-      return [c.b.map([reduced], (e) => convert(after(e), c.input(0).type.dtype))]
+      const own = masked(c, x, c.dims(0), axes, identityOf(kind, x.type.dtype))
+      const reduced = c.b.reduce(kind, own, axes, c.int('keepdims', 1) !== 0)
+      return [
+        reducedTo(
+          c,
+          c.b.map([reduced], (e) => convert(after(e), c.input(0).type.dtype)),
+          axes,
+        ),
+      ]
     },
   }
 }
@@ -30,7 +49,17 @@ function reduction(kind: ReduceKind, before = identity, after = identity, inputS
 const inFloat = (x: Expr): Expr => (isFloat(x.dtype) ? x : convert(x, 'f64'))
 
 const reduceMean: Operator = {
-  lower: (c) => [c.b.mean(c.input(0), reductionAxes(c, 18), c.int('keepdims', 1) !== 0)],
+  sized: true,
+  lower: (c) => {
+    const { b } = c
+    const axes = reductionAxes(c, 18)
+    const dims = c.dims(0)
+    const count = productOf(axes.map((axis) => dims[axis]!))
+    const kept = c.int('keepdims', 1) !== 0
+    if (numberOf(count) !== undefined) return [reducedTo(c, b.mean(c.input(0), axes, kept), axes)]
+    const total = b.reduce('add', masked(c, c.input(0), dims, axes, 0), axes, kept)
+    return [reducedTo(c, b.binary('div', total, b.convert(c.sized.value(b, count), total.type.dtype)), axes)]
+  },
 }
 
 /** Shifted by the maximum, so that nothing overflows; by 0 where that is infinite. */

@@ -1,5 +1,6 @@
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
+import { masked } from '../shared/mask.ts'
 import { logSoftmax, softmax } from '../shared/softmax.ts'
 
 /** Before opset 13 the axes from `axis` (1 by default) on are taken as one, then `axis` (the last by default) alone. */
@@ -11,7 +12,17 @@ function softmaxAxes(c: OpContext): number[] {
   return axis === rank ? [] : range(normalizeAxis(c, axis, rank), rank)
 }
 
+/** Padding has no share. */
+const over = (compute: typeof softmax): Operator => ({
+  sized: true,
+  lower: (c) => {
+    const axes = softmaxAxes(c)
+    const dims = c.dims(0)
+    return [c.sizedTo(compute(c.b, masked(c, c.input(0), dims, axes, -Infinity), axes), dims)]
+  },
+})
+
 export const softmaxOperators: Readonly<Record<string, Operator>> = {
-  LogSoftmax: { lower: (c) => [logSoftmax(c.b, c.input(0), softmaxAxes(c))] },
-  Softmax: { lower: (c) => [softmax(c.b, c.input(0), softmaxAxes(c))] },
+  LogSoftmax: over(logSoftmax),
+  Softmax: over(softmax),
 }

@@ -42,5 +42,5 @@ export function placesOf(b: Builder, holds: Value): Places {
 /** The first `count` elements along `axis`: a tensor, where that is known, else one of data-dependent length. */
 export function limited(b: Builder, padded: Value, axis: number, count: Value): Item {
   const known = constantOf(count)
-  return known ? b.sliceAxis(padded, axis, 0, Number(known.data[0])) : { padded, axis, count }
+  return known ? b.sliceAxis(padded, axis, 0, Number(known.data[0])) : { padded, lengths: [{ axis, count }] }
 }

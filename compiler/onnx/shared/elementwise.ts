@@ -15,7 +15,11 @@ export const keepsAligned: NonNullable<Operator['keeps']> = (c, input, axis) => 
   const fits = given.every((i) => {
     const item = c.item(i)!
     const at = rank(i) - fromEnd
-    return at < 0 || c.input(i).type.shape[at] === 1 || (isBounded(item) && item.axis === at)
+    return (
+      at < 0 ||
+      c.input(i).type.shape[at] === 1 ||
+      (isBounded(item) && item.lengths.some((length) => length.axis === at))
+    )
   })
   return fits ? Math.max(...given.map(rank)) - fromEnd : undefined
 }

@@ -104,15 +104,17 @@ function toOnnx(graph: Graph, { names, ports }: WriteOptions): { written: OnnxGr
   const counts = countsOf(own)
   const byName = new Map(own.outputs.map(({ name }, i) => [name, results[i]!]))
   const taken = new Set(inputs)
-  const outputs = own.outputs.flatMap(({ name, extent }, i): OnnxOutput[] => {
+  const outputs = own.outputs.flatMap(({ name, extents }, i): OnnxOutput[] => {
     if (counts.has(name)) return []
     const labels = ports?.outputs[name]?.labels
     const edge = labels ? stringsAt(e, results[i]!, labels) : results[i]!
-    if (extent) {
-      const { axis, count } = extent
-      const index = e.range(edge.type.shape[axis]!, 'i64')
-      const isWanted = e.elementwise('Less', [index, e.cast(byName.get(count)!, 'i64')], 'bool')
-      return [{ name, edge: e.node('Compress', [edge, isWanted], edge.type, { axis }), open: [axis] }]
+    if (extents) {
+      const shortened = extents.reduce((whole, { axis, count }) => {
+        const index = e.range(whole.type.shape[axis]!, 'i64')
+        const isWanted = e.elementwise('Less', [index, e.cast(byName.get(count)!, 'i64')], 'bool')
+        return e.node('Compress', [whole, isWanted], whole.type, { axis })
+      }, edge)
+      return [{ name, edge: shortened, open: extents.map(({ axis }) => axis) }]
     }
     const isNamed = edge.from.kind === 'input' && edge.from.name === name
     const isOwn = isNamed || (edge.from.kind === 'node' && !taken.has(edge))

@@ -20,8 +20,8 @@ function listed(names: readonly string[]): string {
   return names.length === 0 ? 'none' : some.join(', ') + (names.length > shown ? ', …' : '')
 }
 
-const typeOf = ({ value, extent }: Port): string =>
-  extent ? `${formatType(value.type)} of a length that depends on data` : formatType(value.type)
+const typeOf = ({ value, extents }: Port): string =>
+  extents ? `${formatType(value.type)} of a length that depends on data` : formatType(value.type)
 
 /**
  * The states that `options` name.
@@ -52,7 +52,7 @@ export function statesOf(graph: Graph, { state = {}, stateStart = {}, bind = {},
     if (!from) wrong(`${what}: the model has no input "${input}"; it has ${listed([...inputs.keys()])}`, form)
     if (!to) wrong(`${what}: the model has no output "${next}"; it has ${listed([...outputs.keys()])}`, form)
     if (!from || !to) return
-    if (to.extent || !sameType(from.value.type, to.value.type)) {
+    if (to.extents || !sameType(from.value.type, to.value.type)) {
       wrong(
         `${what}: the input is ${typeOf(from)}, the output ${typeOf(to)}`,
         'an input can only become an output of its own type and shape',

@@ -100,7 +100,7 @@ export function boxesIn(
       if (objectness) score *= activation === 'sigmoid' ? sigmoid(at(objectness, i)) : at(objectness, i)
       if (label) best = at(label, i)
       // So are rows that are not there, whose scores are NaN.
-      if (!(score >= threshold) || classes[best] == null) continue
+      if (!(score >= threshold) || (classes[best] ?? null) === null) continue
       let [x, y, w, h] = scale.map((factor, j) => at(boxes, i, j) * factor) as [number, number, number, number]
       if (coding === 'ssd' || coding === 'offsets') {
         const [cx, cy, aw, ah] = anchors.slice(anchor, anchor + 4) as [number, number, number, number]

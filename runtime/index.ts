@@ -242,10 +242,10 @@ function trim({ shape, extents = [] }: Port, view: View): View {
   // Axes ascend, so that rows of inner ones are whole.
   for (const { axis, address } of extents) {
     const row = product(shape.slice(axis))
-    const kept = product(shape.slice(axis + 1)) * new Int32Array(view.buffer, address)[0]!
-    let i = 1
-    for (; i * row < view.length; i++) view.copyWithin(i * kept, i * row, i * row + kept)
-    view = view.subarray(0, i * kept)
+    const kept = (row / shape[axis]!) * new Int32Array(view.buffer, address)[0]!
+    let to = kept
+    for (let from = row; from < view.length; to += kept, from += row) view.copyWithin(to, from, from + kept)
+    view = view.subarray(0, to)
   }
   return view
 }

@@ -73,6 +73,12 @@ attar compile model.onnx -o out/ --pcm --preprocess sound.json [--stream]
                           module keeps what it needs of those before; model.reset() starts anew
 attar compile model.onnx -o out/ --shape input_ids=1,128 … --tokenizer tokenizer.json --classify softmax --classes ham,spam
                           model.classify(text) gives [{ label, score }], model.encode(text) the inputs of run
+attar compile model.onnx -o out/ --pixels --detect yolov8 --classes names.txt
+                          model.detect(imageData, { threshold: 0.5, iou: 0.45, top: 20 }) gives
+                          [{ label, score, box: { x, y, width, height } }] in pixels of the picture
+attar compile model.onnx -o out/ --bound k=100
+                          the input k is 0 to 100 in each run, and outputs are as long as it says:
+                          the modules are compiled for the largest, and refuse a larger one
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and

@@ -57,7 +57,8 @@ describe.each([...new Set(blocks.map(({ file }) => file))])('%s', (file) => {
     for (const line of lines) {
       if (/^(cd|npm) /.test(line)) continue
       if (absent.has('chromium') && line.includes('chromium')) continue
-      if (!line.startsWith('attar run') && !line.includes('out/model.wasm')) writeFileSync('model.onnx', modelFor(line))
+      const [name] = /(?<= )[\w.-]+\.onnx/.exec(line) ?? ['model.onnx']
+      if (!line.startsWith('attar run') && !line.includes('out/model.wasm')) writeFileSync(name, modelFor(line))
       // Short measurements: what they give is not looked at.
       const measures = line.includes('attar bench') ? !line.includes('--layers') : /^attar check .*latency/.test(line)
       const short = measures ? ' --runs 3 --starts 1 --warm-up 0' : ''

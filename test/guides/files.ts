@@ -138,10 +138,39 @@ const zeros = model({
 /** The whole configuration that a guide has. */
 const configOf = (topic: string): string => guideTo(topic).code.find(({ text }) => text.includes('defineConfig'))!.text
 
+/** A detector whose outputs of these shapes are numbers from 0 to 1 times the mean of the picture. */
+const detector = (outputs: Readonly<Record<string, readonly number[]>>) =>
+  model({
+    inputs: ['image f32[1,3,16,16]'],
+    outputs: Object.entries(outputs).map(([name, shape]) => `${name} f32[${shape.join(',')}]`),
+    nodes: [
+      node('m = ReduceMean(image)', { attributes: { keepdims: 0 } }),
+      ...Object.keys(outputs).map((name) => `${name} = Mul(m, ${name}_table)`),
+    ],
+    initializers: Object.entries(outputs).map(([name, shape]) => {
+      const count = shape.reduce((product, d) => product * d, 1)
+      const values = Array.from({ length: count }, (_, i) => ((i * 37) % 101) / 101)
+      return stored(`${name}_table`, tensorOf('f32', shape, values))
+    }),
+  })
+
+export const yolo = detector({ found: [1, 6, 5] })
+
+/** The `k` greatest of a row. */
+const greatest = model({
+  inputs: ['x f32[1,200]', 'k i64[1]'],
+  outputs: ['values f32[1,?]', 'places i64[1,?]'],
+  nodes: [node('values, places = TopK(x, k)', { attributes: { axis: 1 } })],
+})
+
 /** The model that a command is about. */
 export function modelFor(line: string): Uint8Array {
   if (line.includes('--sparse')) return zeros
   if (line.includes('--tokenizer')) return texts
+  if (line.includes('--detect yolov8')) return yolo
+  if (line.includes('--detect corners')) return detector({ scores: [1, 5, 2], boxes: [1, 5, 4] })
+  if (line.includes('--detect blazeface')) return detector({ scores: [1, 14, 1], boxes: [1, 14, 4] })
+  if (line.includes('--bound k')) return greatest
   if (line.includes('--vocabulary')) return words
   if (line.includes('--state')) return recurrent
   if (line.startsWith('attar train')) return digits
@@ -201,6 +230,7 @@ export async function prepare(at: (...parts: string[]) => string): Promise<void>
       }
     }
   }
+  writeFileSync(at('names.txt'), 'cat\ndog\n')
   writeFileSync(at('tokenizer.json'), JSON.stringify(tokenizer))
   writeFileSync(at('attar.config.ts'), configOf('train'))
   writeFileSync(at('search.config.ts'), configOf('tune'))

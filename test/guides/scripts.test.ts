@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
 import { findExecutable, packageFile } from '../../compiler/bench/engines/process.ts'
 import { withWorker } from '../support/workerd.ts'
-import { digits, fixedDigits, prepare, recurrent, texts } from './files.ts'
+import { digits, fixedDigits, prepare, recurrent, texts, yolo } from './files.ts'
 import { elsewhere, guides, guideTo } from './markdown.ts'
 
 /** The code of README.md and the guides, word for word, where it is meant to run, with the files that it names. */
@@ -31,6 +31,7 @@ const [worker] = codeOf('worker') as [string]
 const [stream] = codeOf('streams') as [string]
 const [library] = codeOf('library') as [string]
 const [textScript, textPart, tokenizerScript] = codeOf('text') as [string, string, string]
+const [boxes] = codeOf('boxes') as [string]
 const [bundlerConfig, bundledScript] = codeOf('bundlers') as [string, string]
 
 const known = await engines()
@@ -71,6 +72,10 @@ beforeAll(async () => {
   await shell(`cd text && cp ../tokenizer.json . && ${compiles} && attar tokenizer tokenizer.json -o out/`)
   writeFileSync(at('text', 'text.mjs'), textScript + textPart)
   writeFileSync(at('text', 'tokenizer.mjs'), tokenizerScript)
+  mkdirSync(at('boxes'))
+  writeFileSync(at('boxes', 'detector.onnx'), yolo)
+  await shell(`cd boxes && cp ../names.txt . && ${guideTo('boxes').commands[0]![0]}`)
+  writeFileSync(at('boxes', 'boxes.mjs'), boxes)
   mkdirSync(at('stream'))
   writeFileSync(at('stream', 'model.onnx'), recurrent)
   await shell('attar compile stream/model.onnx -o stream/out/ --state h=hn --state c=cn')
@@ -88,6 +93,7 @@ it('is all there is', () => {
     library,
     bundlerConfig,
     bundledScript,
+    boxes,
     textScript,
     textPart,
     tokenizerScript,
@@ -111,7 +117,7 @@ it('pass the type checker', { timeout: 120_000 }, () => {
     ...fields.map((_, i) => `fields-${i}.config.ts`),
   ]
   const program = ts.createProgram(
-    [...files, 'stream/stream.mjs', 'text/text.mjs', 'text/tokenizer.mjs'].map((file) => at(file)),
+    [...files, 'stream/stream.mjs', 'text/text.mjs', 'text/tokenizer.mjs', 'boxes/boxes.mjs'].map((file) => at(file)),
     options,
   )
   const found = ts.getPreEmitDiagnostics(program)
@@ -140,6 +146,11 @@ it('classify texts', async () => {
   expect(stdout).toMatch(/^\[\s*\{ label: 'spam', score: 0\.8\d+ \}/)
   const ids = await run(process.execPath, [at('text', 'tokenizer.mjs')])
   expect(ids.stdout).toContain('ids: [ 2, 5, 1, 1, 3 ]')
+})
+
+it('find boxes', async () => {
+  const { stdout } = await run(process.execPath, [at('boxes', 'boxes.mjs')])
+  expect(stdout).toBe('[]\n')
 })
 
 it.skipIf(missing('deno'))('run in Deno with --allow-read', async () => {

@@ -11,7 +11,7 @@ export interface Call {
 export type Value =
   | (string | number | boolean | null | RegExp | Call)
   | readonly Value[]
-  | { readonly [name: string]: Value; readonly part?: never }
+  | { readonly [name: string]: Value }
 
 export const call = (part: PartName, ...args: readonly Value[]): Call => ({ part, args })
 

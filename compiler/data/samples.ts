@@ -8,6 +8,8 @@ import { noArray, noLabels, outOfRange, padHint, unequalRuns, wrongType, tooMany
 /** An input of a model. */
 export interface InputType extends TensorType {
   readonly name: string
+  /** Where its elements are places in a table, which of them are inside. */
+  readonly range?: readonly [low: number, high: number] | undefined
 }
 
 /** Inputs of single runs, with what is known of the results. */

@@ -57,7 +57,16 @@ export {
   type Diagnostic,
   type Origin,
 } from './core/diagnostic.ts'
-export { encoderOf, encoderSource, readTokenizer, tokenizerFiles, tokenizerFor, type Tokenizer } from './text/index.ts'
+export {
+  encoderOf,
+  encoderSource,
+  readTokenizer,
+  textInputs,
+  tokenizerFiles,
+  tokenizerFor,
+  type TextInput,
+  type Tokenizer,
+} from './text/index.ts'
 export { metricNeedsLabels, missingPackage, reasonOf } from './core/errors.ts'
 export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'

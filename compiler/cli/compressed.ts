@@ -39,7 +39,7 @@ export async function compressed(
   const { graph, metadata, names } = imported
   const inputs = graph.inputs
     .filter(({ name }) => !Object.hasOwn(state ?? {}, name))
-    .map(({ name, value }) => ({ name, ...value.type }))
+    .map(({ name, value }) => ({ name, ...value.type, range: names.inputs[name]?.range }))
   const onProgress = (step: string, done: number, of: number): void => terminal.status(`${step} ${done + 1}/${of}`)
   const states = { ...(bind && { bind }), ...(state && { state }), ...(stateStart && { stateStart }), names }
   const carry: Carry = (samples, kept) => carryStates(graph, samples, { ...states, kept, onProgress })
@@ -55,7 +55,8 @@ export async function compressed(
   }
   if (options.metric !== undefined && !validation)
     fail('A501', '--metric: calibration takes all samples of --calib', { hint: 'give more of them, or --val' })
-  const kept = preprocess && { [preprocessKey]: JSON.stringify(preprocess) }
+  const { preprocessOfModel } = await import('../data/preprocess.ts')
+  const kept = preprocess && { [preprocessKey]: preprocessOfModel(preprocess) }
   const read = { model: { ...imported, metadata: { ...metadata, ...kept } }, calibration, validation }
   const { model: whole, ...data } = await withVocabulary(read, options, state, terminal)
   const settings: Omit<QuantizeModelOptions, 'mode'> = {

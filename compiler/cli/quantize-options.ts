@@ -73,7 +73,7 @@ export const addPictureOptions = (command: Command): Command =>
   command
     .option(
       '--preprocess <file>',
-      'JSON file that says how data becomes inputs. Pictures: the seven options that follow, which override it. Sounds: "rate", samples a second, and "features" of them. Rows of ids: "pad", the id that fills up shorter rows.',
+      'JSON file that says how data becomes inputs. Pictures: the seven options that follow, which override it. Sounds: "rate", samples a second, and "features" of them. Rows of ids: "pad", the id that fills up shorter rows. Texts: "tokenizer", the file of one.',
     )
     .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
     .option('--fit <fit>', 'stretch (default), or crop to the proportions')
@@ -128,7 +128,13 @@ export async function preprocessOptions(
   const stored =
     preprocess === undefined ? {} : parsePreprocess(new TextDecoder().decode(readFile(preprocess)), `"${preprocess}"`)
   const given = { ...stored, ...parsePreprocess(JSON.stringify(said), 'the command line') }
-  return { given, all: { ...(own === undefined ? {} : parsePreprocess(own, 'the model’s metadata')), ...given } }
+  const ofModel = own === undefined ? {} : parsePreprocess(own, 'the model’s metadata')
+  if (ofModel.tokenizer !== undefined) {
+    // A model is not asked which files are read.
+    const { fail } = await import('../index.ts')
+    fail('A501', 'the model’s metadata names a file for the tokenizer', { hint: 'name it in --preprocess' })
+  }
+  return { given, all: { ...ofModel, ...given } }
 }
 
 export interface Data {

@@ -6,7 +6,7 @@ import { defaultLabel, takesRows, unusedNotes, valueOf, type Dataset, type Input
 import { hasNone, malformed, notANumber, padHint, wrongColumns, tooMany } from './errors.ts'
 import { reasonOf } from '../core/errors.ts'
 
-interface Row {
+export interface Row {
   readonly record: readonly string[]
   readonly line: number
 }
@@ -71,7 +71,7 @@ export function readCsv(
   return { samples, notes, labels: rows.map((row) => labelColumns.map((column) => number(row, column))) }
 }
 
-function rowsOf(bytes: Uint8Array, what: string): Row[] {
+export function rowsOf(bytes: Uint8Array, what: string): Row[] {
   let cells = 0
   let rows = 0
   const row = (record: readonly string[], { lines }: { lines: number }): Row => {

@@ -60,7 +60,7 @@ export interface Source extends Omit<Dataset, 'samples'> {
  * Reads a data set for a model's inputs: `.npz`, `.npy`, `.csv`, `.jsonl`, a folder of pictures or of sounds (a folder inside for each
  * class, or files without classes), or pictures in an IDX file, whose labels are looked for beside it. A504
  * where the data does not go with the inputs, A501 where that cannot be what was asked for, A502 where it cannot be read, A301 for
- * more than 2 GiB.
+ * more than 2 GiB. With a tokenizer, `.csv` and `.jsonl` hold texts.
  */
 export async function readDataset(
   path: string,
@@ -82,13 +82,18 @@ export async function openDataset(
   options: Omit<DatasetOptions, 'limit' | 'seed'> = {},
 ): Promise<Source> {
   const what = `"${path}"`
-  const { label, preprocess: { pad } = {} } = options
+  const { label, preprocess: { pad, tokenizer } = {} } = options
   const folder = isFolder(path)
   if (label !== undefined && (folder || isIdx(path))) filesNameNoLabels(what, label)
   if (label !== undefined && inputs.some(({ name }) => name === label)) labelsAreInput(label)
   if (folder) return fromFolder(path, inputs, options)
   if (isIdx(path)) return fromIdx(path, inputs, options)
   if (pad !== undefined && !inputs.some(takesRows)) nothingToPad()
+  if (tokenizer !== undefined) {
+    const { readTexts } = await import('./texts.ts')
+    const { samples, ...rest } = readTexts(path, inputs, { tokenizer, pad, label })
+    return { ...rest, count: samples.length, sample: (i) => samples[i]! }
+  }
   switch (extname(path)) {
     case '.npz':
       return held(fromArrays(readNpz(readFile(path), what), inputs, what, label, pad), pad)

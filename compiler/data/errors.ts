@@ -116,6 +116,12 @@ export function noArray(name: string, names: readonly string[]): never {
   fail('A504', `the data has no array "${name}"; it has ${list(names)}`)
 }
 
+export function noTexts(what: string, column: string, names: readonly string[]): never {
+  fail('A504', `tokenizer: ${what} has no text "${column}"${names.length > 0 ? `; it has ${list(names)}` : ''}`, {
+    hint: 'texts stand in the column "text" of a .csv or .jsonl file, or in the only one beside the labels',
+  })
+}
+
 /** For integers of another length than the input has. */
 export const padHint = 'preprocess: { pad: ID } in the configuration fills shorter rows of ids up, and cuts longer ones'
 

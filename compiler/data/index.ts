@@ -17,6 +17,7 @@ export {
   imageTensor,
   layouts,
   parsePreprocess,
+  preprocessOfModel,
   withoutEffect,
   type DataKind,
   type Preprocess,

@@ -15,7 +15,7 @@ function flatten(value: unknown, into: number[], depth: number): boolean {
 const longestLine = 2 ** 26
 
 /** The lines that are not empty, and their numbers. */
-function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; number: number }> {
+export function* linesOf(bytes: Uint8Array, what: string): Generator<{ text: string; number: number }> {
   const decoder = new TextDecoder()
   let number = 0
   for (let from = 0; from < bytes.length;) {
@@ -72,7 +72,7 @@ export function readJsonLines(
   return { samples, notes, ...(labels.length > 0 && { labels }) }
 }
 
-function parseLine(text: string, bad: (message: string) => never): Record<string, unknown> {
+export function parseLine(text: string, bad: (message: string) => never): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(text)

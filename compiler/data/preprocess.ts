@@ -34,6 +34,8 @@ export interface SoundPreprocess {
 /** How a row of integers becomes a model's input: cut after the input's length, or filled up with `pad`. */
 export interface SequencePreprocess {
   readonly pad: number
+  /** The file of the tokenizer that makes ids of texts. Models do not say it of themselves. */
+  readonly tokenizer?: string
 }
 
 export type Preprocessing = Preprocess | SoundPreprocess | SequencePreprocess
@@ -51,7 +53,7 @@ export type PreprocessOptions = Partial<
 export type DataKind = 'pictures' | 'sounds' | 'arrays'
 
 const kindOfMember = (name: string): DataKind =>
-  name === 'rate' || name === 'features' ? 'sounds' : name === 'pad' ? 'arrays' : 'pictures'
+  name === 'rate' || name === 'features' ? 'sounds' : name === 'pad' || name === 'tokenizer' ? 'arrays' : 'pictures'
 
 /** What is wrong with options of which some have no effect on data of such kinds, as a sentence; undefined where all have. */
 export function withoutEffect(options: PreprocessOptions, kinds: readonly DataKind[]): string | undefined {
@@ -81,7 +83,15 @@ const checks: Readonly<Record<keyof PreprocessOptions, Check>> = {
   std: [(x) => isNumbers(x) && [x].flat().every((s) => Number(s) > 0), 'a positive number or a list of them'],
   rate: [(x) => Number.isInteger(x) && Number(x) >= 1 && Number(x) <= 2 ** 20, 'samples a second, a whole number'],
   pad: [(x) => Number.isSafeInteger(x), 'a whole number'],
+  tokenizer: [(x) => typeof x === 'string' && x !== '', 'the name of a file'],
   features: [(x) => isObject(x) && 'window' in x && 'hop' in x, 'an object with at least window and hop, in samples'],
+}
+
+/** What a model says of itself: without files, which are the user's. */
+export function preprocessOfModel(preprocess: Preprocessing): string {
+  if (!('tokenizer' in preprocess)) return JSON.stringify(preprocess)
+  const { tokenizer: _, ...rest } = preprocess
+  return JSON.stringify(rest)
 }
 
 /** Reads options from JSON. A501 for an unknown member or one of the wrong kind; `what` names where they stand. */

@@ -10,6 +10,8 @@ export interface InputType extends TensorType {
   readonly name: string
   /** The least and the greatest that elements may be: one pair for all, or one for each. */
   readonly bounds?: readonly (readonly [number, number])[]
+  /** Where its elements are places in a table, which of them are inside. */
+  readonly range?: readonly [low: number, high: number] | undefined
 }
 
 /** Inputs of single runs, with what is known of the results. */

@@ -8,8 +8,18 @@ import { importOptions, stateOptions } from '../cli/options.ts'
 import { picturesOf } from '../cli/pictures.ts'
 import { soundIn } from '../cli/sound.ts'
 import { describeAccuracy } from '../cli/quantization.ts'
+import { textsOf } from '../cli/texts.ts'
 import { readFile, writeFiles } from '../data/files.ts'
-import { artefacts, checkName, CompileError, compile, fail, formatDiagnostic, warningLines } from '../index.ts'
+import {
+  artefacts,
+  checkName,
+  CompileError,
+  compile,
+  encoderSource,
+  fail,
+  formatDiagnostic,
+  warningLines,
+} from '../index.ts'
 import { printable } from '../core/printable.ts'
 import { version } from '../version.ts'
 import { asDiagnostic, parseQuery, type ModelImport, type Query } from './query.ts'
@@ -139,8 +149,14 @@ async function make(
     const made = { ...importing, readExternal, ...states, ...(target !== 'both' && { targets: [target] }) }
     const smaller = isCompressed(options) ? await compressed(model, options, made, terminal) : model
     const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
-    const { source, options: heard } = await soundIn(seen, options, made)
-    const compiled = await compile(source, { ...made, sparse: options.sparse, ...(pictures && { pictures }), ...heard })
+    const { source: heard, options: sound } = await soundIn(seen, options, made)
+    const { source, text: texts, tokenizer } = await textsOf(model, heard, options, made)
+    const compiled = await compile(source, {
+      ...{ ...made, sparse: options.sparse },
+      ...(pictures && { pictures }),
+      ...sound,
+      ...(texts && { text: texts }),
+    })
     checkSparse(command, options, compiled)
     const { pruning, quantization } = compiled.report
     for (const judged of [pruning, quantization])
@@ -149,7 +165,10 @@ async function make(
           hint: 'allow more with max-drop, or ask for less',
         })
     compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
-    const files = artefacts(compiled, name, { inline: options.inline ?? false })
+    const files = artefacts(compiled, name, {
+      inline: options.inline ?? false,
+      ...(tokenizer && { encoder: encoderSource(tokenizer) }),
+    })
     const modules = Object.keys(files).filter((file) => file.endsWith('.wasm'))
     const record: Made = { external, modules, warnings }
     writeFiles(folder, { ...files, [madeFile]: JSON.stringify(record) })

@@ -7,6 +7,7 @@ import { addPixelOptions, type PixelOptions } from '../cli/pictures.ts'
 import { checkOptions, refuseRepeats } from '../cli/preconditions.ts'
 import { addCompressOptions, type CompressCliOptions } from '../cli/quantize-options.ts'
 import { addSoundOptions, type SoundOptions } from '../cli/sound.ts'
+import { addTokenizerOptions, type TokenizerOptions } from '../cli/texts.ts'
 import { fail } from '../index.ts'
 
 /** What an import of a model may say: options of `attar compile`. */
@@ -15,6 +16,7 @@ export type QueryOptions = ShapeOptions &
   CompressCliOptions &
   PixelOptions &
   SoundOptions &
+  TokenizerOptions &
   ModuleOptions
 
 /** An import of a model: `model.onnx?attar&quantize=weights`. */
@@ -40,7 +42,7 @@ export function modelImport(id: string): ModelImport {
 }
 
 /** Options whose value is a file or a folder. */
-const paths = new Set(['calib', 'val', 'vocabulary', 'plan', 'preprocess'])
+const paths = new Set(['calib', 'val', 'vocabulary', 'plan', 'preprocess', 'tokenizer'])
 /** Options `NAME=VALUE` whose value may be a file. */
 const boundPaths = new Set(['bind', 'state-init'])
 /** What of the command's writes a file that is no module. */
@@ -61,7 +63,8 @@ export interface Query {
 export async function parseQuery({ path, query }: ModelImport): Promise<Query> {
   const command = new Command('compile').exitOverride().allowExcessArguments(false)
   command.configureOutput({ writeErr: () => {}, writeOut: () => {} }).helpOption(false)
-  addModuleOptions(addSoundOptions(addPixelOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))))
+  addCompressOptions(addStateOptions(addShapeOptions(command)))
+  addModuleOptions(addTokenizerOptions(addSoundOptions(addPixelOptions(command))))
   refuseRepeats(command)
   const known = new Map(command.options.map((option) => [option.long!.slice(2), option]))
   for (const name of writing) known.delete(name)

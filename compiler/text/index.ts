@@ -5,6 +5,7 @@ import { partSources } from './parts.generated.ts'
 import { called, evaluate, print } from './plan.ts'
 import { tokenizerCall, type Tokenizer } from './read.ts'
 
+export { textInputs, type TextInput } from './inputs.ts'
 export { readTokenizer, type Tokenizer } from './read.ts'
 
 /** The same for a model's inputs: ids are cut and filled up to `length`. A501 where no token is for filling up, or the length has no room for a text. */

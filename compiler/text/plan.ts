@@ -9,9 +9,7 @@ export interface Call {
 }
 
 export type Value =
-  | (string | number | boolean | null | RegExp | Call)
-  | readonly Value[]
-  | { readonly [name: string]: Value }
+  (string | number | boolean | null | RegExp | Call) | readonly Value[] | { readonly [name: string]: Value }
 
 export const call = (part: PartName, ...args: readonly Value[]): Call => ({ part, args })
 

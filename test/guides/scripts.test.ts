@@ -30,7 +30,7 @@ const [page] = codeOf('page') as [string]
 const [worker] = codeOf('worker') as [string]
 const [stream] = codeOf('streams') as [string]
 const [library] = codeOf('library') as [string]
-const [textScript, textPart, tokenizerScript] = codeOf('text') as [string, string, string]
+const [textScript, textPart, , tokenizerScript] = codeOf('text') as [string, string, string, string]
 const [boxes] = codeOf('boxes') as [string]
 const [bundlerConfig, bundledScript] = codeOf('bundlers') as [string, string]
 

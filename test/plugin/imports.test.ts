@@ -8,7 +8,8 @@ import { CompileError } from '../../dist/compiler/index.js'
 import { compiledImport, type Entry } from '../../dist/compiler/plugin/cache.js'
 import { declareImport } from '../../dist/compiler/plugin/declarations.js'
 import { marked, modelImport, parseQuery } from '../../dist/compiler/plugin/query.js'
-import { node, model } from '../onnx/build.ts'
+import type { TextModel } from '../../runtime/texts.ts'
+import { node, model, stored } from '../onnx/build.ts'
 import { project, tiny } from './project.ts'
 
 const { at } = project()
@@ -145,6 +146,36 @@ describe('the cache', () => {
     expect(await imported('attar')).toEqual(ones)
     writeFileSync(at('src/w.bin'), new Uint8Array(new Float32Array(8).fill(2).buffer))
     expect(readFileSync(join((await imported('attar')).folder, 'tiny.wasm')).equals(before)).toBe(false)
+  })
+
+  it('is for the tokenizer of a model that takes texts, too', async () => {
+    const texts = model({
+      inputs: ['input_ids i64[1,6]'],
+      outputs: ['y f32[1,2]'],
+      nodes: ['e = Gather(w, input_ids)', node('y = ReduceSum(e, one)', { attributes: { keepdims: 0 } })],
+      initializers: [
+        stored('w', tensorOf('f32', [5, 2], [0, 0, 0, 0, 0, 0, 0, 0, 4, 1])),
+        stored('one', tensorOf('i64', [1], [1n])),
+      ],
+    })
+    writeFileSync(at('src/tiny.onnx'), texts)
+    const vocabulary = (word: string) => ['[PAD]', '[UNK]', '[CLS]', '[SEP]', word].join('\n')
+    writeFileSync(at('src/vocab.txt'), vocabulary('good'))
+    const query = 'attar&inline&tokenizer=vocab.txt&classify=softmax&classes=ham,spam'
+    const first = await imported(query)
+    expect(first.files).toEqual([at('src/vocab.txt')])
+    const labelOf = async ({ folder }: Entry, text: string) => {
+      const { load } = (await import(join(folder, 'tiny.js'))) as { load(): Promise<TextModel> }
+      return (await load()).classify!(text)[0]!
+    }
+    expect(await labelOf(first, 'good')).toMatchObject({ label: 'ham', score: expect.closeTo(0.9526, 4) as number })
+    expect((await labelOf(first, 'fine')).score).toBe(0.5)
+    writeFileSync(at('src/vocab.txt'), vocabulary('fine'))
+    const second = await imported(query)
+    expect((await labelOf(second, 'fine')).score).toBeGreaterThan(0.9)
+    expect(readFileSync(join(second.folder, 'tiny.d.ts'), 'utf8')).toContain('encode(')
+    writeFileSync(at('src/vocab.txt'), 'fine')
+    await expect(imported(query)).rejects.toMatchObject({ diagnostics: [{ code: 'A502' }] })
   })
 
   it('makes again what is damaged', async () => {

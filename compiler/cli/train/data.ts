@@ -44,10 +44,10 @@ export async function readSplits(
   const { label } = data
   const loss = losses[name]
   const outputs = elementCount(scoreShape(scoresOf(model, name).type.shape))
+  const tables = tablesOf(model)
   const inputs = model.graph.inputs
     .filter((port) => model.data.includes(port.name))
-    .map((port): InputType => ({ name: port.name, ...port.value.type }))
-  const tables = tablesOf(model)
+    .map((port): InputType => ({ name: port.name, ...port.value.type, range: tables.get(port.name) }))
   let names = given
   let rate = preprocess.rate ?? model.rate
   if (model.rate !== undefined && rate !== model.rate)

@@ -70,11 +70,12 @@ export async function metadataOf(
   { classes, preprocess }: Splits,
 ): Promise<Record<string, string>> {
   const { classesKey, fixedLayersKey, preprocessKey } = await import('../../index.ts')
+  const { preprocessOfModel } = await import('../../data/index.ts')
   return {
     ...metadata,
     ...(classes && { [classesKey]: JSON.stringify(classes) }),
     ...(fixedLayers.length > 0 && { [fixedLayersKey]: JSON.stringify(fixedLayers) }),
-    ...(preprocess && { [preprocessKey]: JSON.stringify(preprocess) }),
+    ...(preprocess && { [preprocessKey]: preprocessOfModel(preprocess) }),
   }
 }
 

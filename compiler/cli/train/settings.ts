@@ -115,11 +115,11 @@ function placed(path: string, settings: Settings): Settings {
 }
 
 /** What settings name that is read. */
-export type InputField = 'model' | 'train' | 'val' | 'test' | 'teacher' | 'vocabulary' | 'plan'
+export type InputField = 'model' | 'train' | 'val' | 'test' | 'teacher' | 'vocabulary' | 'plan' | 'tokenizer'
 
 /** Settings with other paths of what is read. */
 export function mapPaths(settings: Settings, to: (path: string, field: InputField) => string): Settings {
-  const { data, model, distill, prune, vocabulary } = settings
+  const { data, model, distill, prune, vocabulary, preprocess } = settings
   const paths = Object.fromEntries(
     (['train', 'val', 'test'] as const).flatMap((key) => {
       const value = data?.[key]
@@ -131,6 +131,9 @@ export function mapPaths(settings: Settings, to: (path: string, field: InputFiel
     ...(model !== undefined && { model: to(model, 'model') }),
     ...(prune?.plan !== undefined && { prune: { ...prune, plan: to(prune.plan, 'plan') } }),
     ...(vocabulary?.data !== undefined && { vocabulary: { ...vocabulary, data: to(vocabulary.data, 'vocabulary') } }),
+    ...(typeof preprocess?.['tokenizer'] === 'string' && {
+      preprocess: { ...preprocess, tokenizer: to(preprocess['tokenizer'], 'tokenizer') },
+    }),
     ...(data && { data: { ...data, ...paths } }),
     ...(distill?.teacher !== undefined && { distill: { ...distill, teacher: to(distill.teacher, 'teacher') } }),
   }

@@ -27,7 +27,7 @@ const real = v.union([
 const taskName = v.pipe(v.string(), v.regex(/^(trials\/\d{1,10}|final\/\d{1,10}-\d{1,10})$/, 'trials/3 or final/3-1'))
 
 /** Fields of a search that name what it reads. */
-const inputFields = ['model', 'train', 'val', 'test', 'teacher', 'vocabulary', 'plan'] as const
+const inputFields = ['model', 'train', 'val', 'test', 'teacher', 'vocabulary', 'plan', 'tokenizer'] as const
 
 const announcementSchema = v.strictObject({
   /** attar's; another version may compute other numbers. */

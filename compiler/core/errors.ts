@@ -2,7 +2,11 @@
 import { fail } from './diagnostic.ts'
 
 /** What is said of anything that was thrown. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as { readonly code?: unknown }
+  return code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : error.message
+}
 
 /** A503. `packages` are those to install, if not `what`. */
 export function missingPackage(what: string, packages = what): never {

@@ -122,7 +122,8 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
       ports.push({ name, value: node.results[0]! })
     }
   }
-  if (unbound.length > 0) {
+  // What was given for another name may have been meant for these.
+  if (unbound.length > 0 && found.every(({ code }) => code !== 'A106')) {
     const missing = new Set(
       unbound.flatMap(({ shape }) => shape ?? []).filter((d): d is string => typeof d === 'string' && !known.has(d)),
     )

@@ -2,7 +2,7 @@ import { fail } from '../../../core/diagnostic.ts'
 import * as f from '../../../core/formula.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Layer } from '../context.ts'
-import { checkNames } from '../options.ts'
+import { checkArguments, checkOptions, count, initializer as known } from '../options.ts'
 import type { Initializer } from '../initializers.ts'
 
 export interface SelfAttentionOptions {
@@ -16,7 +16,8 @@ export interface SelfAttentionOptions {
  * projected once more. It does not know the order of places: `positionEmbedding` tells it.
  */
 export function selfAttention(options: SelfAttentionOptions): Layer {
-  checkNames('selfAttention', options, { heads: true, initializer: true })
+  checkOptions('selfAttention', options, { heads: count, initializer: known })
+  checkArguments('selfAttention', { ...options }, { heads: count })
   const { heads, initializer = 'glorot-uniform' } = options
   return {
     kind: 'selfAttention',
@@ -55,7 +56,7 @@ export function selfAttention(options: SelfAttentionOptions): Layer {
 
 /** Adds a parameter for each place of a sequence (Gehring et al., 2017): f32[1, n, size] to the same. */
 export function positionEmbedding(options: { readonly initializer?: Initializer | undefined } = {}): Layer {
-  checkNames('positionEmbedding', options, { initializer: true })
+  checkOptions('positionEmbedding', options, { initializer: known })
   const { initializer = 'normal-0.02' } = options
   return {
     kind: 'positionEmbedding',

@@ -1,5 +1,6 @@
 import * as f from '../../../core/formula.ts'
 import type { Layer } from '../context.ts'
+import { checkOptions, positive, share } from '../options.ts'
 
 export interface BatchNormOptions {
   readonly epsilon?: number | undefined
@@ -8,7 +9,12 @@ export interface BatchNormOptions {
 }
 
 /** Batch normalization of the last axis (Ioffe & Szegedy, 2015). */
-export const batchNorm = ({ epsilon = 1e-5, momentum = 0.9 }: BatchNormOptions = {}): Layer => ({
+export function batchNorm(options: BatchNormOptions = {}): Layer {
+  checkOptions('batchNorm', options, { epsilon: positive, momentum: share })
+  return normalization(options)
+}
+
+const normalization = ({ epsilon = 1e-5, momentum = 0.9 }: BatchNormOptions): Layer => ({
   kind: 'batchNorm',
   build: (network, x) => {
     const channels = x.type.shape.at(-1)!

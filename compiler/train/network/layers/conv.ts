@@ -1,6 +1,9 @@
+import { fail } from '../../../core/diagnostic.ts'
 import type { WindowAxis } from '../../../core/ops/window.ts'
 import type { Layer } from '../context.ts'
 import type { Initializer } from '../initializers.ts'
+import { checkArguments, checkOptions, count, flag, initializer, padding } from '../options.ts'
+import { checkPictures } from '../pictures.ts'
 import { paddingOf, type Padding } from '../padding.ts'
 
 export interface ConvOptions {
@@ -12,24 +15,35 @@ export interface ConvOptions {
   readonly initializer?: Initializer | undefined
 }
 
+const windowChecks = { stride: count, dilation: count, padding, bias: flag, initializer }
+
 /** Convolution with `channels` filters of `size` × `size`: [1, H, W, C] to [1, H', W', channels]. */
-export const conv = (channels: number, size: number, options: ConvOptions = {}): Layer => ({
+export function conv(channels: number, size: number, options: ConvOptions = {}): Layer {
+  checkArguments('conv', { channels, size }, { channels: count, size: count })
+  checkOptions('conv', options, { ...windowChecks, groups: count })
+  return convolution(channels, size, options)
+}
+
+const convolution = (channels: number, size: number, options: ConvOptions): Layer => ({
   kind: 'conv',
   build: (network, x) => {
-    const { stride = 1, dilation = 1, groups = 1, padding = 'same', bias = true, initializer = 'he-normal' } = options
+    const { stride = 1, dilation = 1, groups = 1, bias = true } = options
+    checkPictures('conv', x)
     const [, height, width, inputs] = x.type.shape as [number, number, number, number]
+    if (inputs % groups !== 0 || channels % groups !== 0)
+      fail('A702', `conv: ${inputs} channels to ${channels} do not divide into ${groups} groups`)
     const each = inputs / groups
     const taps = size * size
     const w = network.parameter(
       'weight',
       [size, size, each, channels],
-      initializer,
+      options.initializer ?? 'he-normal',
       { inputs: taps * each, outputs: (taps * channels) / groups },
       true,
     )
     const window = [height, width].map((length): WindowAxis => ({
       ...{ size, stride, dilation, baseDilation: 1 },
-      ...paddingOf(padding, length, size, stride, dilation),
+      ...paddingOf(options.padding ?? 'same', length, size, stride, dilation),
     }))
     const activation = { batch: 0, feature: 3, spatial: [1, 2] }
     const rhs = { input: 2, output: 3, spatial: [0, 1] }
@@ -41,13 +55,19 @@ export const conv = (channels: number, size: number, options: ConvOptions = {}):
 })
 
 /** Convolution of each channel by itself, `multiplier` results each. */
-export const depthwise = (
+export function depthwise(
   size: number,
-  { multiplier = 1, ...options }: Omit<ConvOptions, 'groups'> & { readonly multiplier?: number | undefined } = {},
-): Layer => ({
-  kind: 'depthwise',
-  build: (network, x) => {
-    const channels = x.type.shape.at(-1)!
-    return conv(channels * multiplier, size, { ...options, groups: channels }).build(network, x)
-  },
-})
+  options: Omit<ConvOptions, 'groups'> & { readonly multiplier?: number | undefined } = {},
+): Layer {
+  checkArguments('depthwise', { size }, { size: count })
+  checkOptions('depthwise', options, { ...windowChecks, multiplier: count })
+  const { multiplier = 1, ...rest } = options
+  return {
+    kind: 'depthwise',
+    build: (network, x) => {
+      checkPictures('depthwise', x)
+      const channels = x.type.shape.at(-1)!
+      return convolution(channels * multiplier, size, { ...rest, groups: channels }).build(network, x)
+    },
+  }
+}

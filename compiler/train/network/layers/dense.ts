@@ -1,5 +1,6 @@
 import type { Layer } from '../context.ts'
 import type { Initializer } from '../initializers.ts'
+import { checkArguments, checkOptions, count, flag, initializer } from '../options.ts'
 
 export interface DenseOptions {
   readonly bias?: boolean | undefined
@@ -7,7 +8,13 @@ export interface DenseOptions {
 }
 
 /** A matrix product along the last axis: [1, …, n] to [1, …, units]. */
-export const dense = (units: number, { bias = true, initializer = 'he-normal' }: DenseOptions = {}): Layer => ({
+export function dense(units: number, options: DenseOptions = {}): Layer {
+  checkArguments('dense', { units }, { units: count })
+  checkOptions('dense', options, { bias: flag, initializer })
+  return product(units, options)
+}
+
+const product = (units: number, { bias = true, initializer = 'he-normal' }: DenseOptions): Layer => ({
   kind: 'dense',
   build: (network, x) => {
     const axis = x.type.shape.length - 1

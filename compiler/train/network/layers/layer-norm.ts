@@ -1,8 +1,14 @@
 import * as f from '../../../core/formula.ts'
 import type { Layer } from '../context.ts'
+import { checkOptions, positive } from '../options.ts'
 
 /** Layer normalization of the last axis (Ba et al., 2016). */
-export const layerNorm = ({ epsilon = 1e-5 }: { readonly epsilon?: number | undefined } = {}): Layer => ({
+export function layerNorm(options: { readonly epsilon?: number | undefined } = {}): Layer {
+  checkOptions('layerNorm', options, { epsilon: positive })
+  return normalization(options.epsilon ?? 1e-5)
+}
+
+const normalization = (epsilon: number): Layer => ({
   kind: 'layerNorm',
   build: (network, x) => {
     const axis = x.type.shape.length - 1

@@ -4,7 +4,7 @@ import type { Value } from '../../../core/graph.ts'
 import { regionArgument } from '../../../core/region.ts'
 import type { Builder } from '../../../core/builder.ts'
 import type { Layer, NetworkContext } from '../context.ts'
-import { checkNames } from '../options.ts'
+import { checkArguments, checkOptions, count, flag, initializer } from '../options.ts'
 import type { Initializer } from '../initializers.ts'
 
 export interface RecurrentOptions {
@@ -31,7 +31,7 @@ const product = (b: Builder, x: Value, w: Value): Value =>
 
 const one = { inputs: 1, outputs: 1 }
 
-const names = { sequence: true, initializer: true } as const
+const checks = { sequence: flag, initializer }
 
 function recurrent(network: NetworkContext, x: Value, kind: string, cell: Cell, options: RecurrentOptions): Value {
   const { units, gates } = cell
@@ -67,7 +67,8 @@ function recurrent(network: NetworkContext, x: Value, kind: string, cell: Cell, 
  * cell, output.
  */
 export function lstm(units: number, options: RecurrentOptions = {}): Layer {
-  checkNames('lstm', options, names)
+  checkArguments('lstm', { units }, { units: count })
+  checkOptions('lstm', options, checks)
   return {
     kind: 'lstm',
     build: (network, x) => {
@@ -92,7 +93,8 @@ export function lstm(units: number, options: RecurrentOptions = {}): Layer {
  * h' = (1 − z) n + z h with n = tanh(W x + r (R h + bias)). Gates stand in the order reset, update, new.
  */
 export function gru(units: number, options: RecurrentOptions = {}): Layer {
-  checkNames('gru', options, names)
+  checkArguments('gru', { units }, { units: count })
+  checkOptions('gru', options, checks)
   return {
     kind: 'gru',
     build: (network, x) => {

@@ -24,6 +24,7 @@ import {
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
+import { warnOfSameData } from './same-data.ts'
 import type { Terminal } from './terminal.ts'
 import { addTokenizerOptions, describeTexts, textsOf, type TokenizerOptions } from './texts.ts'
 import { largest } from './train/module-bytes.ts'
@@ -114,6 +115,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       phase('reading')
       // Before what may take minutes.
       checkName(name)
+      warnOfSameData(options, terminal)
       checkWritable(options.output)
       const model = readFile(path)
       const importing = await importOptions(path, options)

@@ -207,3 +207,12 @@ it('refuses random and missing calibration data', async () => {
   expect(err.join('\n')).toMatch(/A501[^]*random inputs do not show[^]*--force/)
   expect(await attar(...compile, '--calib', 'random', '--force', '--samples', '4')).toBe(0)
 })
+
+it('warns where the data that judges is the data that it was calibrated on', async () => {
+  const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--no-sensitivity', '--samples', '20', '--val']
+  expect(await attar('compile', at('model.onnx'), '-o', at('same'), ...args, at('data.npz'))).toBe(0)
+  expect(err.join('\n')).toContain('warning: --val is the data of --calib')
+  err.length = 0
+  expect(await attar('compile', at('model.onnx'), '-o', at('same'), ...args, at('pictures'))).toBe(0)
+  expect(err.join('\n')).not.toContain('is the data of')
+})

@@ -177,6 +177,9 @@ export class NodeContext implements OpContext {
   }
 
   most(size: Dim, what: string): number {
+    const fixed = numberOf(size)
+    // Whether it can be one is for the op that takes it.
+    if (fixed !== undefined) return fixed
     const { high } = rangeOfDim(size)
     if (high <= mostLength) return Math.max(0, high)
     const sources = inputsOf(this.sized.value(this.b, size))

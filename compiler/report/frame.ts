@@ -38,7 +38,7 @@ const longCell = 28
 
 /** The first column names the row. A column is of numbers, which stand to the right, where all of its cells begin like one. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const isText = header.map((_, i) => i === 0 || !rows.every((row) => /^[\d+–−-]|^$/.test(row[i] ?? '')))
+  const isText = header.map((_, i) => i > 0 && !rows.every((row) => /^[\d+–−-]|^$/.test(row[i] ?? '')))
   const line = (cells: readonly string[], tag: string): string =>
     `<tr>${cells.map((text, i) => cell(text, i === 0 ? 'th' : tag, isText[i]!)).join('')}</tr>`
   return `<div class="diagram"><table><thead>${line(header, 'th')}</thead><tbody>${rows.map((row) => line(row, 'td')).join('')}</tbody></table></div>`

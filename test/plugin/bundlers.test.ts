@@ -162,7 +162,7 @@ describe.each(bundlers)('%s', (bundler, build) => {
     const files = wasmIn(output('beside'))
     // Vite's builds for servers, as this one, have no files beside them: scripts carry their modules.
     expect(files).toHaveLength(bundler === 'Vite' ? 0 : 2)
-    for (const file of files) expect(file).toMatch(/\w{8,}/)
+    for (const file of files) expect(file).toMatch(/[\w-]{8,}\.wasm$/)
   })
 
   it('puts the module into the script with &inline', async () => {
@@ -183,7 +183,7 @@ describe.each(bundlers)('%s', (bundler, build) => {
     const { errors } = await build(at('src/unknown.js'), output('unknown'), true)
     expect(errors).toHaveLength(1)
     expect(stripVTControlCharacters(errors[0]!)).toMatch(
-      /there is no option \\?"quantise\\?"\n[ │]+hint: the options are bind, bits, .*quantize/,
+      /there is no option \\?"quantise\\?"\n[ │]+hint: the options are anchors, bind, bits, .*quantize/,
     )
   })
 

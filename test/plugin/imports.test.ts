@@ -76,7 +76,7 @@ describe('a query', () => {
   it.each([
     [
       'attar&quantise=weights',
-      /A501 "\?attar&quantise=weights": there is no option "quantise" the options are bind, .*val/,
+      /A501 "\?attar&quantise=weights": there is no option "quantise" the options are anchors, bind, .*val/,
     ],
     ['attar&output=x', /there is no option "output"/],
     ['attar&vocabulary-map=ids.json', /no option "vocabulary-map" it writes a file: run attar compile/],

@@ -93,7 +93,7 @@ describe('inspectModule', () => {
       refusal(withSection(moduleOf(memoryOf(1)), 'attar', JSON.stringify({ ...spec, ...change })))
     const [port] = spec.inputs
     expect(withSpec({})).toBe('none')
-    expect(withSpec({ abi: 3 })).toContain('ABI 3')
+    expect(withSpec({ abi: 99 })).toContain('ABI 99')
     expect(withSpec({ attar: 1 })).toContain('no version')
     expect(withSpec({ hash: 1 })).toContain('no hash')
     expect(withSpec({ metadata: { labels: 1 } })).toContain('metadata')

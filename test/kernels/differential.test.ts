@@ -75,7 +75,8 @@ describe('both modules give the same', () => {
 
   it('by all templates that there are', () => {
     const names = [...linked.mock.calls, ...inlined.mock.calls].map(([name]) => name as string)
-    const missing = Object.keys(templates).filter((name) => !names.includes(name))
+    // Conversions of floats of 16 bits are tried for all there are: half.test.ts.
+    const missing = Object.keys(templates).filter((name) => !names.includes(name) && !/_b?f16|^b?f16_/.test(name))
     expect(missing).toEqual([])
     if (!dotRuns) console.log('NOT RUN: kernels of the relaxed dot product, which no engine here has exact')
     if (native.length === 0) console.log('NOT RUN: modules with relaxed SIMD, since no current Node is here')

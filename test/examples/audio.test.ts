@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { extname, join } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findExecutable } from '../../compiler/bench/engines/process.ts'
 import { wav } from '../support/wav.ts'
 import { voice } from './voice.ts'
+import { compileExample, serveFolder } from '../support/example.ts'
 
 const example = 'examples/audio'
 const folder = mkdtempSync(join(tmpdir(), 'attar-audio-'))
@@ -18,29 +16,15 @@ const executablePath =
   findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome') ??
   [chromium.executablePath()].find(existsSync)
 
-let server: Server
-let url: string
+let server: Awaited<ReturnType<typeof serveFolder>>
 let browser: Browser
 const heard = 48000
 
 beforeAll(async () => {
   for (const file of ['index.html', 'page.js', 'worklet.js', 'style.css'])
     cpSync(`${example}/${file}`, at('page', file))
-  // The command that the example's README gives, into a folder of the test's.
-  const [line] = /^ {4}node dist\/compiler\/cli\/main\.js .*$/m.exec(readFileSync(`${example}/README.md`, 'utf8'))!
-  const args = line.trim().split(' ').slice(1)
-  expect(args).toContain(`${example}/out`)
-  const own = args.map((arg) => (arg === `${example}/out` ? at('page/out') : arg))
-  await promisify(execFile)(process.execPath, own)
-  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
-  server = createServer(({ url = '/' }, response) => {
-    const file = at('page', url === '/' ? 'index.html' : url.slice(1))
-    const found = existsSync(file)
-    response.writeHead(found ? 200 : 404, { 'Content-Type': types[extname(file)] ?? 'application/wasm' })
-    response.end(found ? readFileSync(file) : '')
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`
+  await compileExample(example, at('page/out'))
+  server = await serveFolder(at('page'))
   // What the microphone hears, over and over: two seconds of a voice and two of a tone.
   const tone = Array.from({ length: 2 * heard }, (_, i) => 0.2 * Math.sin((2 * Math.PI * 880 * i) / heard))
   writeFileSync(at('heard.wav'), wav([...voice(2, heard), ...tone], { rate: heard }))
@@ -69,7 +53,7 @@ describe.skipIf(executablePath === undefined)('the page that hears speech', () =
       const problems: string[] = []
       page.on('pageerror', (error) => problems.push(error.message))
       page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
-      await page.goto(url)
+      await page.goto(server.url)
       await page.getByText('Not listening.').waitFor()
       const listen = page.getByRole('button')
       await listen.click()
@@ -103,7 +87,7 @@ describe.skipIf(executablePath === undefined)('the page that hears speech', () =
 
   it('has a worklet that gives the model 16 kHz of any rate', { timeout: 120_000 }, async () => {
     const page = await browser.newPage()
-    await page.goto(url)
+    await page.goto(server.url)
     const means = (rate: number, samples: readonly number[]): Promise<number> =>
       page.evaluate(
         async ([rate, samples]) => {

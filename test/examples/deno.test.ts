@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readNpz } from '../../compiler/data/index.ts'
+import { compileExample } from '../support/example.ts'
 
 const example = 'examples/deno'
 const readme = readFileSync(`${example}/README.md`, 'utf8')
@@ -18,12 +19,7 @@ const env = { ...process.env, NO_COLOR: '1', DENO_DIR: at('cache'), DENO_NO_UPDA
 
 beforeAll(async () => {
   for (const file of ['main.ts', 'deno.json']) cpSync(`${example}/${file}`, at('server', file))
-  // The command that the example's README gives, into a folder of the test's.
-  const [line] = /^ {4}node dist\/compiler\/cli\/main\.js .*$/m.exec(readme)!
-  const args = line.trim().split(' ').slice(1)
-  expect(args).toContain(`${example}/out`)
-  const own = args.map((arg) => (arg === `${example}/out` ? at('server/out') : arg))
-  await promisify(execFile)(process.execPath, own)
+  await compileExample(example, at('server/out'))
 }, 120_000)
 
 it.skipIf(!existsSync(deno))('passes Deno’s type checker', { timeout: 120_000 }, async () => {

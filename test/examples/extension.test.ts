@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { encode } from 'fast-png'
 import { chromium, type BrowserContext, type Worker } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findExecutable } from '../../compiler/bench/engines/process.ts'
 import { readNpz } from '../../compiler/data/index.ts'
+import { compileExample } from '../support/example.ts'
 
 const example = 'examples/extension'
 const folder = mkdtempSync(join(tmpdir(), 'attar-extension-'))
@@ -36,12 +35,7 @@ let background: Worker
 beforeAll(async () => {
   for (const file of readdirSync(example).filter((name) => /\.(js|json|html|css)$/.test(name)))
     cpSync(`${example}/${file}`, at('extension', file))
-  // The command that the example's README gives, into a folder of the test's.
-  const [line] = /^ {4}node dist\/compiler\/cli\/main\.js .*$/m.exec(readFileSync(`${example}/README.md`, 'utf8'))!
-  const args = line.trim().split(' ').slice(1)
-  expect(args).toContain(`${example}/out`)
-  const own = args.map((arg) => (arg === `${example}/out` ? at('extension/out') : arg))
-  await promisify(execFile)(process.execPath, own)
+  await compileExample(example, at('extension/out'))
   server = createServer(({ url = '/' }, response) => {
     const [, digit] = /^\/(\d+)\.png$/.exec(url) ?? []
     response.writeHead(digit || url === '/' ? 200 : 404, { 'Content-Type': digit ? 'image/png' : 'text/html' })

@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { promisify } from 'node:util'
-import { cpSync, existsSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import { extname, join } from 'node:path'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findExecutable } from '../../compiler/bench/engines/process.ts'
+import { compileExample, serveFolder } from '../support/example.ts'
 
 const example = 'examples/page'
 const folder = mkdtempSync(join(tmpdir(), 'attar-page-'))
@@ -16,27 +14,13 @@ const executablePath =
   findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome') ??
   [chromium.executablePath()].find(existsSync)
 
-let server: Server
-let url: string
+let server: Awaited<ReturnType<typeof serveFolder>>
 let browser: Browser
 
 beforeAll(async () => {
   for (const file of ['index.html', 'page.js', 'style.css']) cpSync(`${example}/${file}`, at('page', file))
-  // The command that the example's README gives, into a folder of the test's.
-  const [line] = /^ {4}node dist\/compiler\/cli\/main\.js .*$/m.exec(readFileSync(`${example}/README.md`, 'utf8'))!
-  const args = line.trim().split(' ').slice(1)
-  expect(args).toContain(`${example}/out`)
-  const own = args.map((arg) => (arg === `${example}/out` ? at('page/out') : arg))
-  await promisify(execFile)(process.execPath, own)
-  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
-  server = createServer(({ url = '/' }, response) => {
-    const file = at('page', url === '/' ? 'index.html' : url.slice(1))
-    const found = existsSync(file)
-    response.writeHead(found ? 200 : 404, { 'Content-Type': types[extname(file)] ?? 'application/wasm' })
-    response.end(found ? readFileSync(file) : '')
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`
+  await compileExample(example, at('page/out'))
+  server = await serveFolder(at('page'))
   if (executablePath) browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
 }, 120_000)
 afterAll(async () => {
@@ -90,7 +74,7 @@ describe.skipIf(executablePath === undefined).each([
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(error.message))
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
-    await page.goto(url)
+    await page.goto(server.url)
     await page.getByText('Draw something.').waitFor()
     const clear = page.getByRole('button', { name: 'Clear' })
     for (const [digit, strokes] of Object.entries(digits)) {

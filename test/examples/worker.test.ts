@@ -1,13 +1,12 @@
 import { join } from 'node:path'
-import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { promisify } from 'node:util'
 import { cpSync, readFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 import ts from 'typescript'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readNpz } from '../../compiler/data/index.ts'
 import { withWorker, workerdPath } from '../support/workerd.ts'
+import { compileExample } from '../support/example.ts'
 
 const example = 'examples/worker'
 const folder = mkdtempSync(join(tmpdir(), 'attar-worker-'))
@@ -17,12 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 beforeAll(async () => {
   for (const file of ['src', 'tsconfig.json', 'wrangler.jsonc'])
     cpSync(`${example}/${file}`, at('worker', file), { recursive: true })
-  // The command that the example's README gives, into a folder of the test's.
-  const [line] = /^ {4}node dist\/compiler\/cli\/main\.js .*$/m.exec(readFileSync(`${example}/README.md`, 'utf8'))!
-  const args = line.trim().split(' ').slice(1)
-  expect(args).toContain(`${example}/out`)
-  const own = args.map((arg) => (arg === `${example}/out` ? at('worker/out') : arg))
-  await promisify(execFile)(process.execPath, own)
+  await compileExample(example, at('worker/out'))
 })
 
 it('passes the type checker with its own configuration', () => {

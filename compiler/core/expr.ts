@@ -253,14 +253,14 @@ export const mostParts = 128
 
 const formatScalar = (value: Scalar): string => (Object.is(value, -0) ? '-0' : `${value}`)
 
-/** Text that is equal exactly for equal expressions: `f32(max(a0:f32, 0:f32))`. Shared parts are named once. */
-export function formatExpr(e: Expr, name: (index: number) => string = (i) => `a${i}`): string {
+/** Text that is equal exactly for equal expressions, but for the types of arguments: `f32(max(a0, 0:f32))`. Shared parts are named once. */
+export function formatExpr(e: Expr, name: (index: number, dtype: DType) => string = (i) => `a${i}`): string {
   const uses = partUses(e)
   const lets: string[] = []
   const plain = (x: Expr, of: (operand: Expr) => string): string => {
     switch (x.kind) {
       case 'arg':
-        return name(x.index)
+        return name(x.index, x.dtype)
       case 'const':
         return `${formatScalar(x.value)}:${x.dtype}`
       case 'convert':

@@ -1,5 +1,5 @@
 // What `npm start` and `npm test` share. It runs before anything is installed, so it needs nothing but Node.
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,6 +34,14 @@ export function run(program, args, { env, ...options } = {}) {
   })
   if (error) console.error(`${program}: ${error.message}`)
   return status === 0
+}
+
+/** The same beside others: whether it succeeded, and what it said. */
+export function runApart(program, args) {
+  const options = { cwd: root, env: { ...process.env, PATH: folders.join(delimiter) }, maxBuffer: Infinity }
+  return new Promise((resolve) => {
+    execFile(program, args, options, (error, stdout, stderr) => resolve({ ok: !error, said: stdout + stderr }))
+  })
 }
 
 /** The same for a step without which nothing can follow. */

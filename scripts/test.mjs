@@ -2,7 +2,7 @@
 // and then only vitest runs: `npm test -- test/core`. The last line is `N passed, N failed, N skipped`.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { armNode, lockedVersion, onPath, prepare, root, run } from './steps.mjs'
+import { armNode, lockedVersion, onPath, prepare, root, run, runApart } from './steps.mjs'
 
 const args = process.argv.slice(2)
 prepare()
@@ -94,11 +94,14 @@ const checks =
         ['lint', ['node_modules/eslint/bin/eslint.js', '.']],
         ['types', ['node_modules/typescript/bin/tsc', '--noEmit']],
       ]
-for (const [name, command] of checks) {
-  const ok = run('node', command)
-  console.log(`${ok ? 'ok' : 'FAILED'}: ${name}`)
-  totals[ok ? 'passed' : 'failed']++
-}
+// Each is one thread, so they run at the same time; what each says comes in one piece.
+await Promise.all(
+  checks.map(async ([name, command]) => {
+    const { ok, said } = await runApart('node', command)
+    console.log(`${said}${ok ? 'ok' : 'FAILED'}: ${name}`)
+    totals[ok ? 'passed' : 'failed']++
+  }),
+)
 
 const results = join(root, 'dist/test-results.json')
 rmSync(results, { force: true })

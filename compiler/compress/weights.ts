@@ -53,49 +53,65 @@ function stepOf(values: Float32Array): number | undefined {
 /** What a channel's largest weight becomes may be cut to these shares of it. */
 const cuts = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72, 0.68, 0.64, 0.6]
 
+/** `channelOf` of every element. */
+function channelsOf({ tensor: { shape }, axis, channels }: Weights): Int32Array {
+  const all = new Int32Array(elementCount(shape))
+  if (axis === undefined) return all
+  const stride = rowMajorStrides(shape)[axis]!
+  for (let from = 0, c = 0; from < all.length; from += stride, c = (c + 1) % channels) all.fill(c, from, from + stride)
+  return all
+}
+
+/** They depend on the weights alone, and trials ask for them again and again. */
+const narrow = new WeakMap<Weights, Float32Array>()
+
 /**
  * Scales for 4 bits: the largest weight of a channel becomes −8, which is one step more than 7, or less of it is cut off than
  * the finer steps of the others save (by squared errors).
  */
 function narrowScales(weights: Weights): Float32Array {
+  const known = narrow.get(weights)
+  if (known) return known
   const largest = new Float64Array(weights.channels)
-  const channel = channelOf(weights)
+  const channel = channelsOf(weights)
   const values = weights.tensor.data as Float32Array
-  values.forEach((w, i) => {
-    const c = channel(i)
-    if (Math.abs(w) > Math.abs(largest[c]!)) largest[c] = w
-  })
+  for (let i = 0; i < values.length; i++) {
+    const c = channel[i]!
+    if (Math.abs(values[i]!) > Math.abs(largest[c]!)) largest[c] = values[i]!
+  }
   const scales = new Float32Array(weights.channels)
   const least = new Float64Array(weights.channels).fill(Infinity)
   for (const cut of cuts) {
     const tried = Float32Array.from(largest, (w) => (Math.abs(w) < 2 ** -100 ? 2 ** -100 : (-w * cut) / 8))
     const errors = new Float64Array(weights.channels)
-    values.forEach((w, i) => {
-      const c = channel(i)
-      const error = w - nearest(w, tried[c]!, 4) * tried[c]!
-      errors[c] = errors[c]! + error * error
-    })
+    for (let i = 0; i < values.length; i++) {
+      const c = channel[i]!
+      const error = values[i]! - nearest(values[i]!, tried[c]!, 4) * tried[c]!
+      errors[c]! += error * error
+    }
     errors.forEach((error, c) => {
       // The first stays where an error is no number.
       if (error < least[c]! || scales[c] === 0) [least[c], scales[c]] = [error, tried[c]!]
     })
   }
+  narrow.set(weights, scales)
   return scales
 }
 
 /** The integer of so many bits that stands for `w`. */
 export function nearest(w: number, scale: number, bits: Bits): number {
-  const [low, high] = bits === 4 ? [-8, 7] : [-largestWeight, largestWeight]
+  const low = bits === 4 ? -8 : -largestWeight
+  const high = bits === 4 ? 7 : largestWeight
   return Math.min(high, Math.max(low, roundHalfEven(w / scale)))
 }
 
 /** Least scales for 8 bits that clip no weight (or the grid's, where the weights lie on one), and with which no bias exceeds its integers. */
 function scalesFor(weights: Weights, bias?: ArrayLike<number>, inputScale?: number): Float32Array {
   const largest = new Float64Array(weights.channels)
-  const channel = channelOf(weights)
+  const channel = channelsOf(weights)
   const values = weights.tensor.data as Float32Array
   for (let i = 0; i < values.length; i++) {
-    const c = channel(i)
+    const c = channel[i]!
     largest[c] = Math.max(largest[c]!, Math.abs(values[i]!))
   }
   const step = stepOf(values)
@@ -119,11 +135,20 @@ export interface WeightOptions extends IntegerBias {
   readonly bits?: Bits | undefined
 }
 
+/** What was found last, which most trials find again. */
+const latest = new WeakMap<Weights, QuantizedWeights>()
+
 export function quantizeWeights(weights: Weights, { bits = 8, bias, inputScale }: WeightOptions): QuantizedWeights {
   const scales = bits === 4 ? narrowScales(weights) : scalesFor(weights, bias, inputScale)
-  const channel = channelOf(weights)
+  const known = latest.get(weights)
+  if (known?.bits === bits && known.scales.every((scale, c) => scale === scales[c])) return known
+  const channel = channelsOf(weights)
   const values = weights.tensor.data as Float32Array
-  return { bits, data: Int8Array.from(values, (w, i) => nearest(w, scales[channel(i)]!, bits)), scales }
+  const data = new Int8Array(values.length)
+  for (let i = 0; i < values.length; i++) data[i] = nearest(values[i]!, scales[channel[i]!]!, bits)
+  const found = { bits, data, scales }
+  latest.set(weights, found)
+  return found
 }
 
 /** Whether the bias fits its integers with scales that were chosen before it was corrected, or for another input scale. */

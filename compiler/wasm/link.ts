@@ -37,9 +37,12 @@ function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
 }
 
-/** A template with what fills its holes. */
+/** A template with what fills its holes: sums, and what they are added to, may be of several types. */
 const formOf = (template: TemplateName, holes: Readonly<Record<string, Expr>>): string =>
-  [template, ...Object.entries(holes).map(([hole, expr]) => `${hole}=${formatExpr(expr)}`)].join(' ')
+  [
+    template,
+    ...Object.entries(holes).map(([hole, expr]) => `${hole}=${formatExpr(expr, (i, dtype) => `a${i}:${dtype}`)}`),
+  ].join(' ')
 
 /** Fills the hole that says whether channels leave a part of their last block empty. What it adds suits other sites, too. */
 const isRagged = constant(1, 'i32')
@@ -52,13 +55,35 @@ const raggedForms = (kernels: readonly Kernel[]): string[] =>
       : raggedForms(innerKernels(kernel)),
   )
 
+/** A template whose holes are filled, alone in a module, and the templates that it calls. */
+interface Filled {
+  readonly source: Module
+  readonly main: string
+  readonly calls: readonly Call[]
+}
+
+interface Call {
+  readonly template: TemplateName
+  readonly holes: Readonly<Record<string, Expr>>
+  /** What the called function is called. */
+  readonly name: string
+}
+
+/**
+ * By target and form, what was used last at the end. Passes over templates take most of the time of emitting code, and graphs that
+ * one process compiles have the same forms again and again.
+ */
+const filled = new Map<string, Filled>()
+const mostFilled = 256
+
 /** Copies templates into a module; sites whose holes have the same form share one copy. */
 export class Linker {
   private readonly binaryen: Binaryen
   private readonly m: Module
   private readonly target: Target
   private readonly floatTarget: Target
-  private readonly linked = new Map<string, string>()
+  /** By form, which is the function's name, too: modules are written without names. */
+  private readonly linked = new Set<string>()
   private readonly raggedForms: ReadonlySet<string>
   private readonly opened = new Map<TemplateName, { source: Module; straight: StraightBody | undefined }>()
 
@@ -86,11 +111,9 @@ export class Linker {
     const ragged = { ...given, ragged: isRagged }
     // One function for both kinds of sites is smaller than two.
     const holes = given['ragged'] && this.raggedForms.has(formOf(template, ragged)) ? ragged : given
-    const key = formOf(template, holes)
-    let name = this.linked.get(key)
-    if (name === undefined) {
-      name = Object.keys(holes).length === 0 ? template : `${template}_${this.linked.size}`
-      this.linked.set(key, name)
+    const name = formOf(template, holes)
+    if (!this.linked.has(name)) {
+      this.linked.add(name)
       this.copy(template, holes, name)
     }
     return name
@@ -120,22 +143,53 @@ export class Linker {
   }
 
   private copy(template: TemplateName, holes: Readonly<Record<string, Expr>>, name: string): void {
+    const { source, main } = this.filled(template, holes, name)
+    const { params, results, vars, body } = this.binaryen.getFunctionInfo(source.getFunction(main))
+    this.m.addFunction(name, params, results, vars, this.m.copyExpression(body))
+  }
+
+  private filled(template: TemplateName, holes: Readonly<Record<string, Expr>>, form: string): Filled {
+    const key = `${this.targetOf(template)} ${form}`
+    let found = filled.get(key)
+    // What it calls is linked now, as it would be if it was filled now.
+    if (found) filled.delete(key)
+    if (found && !found.calls.every((call) => this.link(call.template, call.holes) === call.name)) {
+      found.source.dispose()
+      found = undefined
+    }
+    found ??= this.fillAll(template, holes)
+    filled.set(key, found)
+    if (filled.size > mostFilled) {
+      const [oldest] = filled.keys()
+      filled.get(oldest!)!.source.dispose()
+      filled.delete(oldest!)
+    }
+    return found
+  }
+
+  private fillAll(template: TemplateName, holes: Readonly<Record<string, Expr>>): Filled {
     const { binaryen } = this
     const source = this.read(template)
+    const calls: Call[] = []
     const infos = Array.from({ length: source.getNumFunctions() }, (_, i) =>
       binaryen.getFunctionInfo(source.getFunctionByIndex(i)),
     )
     for (const { name: local, module, base, params, results } of infos) {
       if (!module || base === null) continue
       source.removeFunction(local)
-      if (module === 'hole') this.fill(source, local, base, holes[base]!)
-      else this.forward(source, local, base as TemplateName, { params, results }, holes)
+      if (module === 'hole') this.fill(source, calls, local, base, holes[base]!)
+      else this.forward(source, calls, local, base as TemplateName, { params, results }, holes)
     }
-    const main = infos.find((f) => !f.module)!
+    const main = infos.find((f) => !f.module)!.name
     if (infos.length > 1) source.runPasses(passes)
-    const info = binaryen.getFunctionInfo(source.getFunction(main.name))
-    this.m.addFunction(name, info.params, info.results, info.vars, this.m.copyExpression(info.body))
-    source.dispose()
+    return { source, main, calls }
+  }
+
+  /** Links what a filled template calls. */
+  private call(calls: Call[], template: TemplateName, holes: Readonly<Record<string, Expr>>): string {
+    const name = this.link(template, holes)
+    calls.push({ template, holes, name })
+    return name
   }
 
   /**
@@ -144,6 +198,7 @@ export class Linker {
    */
   private forward(
     source: Module,
+    calls: Call[],
     name: string,
     callee: TemplateName,
     { params, results }: { readonly params: number; readonly results: number },
@@ -151,14 +206,14 @@ export class Linker {
   ): void {
     const { binaryen } = this
     const own = Object.fromEntries(templates[callee].holes.map((hole) => [hole, holes[hole]!]))
-    const linked = this.link(callee, own)
+    const linked = this.call(calls, callee, own)
     source.addFunctionImport(linked, 'template', linked, params, results)
     const operands = binaryen.expandType(params).map((type, i) => source.local.get(i, type))
     source.addFunction(name, params, results, [], source.call(linked, operands, results))
   }
 
   /** Adds the function that stands for a hole of `source`. Mathematical functions stay imports, or they would be inlined. */
-  private fill(source: Module, name: string, hole: string, expr: Expr): void {
+  private fill(source: Module, calls: Call[], name: string, hole: string, expr: Expr): void {
     const { binaryen } = this
     if (expr.kind === 'const') {
       source.addFunction(name, binaryen.none, binaryen.i32, [], source.i32.const(Number(expr.value)))
@@ -167,7 +222,7 @@ export class Linker {
     if (hole !== 'epilogue' && hole !== 'requantize') throw new TypeError(`a hole called ${hole}`)
     const imported = new Set<string>()
     const link = (template: TemplateName): string => {
-      const linked = this.link(template)
+      const linked = this.call(calls, template, {})
       if (!imported.has(linked)) {
         const binary = template === 'f32x4_pow'
         const params = binaryen.createType(binary ? [binaryen.v128, binaryen.v128] : [binaryen.v128])

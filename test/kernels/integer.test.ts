@@ -180,6 +180,19 @@ describe('8-bit convolution', () => {
   })
 })
 
+it('second operands of two types, in one module', async () => {
+  const form = forms['3×3']!
+  const whole = [1, form.x[1]!, form.x[2]!, form.outputs]
+  const x = inputOf('x', 'u8', form.x)
+  const others = (['i8', 'u8'] as const).map((dtype) => inputOf(dtype, dtype, whole))
+  const sums = others.map((other) =>
+    b.map([convolutionOf(x, form, 0), other, b.scalar(0.02, 'f32')], (s, o, m) =>
+      saturated(f.add(f.mul(convert(s!, 'f32'), 1e-3), dequantized(o!, m!, undefined)), undefined, 'i8'),
+    ),
+  )
+  await expectExact([x, ...others], sums, [bytes('u8', form.x), bytes('i8', whole), bytes('u8', whole)])
+})
+
 describe('8-bit convolution beside what it reads', () => {
   const channels = 8
   const form: Form = { x: [1, 6, 6, channels], kernel: [3, 3], outputs: channels, pad: 1 }

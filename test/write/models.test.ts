@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { compile } from '../../compiler/index.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { writeModel } from '../../compiler/onnx/write/index.ts'
 import { simplify } from '../../compiler/passes/index.ts'
 import {
   findCases,
   labelsOf,
-  moduleEngine,
   modulePlaces,
   openReference,
   runCase,
@@ -31,7 +31,8 @@ const written: Engine = {
       outputs: labelsOf(graph.outputs.map(({ name }) => ({ name, ...names.outputs[name] }))),
     }
     const session = await openReference(bytes, noFiles, labels)
-    const [baseline] = await moduleEngine(places).prepare(bytes, {})
+    const { modules, spec } = await compile(bytes, { targets: ['simd'] })
+    const [baseline] = places.runners(modules, spec)
     return [
       { variant: 'onnxruntime', labels: labels.outputs, run: (inputs) => session.run(inputs) },
       { ...baseline!, variant: 'read again' },

@@ -28,7 +28,7 @@ import type { PrunedReport } from './core/pruning-report.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
 import type { VocabularyReport } from './core/vocabulary-report.ts'
-import { importModel } from './onnx/import.ts'
+import { importEach, type ShapeBindings } from './onnx/import-each.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
@@ -60,7 +60,7 @@ export interface CompileOptions {
    * Several shapes for one module, whose functions share the weights: of each what `shapes` and `dims` do not settle for all. A run takes the
    * first that its inputs' lengths fit.
    */
-  readonly signatures?: readonly Pick<CompileOptions, 'shapes' | 'dims'>[]
+  readonly signatures?: readonly ShapeBindings[]
   /** Inputs that become constants. */
   readonly bind?: Readonly<Record<string, Tensor>>
   /**
@@ -121,17 +121,6 @@ export async function compile(model: Uint8Array | Source, options: CompileOption
   if (sources.length === 0) fail('A106', 'there is no model')
   const { graph: _, names: __, ...first } = sources[0]!
   return compileGraphs(sources, { ...options, ...first })
-}
-
-/** The model at each of the shapes that the options name. A106 where there is none. */
-export function importEach(
-  model: Uint8Array,
-  { signatures = [{}], ...options }: Omit<CompileOptions, 'onPhase'>,
-): ReturnType<typeof importModel>[] {
-  if (signatures.length === 0) fail('A106', 'there is no shape among the signatures')
-  return signatures.map(({ shapes, dims }) =>
-    importModel(model, { ...options, shapes: { ...options.shapes, ...shapes }, dims: { ...options.dims, ...dims } }),
-  )
 }
 
 /** The layers of a model of which channels go. */

@@ -180,6 +180,9 @@ export interface ModuleSpec {
   readonly metadata: Readonly<Record<string, string>>
 }
 
+/** What the function of a module is called that runs the model at the shape at place `i`. */
+export const runName = (i: number): string => (i === 0 ? 'run' : `run${i}`)
+
 /** What each function of a module takes and gives. */
 export const signaturesOf = ({ signatures, inputs, outputs }: ModuleSpec): readonly Signature[] =>
   signatures ?? [{ inputs, outputs }]

@@ -1,4 +1,4 @@
-import type { ModuleSpec, Target } from '../core/artefact.ts'
+import { runName, type ModuleSpec, type Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { widening } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'
@@ -47,9 +47,6 @@ export function sectionsBehind(plan: MemoryPlan, spec: ModuleSpec): Uint8Array {
   const custom = customSection('attar', new TextEncoder().encode(JSON.stringify(spec)))
   return concatBytes([dataSection(plan.image), custom])
 }
-
-/** The function that runs the program at place `i` of a module's. */
-export const runName = (i: number): string => (i === 0 ? 'run' : `run${i}`)
 
 /** A program, and where it is in the memory that all programs of a module share. */
 export interface Placed {

@@ -25,6 +25,7 @@ export {
   kernelName,
   fixedLayersKey,
   preprocessKey,
+  runName,
   signaturesOf,
   trainingKey,
   quantizationKey,

@@ -1,6 +1,16 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accuracy, artefacts, Compiled, Imported, KernelReport, RemovedChannels, Tokenizer } from '../index.ts'
+import type {
+  Accuracy,
+  artefacts,
+  Compiled,
+  Imported,
+  KernelReport,
+  ModuleSpec,
+  RemovedChannels,
+  Report,
+  Tokenizer,
+} from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
@@ -270,7 +280,7 @@ function describe(
       `bytes: ${input}, which a run makes ${output}`,
     ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
-    ['MACs', formatCount(report.macs)],
+    ...(report.signatures ? shapesOf(spec, report) : [['MACs', formatCount(report.macs)]]),
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
     ...(spec.sound ? describeSound(spec.sound, spec.metadata) : []),
     ...(spec.text ? describeTexts(spec.text, tokenizer!) : []),
@@ -293,6 +303,14 @@ function describe(
     ...(quantization ? ['', ...describeQuantization(quantization)] : []),
   ]
 }
+
+/** What a run at each shape costs. */
+const shapesOf = (spec: ModuleSpec, { signatures = [] }: Report): string[][] =>
+  signatures.map(({ macs, arena }, i) => [
+    'shape',
+    '',
+    `${spec.signatures![i]!.inputs.map((port) => `${port.name} [${port.shape.join(',')}]`).join(', ')}: ${formatCount(macs)} MACs, activations ${formatCount(arena)} bytes`,
+  ])
 
 const goneFrom = (removed: readonly RemovedChannels[]): number =>
   removed.reduce((sum, { before, after }) => sum + before - after, 0)

@@ -295,7 +295,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'without --against litert',
       met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
     },
-    ...all(['shape', 'dim'], either(onModel.otherwise, onModel, onTraining)),
+    // Of a compiled model, one of its shapes.
+    shape: always,
+    dim: either(onModel.otherwise, onModel, onTraining),
     ...all(['state', 'bound'], onModel),
     'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
@@ -311,7 +313,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'on a module: the argument names it already',
       met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
     },
-    ...all(['shape', 'dim', 'bind', 'bound', 'state'], onModel),
+    // Of a compiled model, one of its shapes, whose times are measured.
+    shape: always,
+    ...all(['dim', 'bind', 'bound', 'state'], onModel),
     'state-init': [onModel, withOption('state')],
   },
 }

@@ -25,6 +25,8 @@ export {
   kernelName,
   fixedLayersKey,
   preprocessKey,
+  runName,
+  signaturesOf,
   trainingKey,
   quantizationKey,
   sparsities,
@@ -39,6 +41,8 @@ export {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type Signature,
+  type SignatureReport,
   type SoundSpec,
   type Sparsity,
   type StateReport,
@@ -108,6 +112,7 @@ export {
   type NodeProto,
   type ValueInfo,
 } from './onnx/decode.ts'
+export { importEach, type ShapeBindings } from './onnx/import-each.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
@@ -120,10 +125,13 @@ export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 
 /**
- * The WebAssembly modules of an ONNX model, or of what `quantize` made of one, with what stands in them. Throws a
- * CompileError with all diagnostics of the phase that found any.
+ * The WebAssembly modules of an ONNX model, or of what `quantize` made of one, with what stands in them. Of a list, which is the same model
+ * at several shapes, they hold all, with weights once. Throws a CompileError with all diagnostics of the phase that found any.
  */
-export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
+export async function compile(
+  model: Uint8Array | Imported | readonly Imported[],
+  options: CompileOptions = {},
+): Promise<Compiled> {
   const pipeline = await import('./pipeline.ts')
   return pipeline.compile(model, options)
 }
@@ -306,10 +314,26 @@ export type Quantized = Imported & { readonly quantization: QuantizationReport }
  */
 export async function quantize(model: Uint8Array | Graph, options: QuantizeModelOptions): Promise<Quantized> {
   const { graph, ...rest } = model instanceof Uint8Array ? importModel(model, options) : { graph: model, metadata: {} }
+  const [quantized] = await quantizeEach([{ graph, ...rest }], options)
+  return quantized!
+}
+
+/**
+ * The same of one model at several shapes, as `compile` takes them: calibrated at the first, whose samples these are. All have the same integers
+ * and scales. A506 also where the model has other operations at one shape than at another.
+ */
+export async function quantizeEach(
+  models: readonly Imported[],
+  options: QuantizeModelOptions,
+): Promise<readonly Quantized[]> {
   const compress = await import('./compress/index.ts')
   const executor = options.executor ?? (await import('./execute.ts')).compiledExecutor
-  const judged = judgedFirst(graph, options.state)
-  const { graph: quantized, report, removed } = await compress.quantize(judged, { ...options, executor })
-  const metadata = { ...rest.metadata, [quantizationKey]: options.mode }
-  return { ...rest, metadata, graph: quantized, quantization: report, removed }
+  const [first, ...rest] = models.map(({ graph }) => judgedFirst(graph, options.state))
+  if (!first) fail('A501', 'there is no model')
+  const { graph, report, removed, others } = await compress.quantizeEach([first, ...rest], { ...options, executor })
+  return [graph, ...others].map((quantized, i) => {
+    const { metadata: own, ...model } = models[i]!
+    const metadata = { ...own, [quantizationKey]: options.mode }
+    return { ...model, metadata, graph: quantized, quantization: report, removed }
+  })
 }

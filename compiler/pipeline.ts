@@ -12,6 +12,8 @@ import {
   type PortSpec,
   type RemovedChannels,
   type Report,
+  type Signature,
+  type SignatureReport,
   type SoundSpec,
   type Sparsity,
   type StateReport,
@@ -19,32 +21,32 @@ import {
   type Target,
 } from './core/artefact.ts'
 import { Budget, foldingAllowance, within } from './core/budget.ts'
-import type { Diagnostic } from './core/diagnostic.ts'
+import { fail, type Diagnostic } from './core/diagnostic.ts'
 import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
 import { hash } from './core/hash.ts'
 import type { PrunedReport } from './core/pruning-report.ts'
 import type { QuantizationReport } from './core/quantization-report.ts'
 import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
 import type { VocabularyReport } from './core/vocabulary-report.ts'
-import { importModel } from './onnx/import.ts'
+import { importEach, type ShapeBindings } from './onnx/import-each.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
+import { checkSignatures } from './schedule/lower/signatures.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 export { statesOf }
-import { align, planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
+import { align, planTogether, type MemoryPlan } from './schedule/memory/plan.ts'
 import {
   buffersOf,
   constantBytes,
   isIntegerTemplate,
   macsOf,
   type Kernel,
-  type Program,
   type ProgramPort,
 } from './schedule/program/program.ts'
 import { version } from './version.ts'
-import { emitCode, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
+import { emitCode, loadBinaryen, pagesOf, sectionsBehind, type Placed } from './wasm/emit.ts'
 import { concatBytes } from './wasm/sections.ts'
 
 export interface CompileOptions {
@@ -54,6 +56,11 @@ export interface CompileOptions {
   readonly dims?: Readonly<Record<string, number>>
   /** Of integers that lengths depend on, by name: the least and the greatest, one pair for all elements or one for each. */
   readonly bounds?: Readonly<Record<string, readonly Bound[]>>
+  /**
+   * Several shapes for one module, whose functions share the weights: of each what `shapes` and `dims` do not settle for all. A run takes the
+   * first that its inputs' lengths fit.
+   */
+  readonly signatures?: readonly ShapeBindings[]
   /** Inputs that become constants. */
   readonly bind?: Readonly<Record<string, Tensor>>
   /**
@@ -101,12 +108,19 @@ export interface Imported {
   readonly removed?: readonly RemovedChannels[]
 }
 
-/** Compiles an ONNX model. Throws a CompileError with all diagnostics of the phase that failed. */
-export async function compile(model: Uint8Array | Imported, options: CompileOptions = {}): Promise<Compiled> {
-  if (!(model instanceof Uint8Array)) return compileGraph(model.graph, { ...options, ...model })
-  options.onPhase?.('import')
-  const { graph, ...imported } = importModel(model, options)
-  return compileGraph(graph, { ...options, ...imported })
+/** A model past the front end, or the same at several shapes. */
+type Source = Imported | readonly Imported[]
+
+/**
+ * Compiles an ONNX model, or what `importModel` and others made of it; of a list, which is the same model at several shapes, one module.
+ * Throws a CompileError with all diagnostics of the phase that failed.
+ */
+export async function compile(model: Uint8Array | Source, options: CompileOptions = {}): Promise<Compiled> {
+  if (model instanceof Uint8Array) options.onPhase?.('import')
+  const sources: readonly Imported[] = model instanceof Uint8Array ? importEach(model, options) : [model].flat()
+  if (sources.length === 0) fail('A106', 'there is no model')
+  const { graph: _, names: __, ...first } = sources[0]!
+  return compileGraphs(sources, { ...options, ...first })
 }
 
 /** The layers of a model of which channels go. */
@@ -123,27 +137,39 @@ export async function writeSimplified(
   return writeModel(simplified(source), options)
 }
 
+type GraphOptions = Omit<CompileOptions, 'shapes' | 'dims' | 'signatures' | 'readExternal'> &
+  Omit<Imported, 'graph' | 'names' | 'metadata'> &
+  Partial<Pick<Imported, 'metadata'>>
+
 /** Compiles a core graph: the phases after the front end. */
-export async function compileGraph(
+export const compileGraph = (
   graph: Graph,
-  options: Omit<CompileOptions, 'shapes' | 'dims' | 'readExternal'> & {
-    readonly metadata?: Readonly<Record<string, string>>
-    readonly quantization?: QuantizationReport
-    readonly vocabulary?: VocabularyReport
-    readonly pruning?: PrunedReport
-    readonly removed?: readonly RemovedChannels[]
-    readonly names?: PortNames
-    readonly warnings?: readonly Diagnostic[]
-  } = {},
+  { names, ...options }: GraphOptions & Pick<Imported, 'names'> = {},
+): Promise<Compiled> => compileGraphs([{ graph, ...(names && { names }) }], options)
+
+/** Compiles graphs of one model at several shapes into one module. */
+async function compileGraphs(
+  sources: readonly Pick<Imported, 'graph' | 'names'>[],
+  options: GraphOptions,
 ): Promise<Compiled> {
   const phase = (name: string): void => options.onPhase?.(name)
-  const states = statesOf(graph, options)
+  const stated = sources.map(({ graph, names }) => statesOf(graph, { ...options, ...(names && { names }) }))
+  const states = stated[0]!
+  checkSignatures(
+    sources.map(({ graph }) => graph),
+    states,
+    options,
+  )
   phase('passes')
-  const budget = new Budget(sizeOf(graph), foldingAllowance)
-  const optimized = within(budget, () => runPasses(graph))
+  const budget = new Budget(
+    sources.reduce((sum, { graph }) => sum + sizeOf(graph), 0),
+    foldingAllowance,
+  )
+  const optimized = sources.map(({ graph }) => within(budget, () => runPasses(graph)))
   phase('schedule')
-  const program = within(budget, () => schedule(optimized, states, options.sparse))
-  const plan = planMemory(program)
+  const programs = optimized.map((graph, i) => within(budget, () => schedule(graph, stated[i]!, options.sparse)))
+  const plans = planTogether(programs)
+  const [plan] = plans as [MemoryPlan]
   phase('emit')
   const binaryen = await loadBinaryen()
   const port = ({ name, dtype, shape, buffer }: ProgramPort): PortSpec => ({
@@ -152,38 +178,47 @@ export async function compileGraph(
     shape,
     address: plan.addresses.get(buffer)!,
   })
-  const counts = countsOf(optimized)
-  const byName = new Map(program.outputs.map((output) => [output.name, output]))
-  const addressOf = (name: string): number => port(byName.get(name)!).address
-  const extents = new Map(optimized.outputs.map((output) => [output.name, output.extents]))
-  const outputs = program.outputs.flatMap((output): PortSpec[] => {
-    if (counts.has(output.name)) return []
-    const named = { ...port(output), ...options.names?.outputs[output.name] }
-    const lengths = extents.get(output.name)?.map(({ axis, count }) => ({ axis, address: addressOf(count) }))
-    return [lengths ? { ...named, extents: lengths } : named]
+  const signatures = programs.map(({ inputs, outputs }, i): Signature & { readonly limits: readonly LimitSpec[] } => {
+    const { names } = sources[i]!
+    const graph = optimized[i]!
+    const counts = countsOf(graph)
+    const byName = new Map(outputs.map((output) => [output.name, output]))
+    const addressOf = (name: string): number => port(byName.get(name)!).address
+    const extents = new Map(graph.outputs.map((output) => [output.name, output.extents]))
+    return {
+      inputs: inputs.map((input) => ({ ...port(input), ...names?.inputs[input.name] })),
+      outputs: outputs.flatMap((output): PortSpec[] => {
+        if (counts.has(output.name)) return []
+        const named = { ...port(output), ...names?.outputs[output.name] }
+        const lengths = extents.get(output.name)?.map(({ axis, count }) => ({ axis, address: addressOf(count) }))
+        return [lengths ? { ...named, extents: lengths } : named]
+      }),
+      limits: graph.outputs.flatMap(({ name, limit }): LimitSpec[] =>
+        limit ? [{ name: limit.of, address: addressOf(name), bound: [limit.least, limit.most] }] : [],
+      ),
+    }
   })
-  const limits = optimized.outputs.flatMap(({ name, limit }): LimitSpec[] =>
-    limit ? [{ name: limit.of, address: addressOf(name), bound: [limit.least, limit.most] }] : [],
-  )
+  const { limits, ...first } = signatures[0]!
   const described = {
     attar: version,
-    inputs: program.inputs.map((input) => ({ ...port(input), ...options.names?.inputs[input.name] })),
-    outputs,
+    ...first,
     metadata: options.metadata ?? {},
+    ...(signatures.length > 1 && { signatures: signatures.map(({ inputs, outputs }) => ({ inputs, outputs })) }),
     ...(options.pictures && { pictures: options.pictures }),
     ...(options.sound && { sound: options.sound }),
     ...(options.text && { text: options.text }),
     ...(limits.length > 0 && { limits }),
     ...(states.length > 0 && {
-      states: program.states.map((state): StateSpec => ({
+      states: programs[0]!.states.map((state): StateSpec => ({
         ...port(state),
-        ...options.names?.inputs[state.name],
+        ...sources[0]!.names?.inputs[state.name],
         next: states.find(({ input }) => input === state.name)!.next,
       })),
     }),
   }
+  const placed = programs.map((program, i) => ({ program, plan: plans[i]! }))
   const codes = (options.targets ?? targets).map((target) => {
-    return [target, emitCode(binaryen, program, plan, target, options.instrument)] as const
+    return [target, emitCode(binaryen, placed, target, options.instrument)] as const
   })
   const text = new TextEncoder().encode(JSON.stringify(described))
   const spec: ModuleSpec = {
@@ -196,7 +231,7 @@ export async function compileGraph(
     codes.map(([target, code]) => [target, concatBytes([code, sections])]),
   )
   const { quantization, pruning, vocabulary, warnings = [] } = options
-  const removed = [...(options.removed ?? []), ...removedChannels(graph, optimized)]
+  const removed = [...(options.removed ?? []), ...removedChannels(sources[0]!.graph, optimized[0]!)]
   const stateReports = described.states?.map((state): StateReport => ({
     input: state.name,
     output: state.next,
@@ -209,7 +244,7 @@ export async function compileGraph(
     ...(pruning && { pruning }),
     ...(quantization && { quantization }),
   }
-  return { modules, spec, warnings, report: { ...reportOf(program, plan), ...facts } }
+  return { modules, spec, warnings, report: { ...reportOf(placed), ...facts } }
 }
 
 /** Bytes of the constants in a graph and of what describes its nodes, in round figures. */
@@ -223,10 +258,9 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
   return { kernel: kernel.template, ...(kernel.dot && { relaxed: kernel.dot }) }
 }
 
-/** Bytes in the module of the constants that each kernel is the first to read. */
-function weightsOf({ kernels }: Program, { addresses, halves }: MemoryPlan): number[] {
+/** Bytes in the module of the constants that each kernel is the first to read; what is in `seen` was read before. */
+function weightsOf({ program: { kernels }, plan: { addresses, halves } }: Placed, seen: Set<number>): number[] {
   const isHalved = (at: number): boolean => halves.some(({ address, bytes }) => at >= address && at < address + bytes)
-  const seen = new Set<number>()
   return kernels.map((kernel) =>
     buffersOf(kernel).reduce((sum, buffer) => {
       const data = constantBytes(buffer)
@@ -238,8 +272,9 @@ function weightsOf({ kernels }: Program, { addresses, halves }: MemoryPlan): num
   )
 }
 
-function reportOf(program: Program, plan: MemoryPlan): Report {
-  const weights = weightsOf(program, plan)
+function signatureReport(placed: Placed, seen: Set<number>): SignatureReport {
+  const { program, plan } = placed
+  const weights = weightsOf(placed, seen)
   const kernels = program.kernels.map((kernel, i): KernelReport => {
     const skippedMacs = macsOf(kernel, (template) => template.skippedMacs ?? 0)
     return {
@@ -255,15 +290,29 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   })
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
-    weights: plan.constantBytes,
-    ...(plan.preparedBytes > 0 && { prepared: plan.preparedBytes }),
-    state: plan.pinnedBytes,
     arena: plan.arenaBytes,
     arenaLowerBound: plan.lowerBound,
-    memory: pagesOf(plan.totalBytes) * 65536,
     macs: total((k) => k.macs),
     integerMacs: total((k) => k.integerMacs),
     dotMacs: total((k) => k.dotMacs),
     kernels,
+  }
+}
+
+function reportOf(programs: readonly Placed[]): Report {
+  const seen = new Set<number>()
+  const signatures = programs.map((placed) => signatureReport(placed, seen))
+  const [{ arena: _, arenaLowerBound: __, ...first }] = signatures as [SignatureReport]
+  const [{ plan }] = programs as readonly [Placed]
+  const largest = (of: (i: number) => number): number => Math.max(...programs.map((_, i) => of(i)))
+  return {
+    weights: plan.constantBytes,
+    ...(plan.preparedBytes > 0 && { prepared: plan.preparedBytes }),
+    state: plan.pinnedBytes,
+    arena: largest((i) => signatures[i]!.arena),
+    arenaLowerBound: largest((i) => signatures[i]!.arenaLowerBound),
+    memory: pagesOf(largest((i) => programs[i]!.plan.totalBytes)) * 65536,
+    ...first,
+    ...(programs.length > 1 && { signatures }),
   }
 }

@@ -7,6 +7,10 @@ declare const withStates: boolean | undefined
 /** Models without states have a script without what is for states: scripts/build-runtime.mjs makes both. */
 const hasStates = typeof withStates === 'undefined' || withStates
 
+declare const withSignatures: boolean | undefined
+/** So have those of one shape. */
+const hasSignatures = typeof withSignatures === 'undefined' || withSignatures
+
 /** Kinds of arrays; of other types, bytes. */
 const arrays: Partial<Record<DType, ViewConstructor>> = {
   i2: Int8Array,
@@ -66,6 +70,8 @@ export interface Spec {
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
   readonly states?: readonly StatePort[]
+  /** Where there are several shapes, all of them; the function at place i is called `run`, `run1`, `run2` … */
+  readonly signatures?: readonly Pick<Spec, 'inputs' | 'outputs'>[]
 }
 
 export type Target = 'simd' | 'relaxed-simd'
@@ -95,6 +101,12 @@ export interface Model {
   readonly state: Record<string, View>
   /** Makes every state what it was when the model was loaded. */
   reset(): void
+  /**
+   * The model at each of its shapes, where it was compiled for several. Its own `run` takes the one that the lengths of the inputs fit, and
+   * `inputs` and `outputs` are those of the shape of the last run, before that of the first shape.
+   * @throws TypeError also where they fit no shape, or there are no inputs.
+   */
+  readonly signatures?: readonly Pick<Model, 'inputs' | 'outputs' | 'run'>[]
 }
 
 /**
@@ -117,13 +129,22 @@ function refuse(message: string): never {
   throw new TypeError(`attar: ${message}`)
 }
 
-function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: Spec): Model {
+function bind(
+  module: WebAssembly.Module,
+  instance: WebAssembly.Instance,
+  spec: Spec & { readonly run?: string },
+): Model {
   const section = WebAssembly.Module.customSections(module, 'attar')[0]
   const start = `{"abi":${abi},"hash":"${spec.hash}"`
   // Worklets have no TextDecoder.
   if (String.fromCharCode(...new Uint8Array(section!).subarray(0, start.length)) !== start)
     refuse('the .wasm is of another compilation')
-  const { memory, run } = instance.exports as { memory: WebAssembly.Memory; run: () => void }
+  const { memory, run } = (
+    hasSignatures && spec.run ? { ...instance.exports, run: instance.exports[spec.run] } : instance.exports
+  ) as {
+    memory: WebAssembly.Memory
+    run: () => void
+  }
   // It never grows.
   const buffer = memory.buffer as ArrayBuffer
   const viewOf = ({ dtype, shape, address }: Port): View =>
@@ -191,6 +212,48 @@ function bind(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: 
       for (const update of settle) update()
       return copy ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()])) : outputs
     },
+  }
+}
+
+/** The model at each of its shapes, and by the lengths of its inputs. */
+function bindEach(module: WebAssembly.Module, instance: WebAssembly.Instance, spec: Spec): Model {
+  const all = spec.signatures!.map((signature, i) =>
+    bind(module, instance, { ...spec, ...signature, run: `run${i || ''}` }),
+  )
+  let last = all[0]!
+  let runs = 0
+  const runAt = (at: Model | undefined, [values, options]: Parameters<Model['run']>): ReturnType<Model['run']> => {
+    const turn = ++runs
+    // All of the caller's code runs here: getters, proxies.
+    const entries = Object.entries(values ?? {}).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? Array.from(value as number[]) : (value as View),
+    ])
+    if (turn !== runs) refuse('run within run')
+    const given = Object.fromEntries(entries) as Record<string, View>
+    const lengths = (views: object): string =>
+      Object.entries(views as Record<string, View>)
+        .map(([name, view]) => `${name} of ${view?.length}`)
+        .sort()
+        .join(', ') || 'no inputs'
+    const model =
+      at ??
+      all.find(({ inputs }) => lengths(inputs) === lengths(given)) ??
+      refuse(`no shape takes ${lengths(given)}, only ${all.map(({ inputs }) => lengths(inputs)).join(' or ')}`)
+    const outputs = model.run(values && given, options)
+    last = model
+    return outputs
+  }
+  return {
+    ...last,
+    signatures: all.map((model) => ({ ...model, run: (...args) => runAt(model, args) })),
+    get inputs() {
+      return last.inputs
+    },
+    get outputs() {
+      return last.outputs
+    },
+    run: (...args) => runAt(undefined, args),
   }
 }
 
@@ -285,7 +348,7 @@ async function compile(source: Source): Promise<WebAssembly.Module> {
  */
 export function instantiate(source: WebAssembly.Module | BufferSource, spec: Spec): Model {
   const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source)
-  return bind(module, new WebAssembly.Instance(module), spec)
+  return (hasSignatures && spec.signatures ? bindEach : bind)(module, new WebAssembly.Instance(module), spec)
 }
 
 /**
@@ -301,5 +364,5 @@ export async function load(
   const module = await (given === undefined
     ? compile(locate(target)).catch(() => compile(locate('simd')))
     : compile(given))
-  return bind(module, await WebAssembly.instantiate(module), spec)
+  return (hasSignatures && spec.signatures ? bindEach : bind)(module, await WebAssembly.instantiate(module), spec)
 }

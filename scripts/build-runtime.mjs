@@ -5,15 +5,15 @@ import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Statements that declare `name`, which `contents` assigns. `withStates` is a constant of runtime/index.ts. */
-async function minified(name, contents, withStates = true) {
+/** Statements that declare `name`, which `contents` assigns. `withStates` and `withSignatures` are constants of runtime/index.ts. */
+async function minified(name, contents, { withStates = true, withSignatures = false } = {}) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root },
     bundle: true,
     minify: true,
     format: 'iife',
     target: 'es2022',
-    define: { withStates: String(withStates) },
+    define: { withStates: String(withStates), withSignatures: String(withSignatures) },
     write: false,
   })
   return JSON.stringify(`let ${name};${outputFiles[0].text.trim()}`)
@@ -39,9 +39,13 @@ writeFileSync(
   `${root}/compiler/package/runtime.generated.ts`,
   `// Made by scripts/build-runtime.mjs.
 /** Declares \`attar(spec, locate)\`, which gives what a model's script exports. */
-export const runtimeSource: string = ${await minified('attar', attar, false)}
+export const runtimeSource: string = ${await minified('attar', attar, { withStates: false })}
 /** The same for models with states. */
 export const statefulRuntimeSource: string = ${await minified('attar', attar)}
+/** The same for models of several shapes. */
+export const signaturesRuntimeSource: string = ${await minified('attar', attar, { withStates: false, withSignatures: true })}
+/** The same for models of several shapes with states. */
+export const statefulSignaturesRuntimeSource: string = ${await minified('attar', attar, { withSignatures: true })}
 /** Declares \`decode\` of runtime/base64.ts. */
 export const decodeSource: string = ${await minified('decode', decode)}
 /** Declares \`lengths(exports, spec)\` of runtime/lengths.ts. */

@@ -8,7 +8,7 @@ export interface CodePart {
   readonly functions: number
   /** Of their bodies. */
   readonly bytes: number
-  /** How often `run` calls them. */
+  /** How often `run` calls them, of several shapes all together. */
   readonly calls: number
 }
 
@@ -22,7 +22,7 @@ export function codeParts(path: string, { functions, run }: Inspection): CodePar
   if (!run) return undefined
   const beside = kernelsBeside(path)
   const kernels = beside?.length === run.calls.length ? beside.map(({ names }) => names) : run.calls.map(() => [])
-  const partOf = new Map([[run.index, 'run']])
+  const partOf = new Map(run.indices.map((index) => [index, 'run']))
   for (const [i, callee] of run.calls.entries()) {
     const [name = 'kernel', other = name] = kernels[i]!
     partOf.set(callee, name)

@@ -1,38 +1,49 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Tokenizer } from '../index.ts'
+import type {
+  Accuracy,
+  artefacts,
+  Compiled,
+  Imported,
+  KernelReport,
+  ModuleSpec,
+  RemovedChannels,
+  Report,
+  Tokenizer,
+} from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
-import { compressed, isCompressed } from './compressed.ts'
-import { addPixelOptions, describePictures, picturesOf, type PixelOptions } from './pictures.ts'
+import { addPixelOptions, describePictures, type PixelOptions } from './pictures.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
-import { addSoundOptions, describeSound, soundIn, type SoundOptions } from './sound.ts'
+import { addSoundOptions, describeSound, type SoundOptions } from './sound.ts'
 import { addModuleOptions, checkSparse, targetOf, type ModuleOptions } from './module-options.ts'
 import { moduleType } from './module-type.ts'
 import {
-  addShapeOptions,
+  addEachShapeOptions,
   addStateOptions,
   importOptions,
   notEmpty,
+  oneShape,
   stateOptions,
-  type ShapeOptions,
+  type EachShape,
   type StateOptions,
 } from './options.ts'
 import type { AddCommand } from './program.ts'
 import type { PartSize } from './sizes.ts'
+import { preparedSource } from './source.ts'
 import { likelyStates, stateHint } from './state-hint.ts'
 import { warnOfSameData } from './same-data.ts'
 import type { Terminal } from './terminal.ts'
-import { addTokenizerOptions, describeTexts, textsOf, type TokenizerOptions } from './texts.ts'
+import { addTokenizerOptions, describeTexts, type TokenizerOptions } from './texts.ts'
 import { largest } from './train/module-bytes.ts'
 import { describeVocabulary } from './vocabulary-options.ts'
 
 interface Options
   extends
-    ShapeOptions,
+    EachShape,
     StateOptions,
     CompressCliOptions,
     BudgetOptions,
@@ -80,6 +91,9 @@ attar compile model.onnx -o out/ --pixels --detect yolov8 --classes names.txt
 attar compile model.onnx -o out/ --bound k=100
                           the input k is 0 to 100 in each run, and outputs are as long as it says:
                           the modules are compiled for the largest, and refuse a larger one
+attar compile model.onnx -o out/ --shape input=1,16000 --shape input=1,32000
+                          one module for both shapes, whose weights stand in it once: run takes the shape
+                          that the lengths of its inputs fit. --dim batch=1,8 is the same for a dimension
 attar compile model.onnx -o out/ --state h=hn --state c=cn [--state-init h=start.npy]
                           run takes and gives neither h nor hn: the module keeps them, model.state.h reads
                           and writes, model.reset() starts anew. With --quantize, the samples of --calib, and
@@ -93,7 +107,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .argument('<model.onnx>', 'the model; files with its weights are read from its folder')
     .requiredOption('-o, --output <folder>', 'folder for the artefacts', notEmpty)
     .option('--name <name>', 'name of the files', 'model')
-  addBudgetOptions(addCompressOptions(addStateOptions(addShapeOptions(command))))
+  addBudgetOptions(addCompressOptions(addStateOptions(addEachShapeOptions(command))))
   addTokenizerOptions(addSoundOptions(addPixelOptions(command)))
   addModuleOptions(command)
     .option('--emit-onnx <file.onnx>', 'also write what is compiled as an ONNX model: pruned and quantized', notEmpty)
@@ -101,7 +115,8 @@ export const addCompile: AddCommand = (program, terminal, done) => {
     .option('--profile', 'print how long each phase takes')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', usage)
-    .action(async (path: string, options: Options) => {
+    .action(async (path: string, given: Options) => {
+      const { signatures, ...options } = await oneShape(given)
       const { phase, profile } = stopwatch(terminal)
       phase('start')
       const { checkWritable, readFile } = await import('../data/files.ts')
@@ -121,7 +136,10 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const importing = await importOptions(path, options)
       const states = await stateOptions(path, options)
       const onnx = options.emitOnnx === undefined ? undefined : await onnxFile(options.emitOnnx, path)
-      const made = { ...importing, ...states, ...(target !== 'both' && { targets: [target] }) }
+      const made = {
+        ...{ ...importing, ...states, ...(signatures && { signatures }) },
+        ...(target !== 'both' && { targets: [target] }),
+      }
       const searched =
         options.train === undefined && options.config === undefined
           ? undefined
@@ -133,17 +151,12 @@ export const addCompile: AddCommand = (program, terminal, done) => {
               terminal,
             )
       if (searched?.planned) return
-      const smaller =
-        searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
-      const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
-      const { source: heard, options: sound } = await soundIn(seen, options, made)
-      const { source, text, tokenizer } = await textsOf(model, heard, options, made)
-      const emitted = await onnx?.encode(source, importing)
+      const prepared = await preparedSource(model, options, made, terminal, searched?.source)
+      const { source, tokenizer } = prepared
+      const emitted = await onnx?.encode(source as Uint8Array | Imported, importing)
       const compiled = await compile(source, {
         ...{ ...made, sparse: options.sparse, onPhase: phase },
-        ...(pictures && { pictures }),
-        ...sound,
-        ...(text && { text }),
+        ...prepared.options,
       })
       checkSparse(command, options, compiled)
       const sizes = targets.flatMap((each) => {
@@ -267,7 +280,7 @@ function describe(
       `bytes: ${input}, which a run makes ${output}`,
     ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
-    ['MACs', formatCount(report.macs)],
+    ...(report.signatures ? shapesOf(spec, report) : [['MACs', formatCount(report.macs)]]),
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),
     ...(spec.sound ? describeSound(spec.sound, spec.metadata) : []),
     ...(spec.text ? describeTexts(spec.text, tokenizer!) : []),
@@ -290,6 +303,14 @@ function describe(
     ...(quantization ? ['', ...describeQuantization(quantization)] : []),
   ]
 }
+
+/** What a run at each shape costs. */
+const shapesOf = (spec: ModuleSpec, { signatures = [] }: Report): string[][] =>
+  signatures.map(({ macs, arena }, i) => [
+    'shape',
+    '',
+    `${spec.signatures![i]!.inputs.map((port) => `${port.name} [${port.shape.join(',')}]`).join(', ')}: ${formatCount(macs)} MACs, activations ${formatCount(arena)} bytes`,
+  ])
 
 const goneFrom = (removed: readonly RemovedChannels[]): number =>
   removed.reduce((sum, { before, after }) => sum + before - after, 0)

@@ -14,7 +14,10 @@ import { preprocessOptions, readData, type Carry, type CompressCliOptions } from
 import type { Terminal } from './terminal.ts'
 import { vocabularySamples } from './vocabulary-options.ts'
 
-type Importing = Pick<CompileOptions, 'shapes' | 'dims' | 'bind' | 'readExternal' | 'state' | 'stateStart' | 'targets'>
+type Importing = Pick<
+  CompileOptions,
+  'shapes' | 'dims' | 'signatures' | 'bind' | 'readExternal' | 'state' | 'stateStart' | 'targets'
+>
 
 /** Samples that candidates are quantized with whose bytes are asked for: ranges change the numbers, hardly how many there are. */
 const sizingSamples = 4
@@ -23,19 +26,19 @@ const quietly = { metric: undefined, maxDrop: undefined, sensitivity: false, onP
 export const isCompressed = ({ vocabulary, prune, quantize }: CompressCliOptions): boolean =>
   [vocabulary, prune, quantize].some((option) => option !== undefined)
 
-/** A model as the options prune and quantize it, with its preprocessing in its metadata. */
+/** A model as the options prune and quantize it, with its preprocessing in its metadata. Of several shapes all, which are quantized as the first. */
 export async function compressed(
   model: Uint8Array,
   options: CompressCliOptions,
   importing: Importing,
   terminal: Terminal,
-): Promise<Imported> {
-  const { carryStates, fail, importModel, preprocessKey } = await import('../index.ts')
+): Promise<Imported | readonly Imported[]> {
+  const { carryStates, fail, importEach, preprocessKey } = await import('../index.ts')
   const { bind, state, stateStart } = importing
   const targets =
     options.prune &&
     (await pruneTargets({ ...options.prune, ...(typeof options.plan === 'string' && { plan: options.plan }) }))
-  const imported = importModel(model, importing)
+  const [imported, ...others] = importEach(model, importing) as [ImportedModel, ...ImportedModel[]]
   const { graph, metadata, names } = imported
   const inputs = graph.inputs
     .filter(({ name }) => !Object.hasOwn(state ?? {}, name))
@@ -65,7 +68,9 @@ export async function compressed(
     ...{ ...(state && { state }), onProgress },
   }
   const pruned = targets && (await prunedTo(targets, whole, options, importing, settings, terminal))
-  return options.quantize ? quantizedAs(options, pruned ?? whole, settings) : (pruned ?? whole)
+  if (!options.quantize) return pruned ?? whole
+  const [first, ...rest] = await quantizedAs(options, [pruned ?? whole, ...others], settings)
+  return rest.length > 0 ? [first!, ...rest] : first!
 }
 
 /** A model and the data that it is calibrated and judged with. */
@@ -113,16 +118,14 @@ async function pruneTargets(prune: NonNullable<CompressCliOptions['prune']>) {
 
 async function quantizedAs(
   { quantize: mode, bits }: CompressCliOptions,
-  imported: Imported,
+  models: readonly Imported[],
   settings: Omit<QuantizeModelOptions, 'mode'>,
-): Promise<Quantized> {
-  const { quantize } = await import('../index.ts')
-  const { graph, ...rest } = imported
-  const result = await quantize(graph, {
+): Promise<readonly Quantized[]> {
+  const { quantizeEach } = await import('../index.ts')
+  return quantizeEach(models, {
     ...{ ...settings, mode: mode! },
     ...(bits !== undefined && { bits: Number(bits) as 4 | 8 }),
   })
-  return { ...rest, ...result, metadata: { ...rest.metadata, ...result.metadata } }
 }
 
 async function prunedTo(
@@ -146,7 +149,7 @@ async function prunedTo(
   const bytesOf = async (graph: Imported['graph']): Promise<number> => {
     terminal.status(`looking for channels that can go, module ${++tried}`)
     const candidate = { ...rest, graph }
-    const source = options.quantize ? await quantizedAs(options, candidate, small) : candidate
+    const source = options.quantize ? (await quantizedAs(options, [candidate], small))[0]! : candidate
     return largest(await compile(source, importing))
   }
   const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan)

@@ -15,7 +15,7 @@ export async function moduleHtml(
   description: ModuleDescription,
   planPath: string | undefined,
 ): Promise<string> {
-  const { fail, formatType, inspectModule } = await import('../index.ts')
+  const { fail, formatType, inspectModule, signaturesOf } = await import('../index.ts')
   const { kernelsBeside, memoryBeside } = await import('./report-beside.ts')
   const { bytesOfKernels } = await import('./layer-bytes.ts')
   const { modulePage } = await import('../report/inspection/module-page.ts')
@@ -30,8 +30,10 @@ export async function moduleHtml(
     ...{ bytes: description.bytes, gzip: await gzipOf(module), memory: description.memoryBytes },
     sections: description.sections,
     ports: [
-      ...spec.inputs.map(port('input')),
-      ...spec.outputs.map(port('output')),
+      ...signaturesOf(spec).flatMap(({ inputs, outputs }) => [
+        ...inputs.map(port('input')),
+        ...outputs.map(port('output')),
+      ]),
       ...(spec.states ?? []).map(port('state')),
     ],
     ...(bytes && {

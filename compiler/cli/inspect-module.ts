@@ -1,4 +1,12 @@
-import { formatType, inspectModule, type ModuleSpec, type PortSpec, type StateSpec } from '../index.ts'
+import {
+  formatType,
+  inspectModule,
+  runName,
+  signaturesOf,
+  type ModuleSpec,
+  type PortSpec,
+  type StateSpec,
+} from '../index.ts'
 import { codeParts, type CodePart } from './code-parts.ts'
 import { formatCount, formatTable, paragraphs } from './format.ts'
 
@@ -73,8 +81,10 @@ export function describeModule(m: ModuleDescription): string[] {
     ...Object.entries(spec.metadata).map(([key, value]) => [`metadata ${key}`, value]),
   ]
   const ports = [
-    ...spec.inputs.map(port('input')),
-    ...spec.outputs.map(port('output')),
+    ...signaturesOf(spec).flatMap(({ inputs, outputs }, i) => {
+      const of = spec.signatures ? ` of ${runName(i)}` : ''
+      return [...inputs.map(port(`input${of}`)), ...outputs.map(port(`output${of}`))]
+    }),
     ...(spec.states ?? []).map(port('state')),
   ]
   return paragraphs([

@@ -37,6 +37,18 @@ export class Repeatable<T> extends Option {
   }
 }
 
+/** The same with several values for a name, from one option or more of them. */
+export class RepeatableEach<T> extends Repeatable<readonly T[]> {
+  constructor(flags: string, description: string, parse: (value: string) => readonly T[]) {
+    super(flags, description, parse)
+    this.argParser((text: string, before: Named<readonly T[]> = {}): Named<readonly T[]> => {
+      const [name, value] = split(text)
+      const values = [...(Object.hasOwn(before, name) ? before[name]! : []), ...parse(value)]
+      return Object.fromEntries([...Object.entries(before), [name, values]])
+    })
+  }
+}
+
 /** An option that may be given several times. */
 export class RepeatableList extends Option {
   constructor(flags: string, description: string) {
@@ -71,15 +83,86 @@ export const bindOption = (description: string): Option =>
     asIs,
   )
 
+const shape = (value: string): number[] => (value === '' ? [] : value.split(',').map(dimension))
+
 export function addSizeOptions(command: Command): Command {
-  const shape = (value: string): number[] => (value === '' ? [] : value.split(',').map(dimension))
   return command
     .addOption(new Repeatable('--shape <name=dims>', 'shape of an input, e.g. x=1,3,224,224', shape))
     .addOption(new Repeatable('--dim <name=size>', 'size of a symbolic dimension, e.g. batch=1', dimension))
 }
 
-export const addShapeOptions = (command: Command): Command =>
-  addSizeOptions(command)
+export const addShapeOptions = (command: Command): Command => addConstantOptions(addSizeOptions(command))
+
+/** `--shape` and `--dim` of a command that compiles for several shapes: a value for each, or one for all. */
+export interface EachShape extends Omit<ShapeOptions, 'shape' | 'dim'> {
+  shape?: Named<readonly (readonly number[])[]>
+  dim?: Named<readonly number[]>
+}
+
+export const addEachShapeOptions = (command: Command): Command =>
+  addConstantOptions(
+    command
+      .addOption(
+        new RepeatableEach(
+          '--shape <name=dims>',
+          'shape of an input, e.g. x=1,3,224,224; given again for the same input, one module for several shapes',
+          (value) => [shape(value)],
+        ),
+      )
+      .addOption(
+        new RepeatableEach(
+          '--dim <name=sizes>',
+          'size of a symbolic dimension, e.g. batch=1; batch=1,8 makes one module for several',
+          (value) => value.split(',').map(dimension),
+        ),
+      ),
+  )
+
+/** How many shapes the options are for. */
+export const countShapes = ({ shape = {}, dim = {} }: Pick<EachShape, 'shape' | 'dim'>): number =>
+  Math.max(1, ...[...Object.values(shape), ...Object.values(dim)].map(({ length }) => length))
+
+/**
+ * The options with what holds for all shapes, and where there are several, what holds for each: the first values that are given for names belong
+ * together, the second, and so on. A501 where names have different numbers of values.
+ */
+export async function oneShape<O extends EachShape>(
+  options: O,
+): Promise<Omit<O, 'shape' | 'dim'> & Pick<ShapeOptions, 'shape' | 'dim'> & Pick<CompileOptions, 'signatures'>> {
+  const { shape: shapes = {}, dim: dims = {}, ...rest } = options
+  const count = countShapes(options)
+  const all = [
+    ...Object.entries(shapes).map(([name, values]) => [`--shape ${name}`, values.length] as const),
+    ...Object.entries(dims).map(([name, values]) => [`--dim ${name}`, values.length] as const),
+  ]
+  const other = all.find(([, n]) => n > 1 && n !== count)
+  if (other) {
+    const { fail } = await import('../index.ts')
+    const most = all.find(([, n]) => n === count)!
+    fail('A501', `${most[0]} has ${count} values, ${other[0]} has ${other[1]}`, {
+      hint: 'each has one for all shapes, or one for every shape; the first of each belong together, and so on',
+    })
+  }
+  const at = <T>(named: Named<readonly T[]>, i: number): Named<T> =>
+    Object.fromEntries(
+      Object.entries(named).map(([name, values]) => [name, values.length > 1 ? values[i]! : values[0]!]),
+    )
+  const some = <T>(named: Named<readonly T[]>, several: boolean): Named<readonly T[]> =>
+    Object.fromEntries(Object.entries(named).filter(([, values]) => values.length > 1 === several))
+  const signatures = Array.from({ length: count }, (_, i) => ({
+    shapes: at(some(shapes, true), i),
+    dims: at(some(dims, true), i),
+  }))
+  return {
+    ...rest,
+    ...(options.shape && { shape: at(some(shapes, false), 0) }),
+    ...(options.dim && { dim: at(some(dims, false), 0) }),
+    ...(count > 1 && { signatures }),
+  }
+}
+
+const addConstantOptions = (command: Command): Command =>
+  command
     .addOption(bindOption('make an input a constant'))
     .addOption(
       new Repeatable(

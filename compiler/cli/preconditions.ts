@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { Repeatable, RepeatableList } from './options.ts'
+import { countShapes, Repeatable, RepeatableList, type EachShape } from './options.ts'
 
 /** What the user gave a command. */
 interface Given {
@@ -125,6 +125,12 @@ const alone = (...others: readonly string[]): Condition => ({
   otherwise: `with ${others.map((name) => `--${name}`).join(' or ')}: a model takes one of pictures, sound and texts`,
   met: ({ options }) => !others.some((name) => options.has(name)),
 })
+/** What is of one shape has no place where `--shape` or `--dim` names several. */
+const ofOneShape: Condition = {
+  otherwise: 'with several shapes in --shape or --dim: compile a model for each',
+  met: ({ options }) =>
+    countShapes({ shape: options.get('shape') ?? {}, dim: options.get('dim') ?? {} } as EachShape) === 1,
+}
 const oneModel = withoutOption('cases')
 const cases = withOption('cases')
 const onEngines = withoutOption('layers')
@@ -136,30 +142,14 @@ const training = withoutOption('emit-step')
  */
 export const preconditions: Readonly<Record<string, Readonly<Record<string, Conditions>>>> = {
   compile: {
-    ...all(
-      [
-        'output',
-        'name',
-        'shape',
-        'dim',
-        'bind',
-        'bound',
-        'target',
-        'inline',
-        'sizes',
-        'profile',
-        'json',
-        'train',
-        'config',
-      ],
-      always,
-    ),
+    ...all(['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json'], always),
+    ...all(['bound', 'train', 'config', 'emit-onnx'], ofOneShape),
     ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
     ...all(['epochs', 'learning-rate', 'no-control'], searching),
-    ...all(['state', 'quantize', 'prune', 'vocabulary'], notSearching),
+    ...all(['state', 'quantize'], notSearching),
+    ...all(['prune', 'vocabulary'], [notSearching, ofOneShape]),
     // With size, that nothing is smaller is told when it has been compiled.
     sparse: always,
-    'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
     plan: {
@@ -206,13 +196,16 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
         pixels,
       ),
     ),
-    pixels: alone('pcm', 'tokenizer'),
-    pcm: alone('pixels', 'tokenizer'),
+    pixels: [alone('pcm', 'tokenizer'), ofOneShape],
+    pcm: [alone('pixels', 'tokenizer'), ofOneShape],
     stream: pcm,
-    tokenizer: {
-      otherwise: 'with --vocabulary-map: it gives old ids, and the model would take new ones',
-      met: withoutOption('vocabulary-map').met,
-    },
+    tokenizer: [
+      {
+        otherwise: 'with --vocabulary-map: it gives old ids, and the model would take new ones',
+        met: withoutOption('vocabulary-map').met,
+      },
+      ofOneShape,
+    ],
     classify: [either('without --pixels or --tokenizer', pixels, withOption('tokenizer')), withoutOption('detect')],
     detect: pixels,
     ...all(['scores', 'box-units', 'anchors', 'variances'], withOption('detect')),
@@ -302,7 +295,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'without --against litert',
       met: ({ options }) => ((options.get('against') ?? []) as readonly string[]).includes('litert'),
     },
-    ...all(['shape', 'dim'], either(onModel.otherwise, onModel, onTraining)),
+    // Of a compiled model, one of its shapes.
+    shape: always,
+    dim: either(onModel.otherwise, onModel, onTraining),
     ...all(['state', 'bound'], onModel),
     'state-init': [onModel, withOption('state')],
     bind: either('on a compiled model without --against', onModel, onTraining, withOption('against')),
@@ -318,7 +313,9 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       otherwise: 'on a module: the argument names it already',
       met: ({ args: [path] }) => path?.endsWith('.wasm') !== true,
     },
-    ...all(['shape', 'dim', 'bind', 'bound', 'state'], onModel),
+    // Of a compiled model, one of its shapes, whose times are measured.
+    shape: always,
+    ...all(['dim', 'bind', 'bound', 'state'], onModel),
     'state-init': [onModel, withOption('state')],
   },
 }

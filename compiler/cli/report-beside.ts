@@ -17,6 +17,7 @@ interface ReportFile {
   readonly files: readonly { readonly name: string; readonly module?: { readonly target: Target } }[]
   readonly compilation: {
     readonly kernels: readonly Partial<KernelReport>[]
+    readonly signatures?: readonly { readonly kernels: readonly Partial<KernelReport>[] }[]
     readonly weights?: number
     readonly arena?: number
   }
@@ -35,9 +36,11 @@ function reportBeside<T>(path: string, read: (report: ReportFile, target: Target
   }
 }
 
-/** The kernels of the module at `path`, in the order they run, where a report.json of its compilation stands beside it. */
+/** The kernels of the module at `path`, in the order they run, shape by shape, where a report.json of its compilation stands beside it. */
 export const kernelsBeside = (path: string): KernelBeside[] | undefined =>
-  reportBeside(path, ({ compilation }, target) => compilation.kernels.map((kernel) => kernelOf(kernel, target)))
+  reportBeside(path, ({ compilation: { kernels, signatures } }, target) =>
+    (signatures?.flatMap((each) => each.kernels) ?? kernels).map((kernel) => kernelOf(kernel, target)),
+  )
 
 /** Bytes of weights and of the memory that activations share; 0 where no report tells. */
 export const memoryBeside = (path: string): { readonly weights: number; readonly arena: number } => {

@@ -49,11 +49,11 @@ export const addRun: AddCommand = (program, terminal) => {
       const { stringsOf } = await import('./named.ts')
       if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
       const bytes = readFile(path)
-      const { spec } = inspectModule(bytes)
-      const { steps, isOne } = await gather(spec, options)
+      const { spec: whole } = inspectModule(bytes)
+      const { spec, steps, isOne } = await gatherAt(whole, options)
       if (options.checkIds) checkIds(steps, spec.inputs, 'the inputs')
       const instance = localInstance()
-      await instance.load(bytes, spec).catch((error: unknown) => {
+      await instance.load(bytes, whole).catch((error: unknown) => {
         if (!(error instanceof WebAssembly.CompileError)) throw error
         const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
         fail('A502', `this engine does not take "${path}": it has instructions that the engine does not know`, { hint })
@@ -168,6 +168,26 @@ async function stacked(name: string, results: readonly Record<string, Tensor>[])
   const values = new (data.constructor as new (length: number) => Tensor['data'])(all.length * data.length)
   all.forEach((t, i) => values.set(t.data as never, i * data.length))
   return { dtype, shape: [all.length, ...shape], data: values }
+}
+
+/** The inputs at the first shape of the module that they fit, and its specification at that shape. A501 where they fit none. */
+async function gatherAt(spec: ModuleSpec, options: Options): Promise<Inputs & { readonly spec: ModuleSpec }> {
+  const { CompileError, fail, formatType, signaturesOf } = await import('../index.ts')
+  const all = signaturesOf(spec)
+  const reasons: unknown[] = []
+  for (const signature of all) {
+    const own = { ...spec, ...signature }
+    try {
+      return { ...(await gather(own, options)), spec: own }
+    } catch (error) {
+      if (!(error instanceof CompileError) || all.length === 1) throw error
+      reasons.push(error)
+    }
+  }
+  const messages = reasons.map((error) => (error as Error).message)
+  if (new Set(messages).size === 1) throw reasons[0]
+  const shapes = all.map(({ inputs }) => inputs.map((port) => `"${port.name}" ${formatType(port)}`).join(', '))
+  return fail('A501', `the inputs fit none of the module's shapes, which are ${shapes.join(' and ')}`)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { Dataset } from '../data/index.ts'
-import type { Metric, ModuleSpec } from '../index.ts'
+import type { Metric, ModuleSpec, Signature } from '../index.ts'
 import type { CaseResult, Engine, OutputAccuracy, Places, VariantAccuracy } from '../verify/index.ts'
 import { formatError, formatTable, toJson } from './format.ts'
 import { describeAccuracy } from './quantization.ts'
@@ -134,9 +134,10 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     await import('../data/index.ts')
   const { allowedSteps, labelsOf, modulePlaces, openReference, toleranceOf, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
-  const { fail, quantizationKey } = await import('../index.ts')
+  const { fail, quantizationKey, signaturesOf } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
   const { modules, spec } = readModules(out)
+  const all = signaturesOf(spec)
   await checkSound(path, spec)
   const { given: said, all: preprocess } = await preprocessOptions(options, spec.metadata)
   const misfit = options.val === undefined ? undefined : withoutEffect(said, [dataKind(options.val)])
@@ -146,8 +147,8 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     labels,
     notes = [],
   }: Dataset = options.val === undefined
-    ? { samples: randomSamples(spec.inputs, options.samples, options.seed) }
-    : await readDataset(options.val, spec.inputs, { preprocess, label: options.label })
+    ? { samples: all.flatMap(({ inputs }) => randomSamples(inputs, options.samples, options.seed)) }
+    : await readAt(all, ({ inputs }) => readDataset(options.val!, inputs, { preprocess, label: options.label }))
   notes.forEach((note) => terminal.err(note))
   if (options.checkIds) checkIds(samples, spec.inputs, options.val === undefined ? 'random inputs' : `"${options.val}"`)
   if (samples.length === 0) fail('A501', 'there are no inputs to compare on')
@@ -208,6 +209,21 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     places.close()
     await reference.close()
   }
+}
+
+/** Data at the first shape that it fits; the error of the first where it fits none. */
+async function readAt<T>(all: readonly Signature[], read: (signature: Signature) => Promise<T>): Promise<T> {
+  const { CompileError } = await import('../index.ts')
+  let first: unknown
+  for (const signature of all) {
+    try {
+      return await read(signature)
+    } catch (error) {
+      if (!(error instanceof CompileError)) throw error
+      first ??= error
+    }
+  }
+  throw first
 }
 
 /** A501 where the module computes features and the model takes them. */

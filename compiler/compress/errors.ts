@@ -1,5 +1,5 @@
 /** Why a model cannot be quantized or judged as asked for, one function for each error. None returns. */
-import { fail } from '../core/diagnostic.ts'
+import { fail, type Origin } from '../core/diagnostic.ts'
 import type { Metric } from '../core/quantization-report.ts'
 
 // Options
@@ -28,6 +28,13 @@ export function noMeasuredOutput(): never {
 
 export function noWeights(): never {
   fail('A506', 'the model has no weights that could be quantized')
+}
+
+export function unlikeGraphs(origin: Origin | undefined): never {
+  fail('A506', 'the model has other operations at one shape than at another, so that its integers cannot be shared', {
+    ...(origin && { origin }),
+    hint: 'quantize it for each shape alone, and compile a module for each',
+  })
 }
 
 // Samples

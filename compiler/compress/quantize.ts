@@ -2,6 +2,7 @@ import type { Graph } from '../core/graph.ts'
 import type { QuantizationReport } from '../core/quantization-report.ts'
 import { typeBytes } from '../core/tensor.ts'
 import type { RemovedChannels } from '../core/artefact.ts'
+import { quantizedAlike } from './alike.ts'
 import { runPasses } from '../passes/index.ts'
 import { removedChannels } from '../passes/channels/removed-channels.ts'
 import { shiftsOf, type LayerErrors } from './techniques/correct-bias.ts'
@@ -58,15 +59,28 @@ function describeGiven(study: Study, { levels }: Trial): string[] {
  * not suffice or nothing can be quantized.
  */
 export async function quantize(source: Graph, given: QuantizeOptions): Promise<Quantized> {
-  const { trial, report, removed } = await studied(source, given)
-  return { graph: trial.graph, report, removed }
+  const { others: _, ...quantized } = await quantizeEach([source], given)
+  return quantized
+}
+
+/** Graphs of one model at several shapes, by what the first is quantized to. A506 where they do not have the same operations. */
+export async function quantizeEach(
+  sources: readonly [Graph, ...Graph[]],
+  given: QuantizeOptions,
+): Promise<Quantized & { readonly others: readonly Graph[] }> {
+  const [first, ...rest] = sources
+  const { study, trial, optimized, report, removed } = await studied(first, given)
+  const { plan, decisions } = trial
+  const decided = { graph: optimized, equalized: study.graph, plan, decisions }
+  const others = rest.map((source) => quantizedAlike(runPasses(source), decided))
+  return { graph: trial.graph, report, removed, others }
 }
 
 /** The same, with what is known of the model and what was decided. */
 export async function studied(
   source: Graph,
   given: QuantizeOptions,
-): Promise<Omit<Quantized, 'graph'> & { readonly study: Study; readonly trial: Trial }> {
+): Promise<Omit<Quantized, 'graph'> & { readonly optimized: Graph; readonly study: Study; readonly trial: Trial }> {
   check(source, given)
   const { options, notes } = prepare(source, given)
   const { maxDrop } = options
@@ -139,7 +153,8 @@ export async function studied(
   }
   notes.push(...remarks(trial, maxDrop))
   const findings = { sensitivity, errors: allErrors, techniques, notes, withinBudget: fits(trial) }
-  return { study, trial, removed: removedChannels(source, optimized), report: reportOf(study, trial, findings) }
+  const removed = removedChannels(source, optimized)
+  return { optimized, study, trial, removed, report: reportOf(study, trial, findings) }
 }
 
 /** What the figures do not say by themselves. */

@@ -75,6 +75,12 @@ export interface StateSpec extends PortSpec {
   readonly next: string
 }
 
+/** What a function of the module takes and gives: the model at one set of shapes. */
+export interface Signature {
+  readonly inputs: readonly PortSpec[]
+  readonly outputs: readonly PortSpec[]
+}
+
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
   readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes'>>>
@@ -158,6 +164,11 @@ export interface ModuleSpec {
   readonly attar: string
   readonly inputs: readonly PortSpec[]
   readonly outputs: readonly PortSpec[]
+  /**
+   * Where the model was compiled for several shapes, all of them, the first included, in the order they were given: ports of the same names
+   * and types. The function at place i is exported as `run`, `run1`, `run2` …
+   */
+  readonly signatures?: readonly Signature[]
   /** Where the model was compiled with states. */
   readonly states?: readonly StateSpec[]
   readonly pictures?: PictureSpec
@@ -168,6 +179,13 @@ export interface ModuleSpec {
   /** The model's own key-value metadata, e.g. labels. */
   readonly metadata: Readonly<Record<string, string>>
 }
+
+/** What the function of a module is called that runs the model at the shape at place `i`. */
+export const runName = (i: number): string => (i === 0 ? 'run' : `run${i}`)
+
+/** What each function of a module takes and gives. */
+export const signaturesOf = ({ signatures, inputs, outputs }: ModuleSpec): readonly Signature[] =>
+  signatures ?? [{ inputs, outputs }]
 
 /** Whether inputs or results must be checked against bounds, or outputs are of shapes that their length does not tell. */
 export const hasLengths = ({ inputs, outputs, limits }: ModuleSpec): boolean =>
@@ -203,6 +221,11 @@ export interface Report {
   readonly integerMacs: number
   readonly dotMacs: number
   readonly kernels: readonly KernelReport[]
+  /**
+   * Of a model that was compiled for several shapes, what a run at each costs, the first included. `arena` and `arenaLowerBound` above are
+   * the largest of theirs; MACs and kernels are those of the first.
+   */
+  readonly signatures?: readonly SignatureReport[]
   /** Layers of which channels went that are the same for every input or that nothing reads, if there are any. */
   readonly removed?: readonly RemovedChannels[]
   /** Of a model whose tables of embeddings lost rows as it was compiled. */
@@ -212,6 +235,9 @@ export interface Report {
   /** Of a model that attar quantized. */
   readonly quantization?: QuantizationReport
 }
+
+/** What a model at one of several shapes costs. Weights of a kernel are those that no kernel of an earlier shape reads. */
+export type SignatureReport = Pick<Report, 'arena' | 'arenaLowerBound' | 'macs' | 'integerMacs' | 'dotMacs' | 'kernels'>
 
 /** An input that stays in the module between runs, and the output that it becomes. */
 export interface StateReport {

@@ -1,5 +1,5 @@
 import { decode, type Field } from '@webassemblyjs/wasm-parser'
-import type { ModuleSpec } from '../core/artefact.ts'
+import { runName, signaturesOf, type ModuleSpec } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import {
   codeSection,
@@ -24,7 +24,7 @@ export interface Inspection {
   readonly dataBytes: number
   /** Size of each function's body, in the order of definition. */
   readonly functions: readonly number[]
-  /** The function that is exported as `run`. */
+  /** The function that is exported as `run`, with those for further shapes, `run1`, `run2` … */
   readonly run?: RunFunction | undefined
   readonly imports: readonly { readonly module: string; readonly name: string }[]
   readonly exports: readonly { readonly name: string; readonly kind: 'func' | 'table' | 'memory' | 'global' }[]
@@ -37,8 +37,9 @@ export interface Inspection {
 const declarationLimit = 2 ** 16
 
 export interface RunFunction {
-  readonly index: number
-  /** The functions that it calls, one for each kernel, in order. */
+  /** One for each shape. */
+  readonly indices: readonly number[]
+  /** The functions that they call, one for each kernel, in order, those of the first shape first. */
   readonly calls: readonly number[]
   /** Of these, those that do no more than call one of two functions; the first where the relaxed dot product is exact. */
   readonly choices: ReadonlyMap<number, readonly number[]>
@@ -56,15 +57,16 @@ export function inspectModule(module: Uint8Array): Inspection {
   const [memory] = fields.filter((field) => field.type === 'Memory')
   if (!memory) fail('A502', 'the module defines no memory')
   const memoryPages = memory.limits.min
-  const spec = sections.find((s) => s.id === customSection && s.name === specSection)
-  if (!spec)
+  const section = sections.find((s) => s.id === customSection && s.name === specSection)
+  if (!section)
     fail('A502', `the module has no section "${specSection}"`, { hint: 'attar reads back only its own modules' })
+  const spec = readSpec(section.payload, memoryPages * 2 ** 16)
   return {
     sections,
     codeBytes: sizeOf(sections, codeSection),
     dataBytes: sizeOf(sections, dataSection),
     functions: bodies.map((body) => body.length),
-    run: runOf(bodies, fields),
+    run: runOf(bodies, fields, signaturesOf(spec).length),
     imports: fields
       .filter((field) => field.type === 'ModuleImport')
       .map(({ module: from, name }) => ({ module: from, name })),
@@ -75,22 +77,28 @@ export function inspectModule(module: Uint8Array): Inspection {
         kind: descr.exportType.toLowerCase() as Inspection['exports'][number]['kind'],
       })),
     memoryPages,
-    spec: readSpec(spec.payload, memoryPages * 2 ** 16),
+    spec,
   }
 }
 
 /** Undefined where functions are imported, which shifts indices: attar's modules import none. */
-function runOf(bodies: readonly Uint8Array[], fields: readonly Field[]): Inspection['run'] {
-  const exported = fields.find((field) => field.type === 'ModuleExport' && field.name === 'run')
-  if (exported?.type !== 'ModuleExport' || fields.some((field) => field.type === 'ModuleImport')) return undefined
-  const index = exported.descr.id.value
-  const calls = bodies[index] && callsOf(bodies[index])
-  if (!calls?.every((callee) => callee < bodies.length)) return undefined
+function runOf(bodies: readonly Uint8Array[], fields: readonly Field[], shapes: number): Inspection['run'] {
+  if (fields.some((field) => field.type === 'ModuleImport')) return undefined
+  const exported = new Map(
+    fields.flatMap((field) => (field.type === 'ModuleExport' ? [[field.name, field.descr.id.value] as const] : [])),
+  )
+  const indices = Array.from({ length: shapes }, (_, i) => exported.get(runName(i)) ?? -1)
+  const calls: number[] = []
+  for (const index of indices) {
+    const own = bodies[index] && callsOf(bodies[index])
+    if (!own?.every((callee) => callee < bodies.length)) return undefined
+    calls.push(...own)
+  }
   const choices = [...new Set(calls)].flatMap((callee) => {
     const called = callsOf(bodies[callee]!)
     return called?.length === 2 ? [[callee, called] as const] : []
   })
-  return { index, calls, choices: new Map(choices) }
+  return { indices, calls, choices: new Map(choices) }
 }
 
 const sizeOf = (sections: readonly Section[], id: number): number =>

@@ -7,6 +7,7 @@ import {
   type PictureSpec,
   type TextSpec,
   type PortSpec,
+  type Signature,
   type SoundSpec,
   type StateSpec,
 } from '../core/artefact.ts'
@@ -40,7 +41,8 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extents)) bad('inputs of unknown size')
-  const { pictures, sound, text, limits } = spec
+  const { pictures, sound, text, limits, signatures } = spec
+  if (signatures !== undefined) checkSignatures(signatures, { inputs, outputs }, memory)
   if (sound !== undefined && !isSound(sound, inputs)) bad('a malformed sound')
   if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
   if (text !== undefined && !isText(text)) bad('malformed text')
@@ -48,6 +50,7 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
     bad('malformed limits')
   const known = {
     ...{ abi: abiVersion, hash, attar, inputs, outputs, metadata },
+    ...(signatures && { signatures }),
     ...(pictures && { pictures }),
     ...(sound && { sound }),
     ...(text && { text }),
@@ -58,6 +61,21 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   checkPorts('states', states, memory)
   if (!states.every(isState)) bad('malformed states')
   return { ...known, states }
+}
+
+/** Ports of the same names and types as the first shape's. */
+function checkSignatures(value: unknown, first: Signature, memory: number): asserts value is Signature[] {
+  if (!Array.isArray(value) || value.length < 2) bad('malformed signatures')
+  const typesOf = (ports: readonly PortSpec[]): string => JSON.stringify(ports.map(({ name, dtype }) => [name, dtype]))
+  for (const each of value as unknown[]) {
+    if (!isRecord(each)) bad('malformed signatures')
+    for (const kind of ['inputs', 'outputs'] as const) {
+      const ports = each[kind]
+      checkPorts(kind, ports, memory)
+      if (typesOf(ports) !== typesOf(first[kind])) bad(`signatures of other ${kind}`)
+    }
+  }
+  if (JSON.stringify((value as Signature[])[0]) !== JSON.stringify(first)) bad('a first signature that is another')
 }
 
 function isPictures(value: unknown): value is PictureSpec {

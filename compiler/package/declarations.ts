@@ -1,8 +1,10 @@
 import {
   hasLengths,
   preprocessKey,
+  signaturesOf,
   type ModuleSpec,
   type PortSpec,
+  type Signature,
   type SoundSpec,
   type StateSpec,
 } from '../core/artefact.ts'
@@ -17,40 +19,43 @@ export default module
 export function declarations(spec: ModuleSpec, inline = false): string {
   const classes = spec.outputs.find(({ name }) => name === (spec.pictures ?? spec.text)?.scores?.output)?.classes
   const boxes = spec.pictures?.boxes
+  const { inputs, outputs } = acrossShapes(spec)
+  const several = spec.signatures !== undefined
   return `// Types of a model that attar ${spec.attar} compiled.
 
-/** What \`run\` takes: row-major, of the length that the shape gives. */
+/** What \`run\` takes: row-major, of the length that the shape gives${several ? ': all inputs those of one of the shapes' : ''}. */
 export interface Inputs {
 ${members(
   spec.inputs,
   (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)),
   ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
+  inputs,
 )}
 }
 ${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
-${members(spec.outputs, output)}
+${members(spec.outputs, output, none, outputs)}
 }
 
 /** The inputs in the module's memory. */
 export interface InputViews {
-${members(spec.inputs, ({ dtype }) => view(dtype))}
+${members(spec.inputs, ({ dtype }) => view(dtype), none, inputs)}
 }
-${spec.states ? stateType(spec.states) : ''}
+${spec.states ? stateType(spec.states) : ''}${several ? signatureType : ''}
 export interface Model {
-  /** Views of the inputs, for filling in place. Activations share their memory: write them before every run. */
+  /** Views of the inputs, for filling in place. Activations share their memory: write them before every run.${several ? ofLast : ''} */
   readonly inputs: InputViews
-  /** Views of the outputs; they hold the results of the last run. Labels are looked up when read. */
+  /** Views of the outputs; they hold the results of the last run. Labels are looked up when read.${several ? ofLast : ''} */
   readonly outputs: Outputs
   /**
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
    * copies of them. Outputs of the last run may be inputs of the next. An input that was written in place is passed as its
    * own view; without \`inputs\` all of them are. Throws a TypeError for an unknown or missing name, a wrong length or
-   * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.
+   * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.${several ? pickingComment : ''}
    */
-  run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
+  run(inputs${several ? '' : '?'}: Inputs, options?: { readonly copy?: boolean }): Outputs
+${spec.signatures ? signaturesMember(spec.signatures.length) : ''}${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -60,7 +65,7 @@ export declare const spec: {
   readonly attar: ${literal(spec.attar)}
   readonly inputs: ${ports(spec.inputs)}
   readonly outputs: ${ports(spec.outputs)}
-${spec.pictures ? `  readonly pictures: ${readonlyType(boxes ? { input: spec.pictures.input } : spec.pictures)}\n` : ''}${
+${spec.signatures ? signaturesOfSpec(spec.signatures) : ''}${spec.pictures ? `  readonly pictures: ${readonlyType(boxes ? { input: spec.pictures.input } : spec.pictures)}\n` : ''}${
     spec.sound ? `  readonly sound: ${readonlyType(spec.sound)}\n` : ''
   }${spec.text ? `  readonly text: ${readonlyType(spec.text)}\n` : ''}${
     spec.states
@@ -91,6 +96,39 @@ export declare function load(source?: Source | PromiseLike<Source>): Promise<Mod
 export type Source = WebAssembly.Module | BufferSource | Response | URL | string
 `
 }
+
+/** By name, the port at each shape. */
+function acrossShapes(spec: ModuleSpec): Record<keyof Signature, (name: string) => readonly PortSpec[]> {
+  const all = signaturesOf(spec)
+  const named = (kind: keyof Signature) => (name: string) =>
+    all.flatMap((signature) => signature[kind].filter((port) => port.name === name))
+  return { inputs: named('inputs'), outputs: named('outputs') }
+}
+
+const ofLast = ' Those of the shape of the last run, before that of the first shape.'
+
+const pickingComment = `
+   * Of the shapes it takes the one that the lengths of the inputs fit, and throws a TypeError where they fit none.`
+
+const signatureType = `
+/** The model at one of its shapes. */
+export interface Signature {
+  readonly inputs: InputViews
+  readonly outputs: Outputs
+  run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
+}
+`
+
+const signaturesMember = (count: number): string =>
+  `  /** The model at each of its shapes: their inputs can be filled in place. */
+  readonly signatures: readonly [${Array<string>(count).fill('Signature').join(', ')}]
+`
+
+const signaturesOfSpec = (signatures: readonly Signature[]): string => `  readonly signatures: readonly [
+${signatures
+  .map(({ inputs, outputs }) => `    { readonly inputs: ${ports(inputs)}; readonly outputs: ${ports(outputs)} },\n`)
+  .join('')}  ]
+`
 
 const pictureType = `
 /** A picture of any size as RGBA bytes, row by row: an \`ImageData\`, or what a decoder gives. Alpha is not looked at. */
@@ -220,19 +258,31 @@ const output = ({ dtype, labels }: PortSpec): string =>
 const soundComment = ({ rate, hops }: SoundSpec): string =>
   `, ${hops === undefined ? 'a sound' : 'the next samples of a stream'} at ${rate} Hz, from -1 to 1`
 
+const none = (): string => ''
+
 const members = (
   ports: readonly PortSpec[],
   type: (port: PortSpec) => string,
-  more: (port: PortSpec) => string = () => '',
+  more: (port: PortSpec) => string,
+  across: (name: string) => readonly PortSpec[],
 ): string =>
-  ports.map((port) => `${comment(port, more(port))}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
+  ports
+    .map((port) => {
+      return `${comment(port, more(port), across(port.name))}\n  readonly ${literal(port.name)}: ${type(port)}`
+    })
+    .join('\n')
 
-function comment({ dtype, shape, extents = [], labels, range, bounds = [] }: PortSpec, more = ''): string {
+/** `across` is the port at each shape. */
+function comment(port: PortSpec, more = '', across: readonly PortSpec[] = [port]): string {
+  const { dtype, labels, range, bounds = [] } = port
   const within = bounds.map(([least, most]) => `${least} to ${most}`).join(', ')
   const places = within ? `, each from ${within}` : range ? `, from ${range[0]} to ${range[1]}` : ''
   const bits = passesAsBits(dtype) ? ', as bits' : ''
-  const dims = shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? `≤ ${d}` : d))
-  return `  /** ${labels ? 'string' : dtype}[${dims.join(', ')}]${bits}${places}${more} */`
+  const types = across.map(({ shape, extents = [] }) => {
+    const dims = shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? `≤ ${d}` : d))
+    return `${labels ? 'string' : dtype}[${dims.join(', ')}]`
+  })
+  return `  /** ${[...new Set(types)].join(' or ')}${bits}${places}${more} */`
 }
 
 const list = (name: string, values: readonly unknown[] | undefined): string =>

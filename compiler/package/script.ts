@@ -5,7 +5,9 @@ import {
   lengthsSource,
   picturesSource,
   runtimeSource,
+  signaturesRuntimeSource,
   statefulRuntimeSource,
+  statefulSignaturesRuntimeSource,
   textsSource,
 } from './runtime.generated.ts'
 
@@ -32,9 +34,14 @@ export function script(spec: ModuleSpec, name: string, present: readonly Target[
 export const inlineScript = (spec: ModuleSpec, name: string, module: Uint8Array, encoder?: string): string =>
   text(spec, name, `${runtimeFor(spec, encoder)}\n${decodeSource}`, `() => decode('${base64(module)}')`)
 
+const base = ({ states, signatures }: ModuleSpec): string => {
+  if (signatures) return states ? statefulSignaturesRuntimeSource : signaturesRuntimeSource
+  return states ? statefulRuntimeSource : runtimeSource
+}
+
 const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
   [
-    spec.states ? statefulRuntimeSource : runtimeSource,
+    base(spec),
     ...(hasLengths(spec) ? [lengthsSource] : []),
     ...(spec.pictures ? [picturesSource] : []),
     ...(spec.pictures?.boxes ? [boxesSource] : []),

@@ -2,13 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { compressed, isCompressed } from '../cli/compressed.ts'
 import { checkSparse, targetOf } from '../cli/module-options.ts'
-import { importOptions, stateOptions } from '../cli/options.ts'
-import { picturesOf } from '../cli/pictures.ts'
-import { soundIn } from '../cli/sound.ts'
+import { importOptions, oneShape, stateOptions } from '../cli/options.ts'
 import { describeAccuracy } from '../cli/quantization.ts'
-import { textsOf } from '../cli/texts.ts'
+import { preparedSource } from '../cli/source.ts'
 import { readFile, writeFiles } from '../data/files.ts'
 import {
   artefacts,
@@ -126,7 +123,7 @@ function earlier(folder: string, name: string, path: string, data: readonly stri
 
 async function make(
   { path, query: text }: ModelImport,
-  { options, command }: Query,
+  { options: given, command }: Query,
   model: Uint8Array,
   { folder, name, data }: { readonly folder: string; readonly name: string; readonly data: readonly string[] },
 ): Promise<Entry> {
@@ -137,6 +134,7 @@ async function make(
     status: () => {},
   }
   try {
+    const { signatures, ...options } = await oneShape(given)
     const target = targetOf(command, options)
     const external: Record<string, string> = {}
     const importing = await importOptions(path, options)
@@ -146,17 +144,12 @@ async function make(
       return bytes
     }
     const states = await stateOptions(path, options)
-    const made = { ...importing, readExternal, ...states, ...(target !== 'both' && { targets: [target] }) }
-    const smaller = isCompressed(options) ? await compressed(model, options, made, terminal) : model
-    const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
-    const { source: heard, options: sound } = await soundIn(seen, options, made)
-    const { source, text: texts, tokenizer } = await textsOf(model, heard, options, made)
-    const compiled = await compile(source, {
-      ...{ ...made, sparse: options.sparse },
-      ...(pictures && { pictures }),
-      ...sound,
-      ...(texts && { text: texts }),
-    })
+    const made = {
+      ...{ ...importing, readExternal, ...states, ...(signatures && { signatures }) },
+      ...(target !== 'both' && { targets: [target] }),
+    }
+    const { source, tokenizer, options: more } = await preparedSource(model, options, made, terminal)
+    const compiled = await compile(source, { ...{ ...made, sparse: options.sparse }, ...more })
     checkSparse(command, options, compiled)
     const { pruning, quantization } = compiled.report
     for (const judged of [pruning, quantization])

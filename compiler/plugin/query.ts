@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Command, CommanderError, type Option } from 'commander'
 import { addModuleOptions, type ModuleOptions } from '../cli/module-options.ts'
-import { addShapeOptions, addStateOptions, type ShapeOptions, type StateOptions } from '../cli/options.ts'
+import { addEachShapeOptions, addStateOptions, type EachShape, type StateOptions } from '../cli/options.ts'
 import { addPixelOptions, type PixelOptions } from '../cli/pictures.ts'
 import { checkOptions, refuseRepeats } from '../cli/preconditions.ts'
 import { addCompressOptions, type CompressCliOptions } from '../cli/quantize-options.ts'
@@ -11,7 +11,7 @@ import { addTokenizerOptions, type TokenizerOptions } from '../cli/texts.ts'
 import { fail } from '../index.ts'
 
 /** What an import of a model may say: options of `attar compile`. */
-export type QueryOptions = ShapeOptions &
+export type QueryOptions = EachShape &
   StateOptions &
   CompressCliOptions &
   PixelOptions &
@@ -63,7 +63,7 @@ export interface Query {
 export async function parseQuery({ path, query }: ModelImport): Promise<Query> {
   const command = new Command('compile').exitOverride().allowExcessArguments(false)
   command.configureOutput({ writeErr: () => {}, writeOut: () => {} }).helpOption(false)
-  addCompressOptions(addStateOptions(addShapeOptions(command)))
+  addCompressOptions(addStateOptions(addEachShapeOptions(command)))
   addModuleOptions(addTokenizerOptions(addSoundOptions(addPixelOptions(command))))
   refuseRepeats(command)
   const known = new Map(command.options.map((option) => [option.long!.slice(2), option]))

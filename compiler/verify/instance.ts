@@ -1,10 +1,13 @@
 import {
+  elementCount,
   fail,
   instantiate,
+  signaturesOf,
   sized,
   type Model,
   type ModuleSpec,
   type Output,
+  type Signature,
   type SizedModel,
   type StateSpec,
   type Tensor,
@@ -24,16 +27,30 @@ export interface Instance {
   run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
 }
 
+/** A loaded model at one shape. */
+interface Shaped {
+  readonly signature: Signature
+  readonly model: SizedModel
+}
+
+const takes = ({ inputs }: Signature, given: Readonly<Record<string, Tensor>>): boolean =>
+  inputs.every(({ name, shape }) => given[name]?.data.length === elementCount(shape))
+
 /** Runs modules in this process by the runtime that ships to the user. */
 export function localInstance(): Instance {
-  let loaded: { model: SizedModel; spec: ModuleSpec } | undefined
-  const current = (): { model: SizedModel; spec: ModuleSpec } => {
+  let loaded: { model: Model; shapes: readonly Shaped[]; spec: ModuleSpec } | undefined
+  const current = () => {
     if (!loaded) throw new Error('no module is loaded')
     return loaded
   }
   return {
     load: async (module, spec) => {
-      loaded = { model: sized(instantiate(new Uint8Array(module), spec), spec), spec }
+      const model = instantiate(new Uint8Array(module), spec)
+      const shapes = signaturesOf(spec).map((signature, i): Shaped => {
+        const own = model.signatures ? { ...model, ...model.signatures[i]! } : model
+        return { signature, model: sized(own, { ...spec, ...signature }) }
+      })
+      loaded = { model, shapes, spec }
     },
     begin: async (values = {}) => {
       const { model, spec } = current()
@@ -42,10 +59,11 @@ export function localInstance(): Instance {
       return statesOf(model, spec, ({ name }) => name)
     },
     run: async (inputs) => {
-      const { model, spec } = current()
-      const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
+      const { shapes, spec } = current()
+      const { signature, model } = shapes.find((each) => takes(each.signature, inputs)) ?? shapes[0]!
+      const values = signature.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
       const results = within(() => model.run(Object.fromEntries(values), { copy: true }))
-      const tensors = spec.outputs.map(({ name, dtype, labels }) => {
+      const tensors = signature.outputs.map(({ name, dtype, labels }) => {
         const result = results[name]!
         const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
         return [name, { dtype, shape: model.shapes[name]!, data }] as const

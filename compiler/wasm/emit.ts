@@ -1,4 +1,4 @@
-import type { ModuleSpec, Target } from '../core/artefact.ts'
+import { runName, type ModuleSpec, type Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
 import { widening } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'
@@ -7,6 +7,7 @@ import {
   dotKernels,
   readsOf,
   type LeafKernel,
+  type NestKernel,
   type Program,
   type TemplateKernel,
 } from '../schedule/program/program.ts'
@@ -47,29 +48,37 @@ export function sectionsBehind(plan: MemoryPlan, spec: ModuleSpec): Uint8Array {
   return concatBytes([dataSection(plan.image), custom])
 }
 
+/** A program, and where it is in the memory that all programs of a module share. */
+export interface Placed {
+  readonly program: Program
+  readonly plan: MemoryPlan
+}
+
 /**
- * The code of `program` for `target`: a module that lacks what `sectionsBehind` gives. It exports `memory` and `run` and imports
- * nothing. With `instrument` it also exports each kernel's call as `kernel0`, `kernel1` …, numbered as in the program, so
- * that they can be timed apart.
+ * The code of the programs for `target`: a module that lacks what `sectionsBehind` gives. It exports `memory` and `run`, of further programs
+ * `run1`, `run2` …, and imports nothing. With `instrument` it also exports each kernel's call as `kernel0`, `kernel1` …, numbered
+ * as in the programs, one after the other, so that they can be timed apart.
  */
 export function emitCode(
   binaryen: Binaryen,
-  program: Program,
-  plan: MemoryPlan,
+  programs: readonly Placed[],
   target: Target,
   instrument = false,
 ): Uint8Array {
-  const pages = pagesOf(Math.max(plan.totalBytes, plan.image.length + probeBytes))
+  const [{ plan }] = programs as readonly [Placed]
+  const totalBytes = Math.max(...programs.map((each) => each.plan.totalBytes))
+  const kernels = programs.flatMap(({ program }) => program.kernels)
+  const pages = pagesOf(Math.max(totalBytes, plan.image.length + probeBytes))
   if (pages > maxPages)
-    fail('A301', `the model needs ${plan.totalBytes} bytes of memory; a module has at most 4 GiB`, {
+    fail('A301', `the model needs ${totalBytes} bytes of memory; a module has at most 4 GiB`, {
       hint: 'smaller inputs, or a smaller batch, need less',
     })
   const m = new binaryen.Module()
-  const products = dotKernels(program.kernels)
+  const products = dotKernels(kernels)
   const integer = products.length > 0
   const probes = integer && target === 'relaxed-simd'
   // Beside integers, floats must round the same on every engine: no fused multiply-add.
-  const linker = new Linker(binaryen, m, target, integer ? 'simd' : target, program.kernels)
+  const linker = new Linker(binaryen, m, target, integer ? 'simd' : target, kernels)
   try {
     m.setFeatures(binaryen.Features.All)
     m.setMemory(pages, pages, 'memory', [], false, false, memoryName)
@@ -125,7 +134,7 @@ export function emitCode(
       return m.call(linker.link(widening[format]), operands, binaryen.none)
     })
     // What is prepared is made of constants, which are floats of 32 bits by then.
-    const beginning = [...widen, ...(program.prepared ?? []).flatMap((kernel) => emitKernel(siteIn(start), kernel))]
+    const beginning = [...widen, ...preparing(programs).flatMap((kernel) => emitKernel(siteIn(start), kernel))]
     if (probes) {
       const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
       beginning.push(m.global.set(dotGlobal, m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)))
@@ -134,25 +143,40 @@ export function emitCode(
       start.finish('start', [], m.block(null, beginning))
       m.setStart(m.getFunction('start'))
     }
-    const run = new FunctionBuilder(host, [])
-    const site = siteIn(run)
-    const calls = program.kernels.flatMap((kernel, i): Code[] => {
-      if (!instrument) return emitKernel(site, kernel)
-      const f = new FunctionBuilder(host, [])
-      const code = emitKernel(siteIn(f), kernel)
-      if (code.length === 0) return []
-      const name = `kernel${i}`
-      f.finish(name, [], f.block(code))
-      m.addFunctionExport(name, name)
-      return [m.call(name, [], binaryen.none)]
+    let counted = 0
+    programs.forEach(({ program }, i) => {
+      const run = new FunctionBuilder(host, [])
+      const site = siteIn(run)
+      const calls = program.kernels.flatMap((kernel): Code[] => {
+        const name = `kernel${counted++}`
+        if (!instrument) return emitKernel(site, kernel)
+        const f = new FunctionBuilder(host, [])
+        const code = emitKernel(siteIn(f), kernel)
+        if (code.length === 0) return []
+        f.finish(name, [], f.block(code))
+        m.addFunctionExport(name, name)
+        return [m.call(name, [], binaryen.none)]
+      })
+      run.finish(runName(i), [], m.block(null, calls))
+      m.addFunctionExport(runName(i), runName(i))
     })
-    run.finish('run', [], m.block(null, calls))
-    m.addFunctionExport('run', 'run')
     return m.emitBinary()
   } finally {
     linker.dispose()
     m.dispose()
   }
+}
+
+/** What fills the prepared buffers of all programs, those that share a place once. */
+function preparing(programs: readonly Placed[]): NestKernel[] {
+  const filled = new Map<number, Program>()
+  return programs.flatMap(({ program, plan }) =>
+    (program.prepared ?? []).filter(({ write }) => {
+      const address = plan.addresses.get(write.buffer)!
+      if (!filled.has(address)) filled.set(address, program)
+      return filled.get(address) === program
+    }),
+  )
 }
 
 /** -128 where one of the weights is, else -127: the products of -128 take one more bit than all others. */

@@ -67,6 +67,11 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
   const ofData = ['samples', 'label', 'metric', 'max-drop', 'no-sensitivity', 'seed', 'check-ids', 'force', ...pictures]
   return [
     ['compile', compile, ['state-init', 'bits', 'calib', 'val', 'plan', 'classify', 'detect', 'stream', ...ofData]],
+    [
+      'compile',
+      [...compile, '--shape', 'x=1,8', '--shape', 'x=2,8'],
+      ['bound', 'train', 'config', 'emit-onnx', 'prune', 'vocabulary', 'pixels', 'pcm', 'tokenizer'],
+    ],
     ['compile', [...compile, '--pcm'], ['pixels']],
     ['compile', [...compile, '--pixels'], ['classes', 'scores', 'box-units', 'anchors', 'variances']],
     ['compile', [...compile, '--tokenizer', at('how.json')], ['pixels', 'pcm', 'classes']],
@@ -127,16 +132,12 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['tune', [model], ['lease']],
     ['train', [model, '-o', at('no')], ['temperature', 'alpha', 'no-labels']],
     ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'bound', 'plan']],
-    [
-      'bench',
-      [folder],
-      ['against', 'model', 'peer-model', 'shape', 'dim', 'bind', 'bound', 'state', 'state-init', 'layers'],
-    ],
+    ['bench', [folder], ['against', 'model', 'peer-model', 'dim', 'bind', 'bound', 'state', 'state-init', 'layers']],
     ['bench', [model], ['state-init', 'plan']],
     ['bench', [model, '--against', 'tfjs'], ['model', 'peer-model']],
     ['bench', [model, '--layers'], ['name', 'engines', 'runs', 'starts', 'warm-up', 'html', 'against']],
     ['bench', [at('out/model.wasm')], ['name', 'layers']],
-    ['check', [folder], ['shape', 'dim', 'bind', 'bound', 'state', 'state-init']],
+    ['check', [folder], ['dim', 'bind', 'bound', 'state', 'state-init']],
     ['check', [model], ['state-init']],
     ['check', [at('out/model.wasm')], ['name']],
   ]

@@ -8,9 +8,10 @@ import { CompileError } from '../../dist/compiler/index.js'
 import { compiledImport, type Entry } from '../../dist/compiler/plugin/cache.js'
 import { declareImport } from '../../dist/compiler/plugin/declarations.js'
 import { marked, modelImport, parseQuery } from '../../dist/compiler/plugin/query.js'
+import type { Model } from '../../runtime/index.ts'
 import type { TextModel } from '../../runtime/texts.ts'
 import { node, model, stored } from '../onnx/build.ts'
-import { project, tiny } from './project.ts'
+import { expected, project, tiny } from './project.ts'
 
 const { at } = project()
 const cache = at('cache')
@@ -54,7 +55,7 @@ describe('a query', () => {
       'attar&quantize=weights&bits=4&calib=data.npz&dim=n=1&shape=x=1,4&bind=a%3Db=./b.npy&inline&prune=50%&no-sensitivity'
     const { options, data } = await parseQuery({ path: at('src/tiny.onnx'), query })
     expect(options).toMatchObject({
-      ...{ quantize: 'weights', bits: '4', calib: at('src/data.npz'), dim: { n: 1 }, shape: { x: [1, 4] } },
+      ...{ quantize: 'weights', bits: '4', calib: at('src/data.npz'), dim: { n: [1] }, shape: { x: [[1, 4]] } },
       ...{ bind: { 'a=b': at('src/b.npy') }, inline: true, sensitivity: false, target: 'both' },
     })
     expect(options.prune).toEqual({ macs: '50%' })
@@ -71,6 +72,23 @@ describe('a query', () => {
       { pixels: true, classify: 'softmax', classes: 'cat,dog' },
       { pixels: 'x', classify: true },
     ])
+  })
+
+  it('may name several shapes', async () => {
+    const { options } = await parseQuery({
+      path: at('src/tiny.onnx'),
+      query: 'attar&dim=n=1,8&shape=x=1,4&shape=x=8,4',
+    })
+    expect(options).toMatchObject({
+      dim: { n: [1, 8] },
+      shape: {
+        x: [
+          [1, 4],
+          [8, 4],
+        ],
+      },
+    })
+    expect(await refused('attar&dim=n=1,8&pixels')).toContain('--pixels has no effect with several shapes')
   })
 
   it.each([
@@ -107,6 +125,16 @@ describe('the cache', () => {
     expect((await imported('attar&dim=n=2')).folder).not.toBe(first.folder)
     writeFileSync(at('src/tiny.onnx'), tiny(2))
     expect((await imported('attar&dim=n=1')).folder).not.toBe(first.folder)
+  })
+
+  it('has one script for several shapes', async () => {
+    const { folder, modules } = await imported('attar&dim=n=1,2&inline')
+    expect(modules).toEqual([])
+    const { instantiate } = (await import(join(folder, 'tiny.js'))) as { instantiate(): Model }
+    const model = instantiate()
+    expect(model.run({ x: [1, 2, 3, 4] })['y']).toEqual(Float32Array.from(expected))
+    expect(model.run({ x: [1, 2, 3, 4, 1, 2, 3, 4] })['y']).toEqual(Float32Array.from([...expected, ...expected]))
+    expect(() => model.run({ x: [1, 2, 3] })).toThrow('no shape takes x of 3, only x of 4 or x of 8')
   })
 
   it('compiles once what is asked for several times at once', async () => {

@@ -24,6 +24,6 @@ export async function moduleOf(
     outputs: program.outputs.map(port),
     metadata: {},
   }
-  const wasm = concatBytes([emitCode(await loadBinaryen(), program, plan, 'simd'), sectionsBehind(plan, spec)])
+  const wasm = concatBytes([emitCode(await loadBinaryen(), [{ program, plan }], 'simd'), sectionsBehind(plan, spec)])
   return { wasm, spec, plan }
 }

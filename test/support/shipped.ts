@@ -1,5 +1,10 @@
 import { runInThisContext } from 'node:vm'
-import { runtimeSource, statefulRuntimeSource } from '../../compiler/package/runtime.generated.ts'
+import {
+  runtimeSource,
+  signaturesRuntimeSource,
+  statefulRuntimeSource,
+  statefulSignaturesRuntimeSource,
+} from '../../compiler/package/runtime.generated.ts'
 import type { Model, Spec } from '../../runtime/index.ts'
 
 type Instantiate = (source: WebAssembly.Module | BufferSource, spec: Spec) => Model
@@ -14,3 +19,9 @@ function shipped(source: string): Instantiate {
 
 /** Of models without states, and of those with. */
 export const shippedRuntimes = { plain: shipped(runtimeSource), stateful: shipped(statefulRuntimeSource) }
+
+/** The same of models of several shapes. */
+export const shippedSignatures = {
+  plain: shipped(signaturesRuntimeSource),
+  stateful: shipped(statefulSignaturesRuntimeSource),
+}

@@ -142,9 +142,11 @@ async function compiled(path: string, options: Options, terminal: Terminal): Pro
   }
 }
 
-async function existing(path: string, options: Options): Promise<Subject> {
+async function existing(path: string, options: Options, terminal: Terminal): Promise<Subject> {
+  const { atShape } = await import('./shape.ts')
+  const { model, files } = await existingModel(path, options.name)
   return {
-    ...(await existingModel(path, options.name)),
+    ...{ model: await atShape(model, options, terminal), files },
     openPeers: (names, model, folder) => peersOf(names, model, options.model!, options, folder),
   }
 }

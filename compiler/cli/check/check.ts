@@ -1,6 +1,6 @@
 import { basename, dirname, extname } from 'node:path'
 import type { Command } from 'commander'
-import type { EngineBench } from '../../bench/index.ts'
+import type { BenchModel, EngineBench } from '../../bench/index.ts'
 import { toJson } from '../format.ts'
 import { enginesCalled, names } from '../bench/engines.ts'
 import {
@@ -95,21 +95,25 @@ export const addCheck: AddCommand = (program, terminal, done) => {
           hint: 'give --max-size, --target or another limit, or a budget file',
         })
       const timed = needsTimes(limits, target)
+      const isModel = extname(path) === '.onnx'
       const measuring = ['engines', 'runs', 'starts', 'warmUp', 'seed']
+      if (!timed && !isModel && options.shape)
+        command.error('error: --shape has no effect on a compiled model without a limit of time, which is of one shape')
       const idle = timed ? undefined : measuring.find((name) => command.getOptionValueSource(name) === 'cli')
       if (idle !== undefined)
         command.error(
           `error: --${idle === 'warmUp' ? 'warm-up' : idle} has no effect without a limit of time: give --max-latency or --max-cold-start`,
         )
-      const isModel = extname(path) === '.onnx'
       const subject = isModel
         ? { ...(await compiledSubject(path, options, terminal)), inline: false }
         : await subjectIn(path, options.name)
+      const { atShape } = await import('../bench/shape.ts')
       const facts = await factsOf(subject)
       const timings = timed
         ? await inTemporaryFolder(async (folder) => {
             writeFiles(folder, subject.files)
-            return timingsOf(subject, folder, limits.engines ?? ['node'], options, terminal)
+            const model = isModel ? subject.model : await atShape(subject.model, options, terminal)
+            return timingsOf(model, folder, limits.engines ?? ['node'], options, terminal)
           })
         : []
       const checks = checksOf(facts, limits, target, timings)
@@ -134,7 +138,7 @@ async function compiledSubject(path: string, options: Options, terminal: Termina
 
 /** Each engine that is named must run the model: a limit that was not looked at is not kept. */
 async function timingsOf(
-  { model }: Subject,
+  model: BenchModel,
   folder: string,
   wanted: readonly string[],
   { runs, starts, warmUp: warmUpMs, seed }: Options,

@@ -1,4 +1,5 @@
 import { byteSize } from '../../core/dtype.ts'
+import { formatExpr } from '../../core/expr.ts'
 import { leastSavedByHalves, type HalfFormat } from '../../core/half.ts'
 import { observedPlan } from '../program/observe.ts'
 import {
@@ -8,7 +9,9 @@ import {
   memoryOf,
   readsOf,
   writesOf,
+  type Access,
   type Buffer,
+  type Home,
   type Kernel,
   type Program,
 } from '../program/program.ts'
@@ -271,51 +274,93 @@ function placeApart(lives: readonly Life[]): Arena {
   return { offsets, bytes }
 }
 
+/** The buffers that `program` uses. */
+function usedBy(program: Program): Set<Buffer> {
+  const ports = [...program.inputs, ...program.outputs].map(({ buffer }) => buffer)
+  const states = program.states.map(({ buffer }) => buffer)
+  const kernels = [...(program.prepared ?? []), ...program.kernels]
+  return new Set([...states, ...kernels.flatMap(buffersOf), ...ports].map(memoryOf))
+}
+
+/** Where a pinned buffer stands that is the state of this name in several programs. */
+const statesByName = ({ states }: Program): Map<Buffer, string> =>
+  new Map(states.map(({ name, buffer }) => [buffer, name]))
+
+/** Texts that are equal where prepared buffers are filled alike, from constants that have their addresses. */
+function preparedForms({ prepared = [] }: Program, addresses: ReadonlyMap<Buffer, number>): Map<Buffer, string> {
+  const forms = new Map<Buffer, string>()
+  const place = ({ offset, strides }: Access, at: number | undefined): unknown => [at, offset, strides]
+  for (const { extents, body, reads, post, write } of prepared) {
+    const from = reads.map((read) => place(read, addresses.get(read.buffer)))
+    const form = [extents, formatExpr(body), from, formatExpr(post.expr), place(write, write.buffer.length)]
+    forms.set(write.buffer, (forms.get(write.buffer) ?? '') + JSON.stringify(form))
+  }
+  return forms
+}
+
+/** The plan of one program. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers. */
+export const planMemory = (program: Program, options: { readonly guarded?: boolean } = {}): MemoryPlan =>
+  planTogether([program], options)[0]!
+
 /**
- * Addresses for the buffers of `program`: constants from 0, equal ones once, then each pinned buffer, each prepared one, then one
- * arena for all else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers.
+ * Addresses for the buffers of programs that stand in one module, of which one runs at a time: constants from 0, equal ones once, then each
+ * pinned buffer, states of the same name at one place, each prepared one, equal ones once, then an arena for all else, at the same place for all.
  */
-export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
+export function planTogether(programs: readonly Program[], { guarded = false } = {}): MemoryPlan[] {
   const addresses = new Map<Buffer, number>()
-  const [ports, states] = [[...program.inputs, ...program.outputs], program.states].map((list) =>
-    list.map((port) => port.buffer),
-  ) as [Buffer[], Buffer[]]
-  const kernelsOfAll = [...(program.prepared ?? []), ...program.kernels]
-  const used = new Set([...states, ...kernelsOfAll.flatMap(buffersOf), ...ports].map(memoryOf))
-  const { end: ofConstants, loaded: constants, halves } = placeConstants(used, addresses)
+  const uses = programs.map(usedBy)
+  const {
+    end: ofConstants,
+    loaded: constants,
+    halves,
+  } = placeConstants(
+    uses.flatMap((used) => [...used]),
+    addresses,
+  )
   const loaded = [...constants]
   let end = ofConstants
-  for (const buffer of used) {
-    const { home } = buffer
-    if (home.kind !== 'pinned') continue
-    addresses.set(buffer, end)
-    if (home.data) loaded.push({ address: end, data: home.data })
-    end += align(bufferBytes(buffer))
+  /** Gives a place to those of `kind`; what has an equal name in two programs has one place. */
+  const placeAll = (kind: Home['kind'], named: (program: Program) => ReadonlyMap<Buffer, string>): number => {
+    const begin = end
+    const places = new Map<string, number>()
+    programs.forEach((program, i) => {
+      const names = named(program)
+      for (const buffer of uses[i]!) {
+        const { home } = buffer
+        if (home.kind !== kind) continue
+        const name = names.get(buffer)
+        const known = name === undefined ? undefined : places.get(name)
+        addresses.set(buffer, known ?? end)
+        if (known !== undefined) continue
+        if (name !== undefined) places.set(name, end)
+        if (home.kind === 'pinned' && home.data) loaded.push({ address: end, data: home.data })
+        end += align(bufferBytes(buffer))
+      }
+    })
+    return end - begin
   }
-  const ofPinned = end - ofConstants
-  for (const buffer of used) {
-    if (buffer.home.kind !== 'prepared') continue
-    addresses.set(buffer, end)
-    end += align(bufferBytes(buffer))
-  }
-  const { lives, positions: kernels, spans } = liveness(program)
-  const bytes = liveBytes(lives, kernels)
-  const lowerBound = bytes.reduce((a, b) => Math.max(a, b), 0)
-  const greatest = greatestIn(bytes)
-  const arena = guarded ? placeApart(lives) : placeArena(lives, pressures(lives, kernels), lowerBound)
-  arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
+  const pinnedBytes = placeAll('pinned', statesByName)
+  const preparedBytes = placeAll('prepared', (program) => preparedForms(program, addresses))
   const image = new Uint8Array(end)
   for (const { address, data } of loaded) image.set(data, address)
-  return observedPlan(program, {
-    addresses,
-    image,
-    halves,
-    constantBytes: ofConstants,
-    pinnedBytes: ofPinned,
-    preparedBytes: end - ofConstants - ofPinned,
-    arenaBytes: arena.bytes,
-    lowerBound,
-    live: spans.map(({ first, last }) => greatest(first + 1, last + 1)),
-    totalBytes: end + arena.bytes + readableTail,
+  return programs.map((program) => {
+    const { lives, positions: kernels, spans } = liveness(program)
+    const bytes = liveBytes(lives, kernels)
+    const lowerBound = bytes.reduce((a, b) => Math.max(a, b), 0)
+    const greatest = greatestIn(bytes)
+    const arena = guarded ? placeApart(lives) : placeArena(lives, pressures(lives, kernels), lowerBound)
+    arena.offsets.forEach((offset, buffer) => addresses.set(buffer, end + offset))
+    return observedPlan(program, {
+      addresses,
+      image,
+      halves,
+      constantBytes: ofConstants,
+      pinnedBytes,
+      preparedBytes,
+      arenaBytes: arena.bytes,
+      lowerBound,
+      live: spans.map(({ first, last }) => greatest(first + 1, last + 1)),
+      totalBytes: end + arena.bytes + readableTail,
+    })
   })
 }

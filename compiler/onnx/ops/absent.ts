@@ -5,10 +5,7 @@ const reasons: readonly (readonly [reason: string, operators: readonly string[]]
     ['StringConcat', 'StringNormalizer', 'StringSplit', 'RegexFullMatch'],
   ],
   ['it decodes files; decode images first, e.g. with createImageBitmap, and pass pixels', ['ImageDecoder']],
-  [
-    'it trains; export the model for inference',
-    ['Adagrad', 'Adam', 'Gradient', 'Momentum'].map((name) => `ai.onnx.preview.training.${name}`),
-  ],
+  ['it trains; export the model for inference', ['ai.onnx.preview.training.Gradient']],
   ['it takes maps, of which attar has those that a DictVectorizer reads', ['ai.onnx.ml.CastMap']],
 ]
 

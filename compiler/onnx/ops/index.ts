@@ -93,6 +93,7 @@ import { transpose } from './transpose.ts'
 import { trilu } from './trilu.ts'
 import { unaryOperators } from './unary.ts'
 import { unique } from './unique.ts'
+import { updateOperators } from './updates.ts'
 import { variadicOperators } from './variadic.ts'
 import { where } from './where.ts'
 
@@ -110,6 +111,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...softmaxOperators,
   ...randomOperators,
   ...unaryOperators,
+  ...updateOperators,
   ...variadicOperators,
   AffineGrid: affineGrid,
   ArgMax: argMax,

@@ -96,6 +96,7 @@ export {
   tensorOf,
   toNumbers,
   type Tensor,
+  zeros,
   type TensorType,
 } from './core/tensor.ts'
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
@@ -103,12 +104,16 @@ export {
   decodeModel,
   decodeStrings,
   decodeTensor,
+  decodeValue,
   type LazyTensor,
   type ModelProto,
   type NodeProto,
+  type StoredValue,
   type ValueInfo,
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
+export type { StringTensor } from './onnx/stored-tensor.ts'
+export { elementName, flagName } from './onnx/structures.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'

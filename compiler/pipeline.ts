@@ -173,6 +173,7 @@ export async function compileGraph(
     ...(options.pictures && { pictures: options.pictures }),
     ...(options.sound && { sound: options.sound }),
     ...(options.text && { text: options.text }),
+    ...(options.names?.structures && { structures: options.names.structures }),
     ...(limits.length > 0 && { limits }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({

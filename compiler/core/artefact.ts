@@ -59,6 +59,24 @@ export interface PortSpec {
   readonly classes?: readonly (string | number)[]
 }
 
+/** Tensors that the caller gives or gets as one array, by their names: ONNX's sequence. */
+export interface SequenceSpec {
+  readonly name: string
+  readonly elements: readonly string[]
+}
+
+/** A tensor or sequence that the caller may leave out, or that a run may not give: `present` is the bool[] that tells whether it has a value. */
+export interface OptionalSpec {
+  readonly name: string
+  readonly present: string
+}
+
+/** What inputs or outputs are to the caller besides tensors. */
+export interface Structures {
+  readonly sequences: readonly SequenceSpec[]
+  readonly optionals: readonly OptionalSpec[]
+}
+
 /** Both included. */
 export type Bound = readonly [least: number, most: number]
 
@@ -79,6 +97,7 @@ export interface StateSpec extends PortSpec {
 export interface PortNames {
   readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
+  readonly structures?: ModuleSpec['structures']
 }
 
 /** Of a model whose script takes pictures of any size, and perhaps names classes. How they become inputs stands in the metadata. */
@@ -163,6 +182,8 @@ export interface ModuleSpec {
   readonly pictures?: PictureSpec
   readonly sound?: SoundSpec
   readonly text?: TextSpec
+  /** Where the model's inputs or outputs are sequences or optionals, of whose tensors `inputs` and `outputs` tell. */
+  readonly structures?: { readonly inputs: Structures; readonly outputs: Structures }
   /** Where the model was compiled with bounds of lengths that it computes. */
   readonly limits?: readonly LimitSpec[]
   /** The model's own key-value metadata, e.g. labels. */

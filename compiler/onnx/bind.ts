@@ -9,6 +9,7 @@ import type { GraphProto, ValueInfo } from './decode.ts'
 import { featureWidth } from './feature-width.ts'
 import type { Item } from './item.ts'
 import { keysOf } from './maps.ts'
+import { assemble, openInputs, type Opened } from './structures.ts'
 import { vocabularyOf } from './strings.ts'
 
 export interface Bindings {
@@ -32,7 +33,8 @@ const withoutZeros = (info: ValueInfo): ValueInfo =>
 /** What to do about types that attar does not have. */
 const hints: Readonly<Record<string, string>> = {
   string: 'strings can be looked up (LabelEncoder, OneHotEncoder), not computed with: do that before the model runs',
-  sequence: 'make its elements inputs of their own',
+  sequence: 'its elements must be tensors: make them inputs of their own',
+  optional: 'its value must be a tensor or a sequence of tensors',
 }
 
 /**
@@ -40,14 +42,21 @@ const hints: Readonly<Record<string, string>> = {
  * that are given also settle the symbolic dimensions they show. A105 lists all dimensions that remain unknown, A106 all
  * bindings that name or fit nothing.
  */
-export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map<string, Item>; ports: Port[] } {
-  const { shapes = {}, dims = {}, bind = {} } = bindings
+export function bindInputs(
+  graph: GraphProto,
+  bindings: Bindings,
+): { values: Map<string, Item>; ports: Port[]; opened: Opened } {
+  const { dims = {}, bind = {} } = bindings
   const found: Diagnostic[] = []
   const report = (code: Diagnostic['code'], message: string, hint?: string): void =>
     void found.push({ code, message, ...(hint && { hint }) })
   // Before IR version 4 initializers had to be declared as inputs too.
   const isStored = (name: string): boolean => graph.initializers.has(name) || graph.strings.has(name)
-  const inputs = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name)).map(withoutZeros)
+  const declared = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name))
+  const opened = openInputs(declared, bindings, report)
+  const inputs = opened.tensors.map(withoutZeros)
+  const lengths = new Set(opened.sequences.map(({ name }) => name))
+  const shapes = Object.fromEntries(Object.entries(bindings.shapes ?? {}).filter(([name]) => !lengths.has(name)))
   const repeated = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) < i)
   if (repeated) report('A102', `the model has two inputs "${repeated.name}"`)
 
@@ -156,5 +165,6 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     report('A105', message, `for example ${flags.join(' ')}${why}`)
   }
   if (found.length > 0) throw new CompileError(found)
-  return { values, ports }
+  assemble(values, opened)
+  return { values, ports, opened }
 }

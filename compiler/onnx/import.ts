@@ -1,4 +1,4 @@
-import type { PortNames } from '../core/artefact.ts'
+import type { PortNames, Structures } from '../core/artefact.ts'
 import { Budget, currentBudget, within } from '../core/budget.ts'
 import { Builder } from '../core/builder.ts'
 import {
@@ -34,10 +34,11 @@ import { fixedInputs } from './ops/fixed-inputs.ts'
 import { operators } from './ops/index.ts'
 import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
-import { outputPorts } from './output-ports.ts'
+import { openOutputs, outputPorts } from './output-ports.ts'
 import { Scope, scopeOf } from './scope.ts'
 import type { ReadExternal } from './stored-tensor.ts'
 import { withCommonList } from './strings.ts'
+import type { Opened } from './structures.ts'
 import { Stored, type FixedReason, type Training } from './training.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -87,14 +88,19 @@ const counted =
   }
 
 function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
-  const { values, ports } = bindInputs(model.graph, options)
+  const { values, ports, opened } = bindInputs(model.graph, options)
   const importer = new Importer(model, options.bounds)
   const scope = scopeOf(undefined, values, model.graph, importer.stored.within(''))
   importer.bounds.ofInputs(ports)
-  const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
-  const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
+  const declared = [...new Set(model.graph.outputs.map(({ name }) => name))]
+  const optional = model.graph.outputs.filter(({ typeName }) => typeName === 'optional')
+  const results = importer.lowerNodes(model.graph.nodes, declared, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const items = results as readonly Item[]
+  const {
+    names,
+    items,
+    structures: made,
+  } = openOutputs(declared, results as readonly Item[], new Set(optional.map(({ name }) => name)))
   const limits = importer.bounds.finish(ports)
   const graph = { inputs: ports, outputs: outputPorts(names, items, limits) }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
@@ -111,11 +117,18 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
       }),
     ),
     outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
+    ...structuresOf(opened, made),
   }
   requireElements(graph, options.dims ?? {})
   const facts = { metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
   const { stored } = importer
   return { graph, ...facts, tensorNames: stored.tensorNames(), training: stored.of(graph) }
+}
+
+/** Only of models that have any. */
+function structuresOf({ sequences, optionals }: Opened, outputs: Structures): Pick<PortNames, 'structures'> {
+  const all = [sequences, optionals, outputs.sequences, outputs.optionals]
+  return all.some(({ length }) => length > 0) ? { structures: { inputs: { sequences, optionals }, outputs } } : {}
 }
 
 /** A106 where a dimension of 0 leaves no output with an element. */

@@ -10,6 +10,13 @@ export interface Nothing {
   readonly nothing: true
 }
 
+/** An optional of which a run tells whether it has the value. */
+export interface Optional {
+  readonly optional: Item
+  /** bool[]; where it is 0 the value is anything. */
+  readonly present: Value
+}
+
 /** The first `count` (i32[]) elements along `axis` are there; padding stands behind, which may be anything. */
 export interface Length {
   readonly axis: number
@@ -38,7 +45,7 @@ export interface Scores {
 }
 
 /** What a name in an ONNX graph may stand for. */
-export type Item = Value | Bounded | Sequence | Nothing | Strings | Scores
+export type Item = Value | Bounded | Sequence | Nothing | Optional | Strings | Scores
 
 export const nothing: Nothing = { nothing: true }
 
@@ -46,6 +53,7 @@ export const isTensor = (item: Item): item is Value => 'node' in item
 export const isBounded = (item: Item): item is Bounded => 'padded' in item
 export const isStrings = (item: Item): item is Strings => 'places' in item
 export const isScores = (item: Item): item is Scores => 'classes' in item
+export const isOptional = (item: Item): item is Optional => 'optional' in item
 export const isSequence = (item: Item): item is Sequence => 'elements' in item
 
 /** For diagnostics. */
@@ -64,4 +72,6 @@ export const kindOf = (item: Item): string =>
           ? 'strings'
           : isScores(item)
             ? 'a sequence of maps'
-            : 'an optional without a value'
+            : isOptional(item)
+              ? 'an optional that may have a value'
+              : 'an optional without a value'

@@ -1,6 +1,41 @@
 import { fail } from '../core/diagnostic.ts'
+import type { OptionalSpec, SequenceSpec, Structures } from '../core/artefact.ts'
+import { Builder } from '../core/builder.ts'
 import type { Limit, Port, Value } from '../core/graph.ts'
-import { isBounded, isScores, isStrings, isTensor, kindOf, type Item } from './item.ts'
+import { isBounded, isOptional, isScores, isSequence, isStrings, isTensor, kindOf, nothing, type Item } from './item.ts'
+import { elementName, flagName } from './structures.ts'
+
+/** Outputs as tensors: sequences as their elements, optionals, and what is `declared` one, as their value and a flag. */
+export function openOutputs(
+  names: readonly string[],
+  items: readonly Item[],
+  declared: ReadonlySet<string>,
+): { names: string[]; items: Item[]; structures: Structures } {
+  const found: (readonly [name: string, item: Item])[] = []
+  const sequences: SequenceSpec[] = []
+  const optionals: OptionalSpec[] = []
+  const add = (name: string, item: Item): void => {
+    if (isOptional(item) || item === nothing || declared.has(name)) {
+      const present = flagName(name)
+      optionals.push({ name, present })
+      const known = new Builder(undefined).scalar(item === nothing ? 0 : 1, 'bool')
+      found.push([present, isOptional(item) ? item.present : known])
+    }
+    if (item !== nothing) addValue(name, isOptional(item) ? item.optional : item)
+  }
+  const addValue = (name: string, item: Item): void => {
+    if (!isSequence(item)) return void found.push([name, item])
+    const elements = item.elements.map((_, i) => elementName(name, i))
+    sequences.push({ name, elements })
+    item.elements.forEach((element, i) => found.push([elements[i]!, element]))
+  }
+  names.forEach((name, i) => add(name, items[i]!))
+  const all = found.map(([name]) => name)
+  const twice = all.find((name, i) => all.indexOf(name) < i)
+  if (twice !== undefined)
+    fail('A203', `two outputs would be "${twice}": one is an element of a sequence or the flag of an optional`)
+  return { names: all, items: found.map(([, item]) => item), structures: { sequences, optionals } }
+}
 
 function tensorIn(item: Item, name: string): Value {
   if (isTensor(item)) return item

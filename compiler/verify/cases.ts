@@ -5,10 +5,14 @@ import { readFile } from '../data/index.ts'
 import {
   vocabularyOf,
   decodeModel,
-  decodeStrings,
-  decodeTensor,
+  decodeValue,
+  elementName,
+  flagName,
   reasonOf,
   tensorOf,
+  zeros,
+  type StoredValue,
+  type StringTensor,
   type Tensor,
   type ValueInfo,
 } from '../index.ts'
@@ -117,8 +121,8 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /**
  * The tensors of a data set by the names of `ports`, for which `input_0.pb`, `input_1.pb` … stand in order; a file may be
- * missing. Strings are read as i32 places in the lists that `labels` has for their ports, -1 for others. A202 where one holds
- * no tensor or one of a type that attar does not have.
+ * missing. Sequences and optionals come as the tensors that they are at the boundary. Strings are read as i32 places in the lists
+ * that `labels` has for their ports, -1 for others. A202 where one is of a type that attar does not have.
  */
 export function readSet(
   folder: string,
@@ -126,21 +130,56 @@ export function readSet(
   ports: readonly ValueInfo[],
   labels?: Labels,
 ): Record<string, Tensor> {
-  const tensors = ports.flatMap(({ name, dtype, typeName }, i) => {
+  const tensors = ports.flatMap((port, i) => {
     const file = join(folder, `${kind}_${i}.pb`)
-    if (!existsSync(file)) return []
-    const list = labels?.get(name)
-    const strings = list?.length && decodeStrings(readFile(file))
-    if (strings) {
-      const places = strings.strings.map((text) => list.indexOf(text))
-      return [[name, tensorOf('i32', strings.shape, places)] as const]
-    }
-    // A sequence's bytes may pass for those of a tensor.
-    // An output without a type has the one that is inferred.
-    if (!dtype && !(kind === 'output' && typeName === 'unknown')) unknownType(`${kind} "${name}"`, typeName)
-    const { tensor } = decodeTensor(readFile(file))
-    // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
-    return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor] as const]
+    return existsSync(file) ? tensorsOf(port, decodeValue(readFile(file), port), kind, labels) : []
   })
   return Object.fromEntries(tensors)
 }
+
+const flag = (name: string, value: number): readonly [string, Tensor] => [flagName(name), tensorOf('bool', [], [value])]
+
+/** What stands at the boundary for the value of `port`. */
+function tensorsOf(
+  port: ValueInfo,
+  value: StoredValue,
+  kind: 'input' | 'output',
+  labels: Labels | undefined,
+): (readonly [name: string, value: Tensor])[] {
+  const { name, typeName, dtype, element } = port
+  if (typeName === 'optional' && element) {
+    if (value !== undefined) return [...tensorsOf({ ...element, name }, value, kind, labels), flag(name, 1)]
+    const blank = kind === 'input' && element.dtype && zeros(element.dtype, element.shape?.map(Number) ?? [])
+    return [...(blank ? [[name, blank] as const] : []), flag(name, 0)]
+  }
+  if (value === undefined || Array.isArray(value)) {
+    const elements = (value ?? []) as readonly StoredValue[]
+    return elements.flatMap((each, i) => tensorsOf({ ...element!, name: elementName(name, i) }, each, kind, labels))
+  }
+  const tensor = value as Tensor | StringTensor
+  if ('strings' in tensor) {
+    const list = labels?.get(name)
+    if (!list?.length) return unknownType(`${kind} "${name}"`, typeName)
+    const places = tensor.strings.map((text) => list.indexOf(text))
+    return [[name, tensorOf('i32', tensor.shape, places)]]
+  }
+  // An output without a type has the one that is inferred.
+  if (!dtype && !(kind === 'output' && typeName === 'unknown')) unknownType(`${kind} "${name}"`, typeName)
+  // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
+  return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor]]
+}
+
+/** Of inputs that are sequences, how many tensors a data set has for them. */
+export const lengthsIn = (
+  ports: readonly ValueInfo[],
+  tensors: Readonly<Record<string, Tensor>>,
+): Record<string, readonly [number]> =>
+  Object.fromEntries(
+    ports
+      .filter(({ typeName, element }) => typeName === 'sequence' || element?.typeName === 'sequence')
+      .map(({ name }) => {
+        let length = 0
+        while (Object.hasOwn(tensors, elementName(name, length))) length++
+        return [name, [length]] as const
+      }),
+  )

@@ -2,6 +2,8 @@ import {
   bytesOf,
   CompileError,
   codes,
+  elementName,
+  flagName,
   formatType,
   type Code,
   type CompileOptions,
@@ -11,7 +13,7 @@ import {
 } from '../index.ts'
 import { readerBeside } from '../data/index.ts'
 import { join } from 'node:path'
-import { readCase, readSet, type Case, type CaseFolder } from './cases.ts'
+import { lengthsIn, readCase, readSet, type Case, type CaseFolder } from './cases.ts'
 import { compare, merge, noDifference, toleranceOf, type Comparison, type GivenTolerance } from './compare.ts'
 import type { Engine, Runner } from './engine.ts'
 
@@ -62,13 +64,19 @@ export async function runCase(
         const outputs = await runner.run(values)
         for (const [output, value] of Object.entries(expected)) {
           const own = toleranceOf(value.dtype, test.meta.tolerance)
-          const difference = compare(outputs[output]!, value, {
+          const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
+          if (!outputs[output]) return result({ status: 'fail', code: 'mismatch', message: `${where}missing` })
+          const difference = compare(outputs[output], value, {
             atol: Math.max(own.atol, least?.atol ?? 0),
             rtol: Math.max(own.rtol, least?.rtol ?? 0),
           })
-          const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
           const wrong = difference.wrong && where + difference.wrong
           comparison = merge(comparison ?? noDifference, { ...difference, wrong })
+        }
+        for (const [name, [length]] of Object.entries(lengthsIn(test.outputs, expected))) {
+          const message = `${variant}: the sequence "${name}" is longer than ${length}`
+          if (expected[flagName(name)]?.data[0] !== 0 && Object.hasOwn(outputs, elementName(name, length)))
+            return result({ status: 'fail', code: 'mismatch', message })
         }
         const state = [...test.meta.state].map(([from, to]) => [to, outputs[from]!] as const)
         carried.set(variant, Object.fromEntries(state))
@@ -113,7 +121,10 @@ function compiler(
       if (runners) return runners
       const bind = Object.fromEntries(entries.filter(([name]) => bound.has(name)))
       const free = entries.filter(([name]) => !bound.has(name))
-      const shapes: Record<string, Shape> = Object.fromEntries(free.map(([name, t]) => [name, t.shape]))
+      const shapes: Record<string, Shape> = {
+        ...Object.fromEntries(free.map(([name, t]) => [name, t.shape])),
+        ...lengthsIn(test.inputs, inputs),
+      }
       const chained = [...test.meta.state].filter(([, to]) => !bound.has(to))
       const options: CompileOptions = {
         ...{ shapes, dims, bind, readExternal: readerBeside(join(folder, 'model.onnx')) },

@@ -6,14 +6,7 @@ import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
 
 /** What becomes of a parameter and what is kept of it between steps, from these, its gradient, the rate R and the count of steps T. */
-type Rule = (
-  c: OpContext,
-  rate: Expr,
-  step: Expr,
-  x: Expr,
-  gradient: Expr,
-  kept: readonly Expr[],
-) => readonly Expr[]
+type Rule = (c: OpContext, rate: Expr, step: Expr, x: Expr, gradient: Expr, kept: readonly Expr[]) => readonly Expr[]
 
 /**
  * Inputs: R, T, then n parameters, their gradients and, `kept` times, what is kept of each. Outputs: the new parameters and what is
@@ -23,7 +16,10 @@ const update = (kept: number, rule: Rule): Operator => ({
   lower: (c: OpContext) => {
     const groups = 2 + kept
     const count = (c.inputs.length - 2) / groups
-    c.check(Number.isInteger(count) && count >= 1, `${c.inputs.length - 2} tensors are not ${groups} for each parameter`)
+    c.check(
+      Number.isInteger(count) && count >= 1,
+      `${c.inputs.length - 2} tensors are not ${groups} for each parameter`,
+    )
     const scalars = [0, 1].map((i) => {
       const value = c.input(i)
       c.check(elementCount(value.type.shape) === 1, 'R or T is no scalar')

@@ -5,6 +5,7 @@ import { formatTable, toJson } from './format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
 import { addPictureOptions, preprocessOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
+import { emptyLines, present, structuredValues } from './structured.ts'
 
 interface Inputs {
   readonly steps: readonly Readonly<Record<string, Tensor>>[]
@@ -62,12 +63,14 @@ export const addRun: AddCommand = (program, terminal) => {
       const results: Record<string, Tensor>[] = []
       for (const inputs of steps) results.push(await instance.run(inputs))
       // States are among the results, too.
-      const outputs: Record<string, Tensor | StringArray> = {}
+      const all: Record<string, Tensor | StringArray> = {}
       for (const { name, labels } of spec.outputs) {
         const tensor = isOne ? results[0]![name]! : await stacked(name, results)
         const value = labels ? stringsOf(tensor, labels) : tensor
-        Object.defineProperty(outputs, name, { value, enumerable: true })
+        Object.defineProperty(all, name, { value, enumerable: true })
       }
+      // Of several runs, one may give a value and another not: then flags tell.
+      const { tensors: outputs, absent } = isOne ? present(spec, all) : { tensors: all, absent: [] }
       const { output, json } = options
       if (output !== undefined) writeFiles(dirname(output), { [basename(output)]: encodeTensors(output, outputs) })
       const values = (t: Tensor | StringArray): { dtype: string; count: number; at: (i: number) => unknown } =>
@@ -84,7 +87,7 @@ export const addRun: AddCommand = (program, terminal) => {
         const plain = entries.map(([name, t]) => {
           return [name, { dtype: values(t).dtype, shape: t.shape, data: first(t, Infinity) }] as const
         })
-        terminal.out(toJson({ outputs: Object.fromEntries(plain), ...(found && { boxes: found }) }))
+        terminal.out(toJson({ outputs: structuredValues(spec, plain, absent), ...(found && { boxes: found }) }))
         return
       }
       for (const [name, t] of entries) {
@@ -93,6 +96,7 @@ export const addRun: AddCommand = (program, terminal) => {
         const rest = count > shown.length ? ', …' : ''
         terminal.out(`${name} ${dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
       }
+      terminal.out(emptyLines(spec, absent))
       if (found) terminal.out(boxLines(found))
     })
 }
@@ -170,6 +174,19 @@ async function stacked(name: string, results: readonly Record<string, Tensor>[])
   return { dtype, shape: [all.length, ...shape], data: values }
 }
 
+/** Completes `given` for optionals: their flags, and zeros for those that are not given. */
+async function leaveOut({ inputs, structures }: ModuleSpec, given: Map<string, Tensor>): Promise<void> {
+  const { tensorOf, zeros } = await import('../index.ts')
+  const { sequences = [], optionals = [] } = structures?.inputs ?? {}
+  for (const { name, present } of optionals) {
+    const { elements = [name] } = sequences.find((each) => each.name === name) ?? {}
+    const isGiven = elements.some((element) => given.has(element))
+    if (!given.has(present)) given.set(present, tensorOf('bool', [], [isGiven ? 1 : 0]))
+    const own = isGiven ? [] : inputs.filter((port) => elements.includes(port.name))
+    for (const { name: element, dtype, shape } of own) given.set(element, zeros(dtype, shape))
+  }
+}
+
 /**
  * The module's inputs for each run, from the files that the options name, and whether it is one run whose inputs have no dimension for
  * several. A501 where an input is missing, unknown or doesn't fit.
@@ -201,6 +218,7 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
     !spec.inputs.some(({ name }) => given.has(name) && !Object.hasOwn(options.input ?? {}, name))
   )
     fail('A501', `"${options.inputs}" has no input that the module takes: ${names}`)
+  await leaveOut(spec, given)
   const inputs = spec.inputs.map((port) => {
     const { name, dtype, shape } = port
     const t = given.get(name) ?? fail('A501', `input "${name}" has no value; the module's inputs are ${names}`)

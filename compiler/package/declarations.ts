@@ -5,6 +5,7 @@ import {
   type PortSpec,
   type SoundSpec,
   type StateSpec,
+  type Structures,
 } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
@@ -21,8 +22,9 @@ export function declarations(spec: ModuleSpec, inline = false): string {
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
-${members(
+${structured(
   spec.inputs,
+  spec.structures?.inputs,
   (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)),
   ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
 )}
@@ -30,7 +32,7 @@ ${members(
 ${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
-${members(spec.outputs, output)}
+${structured(spec.outputs, spec.structures?.outputs, output)}
 }
 
 /** The inputs in the module's memory. */
@@ -65,6 +67,11 @@ ${spec.pictures ? `  readonly pictures: ${readonlyType(boxes ? { input: spec.pic
   }${spec.text ? `  readonly text: ${readonlyType(spec.text)}\n` : ''}${
     spec.states
       ? `  readonly states: ${ports(spec.states)}
+`
+      : ''
+  }${
+    spec.structures
+      ? `  readonly structures: ${readonlyType(spec.structures)}
 `
       : ''
   }  readonly metadata: {
@@ -205,14 +212,16 @@ function accepted(dtype: DType): string {
 
 const taken = ({ dtype, labels }: PortSpec): string => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype))
 
-/** The type of a value of strings, numbers and objects as it stands in JSON. */
+/** The type of a value of strings, numbers, arrays and objects as it stands in JSON. */
 const readonlyType = (value: object): string =>
-  `{ ${Object.entries(value)
-    .map(
-      ([key, member]) =>
-        `readonly ${key}: ${typeof member === 'object' ? readonlyType(member as object) : JSON.stringify(member)}`,
-    )
-    .join('; ')} }`
+  Array.isArray(value)
+    ? `readonly [${value.map((each: unknown) => memberType(each)).join(', ')}]`
+    : `{ ${Object.entries(value)
+        .map(([key, member]) => `readonly ${key}: ${memberType(member)}`)
+        .join('; ')} }`
+
+const memberType = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? readonlyType(value) : JSON.stringify(value)
 
 const output = ({ dtype, labels }: PortSpec): string =>
   labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)
@@ -226,6 +235,36 @@ const members = (
   more: (port: PortSpec) => string = () => '',
 ): string =>
   ports.map((port) => `${comment(port, more(port))}\n  readonly ${literal(port.name)}: ${type(port)}`).join('\n')
+
+/** Members for tensors, for sequences as arrays of them, and for optionals, which may be left out. */
+function structured(
+  all: readonly PortSpec[],
+  { sequences, optionals }: Structures = { sequences: [], optionals: [] },
+  type: (port: PortSpec) => string,
+  more?: (port: PortSpec) => string,
+): string {
+  const parts = new Set([...sequences.flatMap(({ elements }) => elements), ...optionals.map(({ present }) => present)])
+  const isOptional = (name: string): boolean => optionals.some((each) => each.name === name)
+  const member = (name: string, about: string, kind: string): string =>
+    `${about}\n  readonly ${literal(name)}${isOptional(name) ? `?: ${kind} | undefined` : `: ${kind}`}`
+  const tensors = all
+    .filter(({ name }) => !parts.has(name))
+    .map((port) => member(port.name, comment(port, more?.(port)), type(port)))
+  const lists = sequences.map(({ name, elements }) => {
+    const own = elements.map((element) => all.find((port) => port.name === element)!)
+    const about = own.map((port) => comment(port).slice(6, -3)).join(', ')
+    return member(
+      name,
+      `  /** sequence of ${own.length}${about && `: ${about}`} */`,
+      `readonly [${own.map(type).join(', ')}]`,
+    )
+  })
+  const given = new Set([...all.map(({ name }) => name), ...sequences.map(({ name }) => name)])
+  const never = optionals.filter(({ name }) => !given.has(name))
+  return [...tensors, ...lists, ...never.map(({ name }) => member(name, '  /** without a value */', 'undefined'))].join(
+    '\n',
+  )
+}
 
 function comment({ dtype, shape, extents = [], labels, range, bounds = [] }: PortSpec, more = ''): string {
   const within = bounds.map(([least, most]) => `${least} to ${most}`).join(', ')

@@ -6,6 +6,7 @@ import {
   picturesSource,
   runtimeSource,
   statefulRuntimeSource,
+  structuresSource,
   textsSource,
 } from './runtime.generated.ts'
 
@@ -36,6 +37,7 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
   [
     spec.states ? statefulRuntimeSource : runtimeSource,
     ...(hasLengths(spec) ? [lengthsSource] : []),
+    ...(spec.structures ? [structuresSource] : []),
     ...(spec.pictures ? [picturesSource] : []),
     ...(spec.pictures?.boxes ? [boxesSource] : []),
     ...(encoder === undefined ? [] : [textsSource, encoder]),
@@ -45,7 +47,8 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
 function exportsOf(spec: ModuleSpec, locate: string): string {
   const plain = `attar(spec, ${locate})`
   const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
-  const seeing = spec.pictures ? `pictures(${sized}, spec)` : spec.text ? `texts(${sized}, spec, encode)` : sized
+  const whole = spec.structures ? `structures(${sized}, spec)` : sized
+  const seeing = spec.pictures ? `pictures(${whole}, spec)` : spec.text ? `texts(${whole}, spec, encode)` : whole
   return spec.pictures?.boxes ? `boxes(${seeing}, spec)` : seeing
 }
 

@@ -113,7 +113,7 @@ export {
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export type { StringTensor } from './onnx/stored-tensor.ts'
-export { elementName, flagName } from './onnx/structures.ts'
+export { elementName, flagName } from './onnx/boundary/structures.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
@@ -121,6 +121,7 @@ export { completeFeatures, type FeatureOptions, type Features } from './features
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { axesOf } from '../runtime/pixels.ts'
 export { boxesIn, type Detection } from '../runtime/boxes.ts'
+export { texted, type StringModel } from '../runtime/strings.ts'
 export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 

@@ -174,6 +174,7 @@ export async function compileGraph(
     ...(options.sound && { sound: options.sound }),
     ...(options.text && { text: options.text }),
     ...(options.names?.structures && { structures: options.names.structures }),
+    ...(options.names?.strings && { strings: options.names.strings }),
     ...(limits.length > 0 && { limits }),
     ...(states.length > 0 && {
       states: program.states.map((state): StateSpec => ({

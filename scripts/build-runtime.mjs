@@ -29,6 +29,8 @@ const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
 const lengths = `import { withLengths as sized } from './runtime/lengths.ts'
 lengths = sized`
+const strings = `import { withStrings as extend } from './runtime/strings.ts'
+strings = extend`
 const structures = `import { withStructures as structured } from './runtime/structures.ts'
 structures = structured`
 const boxes = `import { withBoxes as found } from './runtime/boxes.ts'
@@ -48,6 +50,8 @@ export const statefulRuntimeSource: string = ${await minified('attar', attar)}
 export const decodeSource: string = ${await minified('decode', decode)}
 /** Declares \`lengths(exports, spec)\` of runtime/lengths.ts. */
 export const lengthsSource: string = ${await minified('lengths', lengths)}
+/** Declares \`strings(exports, spec)\` of runtime/strings.ts. */
+export const stringsSource: string = ${await minified('strings', strings)}
 /** Declares \`structures(exports, spec)\` of runtime/structures.ts. */
 export const structuresSource: string = ${await minified('structures', structures)}
 /** Declares \`boxes(exports, spec)\` of runtime/boxes.ts. */

@@ -77,6 +77,40 @@ export interface Structures {
   readonly optionals: readonly OptionalSpec[]
 }
 
+export const stringOperations = [
+  ...(['constant', 'output', 'concat', 'split', 'lengths', 'normalize', 'match', 'equal', 'number', 'text'] as const),
+] as const
+
+/** One step of what the script computes with strings: `to` is the name of its result, a tensor of strings or numbers. runtime/strings.ts says what each does. */
+export interface StringStep {
+  readonly op: (typeof stringOperations)[number]
+  /** Inputs of strings, or results of other steps. */
+  readonly args: readonly string[]
+  readonly to: string
+  /** Of a constant. */
+  readonly strings?: readonly string[]
+  readonly shape?: Shape
+  /** What tells how: an output's name, a delimiter, a pattern, a dtype. */
+  readonly how?: string
+  /** The most splits. */
+  readonly most?: number
+  /** Strings that are left out, and whether their case counts. */
+  readonly without?: readonly string[]
+  readonly exact?: boolean
+}
+
+/** Of a model that computes with strings, which the script does: before a run for what the module takes, behind it for outputs. */
+export interface StringsSpec {
+  readonly inputs: readonly { readonly name: string; readonly shape: Shape }[]
+  readonly steps: readonly StringStep[]
+  /** Inputs of the module that the script gives, and what: nobody else sees them. */
+  readonly given: readonly { readonly input: string; readonly value: string }[]
+  /** Outputs of the module that only steps read. */
+  readonly taken: readonly string[]
+  /** Outputs that are strings, and what they are. */
+  readonly outputs: readonly { readonly name: string; readonly value: string }[]
+}
+
 /** Both included. */
 export type Bound = readonly [least: number, most: number]
 
@@ -98,6 +132,7 @@ export interface PortNames {
   readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
   readonly structures?: ModuleSpec['structures']
+  readonly strings?: StringsSpec
 }
 
 /** Of a model whose script takes pictures of any size, and perhaps names classes. How they become inputs stands in the metadata. */
@@ -184,6 +219,8 @@ export interface ModuleSpec {
   readonly text?: TextSpec
   /** Where the model's inputs or outputs are sequences or optionals, of whose tensors `inputs` and `outputs` tell. */
   readonly structures?: { readonly inputs: Structures; readonly outputs: Structures }
+  /** Where the model computes with strings. */
+  readonly strings?: StringsSpec
   /** Where the model was compiled with bounds of lengths that it computes. */
   readonly limits?: readonly LimitSpec[]
   /** The model's own key-value metadata, e.g. labels. */

@@ -6,6 +6,7 @@ import {
   picturesSource,
   runtimeSource,
   statefulRuntimeSource,
+  stringsSource,
   structuresSource,
   textsSource,
 } from './runtime.generated.ts'
@@ -38,6 +39,7 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
     spec.states ? statefulRuntimeSource : runtimeSource,
     ...(hasLengths(spec) ? [lengthsSource] : []),
     ...(spec.structures ? [structuresSource] : []),
+    ...(spec.strings ? [stringsSource] : []),
     ...(spec.pictures ? [picturesSource] : []),
     ...(spec.pictures?.boxes ? [boxesSource] : []),
     ...(encoder === undefined ? [] : [textsSource, encoder]),
@@ -47,7 +49,8 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
 function exportsOf(spec: ModuleSpec, locate: string): string {
   const plain = `attar(spec, ${locate})`
   const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
-  const whole = spec.structures ? `structures(${sized}, spec)` : sized
+  const gathered = spec.structures ? `structures(${sized}, spec)` : sized
+  const whole = spec.strings ? `strings(${gathered}, spec)` : gathered
   const seeing = spec.pictures ? `pictures(${whole}, spec)` : spec.text ? `texts(${whole}, spec, encode)` : whole
   return spec.pictures?.boxes ? `boxes(${seeing}, spec)` : seeing
 }

@@ -18,6 +18,7 @@ import {
 } from '../index.ts'
 import type { GivenTolerance } from './compare.ts'
 import type { Labels } from './engine.ts'
+import type { Texts } from './instance.ts'
 import { cannotSearch, malformedMeta, notJson, unknownType } from './errors.ts'
 
 /** A folder with `model.onnx` and data for it: the layout of ONNX's own backend tests. */
@@ -159,7 +160,8 @@ function tensorsOf(
   const tensor = value as Tensor | StringTensor
   if ('strings' in tensor) {
     const list = labels?.get(name)
-    if (!list?.length) return unknownType(`${kind} "${name}"`, typeName)
+    // What is no label is read by `readTexts`.
+    if (!list?.length) return []
     const places = tensor.strings.map((text) => list.indexOf(text))
     return [[name, tensorOf('i32', tensor.shape, places)]]
   }
@@ -167,6 +169,16 @@ function tensorsOf(
   if (!dtype && !(kind === 'output' && typeName === 'unknown')) unknownType(`${kind} "${name}"`, typeName)
   // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
   return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor]]
+}
+
+/** The strings of a data set by the names of `ports`, without what is in sequences or optionals. */
+export function readTexts(folder: string, kind: 'input' | 'output', ports: readonly ValueInfo[]): Texts {
+  const texts = ports.flatMap((port, i) => {
+    const file = join(folder, `${kind}_${i}.pb`)
+    const value = port.typeName === 'string' && existsSync(file) ? decodeValue(readFile(file), port) : undefined
+    return value && 'strings' in value ? [[port.name, value] as const] : []
+  })
+  return Object.fromEntries(texts)
 }
 
 /** Of inputs that are sequences, how many tensors a data set has for them. */

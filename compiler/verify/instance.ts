@@ -5,7 +5,9 @@ import {
   type Model,
   type ModuleSpec,
   type Output,
-  type SizedModel,
+  texted,
+  type StringModel,
+  type StringTensor,
   type StateSpec,
   type Tensor,
   type View,
@@ -19,21 +21,27 @@ export interface Instance {
   begin(values?: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
   /**
    * Outputs by name, those of labels as i32 places in them, and states by the names of the outputs that they are next. Inputs that
-   * the module does not have are left alone.
+   * the module does not have are left alone. `strings` are inputs of any strings.
    */
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  run(inputs: Readonly<Record<string, Tensor>>, strings?: Texts): Promise<Record<string, Tensor>>
+  /** Outputs of the last run that are any strings. */
+  texts(): Texts
 }
+
+/** Tensors of strings by name. */
+export type Texts = Readonly<Record<string, StringTensor>>
 
 /** Runs modules in this process by the runtime that ships to the user. */
 export function localInstance(): Instance {
-  let loaded: { model: SizedModel; spec: ModuleSpec } | undefined
-  const current = (): { model: SizedModel; spec: ModuleSpec } => {
+  let loaded: { model: StringModel; spec: ModuleSpec } | undefined
+  let texts: Texts = {}
+  const current = (): { model: StringModel; spec: ModuleSpec } => {
     if (!loaded) throw new Error('no module is loaded')
     return loaded
   }
   return {
     load: async (module, spec) => {
-      loaded = { model: sized(instantiate(new Uint8Array(module), spec), spec), spec }
+      loaded = { model: texted(sized(instantiate(new Uint8Array(module), spec), spec), spec), spec }
     },
     begin: async (values = {}) => {
       const { model, spec } = current()
@@ -41,11 +49,22 @@ export function localInstance(): Instance {
       for (const { name } of spec.states ?? []) if (Object.hasOwn(values, name)) model.state[name] = values[name]!.data
       return statesOf(model, spec, ({ name }) => name)
     },
-    run: async (inputs) => {
+    texts: () => texts,
+    run: async (inputs, strings = {}) => {
       const { model, spec } = current()
-      const values = spec.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
+      const { given = [], taken = [], inputs: free = [], outputs = [] } = spec.strings ?? {}
+      const own = new Set([...given.map(({ input }) => input), ...free.map(({ name }) => name)])
+      const numbers = spec.inputs.filter(({ name }) => !own.has(name))
+      const values = [
+        ...numbers.map(({ name }) => [name, dataOf(inputs, name)] as const),
+        ...free.map(({ name }) => [name, strings[name]?.strings ?? noValue(name)] as const),
+      ]
       const results = within(() => model.run(Object.fromEntries(values), { copy: true }))
-      const tensors = spec.outputs.map(({ name, dtype, labels }) => {
+      texts = Object.fromEntries(
+        outputs.map(({ name }) => [name, { shape: model.shapes[name]!, strings: results[name] as readonly string[] }]),
+      )
+      const seen = spec.outputs.filter(({ name }) => !taken.includes(name))
+      const tensors = seen.map(({ name, dtype, labels }) => {
         const result = results[name]!
         const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
         return [name, { dtype, shape: model.shapes[name]!, data }] as const

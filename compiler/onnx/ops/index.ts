@@ -85,6 +85,7 @@ import { slice } from './slice.ts'
 import { softmaxOperators } from './softmax.ts'
 import { split } from './split.ts'
 import { squeeze, unsqueeze } from './squeeze.ts'
+import { stringOperators } from './strings.ts'
 import { tensorScatter } from './tensor-scatter.ts'
 import { tfIdfVectorizer } from './tf-idf-vectorizer.ts'
 import { tile } from './tile.ts'
@@ -109,6 +110,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...sequenceOperators,
   ...signalOperators,
   ...softmaxOperators,
+  ...stringOperators,
   ...randomOperators,
   ...unaryOperators,
   ...updateOperators,

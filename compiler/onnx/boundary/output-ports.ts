@@ -1,16 +1,37 @@
-import { fail } from '../core/diagnostic.ts'
-import type { OptionalSpec, SequenceSpec, Structures } from '../core/artefact.ts'
-import { Builder } from '../core/builder.ts'
-import type { Limit, Port, Value } from '../core/graph.ts'
-import { isBounded, isOptional, isScores, isSequence, isStrings, isTensor, kindOf, nothing, type Item } from './item.ts'
+import { fail } from '../../core/diagnostic.ts'
+import type { OptionalSpec, SequenceSpec, StringsSpec, Structures } from '../../core/artefact.ts'
+import { Builder } from '../../core/builder.ts'
+import type { Limit, Port, Value } from '../../core/graph.ts'
+import {
+  isBounded,
+  isFree,
+  isOptional,
+  isScores,
+  isSequence,
+  isStrings,
+  isTensor,
+  kindOf,
+  nothing,
+  type Item,
+} from '../item.ts'
 import { elementName, flagName } from './structures.ts'
+
+/** What `openOutputs` makes. */
+export interface OpenedOutputs {
+  readonly names: readonly string[]
+  readonly items: readonly Item[]
+  readonly structures: Structures
+  /** Outputs that the script computes. */
+  readonly strings: StringsSpec['outputs']
+}
 
 /** Outputs as tensors: sequences as their elements, optionals, and what is `declared` one, as their value and a flag. */
 export function openOutputs(
   names: readonly string[],
   items: readonly Item[],
   declared: ReadonlySet<string>,
-): { names: string[]; items: Item[]; structures: Structures } {
+): OpenedOutputs {
+  const strings: { name: string; value: string }[] = []
   const found: (readonly [name: string, item: Item])[] = []
   const sequences: SequenceSpec[] = []
   const optionals: OptionalSpec[] = []
@@ -21,7 +42,9 @@ export function openOutputs(
       const known = new Builder(undefined).scalar(item === nothing ? 0 : 1, 'bool')
       found.push([present, isOptional(item) ? item.present : known])
     }
-    if (item !== nothing) addValue(name, isOptional(item) ? item.optional : item)
+    const free = isFree(item) ? item : isStrings(item) ? item.free : undefined
+    if (free) strings.push({ name, value: free.value })
+    else if (item !== nothing) addValue(name, isOptional(item) ? item.optional : item)
   }
   const addValue = (name: string, item: Item): void => {
     if (!isSequence(item)) return void found.push([name, item])
@@ -34,7 +57,7 @@ export function openOutputs(
   const twice = all.find((name, i) => all.indexOf(name) < i)
   if (twice !== undefined)
     fail('A203', `two outputs would be "${twice}": one is an element of a sequence or the flag of an optional`)
-  return { names: all, items: found.map(([, item]) => item), structures: { sequences, optionals } }
+  return { names: all, items: found.map(([, item]) => item), structures: { sequences, optionals }, strings }
 }
 
 function tensorIn(item: Item, name: string): Value {

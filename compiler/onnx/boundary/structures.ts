@@ -1,8 +1,8 @@
-import type { OptionalSpec, SequenceSpec } from '../core/artefact.ts'
-import type { Code } from '../core/diagnostic.ts'
+import type { OptionalSpec, SequenceSpec } from '../../core/artefact.ts'
+import type { Code } from '../../core/diagnostic.ts'
 import type { Bindings } from './bind.ts'
-import type { ValueInfo } from './decode.ts'
-import { isTensor, type Item } from './item.ts'
+import type { ValueInfo } from '../decode.ts'
+import { isTensor, type Item } from '../item.ts'
 
 /** Longer sequences are not meant. */
 const maxLength = 4096

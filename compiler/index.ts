@@ -113,6 +113,7 @@ export {
 } from './onnx/decode.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
 export type { StringTensor } from './onnx/stored-tensor.ts'
+export { encodedPictures } from './onnx/boundary/encoded-pictures.ts'
 export { elementName, flagName } from './onnx/boundary/structures.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'

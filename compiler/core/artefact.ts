@@ -55,6 +55,8 @@ export interface PortSpec {
   readonly range?: readonly [low: number, high: number]
   /** Of an input that lengths depend on: the least and the greatest that an element may be; one pair for all, or one for each. */
   readonly bounds?: readonly Bound[]
+  /** Of pixels, u8[height, width, 3], that the model itself would decode from a file of a picture. */
+  readonly encoded?: true
   /** Of an output of scores whose classes the model names, and of an input that is a map: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
 }
@@ -129,7 +131,7 @@ export interface StateSpec extends PortSpec {
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes' | 'encoded'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
   readonly structures?: ModuleSpec['structures']
   readonly strings?: StringsSpec
@@ -232,6 +234,9 @@ export const hasLengths = ({ inputs, outputs, limits }: ModuleSpec): boolean =>
   limits !== undefined ||
   inputs.some(({ bounds }) => bounds !== undefined) ||
   outputs.some(({ extents }) => extents !== undefined && extents.length > 1)
+
+/** Whether the model would decode files of pictures. */
+export const hasEncoded = ({ inputs }: ModuleSpec): boolean => inputs.some(({ encoded }) => encoded)
 
 /** A compiled model: one module for each target, and what stands in them. */
 export interface Compiled {

@@ -26,6 +26,7 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
+import { encodedPictures } from './boundary/encoded-pictures.ts'
 import { namesOf } from './boundary/names.ts'
 import { StringProgram } from './boundary/string-program.ts'
 import { isBounded, isFree, isSequence, isTensor, kindOf, type Item, type Strings } from './item.ts'
@@ -105,7 +106,7 @@ function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<ty
     outputs: [...outputPorts(made.names, made.items, limits), ...own.outputs],
   }
   for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
-  const names = namesOf(graph, values, options.bounds, opened, made, script)
+  const names = namesOf(graph, values, options.bounds, opened, made, script, encodedPictures(model.graph))
   requireElements(graph, options.dims ?? {})
   const facts = { metadata: { ...model.metadata }, names, warnings: warningsOf(model) }
   const { stored } = importer

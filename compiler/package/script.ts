@@ -1,7 +1,8 @@
-import { hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
+import { hasEncoded, hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
 import {
   boxesSource,
   decodeSource,
+  encodedSource,
   lengthsSource,
   picturesSource,
   runtimeSource,
@@ -40,6 +41,7 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
     ...(hasLengths(spec) ? [lengthsSource] : []),
     ...(spec.structures ? [structuresSource] : []),
     ...(spec.strings ? [stringsSource] : []),
+    ...(hasEncoded(spec) ? [encodedSource] : []),
     ...(spec.pictures ? [picturesSource] : []),
     ...(spec.pictures?.boxes ? [boxesSource] : []),
     ...(encoder === undefined ? [] : [textsSource, encoder]),
@@ -50,7 +52,8 @@ function exportsOf(spec: ModuleSpec, locate: string): string {
   const plain = `attar(spec, ${locate})`
   const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
   const gathered = spec.structures ? `structures(${sized}, spec)` : sized
-  const whole = spec.strings ? `strings(${gathered}, spec)` : gathered
+  const computed = spec.strings ? `strings(${gathered}, spec)` : gathered
+  const whole = hasEncoded(spec) ? `encoded(${computed}, spec)` : computed
   const seeing = spec.pictures ? `pictures(${whole}, spec)` : spec.text ? `texts(${whole}, spec, encode)` : whole
   return spec.pictures?.boxes ? `boxes(${seeing}, spec)` : seeing
 }

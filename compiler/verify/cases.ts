@@ -1,8 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { minimatch } from 'minimatch'
-import { readFile } from '../data/index.ts'
+import { readFile, readImage } from '../data/index.ts'
 import {
+  bytesOf,
+  encodedPictures,
   vocabularyOf,
   decodeModel,
   decodeValue,
@@ -72,6 +74,8 @@ export interface Case {
   readonly outputs: readonly ValueInfo[]
   /** What inputs that are strings may hold. */
   readonly labels: Labels
+  /** Inputs that are files of pictures. */
+  readonly pictures: ReadonlySet<string>
   readonly meta: CaseMeta
   /** Folders of the data sets, in order. */
   readonly sets: readonly string[]
@@ -90,6 +94,7 @@ export function readCase(folder: string): Case {
     labels: new Map(
       graph.inputs.filter(({ typeName }) => typeName === 'string').map(({ name }) => [name, vocabularyOf(graph)]),
     ),
+    pictures: encodedPictures(graph),
     meta: readMeta(join(folder, 'meta.json')),
     sets: sets.sort((a, b) => number(a) - number(b)).map((name) => join(folder, name)),
   }
@@ -169,6 +174,23 @@ function tensorsOf(
   if (!dtype && !(kind === 'output' && typeName === 'unknown')) unknownType(`${kind} "${name}"`, typeName)
   // ONNX's own cases store bfloat16, which NumPy does not have, as uint16.
   return [[name, dtype === 'bf16' && tensor.dtype === 'u16' ? { ...tensor, dtype } : tensor]]
+}
+
+/** `tensors` with the pixels of pictures in place of their files, of inputs that only an ImageDecoder reads. */
+export async function decodePictures(
+  names: ReadonlySet<string>,
+  tensors: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>> {
+  const decoded = Object.entries(tensors).map(async ([name, tensor]) => {
+    if (!names.has(name)) return [name, tensor] as const
+    const { width, height, channels, data } = await readImage(bytesOf(tensor), `input "${name}"`)
+    const colours = Uint8Array.from(
+      { length: width * height * 3 },
+      (_, i) => data[channels === 3 ? i : Math.floor(i / 3)]!,
+    )
+    return [name, { dtype: 'u8', shape: [height, width, 3], data: colours } as const] as const
+  })
+  return Object.fromEntries(await Promise.all(decoded))
 }
 
 /** The strings of a data set by the names of `ports`, without what is in sequences or optionals. */

@@ -13,7 +13,7 @@ import {
 } from '../index.ts'
 import { readerBeside } from '../data/index.ts'
 import { join } from 'node:path'
-import { lengthsIn, readCase, readSet, readTexts, type Case, type CaseFolder } from './cases.ts'
+import { decodePictures, lengthsIn, readCase, readSet, readTexts, type Case, type CaseFolder } from './cases.ts'
 import { compare, merge, noDifference, toleranceOf, type Comparison, type GivenTolerance } from './compare.ts'
 import type { Engine, Runner } from './engine.ts'
 import type { Texts } from './instance.ts'
@@ -54,7 +54,7 @@ export async function runCase(
     const carried = new Map<string, Record<string, Tensor>>()
     const latest = new Map<string, Runner>()
     for (const set of test.sets) {
-      const inputs = readSet(set, 'input', test.inputs, test.labels)
+      const inputs = await decodePictures(test.pictures, readSet(set, 'input', test.inputs, test.labels))
       const strings = readTexts(set, 'input', test.inputs)
       const runners = await compileFor(inputs, strings)
       const expected = readSet(set, 'output', test.outputs, runners[0]?.labels)

@@ -6,6 +6,7 @@ import { elementCount, sameShape, type Shape } from '../../core/shape.ts'
 import { formatType, type Tensor } from '../../core/tensor.ts'
 import { maxElements } from '../../core/verify.ts'
 import type { GraphProto, ValueInfo } from '../decode.ts'
+import { encodedPictures, pixelsOf } from './encoded-pictures.ts'
 import { featureWidth } from './feature-width.ts'
 import type { Item } from '../item.ts'
 import { keysOf } from './maps.ts'
@@ -53,7 +54,8 @@ export function bindInputs(
   const isStored = (name: string): boolean => graph.initializers.has(name) || graph.strings.has(name)
   const declared = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name))
   const opened = openInputs(declared, bindings, report)
-  const inputs = opened.tensors.map(withoutZeros)
+  const encoded = encodedPictures(graph)
+  const inputs = opened.tensors.map((info) => withoutZeros(encoded.has(info.name) ? pixelsOf(info) : info))
   const lengths = new Set(opened.sequences.map(({ name }) => name))
   const shapes = Object.fromEntries(Object.entries(bindings.shapes ?? {}).filter(([name]) => !lengths.has(name)))
   const repeated = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) < i)

@@ -18,6 +18,7 @@ export function namesOf(
   { sequences, optionals }: Opened,
   outputs: OpenedOutputs,
   script: StringProgram,
+  encoded: ReadonlySet<string>,
 ): PortNames {
   const ranges = lookupRanges(graph)
   const { labels: texts } = script.ports()
@@ -29,7 +30,7 @@ export function namesOf(
     const bounds = Object.hasOwn(allBounds, name) ? allBounds[name] : undefined
     // The runtime looks strings up itself.
     const own = range && !('labels' in labels) ? { range, ...labels } : labels
-    return { ...own, ...(bounds && { bounds }) }
+    return { ...own, ...(bounds && { bounds }), ...(encoded.has(name) && { encoded: true as const }) }
   }
   const items = new Map(outputs.names.map((name, i) => [name, outputs.items[i]]))
   const all = [sequences, optionals, outputs.structures.sequences, outputs.structures.optionals]

@@ -1,6 +1,5 @@
 /** What attar does not have, and why: said where a model needs it. Operators by key as in `operators`. */
 const reasons: readonly (readonly [reason: string, operators: readonly string[]])[] = [
-  ['it decodes files; decode images first, e.g. with createImageBitmap, and pass pixels', ['ImageDecoder']],
   ['it trains; export the model for inference', ['ai.onnx.preview.training.Gradient']],
   ['it takes maps, of which attar has those that a DictVectorizer reads', ['ai.onnx.ml.CastMap']],
 ]

@@ -43,6 +43,7 @@ import { gridSample } from './grid-sample.ts'
 import { hardmax } from './hardmax.ts'
 import { identity } from './identity.ts'
 import { ifOperator } from './if.ts'
+import { imageDecoder } from './image-decoder.ts'
 import { instanceNormalization } from './instance-normalization.ts'
 import { convInteger, matMulInteger, qLinearConv, qLinearMatMul } from './integer-products.ts'
 import { layerNormalization, rmsNormalization } from './layer-normalization.ts'
@@ -162,6 +163,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Hardmax: hardmax,
   Identity: identity,
   If: ifOperator,
+  ImageDecoder: imageDecoder,
   InstanceNormalization: instanceNormalization,
   LRN: lrn,
   LSTM: lstm,

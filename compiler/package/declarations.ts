@@ -1,10 +1,12 @@
 import {
+  hasEncoded,
   hasLengths,
   preprocessKey,
   type ModuleSpec,
   type PortSpec,
   type SoundSpec,
   type StateSpec,
+  type StringsSpec,
   type Structures,
 } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
@@ -18,26 +20,33 @@ export default module
 export function declarations(spec: ModuleSpec, inline = false): string {
   const classes = spec.outputs.find(({ name }) => name === (spec.pictures ?? spec.text)?.scores?.output)?.classes
   const boxes = spec.pictures?.boxes
+  const { given, taken: hidden, inputs: texts, outputs: made } = spec.strings ?? noStrings
+  const inputs = spec.inputs.filter(({ name }) => !given.some(({ input }) => input === name))
+  const numbers = inputs.filter(({ name }) => !texts.some((text) => text.name === name))
+  const outputs = spec.outputs.filter(({ name }) => !hidden.includes(name))
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives. */
 export interface Inputs {
 ${structured(
-  spec.inputs,
+  numbers,
   spec.structures?.inputs,
   (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)),
-  ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
+  ({ name, encoded }) =>
+    name === spec.sound?.input ? soundComment(spec.sound) : encoded ? ', red, green and blue of a picture' : '',
 )}
+${texts.map(({ name, shape }) => textMember(name, `string[${shape.join(', ')}]`)).join('\n')}
 }
 ${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
-${structured(spec.outputs, spec.structures?.outputs, output)}
+${structured(outputs, spec.structures?.outputs, output)}
+${made.map(({ name }) => textMember(name, 'strings; `shapes` has their shape')).join('\n')}
 }
 
 /** The inputs in the module's memory. */
 export interface InputViews {
-${members(spec.inputs, ({ dtype }) => view(dtype))}
+${members(inputs, ({ dtype }) => view(dtype))}
 }
 ${spec.states ? stateType(spec.states) : ''}
 export interface Model {
@@ -52,7 +61,7 @@ export interface Model {
    * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.
    */
   run(inputs?: Inputs, options?: { readonly copy?: boolean }): Outputs
-${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
+${hasLengths(spec) || spec.strings ? shapesMember(outputs, made) : ''}${hasEncoded(spec) ? decodeMember : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -69,7 +78,7 @@ ${spec.pictures ? `  readonly pictures: ${readonlyType(boxes ? { input: spec.pic
       ? `  readonly states: ${ports(spec.states)}
 `
       : ''
-  }${
+  }${spec.strings ? `  readonly strings: ${readonlyType({ inputs: texts, outputs: made })}\n` : ''}${
     spec.structures
       ? `  readonly structures: ${readonlyType(spec.structures)}
 `
@@ -187,14 +196,29 @@ const stateMembers = `  /**
 const lengthErrors = `; a RangeError for an
    * input that is not within its bounds, and where a length that the model computes is not: then outputs are wrong`
 
-const shapesMember = (outputs: readonly PortSpec[]): string => `  /** The shapes of the outputs of the last run. */
+const noStrings: StringsSpec = { inputs: [], steps: [], given: [], taken: [], outputs: [] }
+
+const textMember = (name: string, about: string): string =>
+  `  /** ${about} */\n  readonly ${literal(name)}: readonly string[]`
+
+const decodeMember = `  /**
+   * The pixels of a file of a picture, as an input takes them: of the first that stands for one, or of \`input\`. The page decodes it; outside of
+   * pages and workers nothing does. Throws a TypeError for a picture of another size.
+   */
+  decode(file: Blob | BufferSource, input?: string): Promise<Uint8Array>
+`
+
+const shapesMember = (
+  outputs: readonly PortSpec[],
+  made: StringsSpec['outputs'],
+): string => `  /** The shapes of the outputs of the last run. */
   readonly shapes: {
 ${outputs
   .map(
     ({ name, shape, extents = [] }) =>
       `    readonly ${literal(name)}: readonly [${shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? 'number' : d)).join(', ')}]\n`,
   )
-  .join('')}  }
+  .join('')}${made.map(({ name }) => `    readonly ${literal(name)}: readonly number[]\n`).join('')}  }
 `
 
 const literal = (text: string): string => JSON.stringify(text)

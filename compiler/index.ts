@@ -100,6 +100,7 @@ export {
   tensorOf,
   toNumbers,
   type Tensor,
+  zeros,
   type TensorType,
 } from './core/tensor.ts'
 export { inspectModule, type Inspection, type Section } from './inspect/index.ts'
@@ -107,13 +108,18 @@ export {
   decodeModel,
   decodeStrings,
   decodeTensor,
+  decodeValue,
   type LazyTensor,
   type ModelProto,
   type NodeProto,
+  type StoredValue,
   type ValueInfo,
 } from './onnx/decode.ts'
 export { importEach, type ShapeBindings } from './onnx/import-each.ts'
 export { importModel, type ImportOptions } from './onnx/import.ts'
+export type { StringTensor } from './onnx/stored-tensor.ts'
+export { encodedPictures } from './onnx/boundary/encoded-pictures.ts'
+export { elementName, flagName } from './onnx/boundary/structures.ts'
 export { vocabularyOf } from './onnx/strings.ts'
 export type { BatchedWriteOptions, WriteOptions } from './onnx/write/index.ts'
 export { artefactNames, artefacts, checkName, isArtefact, moduleFile, searchFiles } from './package/index.ts'
@@ -121,6 +127,7 @@ export { completeFeatures, type FeatureOptions, type Features } from './features
 export type { CompileOptions, Imported } from './pipeline.ts'
 export { axesOf } from '../runtime/pixels.ts'
 export { boxesIn, type Detection } from '../runtime/boxes.ts'
+export { texted, type StringModel } from '../runtime/strings.ts'
 export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 

@@ -155,10 +155,11 @@ async function compileGraphs(
   const phase = (name: string): void => options.onPhase?.(name)
   const stated = sources.map(({ graph, names }) => statesOf(graph, { ...options, ...(names && { names }) }))
   const states = stated[0]!
+  const { structures, strings } = sources[0]!.names ?? {}
   checkSignatures(
     sources.map(({ graph }) => graph),
     states,
-    options,
+    { ...options, structures, strings },
   )
   phase('passes')
   const budget = new Budget(
@@ -207,6 +208,8 @@ async function compileGraphs(
     ...(options.pictures && { pictures: options.pictures }),
     ...(options.sound && { sound: options.sound }),
     ...(options.text && { text: options.text }),
+    ...(structures && { structures }),
+    ...(strings && { strings }),
     ...(limits.length > 0 && { limits }),
     ...(states.length > 0 && {
       states: programs[0]!.states.map((state): StateSpec => ({

@@ -32,8 +32,9 @@ export const withLengths = <T extends Exports>(exports: T, spec: LengthsSpec) =>
  * beyond its bound, behind it.
  */
 export function sized(model: Model, { inputs: ports, outputs, limits = [] }: LengthsSpec): SizedModel {
-  const { buffer } = Object.values({ ...model.outputs, ...model.inputs }).find(ArrayBuffer.isView) as View
-  const count = (address: number): number => new Int32Array(buffer, address)[0]!
+  // A model may have none, of strings alone: nothing is counted then.
+  const view = Object.values({ ...model.outputs, ...model.inputs }).find(ArrayBuffer.isView) as View
+  const count = (address: number): number => new Int32Array(view.buffer, address)[0]!
   const check = (what: string, value: number | bigint, [least, most]: readonly [number, number]): void => {
     if (!(value >= least && value <= most))
       throw new RangeError(`attar: ${what} is ${value}; it was compiled for ${least} to ${most}`)

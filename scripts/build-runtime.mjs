@@ -29,6 +29,12 @@ const decode = `import { decode as bytes } from './runtime/base64.ts'
 decode = bytes`
 const lengths = `import { withLengths as sized } from './runtime/lengths.ts'
 lengths = sized`
+const encoded = `import { withEncoded as extend } from './runtime/encoded.ts'
+encoded = extend`
+const strings = `import { withStrings as extend } from './runtime/strings.ts'
+strings = extend`
+const structures = `import { withStructures as structured } from './runtime/structures.ts'
+structures = structured`
 const boxes = `import { withBoxes as found } from './runtime/boxes.ts'
 boxes = found`
 const pictures = `import { withPictures as extend } from './runtime/pictures.ts'
@@ -50,6 +56,12 @@ export const statefulSignaturesRuntimeSource: string = ${await minified('attar',
 export const decodeSource: string = ${await minified('decode', decode)}
 /** Declares \`lengths(exports, spec)\` of runtime/lengths.ts. */
 export const lengthsSource: string = ${await minified('lengths', lengths)}
+/** Declares \`encoded(exports, spec)\` of runtime/encoded.ts. */
+export const encodedSource: string = ${await minified('encoded', encoded)}
+/** Declares \`strings(exports, spec)\` of runtime/strings.ts. */
+export const stringsSource: string = ${await minified('strings', strings)}
+/** Declares \`structures(exports, spec)\` of runtime/structures.ts. */
+export const structuresSource: string = ${await minified('structures', structures)}
 /** Declares \`boxes(exports, spec)\` of runtime/boxes.ts. */
 export const boxesSource: string = ${await minified('boxes', boxes)}
 /** Declares \`pictures(exports, spec)\` of runtime/pictures.ts. */

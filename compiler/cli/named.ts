@@ -36,8 +36,16 @@ function placesOf({ shape, strings }: StringArray, { labels = [] }: Port): Tenso
  * The value of an input of strings: of a `.npy` file of them (`<U`), of a `.pb` file, or the strings themselves, with commas between
  * them or as a JSON list. A501 for another kind of file, and where they do not fill the input.
  */
-export function readStrings(value: string, port: Port): Tensor {
-  const { name, shape } = port
+export const readStrings = (value: string, port: Port): Tensor => placesOf(readText(value, port), port)
+
+/** The same as the strings themselves. A501 for another shape. */
+export function readFreeStrings(value: string, port: Pick<Port, 'name' | 'shape'>): StringArray {
+  const text = readText(value, port)
+  if (elementCount(text.shape) === elementCount(port.shape)) return { ...text, shape: port.shape }
+  return fail('A501', `input "${port.name}" takes ${elementCount(port.shape)} strings, got ${text.strings.length}`)
+}
+
+function readText(value: string, { name, shape }: Pick<Port, 'name' | 'shape'>): StringArray {
   const kind = extname(value)
   const file =
     kind === '.npy'
@@ -45,11 +53,11 @@ export function readStrings(value: string, port: Port): Tensor {
       : kind === '.pb'
         ? (decodeStrings(readFile(value)) ?? fail('A501', `"${value}" does not hold strings`))
         : undefined
-  if (file) return placesOf(file, port)
+  if (file) return file
   const strings = listed(value, name)
   const count = elementCount(shape)
   if (strings.length !== count) fail('A501', `input "${name}" takes ${count} strings, got ${strings.length}`)
-  return placesOf({ shape, strings }, port)
+  return { shape, strings }
 }
 
 /** The value of an input that is a map, as a JSON object: 0 for keys of the module that it lacks, others are of no use to it. */

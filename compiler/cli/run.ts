@@ -1,12 +1,17 @@
 import { basename, dirname } from 'node:path'
-import type { Preprocess, Sound, StringArray } from '../data/index.ts'
+import type { Image, Preprocess, Sound, StringArray } from '../data/index.ts'
 import type { Detection, ModuleSpec, Tensor } from '../index.ts'
 import { formatTable, toJson } from './format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from './options.ts'
 import { addPictureOptions, preprocessOptions, type PictureOptions } from './quantize-options.ts'
 import type { AddCommand } from './program.ts'
+import { emptyLines, present, structuredValues } from './structured.ts'
+
+type Port = ModuleSpec['inputs'][number]
 
 interface Inputs {
+  /** Inputs of any strings, the same in all runs. */
+  readonly strings: Readonly<Record<string, StringArray>>
   readonly steps: readonly Readonly<Record<string, Tensor>>[]
   readonly isOne: boolean
 }
@@ -50,7 +55,7 @@ export const addRun: AddCommand = (program, terminal) => {
       if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
       const bytes = readFile(path)
       const { spec: whole } = inspectModule(bytes)
-      const { spec, steps, isOne } = await gatherAt(whole, options)
+      const { spec, strings, steps, isOne } = await gatherAt(whole, options)
       if (options.checkIds) checkIds(steps, spec.inputs, 'the inputs')
       const instance = localInstance()
       await instance.load(bytes, whole).catch((error: unknown) => {
@@ -60,14 +65,25 @@ export const addRun: AddCommand = (program, terminal) => {
       })
       const pictureSize = await sizeOfPicture(spec, options)
       const results: Record<string, Tensor>[] = []
-      for (const inputs of steps) results.push(await instance.run(inputs))
+      const texts: Readonly<Record<string, StringArray>>[] = []
+      for (const inputs of steps) {
+        results.push(await instance.run(inputs, strings))
+        texts.push(instance.texts())
+      }
       // States are among the results, too.
-      const outputs: Record<string, Tensor | StringArray> = {}
+      const all: Record<string, Tensor | StringArray> = {}
       for (const { name, labels } of spec.outputs) {
+        if (spec.strings?.taken.includes(name)) continue
         const tensor = isOne ? results[0]![name]! : await stacked(name, results)
         const value = labels ? stringsOf(tensor, labels) : tensor
-        Object.defineProperty(outputs, name, { value, enumerable: true })
+        Object.defineProperty(all, name, { value, enumerable: true })
       }
+      for (const { name } of spec.strings?.outputs ?? []) {
+        const value = isOne ? texts[0]![name]! : await stackedStrings(name, texts)
+        Object.defineProperty(all, name, { value, enumerable: true })
+      }
+      // Of several runs, one may give a value and another not: then flags tell.
+      const { tensors: outputs, absent } = isOne ? present(spec, all) : { tensors: all, absent: [] }
       const { output, json } = options
       if (output !== undefined) writeFiles(dirname(output), { [basename(output)]: encodeTensors(output, outputs) })
       const values = (t: Tensor | StringArray): { dtype: string; count: number; at: (i: number) => unknown } =>
@@ -84,7 +100,7 @@ export const addRun: AddCommand = (program, terminal) => {
         const plain = entries.map(([name, t]) => {
           return [name, { dtype: values(t).dtype, shape: t.shape, data: first(t, Infinity) }] as const
         })
-        terminal.out(toJson({ outputs: Object.fromEntries(plain), ...(found && { boxes: found }) }))
+        terminal.out(toJson({ outputs: structuredValues(spec, plain, absent), ...(found && { boxes: found }) }))
         return
       }
       for (const [name, t] of entries) {
@@ -93,6 +109,7 @@ export const addRun: AddCommand = (program, terminal) => {
         const rest = count > shown.length ? ', …' : ''
         terminal.out(`${name} ${dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
       }
+      terminal.out(emptyLines(spec, absent))
       if (found) terminal.out(boxLines(found))
     })
 }
@@ -137,6 +154,8 @@ async function readMedium(spec: ModuleSpec, name: string, file: string, options:
   const kinds = Object.values(options.input ?? {}).flatMap((value) => kindOfFile(value) ?? [])
   const misfit = data.withoutEffect(given, kinds)
   if (misfit !== undefined) fail('A501', misfit)
+  if (kindOfFile(file) === 'pictures' && input.encoded)
+    return encodedPicture(await readImage(readFile(file), what), input)
   if (kindOfFile(file) === 'pictures')
     return imageTensor(await readImage(readFile(file), what), completePreprocess(all, input), input)
   const heard = readWav(readFile(file), what)
@@ -156,7 +175,29 @@ async function readMedium(spec: ModuleSpec, name: string, file: string, options:
   return { ...read(heard, what), shape }
 }
 
+/** Pixels as an input takes them that the model would decode itself. A501 for a picture of another size. */
+async function encodedPicture({ width, height, channels, data }: Image, { name, shape }: Port): Promise<Tensor> {
+  const { fail } = await import('../index.ts')
+  if (height !== shape[0] || width !== shape[1])
+    fail('A501', `input "${name}" takes a picture of ${shape[1]} × ${shape[0]} pixels, got ${width} × ${height}`)
+  const at = (i: number): number => data[channels === 3 ? i : Math.floor(i / 3)]!
+  return { dtype: 'u8', shape, data: Uint8Array.from({ length: width * height * 3 }, (_, i) => at(i)) }
+}
+
 const lengthAt = (sound: Sound, rate: number): number => Math.ceil((sound.length * rate) / sound.rate)
+
+/** The same of strings. */
+async function stackedStrings(
+  name: string,
+  texts: readonly Readonly<Record<string, StringArray>>[],
+): Promise<StringArray> {
+  const { fail, sameShape } = await import('../index.ts')
+  const all = texts.map((text) => text[name]!)
+  const { shape } = all[0]!
+  if (!all.every((each) => sameShape(each.shape, shape)))
+    fail('A501', `output "${name}" is of another shape in each run, so that runs cannot be given together`)
+  return { shape: [all.length, ...shape], strings: all.flatMap(({ strings }) => strings) }
+}
 
 /** An output of several runs, with these as its first dimension. */
 async function stacked(name: string, results: readonly Record<string, Tensor>[]): Promise<Tensor> {
@@ -190,6 +231,19 @@ async function gatherAt(spec: ModuleSpec, options: Options): Promise<Inputs & { 
   return fail('A501', `the inputs fit none of the module's shapes, which are ${shapes.join(' and ')}`)
 }
 
+/** Completes `given` for optionals: their flags, and zeros for those that are not given. */
+async function leaveOut({ inputs, structures }: ModuleSpec, given: Map<string, Tensor>): Promise<void> {
+  const { tensorOf, zeros } = await import('../index.ts')
+  const { sequences = [], optionals = [] } = structures?.inputs ?? {}
+  for (const { name, present } of optionals) {
+    const { elements = [name] } = sequences.find((each) => each.name === name) ?? {}
+    const isGiven = elements.some((element) => given.has(element))
+    if (!given.has(present)) given.set(present, tensorOf('bool', [], [isGiven ? 1 : 0]))
+    const own = isGiven ? [] : inputs.filter((port) => elements.includes(port.name))
+    for (const { name: element, dtype, shape } of own) given.set(element, zeros(dtype, shape))
+  }
+}
+
 /**
  * The module's inputs for each run, from the files that the options name, and whether it is one run whose inputs have no dimension for
  * several. A501 where an input is missing, unknown or doesn't fit.
@@ -198,14 +252,22 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
   const { convert, kindOfFile, randomInputs } = await import('../data/index.ts')
   const { elementCount, fail, formatType, sameShape } = await import('../index.ts')
   const { readTensor } = await import('./tensors.ts')
-  const { readArraysOf, readMap, readStrings } = await import('./named.ts')
-  const names = spec.inputs.map(({ name }) => `"${name}"`).join(', ') || 'none'
-  const given = new Map(options.inputs === undefined ? [] : Object.entries(readArraysOf(options.inputs, spec.inputs)))
-  const random = new Map(Object.entries(randomInputs(spec.inputs, options.seed)))
+  const { readArraysOf, readFreeStrings, readMap, readStrings } = await import('./named.ts')
+  const { inputs: free = [], given: made = [] } = spec.strings ?? {}
+  const own = new Set([...free.map(({ name }) => name), ...made.map(({ input }) => input)])
+  const ports = spec.inputs.filter(({ name }) => !own.has(name))
+  const names = [...free, ...ports].map(({ name }) => `"${name}"`).join(', ') || 'none'
+  const given = new Map(options.inputs === undefined ? [] : Object.entries(readArraysOf(options.inputs, ports)))
+  const random = new Map(Object.entries(randomInputs(ports, options.seed)))
+  const strings = free.map((port) => {
+    const value = options.input?.[port.name]
+    if (value === undefined) return fail('A501', `input "${port.name}" has no value; give its strings by --input`)
+    return [port.name, readFreeStrings(value, port)] as const
+  })
   for (const [name, file] of Object.entries(options.input ?? {})) {
+    if (free.some((port) => port.name === name)) continue
     const port =
-      spec.inputs.find((each) => each.name === name) ??
-      fail('A501', `the module has no input "${name}"; it has ${names}`)
+      ports.find((each) => each.name === name) ?? fail('A501', `the module has no input "${name}"; it has ${names}`)
     if (file === 'random') given.set(name, random.get(name)!)
     else if (port.labels) given.set(name, readStrings(file, port))
     else if (port.classes && file.startsWith('{')) given.set(name, readMap(file, port))
@@ -218,10 +280,11 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
   }
   if (
     options.inputs !== undefined &&
-    !spec.inputs.some(({ name }) => given.has(name) && !Object.hasOwn(options.input ?? {}, name))
+    !ports.some(({ name }) => given.has(name) && !Object.hasOwn(options.input ?? {}, name))
   )
     fail('A501', `"${options.inputs}" has no input that the module takes: ${names}`)
-  const inputs = spec.inputs.map((port) => {
+  await leaveOut(spec, given)
+  const inputs = ports.map((port) => {
     const { name, dtype, shape } = port
     const t = given.get(name) ?? fail('A501', `input "${name}" has no value; the module's inputs are ${names}`)
     const isSingle = sameShape(t.shape, shape)
@@ -246,5 +309,5 @@ async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
     })
     return Object.fromEntries(each)
   })
-  return { steps, isOne: !first }
+  return { strings: Object.fromEntries(strings), steps, isOne: !first }
 }

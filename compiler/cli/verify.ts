@@ -132,13 +132,16 @@ function caseLine({ case: name, status, maxAbs, maxRel, bound, message }: CaseRe
 async function verifyOne(path: string, out: string, options: ModelOptions, terminal: Terminal): Promise<ExitCode> {
   const { checkIds, dataKind, randomSamples, readDataset, readerBeside, readFile, withoutEffect } =
     await import('../data/index.ts')
-  const { allowedSteps, labelsOf, modulePlaces, openReference, toleranceOf, verifyMetric, verifyModel } =
+  const { allowedSteps, labelsOf, modulePlaces, notComparable, openReference, toleranceOf, verifyMetric, verifyModel } =
     await import('../verify/index.ts')
   const { fail, quantizationKey, signaturesOf } = await import('../index.ts')
   const { readModules } = await import('./modules.ts')
   const { modules, spec } = readModules(out)
   const all = signaturesOf(spec)
   await checkSound(path, spec)
+  if (spec.structures) notComparable('sequences or optionals')
+  if (spec.strings) notComparable('strings that the script computes with')
+  if (spec.inputs.some(({ encoded }) => encoded)) notComparable('a file of a picture as an input')
   const { given: said, all: preprocess } = await preprocessOptions(options, spec.metadata)
   const misfit = options.val === undefined ? undefined : withoutEffect(said, [dataKind(options.val)])
   if (misfit !== undefined) fail('A501', misfit)

@@ -55,8 +55,62 @@ export interface PortSpec {
   readonly range?: readonly [low: number, high: number]
   /** Of an input that lengths depend on: the least and the greatest that an element may be; one pair for all, or one for each. */
   readonly bounds?: readonly Bound[]
+  /** Of pixels, u8[height, width, 3], that the model itself would decode from a file of a picture. */
+  readonly encoded?: true
   /** Of an output of scores whose classes the model names, and of an input that is a map: what its last axis runs over. */
   readonly classes?: readonly (string | number)[]
+}
+
+/** Tensors that the caller gives or gets as one array, by their names: ONNX's sequence. */
+export interface SequenceSpec {
+  readonly name: string
+  readonly elements: readonly string[]
+}
+
+/** A tensor or sequence that the caller may leave out, or that a run may not give: `present` is the bool[] that tells whether it has a value. */
+export interface OptionalSpec {
+  readonly name: string
+  readonly present: string
+}
+
+/** What inputs or outputs are to the caller besides tensors. */
+export interface Structures {
+  readonly sequences: readonly SequenceSpec[]
+  readonly optionals: readonly OptionalSpec[]
+}
+
+export const stringOperations = [
+  ...(['constant', 'output', 'concat', 'split', 'lengths', 'normalize', 'match', 'equal', 'number', 'text'] as const),
+] as const
+
+/** One step of what the script computes with strings: `to` is the name of its result, a tensor of strings or numbers. runtime/strings.ts says what each does. */
+export interface StringStep {
+  readonly op: (typeof stringOperations)[number]
+  /** Inputs of strings, or results of other steps. */
+  readonly args: readonly string[]
+  readonly to: string
+  /** Of a constant. */
+  readonly strings?: readonly string[]
+  readonly shape?: Shape
+  /** What tells how: an output's name, a delimiter, a pattern, a dtype. */
+  readonly how?: string
+  /** The most splits. */
+  readonly most?: number
+  /** Strings that are left out, and whether their case counts. */
+  readonly without?: readonly string[]
+  readonly exact?: boolean
+}
+
+/** Of a model that computes with strings, which the script does: before a run for what the module takes, behind it for outputs. */
+export interface StringsSpec {
+  readonly inputs: readonly { readonly name: string; readonly shape: Shape }[]
+  readonly steps: readonly StringStep[]
+  /** Inputs of the module that the script gives, and what: nobody else sees them. */
+  readonly given: readonly { readonly input: string; readonly value: string }[]
+  /** Outputs of the module that only steps read. */
+  readonly taken: readonly string[]
+  /** Outputs that are strings, and what they are. */
+  readonly outputs: readonly { readonly name: string; readonly value: string }[]
 }
 
 /** Both included. */
@@ -83,8 +137,10 @@ export interface Signature {
 
 /** What the numbers of inputs and outputs stand for, by the names of these. */
 export interface PortNames {
-  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes'>>>
+  readonly inputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'range' | 'bounds' | 'classes' | 'encoded'>>>
   readonly outputs: Readonly<Record<string, Pick<PortSpec, 'labels' | 'classes'>>>
+  readonly structures?: ModuleSpec['structures']
+  readonly strings?: StringsSpec
 }
 
 /** Of a model whose script takes pictures of any size, and perhaps names classes. How they become inputs stands in the metadata. */
@@ -174,6 +230,10 @@ export interface ModuleSpec {
   readonly pictures?: PictureSpec
   readonly sound?: SoundSpec
   readonly text?: TextSpec
+  /** Where the model's inputs or outputs are sequences or optionals, of whose tensors `inputs` and `outputs` tell. */
+  readonly structures?: { readonly inputs: Structures; readonly outputs: Structures }
+  /** Where the model computes with strings. */
+  readonly strings?: StringsSpec
   /** Where the model was compiled with bounds of lengths that it computes. */
   readonly limits?: readonly LimitSpec[]
   /** The model's own key-value metadata, e.g. labels. */
@@ -192,6 +252,9 @@ export const hasLengths = ({ inputs, outputs, limits }: ModuleSpec): boolean =>
   limits !== undefined ||
   inputs.some(({ bounds }) => bounds !== undefined) ||
   outputs.some(({ extents }) => extents !== undefined && extents.length > 1)
+
+/** Whether the model would decode files of pictures. */
+export const hasEncoded = ({ inputs }: ModuleSpec): boolean => inputs.some(({ encoded }) => encoded)
 
 /** A compiled model: one module for each target, and what stands in them. */
 export interface Compiled {

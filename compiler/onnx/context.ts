@@ -4,7 +4,8 @@ import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'
 import type { Dim, Dims } from './dims.ts'
-import type { Item, Sequence } from './item.ts'
+import type { StringProgram } from './boundary/string-program.ts'
+import type { FreeStrings, Item, Sequence } from './item.ts'
 import type { StringTensor } from './stored-tensor.ts'
 
 /** One ONNX node while it is lowered to core ops. Every method that can fail throws a located CompileError. */
@@ -73,6 +74,10 @@ export interface OpContext {
   normalization(x: Value, y: Value, epsilon: number, momentum: number): void
   /** `x` as a value of its own, of which training makes elements 0 with probability `ratio`. */
   dropout(x: Value, ratio: number): Value
+  /** Input i as strings that the script has; undefined where it is no strings. */
+  freeStrings(i: number): FreeStrings | undefined
+  /** What the script computes with strings. */
+  readonly script: Pick<StringProgram, 'step' | 'enter' | 'leave'>
   /** A205 `message` unless `condition`. */
   check(condition: boolean, message: string): asserts condition
   /** A203: the operator is known, but not this form of it. */
@@ -104,6 +109,8 @@ export interface Operator {
   readonly sized?: true
   /** It only moves elements: inputs that are strings pass as places in one list, and then all results are strings. */
   readonly strings?: true
+  /** It leaves strings to the script (`freeStrings`); other operators get their places in a list. */
+  readonly freeStrings?: true
   /** What it does not take, for the list in docs/models.md; no sentence, but a part of one. */
   readonly limits?: string
   readonly lower: (c: OpContext) => Item[]

@@ -59,6 +59,8 @@ export interface ValueInfo {
   readonly shape: readonly (number | string | undefined)[] | undefined
   /** Of a map whose values are single elements of a dtype that attar has: that dtype. */
   readonly values?: DType
+  /** Of a sequence or an optional: what its elements are, or its value is. */
+  readonly element?: ValueInfo
 }
 
 export interface NodeProto {
@@ -256,8 +258,10 @@ class Converter {
   }
 }
 
-function valueInfo(info: Message): ValueInfo {
-  const type = info.message(2)
+const valueInfo = (info: Message): ValueInfo => typeInfo(info.string(1), info.message(2))
+
+function typeInfo(name: string, type: Message | undefined, depth = 0): ValueInfo {
+  if (depth > maxDepth) fail('A301', `types are nested more than ${maxDepth} deep`)
   const tensor = type?.message(1)
   const kind = Object.keys(valueKinds).find((field) => type?.has(Number(field)))
   const dims = tensor?.message(2)?.messages(1)
@@ -273,9 +277,11 @@ function valueInfo(info: Message): ValueInfo {
   const dataType = tensor?.int32(1) ?? 0
   const valuesOfMap = type?.message(5)?.message(2)?.message(1)
   const values = valuesOfMap && dtypeOf(valuesOfMap.int32(1))
+  const inner = type?.message(4)?.message(1) ?? type?.message(9)?.message(1)
   return {
     ...(values && { values }),
-    name: info.string(1),
+    ...(inner && { element: typeInfo(name, inner, depth + 1) }),
+    name,
     dtype: tensor ? dtypeOf(dataType) : undefined,
     typeName: tensor ? dataTypeName(dataType) : kind ? valueKinds[Number(kind)]! : 'unknown',
     shape,
@@ -320,4 +326,30 @@ export function decodeTensor(bytes: Uint8Array): { name: string; tensor: Tensor 
     const name = nameOf(raw)
     return { name, tensor: readStored(raw, `tensor "${name}"`, undefined) }
   })
+}
+
+/** A tensor, the tensors of a sequence, or undefined for an optional without a value. */
+export type StoredValue = Tensor | StringTensor | readonly StoredValue[] | undefined
+
+/**
+ * The value in a file of ONNX test data for an input or output of this type: a TensorProto, SequenceProto or OptionalProto (onnx-data.proto).
+ * A202 for a type that attar does not have.
+ */
+export const decodeValue = (bytes: Uint8Array, info: ValueInfo): StoredValue =>
+  parse('an ONNX value', bytes, (raw) => storedValue(raw, info))
+
+function storedValue(raw: Message, { name, typeName, element }: ValueInfo): StoredValue {
+  const what = `"${name}"`
+  const lacks = (kind: string): never => fail('A202', `${what} is a ${kind}, which attar does not have`)
+  if (typeName === 'optional' && element) {
+    const kind = raw.int32(2)
+    if (kind === 0) return undefined
+    const value = raw.message({ 1: 3, 3: 5 }[kind] ?? lacks('sparse tensor, a map or an optional in an optional'))
+    return value ? storedValue(value, element) : fail('A102', `${what} has no value`)
+  }
+  if (typeName === 'sequence' && element) {
+    if (![0, 1].includes(raw.int32(2))) lacks('sequence of other things than tensors')
+    return Array.from(raw.messages(3), (tensor) => storedValue(tensor, element))
+  }
+  return holdsStrings(raw) ? readStrings(raw, what) : readStored(raw, what, undefined)
 }

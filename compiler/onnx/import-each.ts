@@ -1,5 +1,5 @@
 import { fail } from '../core/diagnostic.ts'
-import type { Bindings } from './bind.ts'
+import type { Bindings } from './boundary/bind.ts'
 import { importModel, type ImportOptions } from './import.ts'
 
 /** What of a model's shapes is not the same for all. */

@@ -11,11 +11,10 @@ import {
   type Origin,
 } from '../core/diagnostic.ts'
 import { allNodesOf, type Graph, type Value } from '../core/graph.ts'
-import { lookupRanges } from '../core/lookup-ranges.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
-import { bindInputs, type Bindings } from './bind.ts'
+import { bindInputs, type Bindings } from './boundary/bind.ts'
 import { Bounds } from './bounds.ts'
 import type { Operator } from './context.ts'
 import {
@@ -27,17 +26,20 @@ import {
   type NodeProto,
   type Opsets,
 } from './decode.ts'
-import { isBounded, isScores, isSequence, isStrings, isTensor, kindOf, type Item, type Strings } from './item.ts'
+import { encodedPictures } from './boundary/encoded-pictures.ts'
+import { namesOf } from './boundary/names.ts'
+import { StringProgram } from './boundary/string-program.ts'
+import { isBounded, isFree, isSequence, isTensor, kindOf, type Item, type Strings } from './item.ts'
 import { NodeContext, type Host } from './node-context.ts'
 import { reasonOf } from './ops/absent.ts'
 import { fixedInputs } from './ops/fixed-inputs.ts'
 import { operators } from './ops/index.ts'
 import { keepsShape } from './ops/result-shapes.ts'
 import { freeNames, namesRead, neededNodes } from './order.ts'
-import { outputPorts } from './output-ports.ts'
+import { openOutputs, outputPorts } from './boundary/output-ports.ts'
 import { Scope, scopeOf } from './scope.ts'
 import type { ReadExternal } from './stored-tensor.ts'
-import { withCommonList } from './strings.ts'
+import { vocabularyOf, withCommonList } from './strings.ts'
 import { Stored, type FixedReason, type Training } from './training.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -87,33 +89,26 @@ const counted =
   }
 
 function importDecoded(model: ModelProto, options: ImportOptions): ReturnType<typeof importModel> {
-  const { values, ports } = bindInputs(model.graph, options)
-  const importer = new Importer(model, options.bounds)
+  const { values, ports, opened, texts } = bindInputs(model.graph, options)
+  const script = new StringProgram(texts, vocabularyOf(model.graph))
+  const importer = new Importer(model, script, options.bounds)
   const scope = scopeOf(undefined, values, model.graph, importer.stored.within(''))
   importer.bounds.ofInputs(ports)
-  const names = [...new Set(model.graph.outputs.map(({ name }) => name))]
-  const results = importer.lowerNodes(model.graph.nodes, names, { scope, opsets: model.opsets, path: '', depth: 0 })
+  const declared = [...new Set(model.graph.outputs.map(({ name }) => name))]
+  const optional = model.graph.outputs.filter(({ typeName }) => typeName === 'optional')
+  const results = importer.lowerNodes(model.graph.nodes, declared, { scope, opsets: model.opsets, path: '', depth: 0 })
   importer.finish()
-  const items = results as readonly Item[]
+  const made = openOutputs(declared, results as readonly Item[], new Set(optional.map(({ name }) => name)))
   const limits = importer.bounds.finish(ports)
-  const graph = { inputs: ports, outputs: outputPorts(names, items, limits) }
-  for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
-  const ranges = lookupRanges(graph)
-  const named = {
-    inputs: Object.fromEntries(
-      ports.map(({ name }) => {
-        const labels = namesIn(values.get(name)!)
-        const range = ranges.get(name)
-        const bounds = Object.hasOwn(options.bounds ?? {}, name) ? options.bounds![name] : undefined
-        // The runtime looks strings up itself.
-        const own = range && !('labels' in labels) ? { range, ...labels } : labels
-        return [name, { ...own, ...(bounds && { bounds }) }] as const
-      }),
-    ),
-    outputs: Object.fromEntries(names.map((name, i) => [name, namesIn(items[i]!)] as const)),
+  const own = script.ports()
+  const graph = {
+    inputs: [...ports, ...own.inputs],
+    outputs: [...outputPorts(made.names, made.items, limits), ...own.outputs],
   }
+  for (const node of allNodesOf(graph)) node.results.forEach((r) => checkSize(r.type, node.origin))
+  const names = namesOf(graph, values, options.bounds, opened, made, script, encodedPictures(model.graph))
   requireElements(graph, options.dims ?? {})
-  const facts = { metadata: { ...model.metadata }, names: named, warnings: warningsOf(model) }
+  const facts = { metadata: { ...model.metadata }, names, warnings: warningsOf(model) }
   const { stored } = importer
   return { graph, ...facts, tensorNames: stored.tensorNames(), training: stored.of(graph) }
 }
@@ -127,9 +122,6 @@ function requireElements({ outputs }: Graph, dims: Readonly<Record<string, numbe
     hint: `the smallest size is 1: ${empty.map((name) => `--dim ${name}=1`).join(' ')}`,
   })
 }
-
-const namesIn = (item: Item): PortNames['outputs'][string] =>
-  isStrings(item) ? { labels: item.list } : isScores(item) ? { classes: item.classes } : {}
 
 function checkSize(type: TensorType, origin: Origin | undefined): void {
   const details = origin ? { origin } : {}
@@ -177,13 +169,15 @@ class Reported extends Error {}
 class Importer {
   readonly stored = new Stored()
   readonly bounds: Bounds
+  private readonly script: StringProgram
   private readonly found: Diagnostic[] = []
   private readonly unrounded: Host['unrounded'] = new Map()
   private readonly unsupported = new Map<string, { origin: Origin; names: string[] }>()
   private readonly functions: ReadonlyMap<string, FunctionProto>
   private count = 0
 
-  constructor(model: ModelProto, bounds: ImportOptions['bounds'] = {}) {
+  constructor(model: ModelProto, script: StringProgram, bounds: ImportOptions['bounds'] = {}) {
+    this.script = script
     this.bounds = new Bounds(bounds)
     this.functions = new Map(model.functions.map((f) => [`${f.domain}:${f.name}`, f]))
   }
@@ -273,8 +267,11 @@ class Importer {
       attempt: (body) => this.attempt(body),
       ...{ stored: this.stored, path: place.path, unrounded: this.unrounded, sized: this.bounds.dims },
       limit: (value, limit) => this.bounds.limit(value, limit),
+      script: this.script,
     }
     try {
+      // Only some operators leave strings to the script.
+      if (!operator.freeStrings) inputs = inputs.map((item) => (item && isFree(item) ? this.script.places(item) : item))
       const texts = operator.strings && withCommonList(new Builder(origin), inputs)
       const context = new NodeContext(node, origin, texts?.items ?? inputs, operator, host, read)
       const lowered = context.limit(context.store(operator.lower(context), operator), operator)
@@ -311,6 +308,7 @@ class Importer {
   private attempt<T>(body: () => T): T | undefined {
     const found = this.found.length
     const limits = this.bounds.mark()
+    const steps = this.script.mark()
     const unsupported = [...this.unsupported].map(([key, e]) => ({ key, origin: e.origin, names: [...e.names] }))
     try {
       return body()
@@ -319,6 +317,7 @@ class Importer {
       if (!isFailure || currentBudget()?.exhausted) throw error
       this.found.length = found
       limits()
+      steps()
       this.unsupported.clear()
       unsupported.forEach(({ key, ...entry }) => this.unsupported.set(key, entry))
       return undefined

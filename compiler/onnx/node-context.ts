@@ -11,14 +11,18 @@ import { known, mostLength, numberOf, rangeOfDim, sameDim, type Dim, type Dims }
 import {
   axesIn,
   isBounded,
+  isFree,
   isSequence,
+  isStrings,
   isTensor,
   kindOf,
   type Bounded,
+  type FreeStrings,
   type Item,
   type Length,
   type Sequence,
 } from './item.ts'
+import type { StringProgram } from './boundary/string-program.ts'
 import { requireDType, type StringTensor } from './stored-tensor.ts'
 import type { Stored } from './training.ts'
 
@@ -28,6 +32,7 @@ type ValueOf<K extends Attribute['kind']> = Extract<Attribute, { kind: K }>['val
 export interface Host extends Pick<OpContext, 'inline' | 'captured' | 'attempt'> {
   readonly stored: Stored
   readonly sized: Dims
+  readonly script: StringProgram
   /** Has every run checked that `value`, an i32[], is within. */
   limit(value: Value, limit: Limit): void
   /** Where the node stands: what names in it begin with. */
@@ -62,6 +67,7 @@ export class NodeContext implements OpContext {
   readonly captured: OpContext['captured']
   readonly attempt: OpContext['attempt']
   readonly sized: Dims
+  readonly script: StringProgram
   private readonly node: NodeProto
   private readonly host: Host
   /** Names that something reads. */
@@ -74,7 +80,7 @@ export class NodeContext implements OpContext {
     node: NodeProto,
     origin: Origin,
     items: readonly (Item | undefined)[],
-    { floats, items: takesItems, keeps, sized }: Operator,
+    { floats, items: takesItems, keeps, sized, freeStrings }: Operator,
     host: Host,
     read: ReadonlySet<string>,
   ) {
@@ -87,7 +93,9 @@ export class NodeContext implements OpContext {
         if (keeps || sized) return item.padded
         this.refuseLength(i)
       }
-      return takesItems ? undefined : fail('A203', `input ${i} "${node.inputs[i]}" is ${kindOf(item)}, not a tensor`)
+      return takesItems || (freeStrings && (isStrings(item) || isFree(item)))
+        ? undefined
+        : fail('A203', `input ${i} "${node.inputs[i]}" is ${kindOf(item)}, not a tensor`)
     })
     this.b = new Builder(origin)
     this.opset = origin.opset
@@ -97,6 +105,7 @@ export class NodeContext implements OpContext {
     this.captured = host.captured
     this.attempt = host.attempt
     this.sized = host.sized
+    this.script = host.script
     const { unrounded } = host
     const isNarrow = (v: Value | undefined): boolean =>
       v !== undefined && (floats === 'moved' ? unrounded.has(v) : isStorageOnly(v.type.dtype))
@@ -139,6 +148,11 @@ export class NodeContext implements OpContext {
 
   item(i: number): Item | undefined {
     return this.items[i]
+  }
+
+  freeStrings(i: number): FreeStrings | undefined {
+    const item = this.items[i]
+    return item && this.script.free(item)
   }
 
   sequence(i: number): Sequence {

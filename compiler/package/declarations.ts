@@ -1,4 +1,5 @@
 import {
+  hasEncoded,
   hasLengths,
   preprocessKey,
   signaturesOf,
@@ -7,6 +8,8 @@ import {
   type Signature,
   type SoundSpec,
   type StateSpec,
+  type StringsSpec,
+  type Structures,
 } from '../core/artefact.ts'
 import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
 
@@ -19,28 +22,36 @@ export default module
 export function declarations(spec: ModuleSpec, inline = false): string {
   const classes = spec.outputs.find(({ name }) => name === (spec.pictures ?? spec.text)?.scores?.output)?.classes
   const boxes = spec.pictures?.boxes
-  const { inputs, outputs } = acrossShapes(spec)
+  const across = acrossShapes(spec)
   const several = spec.signatures !== undefined
+  const { given, taken: hidden, inputs: texts, outputs: made } = spec.strings ?? noStrings
+  const inputs = spec.inputs.filter(({ name }) => !given.some(({ input }) => input === name))
+  const numbers = inputs.filter(({ name }) => !texts.some((text) => text.name === name))
+  const outputs = spec.outputs.filter(({ name }) => !hidden.includes(name))
   return `// Types of a model that attar ${spec.attar} compiled.
 
 /** What \`run\` takes: row-major, of the length that the shape gives${several ? ': all inputs those of one of the shapes' : ''}. */
 export interface Inputs {
-${members(
-  spec.inputs,
+${structured(
+  numbers,
+  spec.structures?.inputs,
   (port) => (port.name === spec.pictures?.input ? `${taken(port)} | Picture` : taken(port)),
-  ({ name }) => (name === spec.sound?.input ? soundComment(spec.sound) : ''),
-  inputs,
+  ({ name, encoded }) =>
+    name === spec.sound?.input ? soundComment(spec.sound) : encoded ? ', red, green and blue of a picture' : '',
+  across.inputs,
 )}
+${texts.map(({ name, shape }) => textMember(name, `string[${shape.join(', ')}]`)).join('\n')}
 }
 ${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
-${members(spec.outputs, output, none, outputs)}
+${structured(outputs, spec.structures?.outputs, output, none, across.outputs)}
+${made.map(({ name }) => textMember(name, 'strings; `shapes` has their shape')).join('\n')}
 }
 
 /** The inputs in the module's memory. */
 export interface InputViews {
-${members(spec.inputs, ({ dtype }) => view(dtype), none, inputs)}
+${members(inputs, ({ dtype }) => view(dtype), across.inputs)}
 }
 ${spec.states ? stateType(spec.states) : ''}${several ? signatureType : ''}
 export interface Model {
@@ -55,7 +66,7 @@ export interface Model {
    * kind of array, and a number that the element type does not hold${hasLengths(spec) ? lengthErrors : ''}.${several ? pickingComment : ''}
    */
   run(inputs${several ? '' : '?'}: Inputs, options?: { readonly copy?: boolean }): Outputs
-${spec.signatures ? signaturesMember(spec.signatures.length) : ''}${hasLengths(spec) ? shapesMember(spec.outputs) : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
+${spec.signatures ? signaturesMember(spec.signatures.length) : ''}${hasLengths(spec) || spec.strings ? shapesMember(outputs, made) : ''}${hasEncoded(spec) ? decodeMember : ''}${spec.text ? encodeMember : ''}${boxes ? detectMember : ''}${classes ? (spec.text ? classifyTextMember : classifyMember) : ''}${spec.states ? stateMembers : ''}}
 
 /** The module's interface: element types, shapes, byte addresses in its memory, and the model's own metadata. */
 export declare const spec: {
@@ -70,6 +81,11 @@ ${spec.signatures ? signaturesOfSpec(spec.signatures) : ''}${spec.pictures ? `  
   }${spec.text ? `  readonly text: ${readonlyType(spec.text)}\n` : ''}${
     spec.states
       ? `  readonly states: ${ports(spec.states)}
+`
+      : ''
+  }${spec.strings ? `  readonly strings: ${readonlyType({ inputs: texts, outputs: made })}\n` : ''}${
+    spec.structures
+      ? `  readonly structures: ${readonlyType(spec.structures)}
 `
       : ''
   }  readonly metadata: {
@@ -218,14 +234,29 @@ const stateMembers = `  /**
 const lengthErrors = `; a RangeError for an
    * input that is not within its bounds, and where a length that the model computes is not: then outputs are wrong`
 
-const shapesMember = (outputs: readonly PortSpec[]): string => `  /** The shapes of the outputs of the last run. */
+const noStrings: StringsSpec = { inputs: [], steps: [], given: [], taken: [], outputs: [] }
+
+const textMember = (name: string, about: string): string =>
+  `  /** ${about} */\n  readonly ${literal(name)}: readonly string[]`
+
+const decodeMember = `  /**
+   * The pixels of a file of a picture, as an input takes them: of the first that stands for one, or of \`input\`. The page decodes it; outside of
+   * pages and workers nothing does. Throws a TypeError for a picture of another size.
+   */
+  decode(file: Blob | BufferSource, input?: string): Promise<Uint8Array>
+`
+
+const shapesMember = (
+  outputs: readonly PortSpec[],
+  made: StringsSpec['outputs'],
+): string => `  /** The shapes of the outputs of the last run. */
   readonly shapes: {
 ${outputs
   .map(
     ({ name, shape, extents = [] }) =>
       `    readonly ${literal(name)}: readonly [${shape.map((d, i) => (extents.some(({ axis }) => axis === i) ? 'number' : d)).join(', ')}]\n`,
   )
-  .join('')}  }
+  .join('')}${made.map(({ name }) => `    readonly ${literal(name)}: readonly number[]\n`).join('')}  }
 `
 
 const literal = (text: string): string => JSON.stringify(text)
@@ -243,14 +274,16 @@ function accepted(dtype: DType): string {
 
 const taken = ({ dtype, labels }: PortSpec): string => (labels ? `${view(dtype)} | readonly string[]` : accepted(dtype))
 
-/** The type of a value of strings, numbers and objects as it stands in JSON. */
+/** The type of a value of strings, numbers, arrays and objects as it stands in JSON. */
 const readonlyType = (value: object): string =>
-  `{ ${Object.entries(value)
-    .map(
-      ([key, member]) =>
-        `readonly ${key}: ${typeof member === 'object' ? readonlyType(member as object) : JSON.stringify(member)}`,
-    )
-    .join('; ')} }`
+  Array.isArray(value)
+    ? `readonly [${value.map((each: unknown) => memberType(each)).join(', ')}]`
+    : `{ ${Object.entries(value)
+        .map(([key, member]) => `readonly ${key}: ${memberType(member)}`)
+        .join('; ')} }`
+
+const memberType = (value: unknown): string =>
+  typeof value === 'object' && value !== null ? readonlyType(value) : JSON.stringify(value)
 
 const output = ({ dtype, labels }: PortSpec): string =>
   labels ? `readonly (${labels.map(literal).join(' | ')})[]` : view(dtype)
@@ -263,14 +296,44 @@ const none = (): string => ''
 const members = (
   ports: readonly PortSpec[],
   type: (port: PortSpec) => string,
-  more: (port: PortSpec) => string,
   across: (name: string) => readonly PortSpec[],
 ): string =>
   ports
     .map((port) => {
-      return `${comment(port, more(port), across(port.name))}\n  readonly ${literal(port.name)}: ${type(port)}`
+      return `${comment(port, '', across(port.name))}\n  readonly ${literal(port.name)}: ${type(port)}`
     })
     .join('\n')
+
+/** Members for tensors, for sequences as arrays of them, and for optionals, which may be left out. */
+function structured(
+  all: readonly PortSpec[],
+  { sequences, optionals }: Structures = { sequences: [], optionals: [] },
+  type: (port: PortSpec) => string,
+  more: (port: PortSpec) => string,
+  across: (name: string) => readonly PortSpec[],
+): string {
+  const parts = new Set([...sequences.flatMap(({ elements }) => elements), ...optionals.map(({ present }) => present)])
+  const isOptional = (name: string): boolean => optionals.some((each) => each.name === name)
+  const member = (name: string, about: string, kind: string): string =>
+    `${about}\n  readonly ${literal(name)}${isOptional(name) ? `?: ${kind} | undefined` : `: ${kind}`}`
+  const tensors = all
+    .filter(({ name }) => !parts.has(name))
+    .map((port) => member(port.name, comment(port, more(port), across(port.name)), type(port)))
+  const lists = sequences.map(({ name, elements }) => {
+    const own = elements.map((element) => all.find((port) => port.name === element)!)
+    const about = own.map((port) => comment(port).slice(6, -3)).join(', ')
+    return member(
+      name,
+      `  /** sequence of ${own.length}${about && `: ${about}`} */`,
+      `readonly [${own.map(type).join(', ')}]`,
+    )
+  })
+  const given = new Set([...all.map(({ name }) => name), ...sequences.map(({ name }) => name)])
+  const never = optionals.filter(({ name }) => !given.has(name))
+  return [...tensors, ...lists, ...never.map(({ name }) => member(name, '  /** without a value */', 'undefined'))].join(
+    '\n',
+  )
+}
 
 /** `across` is the port at each shape. */
 function comment(port: PortSpec, more = '', across: readonly PortSpec[] = [port]): string {

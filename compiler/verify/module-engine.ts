@@ -38,15 +38,15 @@ export function modulePlaces(): Places {
           started = await place.begin(values)
           return started
         }
-        const run: Runner['run'] = async (inputs) => {
+        const run: Runner['run'] = async (inputs, strings) => {
           await load()
           // A fresh memory is zeroed. What counts is the run after another, as users' runs are.
-          if (isFresh) await place.run(inputs)
+          if (isFresh) await place.run(inputs, strings)
           if (isFresh && spec.states) await place.begin(started)
           isFresh = false
-          return place.run(inputs)
+          return place.run(inputs, strings)
         }
-        return [{ variant, labels: labelsOf(spec.outputs), run, ...(spec.states && { begin }) }]
+        return [{ variant, labels: labelsOf(spec.outputs), run, texts: place.texts, ...(spec.states && { begin }) }]
       }),
     close: () => child?.close(),
   }

@@ -2,6 +2,8 @@ import {
   bytesOf,
   CompileError,
   codes,
+  elementName,
+  flagName,
   formatType,
   type Code,
   type CompileOptions,
@@ -11,9 +13,10 @@ import {
 } from '../index.ts'
 import { readerBeside } from '../data/index.ts'
 import { join } from 'node:path'
-import { readCase, readSet, type Case, type CaseFolder } from './cases.ts'
+import { decodePictures, lengthsIn, readCase, readSet, readTexts, type Case, type CaseFolder } from './cases.ts'
 import { compare, merge, noDifference, toleranceOf, type Comparison, type GivenTolerance } from './compare.ts'
 import type { Engine, Runner } from './engine.ts'
+import type { Texts } from './instance.ts'
 
 export interface CaseResult {
   readonly case: string
@@ -51,24 +54,39 @@ export async function runCase(
     const carried = new Map<string, Record<string, Tensor>>()
     const latest = new Map<string, Runner>()
     for (const set of test.sets) {
-      const inputs = readSet(set, 'input', test.inputs, test.labels)
-      const runners = await compileFor(inputs)
+      const inputs = await decodePictures(test.pictures, readSet(set, 'input', test.inputs, test.labels))
+      const strings = readTexts(set, 'input', test.inputs)
+      const runners = await compileFor(inputs, strings)
       const expected = readSet(set, 'output', test.outputs, runners[0]?.labels)
+      const texts = readTexts(set, 'output', test.outputs)
       for (const runner of runners) {
         const { variant } = runner
         const values = { ...inputs, ...carried.get(variant) }
         if (latest.get(variant) !== runner) await runner.begin?.(values)
         latest.set(variant, runner)
-        const outputs = await runner.run(values)
+        const outputs = await runner.run(values, strings)
         for (const [output, value] of Object.entries(expected)) {
           const own = toleranceOf(value.dtype, test.meta.tolerance)
-          const difference = compare(outputs[output]!, value, {
+          const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
+          if (!outputs[output]) return result({ status: 'fail', code: 'mismatch', message: `${where}missing` })
+          const difference = compare(outputs[output], value, {
             atol: Math.max(own.atol, least?.atol ?? 0),
             rtol: Math.max(own.rtol, least?.rtol ?? 0),
           })
-          const where = `${variant}, ${set.slice(folder.length + 1)}: output "${output}" is `
           const wrong = difference.wrong && where + difference.wrong
           comparison = merge(comparison ?? noDifference, { ...difference, wrong })
+        }
+        for (const [name, text] of Object.entries(texts)) {
+          if (Object.hasOwn(expected, name)) continue
+          const found = runner.texts?.()[name]
+          const message = `${variant}: output "${name}" is ${JSON.stringify(found)}, expected ${JSON.stringify(text)}`
+          if (!found || JSON.stringify([found.shape, found.strings]) !== JSON.stringify([text.shape, text.strings]))
+            return result({ status: 'fail', code: 'mismatch', message })
+        }
+        for (const [name, [length]] of Object.entries(lengthsIn(test.outputs, expected))) {
+          const message = `${variant}: the sequence "${name}" is longer than ${length}`
+          if (expected[flagName(name)]?.data[0] !== 0 && Object.hasOwn(outputs, elementName(name, length)))
+            return result({ status: 'fail', code: 'mismatch', message })
         }
         const state = [...test.meta.state].map(([from, to]) => [to, outputs[from]!] as const)
         carried.set(variant, Object.fromEntries(state))
@@ -101,11 +119,11 @@ function compiler(
   folder: string,
   engine: Engine,
   bound: Set<string>,
-): (inputs: Readonly<Record<string, Tensor>>) => Promise<readonly Runner[]> {
+): (inputs: Readonly<Record<string, Tensor>>, strings: Texts) => Promise<readonly Runner[]> {
   const known = new Map<string, readonly Runner[]>()
   const symbols = new Set(test.inputs.flatMap(({ shape }) => shape ?? []))
   const dims = Object.fromEntries(Object.entries(test.meta.dims).filter(([name]) => symbols.has(name)))
-  return async (inputs) => {
+  return async (inputs, strings) => {
     for (;;) {
       const entries = Object.entries(inputs)
       const key = entries.map(([n, t]) => (bound.has(n) ? Buffer.from(bytesOf(t)).toString('latin1') : formatType(t)))
@@ -113,7 +131,11 @@ function compiler(
       if (runners) return runners
       const bind = Object.fromEntries(entries.filter(([name]) => bound.has(name)))
       const free = entries.filter(([name]) => !bound.has(name))
-      const shapes: Record<string, Shape> = Object.fromEntries(free.map(([name, t]) => [name, t.shape]))
+      const shapes: Record<string, Shape> = {
+        ...Object.fromEntries(free.map(([name, t]) => [name, t.shape])),
+        ...Object.fromEntries(Object.entries(strings).map(([name, { shape }]) => [name, shape])),
+        ...lengthsIn(test.inputs, inputs),
+      }
       const chained = [...test.meta.state].filter(([, to]) => !bound.has(to))
       const options: CompileOptions = {
         ...{ shapes, dims, bind, readExternal: readerBeside(join(folder, 'model.onnx')) },

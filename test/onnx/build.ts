@@ -79,15 +79,21 @@ export function node(text: string, { name, domain, attributes = {} }: NodeText =
   }
 }
 
-/** A port from `x f32[2,batch,?]`, `x string[3]`, `x f32` of unknown rank, or `x` without a type. */
+/** A port from `x f32[2,batch,?]`, `x string[3]`, `x f32` of unknown rank, `x seq(f32[2])`, `x optional(…)`, or `x` without a type. */
 export function port(text: string): types.IValueInfoProto {
-  const [, name = '', dtype, dims] = /^(\w+)(?: (\w+)(?:\[(.*)\])?)?$/.exec(text)!
-  if (dtype === undefined) return { name }
+  const [, name = '', type] = /^(\w+)(?: (.+))?$/.exec(text)!
+  return type === undefined ? { name } : { name, type: typeOf(type) }
+}
+
+function typeOf(text: string): types.ITypeProto {
+  const [, around, inner] = /^(seq|optional)\((.*)\)$/.exec(text) ?? []
+  if (inner !== undefined) return { [around === 'seq' ? 'sequenceType' : 'optionalType']: { elemType: typeOf(inner) } }
+  const [, dtype = '', dims] = /^(\w+)(?:\[(.*)\])?$/.exec(text)!
   const dim = (d: string): types.TensorShapeProto.IDimension =>
     d === '?' ? {} : /^-?\d+$/.test(d) ? { dimValue: Number(d) } : { dimParam: d }
   const shape = dims === undefined ? {} : { shape: { dim: names(dims).map(dim) } }
   const elemType = dtype === 'string' ? onnx.TensorProto.DataType.STRING : dataTypes[dtype as DType]
-  return { name, type: { tensorType: { elemType, ...shape } } }
+  return { tensorType: { elemType, ...shape } }
 }
 
 /** Elements of fewer than 8 bits share bytes, the first in the lowest bits. */

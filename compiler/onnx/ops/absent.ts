@@ -1,14 +1,6 @@
 /** What attar does not have, and why: said where a model needs it. Operators by key as in `operators`. */
 const reasons: readonly (readonly [reason: string, operators: readonly string[]])[] = [
-  [
-    'it computes on strings; attar’s tensors are of numbers. Do that part before the model runs',
-    ['StringConcat', 'StringNormalizer', 'StringSplit', 'RegexFullMatch'],
-  ],
-  ['it decodes files; decode images first, e.g. with createImageBitmap, and pass pixels', ['ImageDecoder']],
-  [
-    'it trains; export the model for inference',
-    ['Adagrad', 'Adam', 'Gradient', 'Momentum'].map((name) => `ai.onnx.preview.training.${name}`),
-  ],
+  ['it trains; export the model for inference', ['ai.onnx.preview.training.Gradient']],
   ['it takes maps, of which attar has those that a DictVectorizer reads', ['ai.onnx.ml.CastMap']],
 ]
 

@@ -4,6 +4,7 @@ import type { BinaryOp, Expr } from '../../core/expr.ts'
 import type { Operator } from '../context.ts'
 import { broadcasting } from '../shared/elementwise.ts'
 import * as f from '../../core/formula.ts'
+import { equalStrings } from './strings.ts'
 
 const plain = (op: BinaryOp): Operator => broadcasting((a, b) => expr.binary(op, a, b))
 
@@ -15,6 +16,12 @@ function floorMod(a: Expr, b: Expr): Expr {
   return f.select(f.and(f.ne(remainder, 0), otherSign), f.add(remainder, b), remainder)
 }
 
+const equal: Operator = {
+  ...plain('eq'),
+  freeStrings: true,
+  lower: (c) => (c.freeStrings(0) ? [equalStrings(c)] : plain('eq').lower(c)),
+}
+
 /** Operators of two inputs. Integer division truncates (ONNX Div-14). */
 export const binaryOperators: Readonly<Record<string, Operator>> = {
   Add: plain('add'),
@@ -23,7 +30,7 @@ export const binaryOperators: Readonly<Record<string, Operator>> = {
   BitwiseOr: plain('or'),
   BitwiseXor: plain('xor'),
   Div: plain('div'),
-  Equal: plain('eq'),
+  Equal: equal,
   Greater: plain('gt'),
   GreaterOrEqual: plain('ge'),
   Less: plain('lt'),

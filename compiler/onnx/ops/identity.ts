@@ -3,6 +3,6 @@ import type { Operator } from '../context.ts'
 export const identity: Operator = {
   floats: 'storage',
   items: true,
-  strings: true,
+  freeStrings: true,
   lower: (c) => [c.item(0) ?? c.input(0)],
 }

@@ -3,22 +3,48 @@ import { regionsOf, type Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { sameType } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
-import { isSequence, isTensor, type Item } from '../item.ts'
+import { isOptional, isSequence, isTensor, nothing, type Item } from '../item.ts'
 import { range } from '../shared/axes.ts'
 
 /** Whether a select can choose between the results of two branches. */
 function alike(a: Item, b: Item): boolean {
   if (isTensor(a)) return isTensor(b) && sameType(a.type, b.type)
+  if (isOptional(a)) return isOptional(b) && alike(a.optional, b.optional)
   if (!isSequence(a) || !isSequence(b)) return a === b
   return a.elements.length === b.elements.length && a.elements.every((e, i) => alike(e, b.elements[i]!))
 }
 
-const tensorsIn = (item: Item): Value[] =>
-  isTensor(item) ? [item] : isSequence(item) ? item.elements.flatMap(tensorsIn) : []
+/** Whether `item` has a value as a tensor, and this; of one that has none, `other`'s. */
+function asOptional(c: OpContext, item: Item, other: Item): Item {
+  if (isOptional(item)) return item
+  const value = item === nothing ? (isOptional(other) ? other.optional : other) : item
+  return { optional: value, present: c.b.scalar(item === nothing ? 0 : 1, 'bool') }
+}
 
-/** `item` with its tensors replaced. */
+/** Results of two branches, both as optionals where one of them may have no value. */
+function paired(c: OpContext, a: Item, b: Item): [Item, Item] {
+  const mayLack = (item: Item): boolean => item === nothing || isOptional(item)
+  return a !== b && (mayLack(a) || mayLack(b)) ? [asOptional(c, a, b), asOptional(c, b, a)] : [a, b]
+}
+
+const tensorsIn = (item: Item): Value[] =>
+  isTensor(item)
+    ? [item]
+    : isOptional(item)
+      ? [...tensorsIn(item.optional), item.present]
+      : isSequence(item)
+        ? item.elements.flatMap(tensorsIn)
+        : []
+
+/** `item` with its tensors replaced, in the order of `tensorsIn`. */
 const mapTensors = (item: Item, to: (v: Value) => Value): Item =>
-  isTensor(item) ? to(item) : isSequence(item) ? { elements: item.elements.map((e) => mapTensors(e, to)) } : item
+  isTensor(item)
+    ? to(item)
+    : isOptional(item)
+      ? { optional: mapTensors(item.optional, to), present: to(item.present) }
+      : isSequence(item)
+        ? { elements: item.elements.map((e) => mapTensors(e, to)) }
+        : item
 
 /** Scalar operations up to which both branches are computed: a choice between them joins its neighbours' loops. */
 const cheap = 1024
@@ -56,15 +82,17 @@ export const ifOperator: Operator = {
     const take = (holds: boolean): Item[] => c.inline(c.graph(holds ? 'then_branch' : 'else_branch'), [])
     const known = constantOf(condition)
     if (known) return take(known.data[0] !== 0)
-    const [then, otherwise] = both(c, take)
-    c.check(then.length === otherwise.length, `the branches have ${then.length} and ${otherwise.length} outputs`)
+    const taken = both(c, take)
+    c.check(taken[0].length === taken[1].length, `the branches have ${taken[0].length} and ${taken[1].length} outputs`)
+    const pairs = taken[0].map((item, i) => paired(c, item, taken[1][i]!))
+    const [then, otherwise] = [pairs.map(([a]) => a), pairs.map(([, b]) => b)]
     // Different types leave only a condition that is known, which reports that it is not.
     if (!then.every((item, i) => alike(item, otherwise[i]!))) c.constant(0)
     const [ones, others] = [then, otherwise].map((items) => items.flatMap(tensorsIn)) as [Value[], Value[]]
     const differ = range(0, ones.length).filter((i) => ones[i] !== others[i])
-    const pairs = differ.map((i) => [ones[i]!, others[i]!] as const)
+    const choices = differ.map((i) => [ones[i]!, others[i]!] as const)
     const results = [...ones]
-    choose(c, c.b.reshape(condition, []), pairs).forEach((v, k) => (results[differ[k]!] = v))
+    choose(c, c.b.reshape(condition, []), choices).forEach((v, k) => (results[differ[k]!] = v))
     return then.map((item) => mapTensors(item, () => results.shift()!))
   },
 }

@@ -43,6 +43,7 @@ import { gridSample } from './grid-sample.ts'
 import { hardmax } from './hardmax.ts'
 import { identity } from './identity.ts'
 import { ifOperator } from './if.ts'
+import { imageDecoder } from './image-decoder.ts'
 import { instanceNormalization } from './instance-normalization.ts'
 import { convInteger, matMulInteger, qLinearConv, qLinearMatMul } from './integer-products.ts'
 import { layerNormalization, rmsNormalization } from './layer-normalization.ts'
@@ -85,6 +86,7 @@ import { slice } from './slice.ts'
 import { softmaxOperators } from './softmax.ts'
 import { split } from './split.ts'
 import { squeeze, unsqueeze } from './squeeze.ts'
+import { stringOperators } from './strings.ts'
 import { tensorScatter } from './tensor-scatter.ts'
 import { tfIdfVectorizer } from './tf-idf-vectorizer.ts'
 import { tile } from './tile.ts'
@@ -93,6 +95,7 @@ import { transpose } from './transpose.ts'
 import { trilu } from './trilu.ts'
 import { unaryOperators } from './unary.ts'
 import { unique } from './unique.ts'
+import { updateOperators } from './updates.ts'
 import { variadicOperators } from './variadic.ts'
 import { where } from './where.ts'
 
@@ -108,8 +111,10 @@ export const operators: Readonly<Record<string, Operator>> = {
   ...sequenceOperators,
   ...signalOperators,
   ...softmaxOperators,
+  ...stringOperators,
   ...randomOperators,
   ...unaryOperators,
+  ...updateOperators,
   ...variadicOperators,
   AffineGrid: affineGrid,
   ArgMax: argMax,
@@ -158,6 +163,7 @@ export const operators: Readonly<Record<string, Operator>> = {
   Hardmax: hardmax,
   Identity: identity,
   If: ifOperator,
+  ImageDecoder: imageDecoder,
   InstanceNormalization: instanceNormalization,
   LRN: lrn,
   LSTM: lstm,

@@ -1,6 +1,6 @@
 /** Core graph → ONNX model. */
 import type { PortNames } from '../../core/artefact.ts'
-import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
+import { CompileError, fail, type Diagnostic } from '../../core/diagnostic.ts'
 import { countsOf, nodesOf, regionsOf, type Graph, type Node, type Value } from '../../core/graph.ts'
 import { zeros, type Tensor } from '../../core/tensor.ts'
 import { optimizeRegions } from '../../passes/regions.ts'
@@ -89,6 +89,8 @@ const arranged = (graph: Graph): Graph => {
 }
 
 function toOnnx(graph: Graph, { names, ports }: WriteOptions): { written: OnnxGraph; edgeNames: Map<Edge, string> } {
+  if (ports?.strings)
+    fail('A402', 'scripts compute with the strings of this model, and an ONNX model that is written would lack that')
   const own = arranged(graph)
   const writer = new GraphWriter(names ?? new Map())
   const e = new Emitter()

@@ -17,6 +17,8 @@ export function checkSignatures(
     readonly pictures?: unknown
     readonly sound?: unknown
     readonly text?: unknown
+    readonly structures?: unknown
+    readonly strings?: unknown
   },
 ): void {
   const [first] = graphs
@@ -41,6 +43,8 @@ export function checkSignatures(
         'compile a module for each shape',
       )
   }
+  if (options.structures !== undefined || options.strings !== undefined)
+    wrong('sequences, optionals or strings and several shapes do not go together', 'compile a module for each shape')
   const vary = graphs.some(({ outputs }) => outputs.some(({ limit, extents = [] }) => limit ?? extents.length > 1))
   if (vary || Object.keys(options.bounds ?? {}).length > 0)
     wrong('lengths that are known at run time and several shapes do not go together', 'compile a module for each shape')

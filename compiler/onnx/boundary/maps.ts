@@ -1,4 +1,4 @@
-import type { GraphProto, NodeProto } from './decode.ts'
+import type { GraphProto, NodeProto } from '../decode.ts'
 
 /** The keys that a DictVectorizer puts in order, from its attributes; empty where it has none. */
 function vocabularyIn({ attributes }: Pick<NodeProto, 'attributes'>): readonly (string | number)[] {

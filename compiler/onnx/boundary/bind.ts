@@ -1,15 +1,17 @@
-import type { Bound } from '../core/artefact.ts'
-import { Builder } from '../core/builder.ts'
-import { CompileError, type Diagnostic } from '../core/diagnostic.ts'
-import { createNode, type Port, type Value } from '../core/graph.ts'
-import { elementCount, sameShape, type Shape } from '../core/shape.ts'
-import { formatType, type Tensor } from '../core/tensor.ts'
-import { maxElements } from '../core/verify.ts'
-import type { GraphProto, ValueInfo } from './decode.ts'
+import type { Bound, StringsSpec } from '../../core/artefact.ts'
+import { Builder } from '../../core/builder.ts'
+import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
+import { createNode, type Port, type Value } from '../../core/graph.ts'
+import { elementCount, sameShape, type Shape } from '../../core/shape.ts'
+import { formatType, type Tensor } from '../../core/tensor.ts'
+import { maxElements } from '../../core/verify.ts'
+import type { GraphProto, ValueInfo } from '../decode.ts'
+import { encodedPictures, pixelsOf } from './encoded-pictures.ts'
 import { featureWidth } from './feature-width.ts'
-import type { Item } from './item.ts'
+import type { Item } from '../item.ts'
 import { keysOf } from './maps.ts'
-import { vocabularyOf } from './strings.ts'
+import { assemble, openInputs, type Opened } from './structures.ts'
+import { vocabularyOf } from '../strings.ts'
 
 export interface Bindings {
   /** Shapes of inputs by name, for inputs with symbolic dimensions. */
@@ -31,8 +33,8 @@ const withoutZeros = (info: ValueInfo): ValueInfo =>
 
 /** What to do about types that attar does not have. */
 const hints: Readonly<Record<string, string>> = {
-  string: 'strings can be looked up (LabelEncoder, OneHotEncoder), not computed with: do that before the model runs',
-  sequence: 'make its elements inputs of their own',
+  sequence: 'its elements must be tensors: make them inputs of their own',
+  optional: 'its value must be a tensor or a sequence of tensors',
 }
 
 /**
@@ -40,14 +42,22 @@ const hints: Readonly<Record<string, string>> = {
  * that are given also settle the symbolic dimensions they show. A105 lists all dimensions that remain unknown, A106 all
  * bindings that name or fit nothing.
  */
-export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map<string, Item>; ports: Port[] } {
-  const { shapes = {}, dims = {}, bind = {} } = bindings
+export function bindInputs(
+  graph: GraphProto,
+  bindings: Bindings,
+): { values: Map<string, Item>; ports: Port[]; opened: Opened; texts: StringsSpec['inputs'] } {
+  const { dims = {}, bind = {} } = bindings
   const found: Diagnostic[] = []
   const report = (code: Diagnostic['code'], message: string, hint?: string): void =>
     void found.push({ code, message, ...(hint && { hint }) })
   // Before IR version 4 initializers had to be declared as inputs too.
   const isStored = (name: string): boolean => graph.initializers.has(name) || graph.strings.has(name)
-  const inputs = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name)).map(withoutZeros)
+  const declared = graph.inputs.filter(({ name }) => !isStored(name) || Object.hasOwn(bind, name))
+  const opened = openInputs(declared, bindings, report)
+  const encoded = encodedPictures(graph)
+  const inputs = opened.tensors.map((info) => withoutZeros(encoded.has(info.name) ? pixelsOf(info) : info))
+  const lengths = new Set(opened.sequences.map(({ name }) => name))
+  const shapes = Object.fromEntries(Object.entries(bindings.shapes ?? {}).filter(([name]) => !lengths.has(name)))
   const repeated = inputs.find(({ name }, i) => inputs.findIndex((other) => other.name === name) < i)
   if (repeated) report('A102', `the model has two inputs "${repeated.name}"`)
 
@@ -88,6 +98,7 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
 
   const values = new Map<string, Item>()
   const ports: Port[] = []
+  const texts: { name: string; shape: Shape }[] = []
   const unbound: ValueInfo[] = []
   const b = new Builder(undefined)
   /** Keys of inputs that are maps: their values are a vector, in which 0 stands for a key that is not there. */
@@ -96,11 +107,16 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
   for (const info of inputs) {
     const { name } = info
     // Where nothing compares them with anything, strings are of no use.
-    const isText = info.typeName === 'string' && vocabulary.length > 0
+    const isFree = info.typeName === 'string'
+    const isText = isFree && vocabulary.length > 0
     const own = keys.get(name)?.length ? keys.get(name) : undefined
-    const dtype = isText ? 'i32' : own ? info.values : info.dtype
+    const dtype = isFree ? 'i32' : own ? info.values : info.dtype
     const item = (value: Value): Item =>
-      isText ? { places: value, list: vocabulary, open: true } : own ? { scores: value, classes: own } : value
+      isText
+        ? { places: value, list: vocabulary, open: true, free: { value: name, dims: value.type.shape, late: false } }
+        : own
+          ? { scores: value, classes: own }
+          : value
     const shape = own
       ? [own.length]
       : (given.get(name) ?? info.shape?.map((d) => (typeof d === 'string' ? known.get(d) : d)))
@@ -115,7 +131,11 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     else if (value) {
       if (value.dtype !== dtype) report('A106', `the value for input ${format(info)} is ${value.dtype}`)
       values.set(name, item(b.constant(value)))
+    } else if (isFree && !isText) {
+      texts.push({ name, shape })
+      values.set(name, { value: name, dims: shape, late: false })
     } else {
+      if (isText) texts.push({ name, shape })
       const type = { dtype, shape }
       const node = createNode('input', [], { name, type }, undefined)
       values.set(name, item(node.results[0]!))
@@ -156,5 +176,6 @@ export function bindInputs(graph: GraphProto, bindings: Bindings): { values: Map
     report('A105', message, `for example ${flags.join(' ')}${why}`)
   }
   if (found.length > 0) throw new CompileError(found)
-  return { values, ports }
+  assemble(values, opened)
+  return { values, ports, opened, texts }
 }

@@ -1,4 +1,4 @@
-import type { GraphProto, NodeProto } from './decode.ts'
+import type { GraphProto, NodeProto } from '../decode.ts'
 
 /** How many features rows must have, and why. */
 export interface FeatureWidth {

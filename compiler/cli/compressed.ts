@@ -149,6 +149,6 @@ async function prunedTo(
     const source = options.quantize ? await quantizedAs(options, candidate, small) : candidate
     return largest(await compile(source, importing))
   }
-  const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan)
+  const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan, importing.targets)
   return prune(imported, { ...settings, targets: { ...targets, plan }, measure: bytesOf })
 }

@@ -39,6 +39,9 @@ function reportBeside<T>(path: string, read: (report: ReportFile, target: Target
 export const kernelsBeside = (path: string): KernelBeside[] | undefined =>
   reportBeside(path, ({ compilation }, target) => compilation.kernels.map((kernel) => kernelOf(kernel, target)))
 
+/** What the module at `path` was compiled for, where a report tells. */
+export const targetBeside = (path: string): Target | undefined => reportBeside(path, (_, target) => target)
+
 /** Bytes of weights and of the memory that activations share; 0 where no report tells. */
 export const memoryBeside = (path: string): { readonly weights: number; readonly arena: number } => {
   const known = (value: unknown): number => (isCount(value) ? value : 0)

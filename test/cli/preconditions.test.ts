@@ -126,7 +126,8 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['train', [model], ['params']],
     ['tune', [model], ['lease']],
     ['train', [model, '-o', at('no')], ['temperature', 'alpha', 'no-labels']],
-    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'bound', 'plan']],
+    ['inspect', [at('out/model.wasm')], ['node', 'shape', 'dim', 'bind', 'bound', 'plan', 'state', 'state-init']],
+    ['inspect', [model], ['state', 'state-init']],
     [
       'bench',
       [folder],

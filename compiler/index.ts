@@ -128,6 +128,7 @@ export type { CompileOptions, Imported } from './pipeline.ts'
 export { axesOf } from '../runtime/pixels.ts'
 export { boxesIn, type Detection } from '../runtime/boxes.ts'
 export { texted, type StringModel } from '../runtime/strings.ts'
+export { ranked } from '../runtime/classes.ts'
 export { sized, type SizedModel } from '../runtime/lengths.ts'
 export { instantiate, target, type Model, type Output, type Source, type Spec, type View } from '../runtime/index.ts'
 

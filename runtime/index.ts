@@ -82,7 +82,7 @@ export interface Model {
   readonly inputs: Readonly<Record<string, View>>
   /**
    * Views of the outputs in the module's memory; they hold the results of the last run. One whose size depends on data
-   * is as long as that run made it. Labels are looked up when read.
+   * is as long as that run made it.
    */
   readonly outputs: Readonly<Record<string, Output>>
   /**
@@ -139,32 +139,45 @@ function bind(
   // Worklets have no TextDecoder.
   if (String.fromCharCode(...new Uint8Array(section!).subarray(0, start.length)) !== start)
     refuse('the .wasm is of another compilation')
-  const { memory, run } = (
-    hasSignatures && spec.run ? { ...instance.exports, run: instance.exports[spec.run] } : instance.exports
-  ) as {
-    memory: WebAssembly.Memory
-    run: () => void
-  }
   // It never grows.
-  const buffer = memory.buffer as ArrayBuffer
-  const viewOf = ({ dtype, shape, address }: Port): View =>
-    new (arrays[dtype] ?? Uint8Array)(buffer, address, product(shape))
+  const {
+    memory: { buffer },
+    run,
+  } = (hasSignatures && spec.run
+    ? { ...instance.exports, run: instance.exports[spec.run] }
+    : instance.exports) as unknown as { memory: { buffer: ArrayBuffer }; run: () => void }
   // Properties are defined, also by fromEntries, so that even `__proto__` is one of the object's own.
-  const inputs = Object.freeze(Object.fromEntries(spec.inputs.map((port) => [port.name, viewOf(port)])))
-  const outputs: Record<string, Output> = {}
-  /** Bring the outputs' views to the lengths that a run gave them. */
-  const settle = spec.outputs.map((port) => {
-    const { name, labels } = port
-    const whole = viewOf(port)
-    let view = whole
-    const get = (): Output => (labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view)
-    Object.defineProperty(outputs, name, { enumerable: true, get })
-    return () => void (view = trim(port, whole))
-  })
-  const state: Record<string, View> = {}
+  const viewsOf = (ports: readonly Port[]): Record<string, View> =>
+    Object.fromEntries(
+      ports.map(({ name, dtype, shape, address }) => [
+        name,
+        new (arrays[dtype] ?? Uint8Array)(buffer, address, product(shape)),
+      ]),
+    )
+  const inputs = Object.freeze(viewsOf(spec.inputs))
+  const wholes = viewsOf(spec.outputs)
+  const outputs: Record<string, Output> = viewsOf(spec.outputs)
+  /** Makes of the outputs what a run left. Values, not getters: consoles show them. */
+  const settle = (): void => {
+    for (const { name, labels, shape, extents = [] } of spec.outputs) {
+      let view = wholes[name]!
+      // The elements that count are moved together where padding stands between them. Axes ascend, so that rows of inner ones are whole.
+      for (const { axis, address } of extents) {
+        const row = product(shape.slice(axis))
+        const kept = (row / shape[axis]!) * new Int32Array(buffer, address)[0]!
+        let to = 0
+        for (let from = 0; from < view.length; to += kept, from += row) view.copyWithin(to, from, from + kept)
+        view = view.subarray(0, to)
+      }
+      outputs[name] = labels ? Array.from(view as Int32Array, (i) => labels[i]!) : view
+    }
+  }
+  settle()
+  const { states = [] } = spec
+  const state = hasStates ? viewsOf(states) : {}
   const restore = hasStates
-    ? (spec.states ?? []).map((port) => {
-        const view = viewOf(port)
+    ? states.map((port) => {
+        const view = state[port.name]!
         const start = view.slice()
         Object.defineProperty(state, port.name, {
           enumerable: true,
@@ -201,7 +214,10 @@ function bind(
           // In the module's memory, what an earlier write goes over is kept first. With states, outputs are seldom passed back.
           writes.push([
             view,
-            value.buffer === buffer && (hasStates || reach(writes, value)) ? copyOf(view, value) : value,
+            // An array of the view's kind. Not slice, of which Node's Buffer makes something else.
+            value.buffer === buffer && (hasStates || reach(writes, value))
+              ? new (view.constructor as new (from: View) => View)(value)
+              : value,
           ])
         }
       }
@@ -209,7 +225,7 @@ function bind(
       if (turn !== runs) refuse('run within run')
       for (const [view, value] of writes) view.set(value as never)
       run()
-      for (const update of settle) update()
+      settle()
       return copy ? Object.fromEntries(Object.entries(outputs).map(([name, view]) => [name, view.slice()])) : outputs
     },
   }
@@ -275,43 +291,28 @@ function read(port: Port, view: View, value: unknown): View {
   const copy = view.slice()
   for (const i of view.keys()) {
     const element: unknown = array[i]
-    let number = element as number
-    if (labels) number = labels.indexOf(element as string)
-    // Of other numbers the assignment makes a TypeError.
-    else if (/[iu]64/.test(dtype) && Number.isSafeInteger(element)) number = BigInt(number) as unknown as number
-    else if (dtype === 'bool' && element === !!element) number = +element
+    const number = (
+      labels
+        ? labels.indexOf(element as string)
+        : // Of other numbers the assignment makes a TypeError.
+          /[iu]64/.test(dtype) && Number.isSafeInteger(element)
+          ? BigInt(element as number)
+          : dtype === 'bool' && element === !!element
+            ? +element
+            : element
+    ) as number
     copy[i] = number
-    const fits = labels
-      ? typeof element === 'string'
-      : dtype[0] === 'f'
-        ? typeof element === 'number'
-        : copy[i] === number
-    if (!fits) unfit(port, `no ${String(element)}`)
+    if (labels ? typeof element !== 'string' : dtype[0] === 'f' ? typeof element !== 'number' : copy[i] !== number)
+      unfit(port, `no ${String(element)}`)
   }
   return copy
 }
-
-/** An array of the view's kind. Not slice, of which Node's Buffer makes something else. */
-const copyOf = (view: View, from: View): View => new (view.constructor as new (from: View) => View)(from)
 
 /** Whether any of the views written overlaps `value`. */
 const reach = (writes: readonly (readonly [View, View])[], { byteOffset, byteLength }: View): boolean =>
   writes.some(([v]) => v.byteOffset < byteOffset + byteLength && byteOffset < v.byteOffset + v.byteLength)
 
 const product = (dims: readonly number[]): number => dims.reduce((count, d) => count * d, 1)
-
-/** The elements that count, moved together where padding stands between them. */
-function trim({ shape, extents = [] }: Port, view: View): View {
-  // Axes ascend, so that rows of inner ones are whole.
-  for (const { axis, address } of extents) {
-    const row = product(shape.slice(axis))
-    const kept = (row / shape[axis]!) * new Int32Array(view.buffer, address)[0]!
-    let to = kept
-    for (let from = row; from < view.length; to += kept, from += row) view.copyWithin(to, from, from + kept)
-    view = view.subarray(0, to)
-  }
-  return view
-}
 
 /** `Float32Array` and so on, for arrays of other realms too; canvas pixels count as plain bytes. */
 const kind = (array: object): string | undefined =>
@@ -324,12 +325,12 @@ async function compile(source: Source): Promise<WebAssembly.Module> {
   if (typeof address === 'string') {
     // What bundlers make of small files; a policy may forbid fetch to take it.
     const inline = /^data:.*?;base64,/.test(address)
-    // Node's fetch knows no file:. An import() of node: would break bundlers that build for browsers.
-    const files = /^file:/.test(address) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
+    // Node's fetch knows neither file: nor paths. An import() of node: would break bundlers that build for browsers.
+    const files = /^(file:|.:|[^:]*$)/.test(address) && globalThis.process?.getBuiltinModule?.('node:fs/promises')
     wasm = inline
       ? Uint8Array.from(atob(address.split(',')[1]!), (character) => character.charCodeAt(0))
       : files
-        ? await files.readFile(new URL(address))
+        ? await files.readFile(/^file:/.test(address) ? new URL(address) : address)
         : await fetch(address)
   }
   if (wasm instanceof WebAssembly.Module) return wasm
@@ -352,7 +353,7 @@ export function instantiate(source: WebAssembly.Module | BufferSource, spec: Spe
 }
 
 /**
- * A model from a module, its bytes, a response with them, or the address of either; else from the file that `locate`
+ * A model from a module, its bytes, a response with them, or the address of them, in Node also a path; else from the file that `locate`
  * names for this engine's target, or where that can't be had, for the baseline.
  */
 export async function load(

@@ -39,16 +39,18 @@ export function sized(model: Model, { inputs: ports, outputs, limits = [] }: Len
     if (!(value >= least && value <= most))
       throw new RangeError(`attar: ${what} is ${value}; it was compiled for ${least} to ${most}`)
   }
-  const shapes = {}
-  for (const { name, shape, extents = [] } of outputs)
-    Object.defineProperty(shapes, name, {
-      enumerable: true,
-      get: () =>
+  /** Even `__proto__` is one of the object's own. */
+  const now = () =>
+    Object.fromEntries(
+      outputs.map(({ name, shape, extents = [] }) => [
+        name,
         shape.map((d, i) => {
           const extent = extents.find(({ axis }) => axis === i)
           return extent ? count(extent.address) : d
         }),
-    })
+      ]),
+    )
+  const shapes = now()
   return {
     ...model,
     shapes,
@@ -65,6 +67,7 @@ export function sized(model: Model, { inputs: ports, outputs, limits = [] }: Len
           check(`element ${i} of input "${name}"`, values[i]!, bounds[i] ?? bounds[0]!)
       }
       const results = model.run(inputs as Parameters<Model['run']>[0], options)
+      Object.assign(shapes, now())
       for (const { name, address, bound } of limits) check(`"${name}"`, count(address), bound)
       return results
     },

@@ -277,7 +277,7 @@ function describe(
     ...(report.states ?? []).map(({ input, output, bytes }) => [
       'state',
       formatCount(bytes),
-      `bytes: ${input}, which a run makes ${output}`,
+      `bytes: "${input}", which each run sets to output "${output}"`,
     ]),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ...(report.signatures ? shapesOf(spec, report) : [['MACs', formatCount(report.macs)]]),

@@ -152,6 +152,6 @@ async function prunedTo(
     const source = options.quantize ? (await quantizedAs(options, [candidate], small))[0]! : candidate
     return largest(await compile(source, importing))
   }
-  const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan)
+  const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan, importing.targets)
   return prune(imported, { ...settings, targets: { ...targets, plan }, measure: bytesOf })
 }

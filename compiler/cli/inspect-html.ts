@@ -1,10 +1,9 @@
 import { basename, dirname, extname } from 'node:path'
-import type { Compiled, KernelReport } from '../index.ts'
-import type { importOptions } from './options.ts'
+import type { Compiled, CompileOptions, KernelReport, Target } from '../index.ts'
 import type { PlanFile } from '../config/plan.ts'
 import type { ModelPage } from '../report/inspection/model-page.ts'
 import type { ModulePage } from '../report/inspection/module-page.ts'
-import type { ModelDescription } from './inspect-model.ts'
+import { openLines, type ModelDescription } from './inspect-model.ts'
 import { nodesOf } from './model-nodes.ts'
 import type { ModuleDescription } from './inspect-module.ts'
 
@@ -16,12 +15,12 @@ export async function moduleHtml(
   planPath: string | undefined,
 ): Promise<string> {
   const { fail, formatType, inspectModule, signaturesOf } = await import('../index.ts')
-  const { kernelsBeside, memoryBeside } = await import('./report-beside.ts')
+  const { kernelsBeside, memoryBeside, targetBeside } = await import('./report-beside.ts')
   const { bytesOfKernels } = await import('./layer-bytes.ts')
   const { modulePage } = await import('../report/inspection/module-page.ts')
   const beside = kernelsBeside(path)
   const bytes = beside && bytesOfKernels(inspectModule(module), beside)
-  const plan = planPath === undefined ? undefined : await planOf(planPath, beside)
+  const plan = planPath === undefined ? undefined : await planOf(planPath, beside, targetBeside(path))
   if (plan && !bytes) fail('A501', 'the times cannot be told apart: no report.json of the module stands beside it')
   const { spec } = description
   const port = (kind: string) => (each: (typeof spec.inputs)[number]) => [kind, each.name, formatType(each)] as const
@@ -55,12 +54,12 @@ export async function modelHtml(
   path: string,
   model: Uint8Array,
   description: ModelDescription,
-  options: Awaited<ReturnType<typeof importOptions>>,
+  options: CompileOptions,
   planPath: string | undefined,
 ): Promise<string> {
   const { compile, diagnosticLines, warningLines } = await import('../index.ts')
   const { modelPage } = await import('../report/inspection/model-page.ts')
-  const compiled = description.diagnostics.length === 0 ? await compile(model, options) : undefined
+  const compiled = description.diagnostics.length === 0 && !description.open ? await compile(model, options) : undefined
   const plan = planPath === undefined ? undefined : await planOf(planPath, compiled?.report.kernels)
   const content: ModelPage = {
     name: basename(path, extname(path)),
@@ -71,7 +70,7 @@ export async function modelHtml(
     parameters: description.parameters,
     macs: description.macs,
     failures: description.diagnostics.map(diagnosticLines),
-    warnings: description.warnings.map(warningLines),
+    warnings: [...description.warnings.map(warningLines), ...(description.open ? [openLines(description.open)] : [])],
     ...(compiled && { compiled: await summaryOf(compiled) }),
     ...(plan && { measured: placeOf(plan) }),
   }
@@ -96,10 +95,11 @@ async function gzipOf(module: Uint8Array): Promise<number> {
 async function planOf(
   path: string,
   kernels: readonly Pick<KernelReport, 'nodes' | 'macs'>[] | undefined,
+  target?: Target,
 ): Promise<PlanFile> {
   const { readPlan } = await import('./plan.ts')
   const { fail } = await import('../index.ts')
-  const plan = await readPlan(path)
+  const plan = await readPlan(path, target && [target])
   const same =
     kernels?.length === plan.kernels.length &&
     kernels.every(({ nodes, macs }, i) => macs === plan.kernels[i]!.macs && `${nodes}` === `${plan.kernels[i]!.nodes}`)

@@ -20,6 +20,7 @@ import {
   type ValueInfo,
 } from '../index.ts'
 import { formatCount, formatTable, paragraphs } from './format.ts'
+import { openDimensions, openType, trials } from './open-dims.ts'
 import { likelyStates, stateHint, type NamedType, type Pair } from './state-hint.ts'
 
 /** An ONNX node and what attar makes of it. */
@@ -52,6 +53,8 @@ export interface ModelDescription {
   readonly layers: readonly Layer[]
   readonly parameters: number
   readonly macs: number | null
+  /** Which dimensions have no size yet, so that only what does not depend on them is known. */
+  readonly open?: Diagnostic
   /** Why the model can't be imported, so that shapes and MACs are not known. */
   readonly diagnostics: readonly Diagnostic[]
   readonly warnings: readonly Diagnostic[]
@@ -63,27 +66,29 @@ export interface ModelDescription {
 export async function layersOf(bytes: Uint8Array, options: ImportOptions): Promise<ModelDescription> {
   const model = decodeModel(bytes, options.readExternal)
   const { graph } = model
-  const { core, diagnostics, warnings, imported: source } = importedNodes(bytes, options)
+  const { core, diagnostics: found, warnings, imported: source } = importedNodes(bytes, options)
+  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
+  const isOpen = found.length > 0 && found.every(({ code }) => code === 'A105')
+  const tried = isOpen ? sizesTried(bytes, inputs, options) : undefined
+  const diagnostics = isOpen ? (tried?.unsupported ?? []) : found
   const removed = new Map((source ? await removedChannels(source) : []).map((each) => [each.node, each]))
   const types = new Map<string, string>()
   const weights = new Map([...graph.initializers].map(([name, read]) => [name, typeIfReadable(read)] as const))
   for (const [name, type] of weights) types.set(name, type ? formatType(type) : 'unreadable')
   const parameters = (names: Iterable<string>): number =>
     [...names].reduce((sum, name) => sum + elementCount(weights.get(name)?.shape ?? [0]), 0)
-  const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name))
   for (const info of inputs) types.set(info.name, declared(info))
   for (const node of graph.nodes) {
-    // The last result that a node's lowering made is what it outputs; a node that makes none passes its operand on.
-    const last = core.get(node.name)?.at(-1)?.results[0]
     const [output] = node.outputs
-    if (last && output !== undefined && node.outputs.length === 1) types.set(output, formatType(last.type))
+    const type = tried ? tried.typeOf(node.name) : formatted(resultOf(core, node.name))
+    if (type !== undefined && output !== undefined && node.outputs.length === 1) types.set(output, type)
   }
   for (const info of graph.outputs) if (!types.has(info.name)) types.set(info.name, declared(info))
   const operand = (name: string): Operand => {
     const type = types.get(name)
     return type === undefined ? { name } : { name, type }
   }
-  const imported = diagnostics.length === 0
+  const imported = found.length === 0
   const layers = graph.nodes.map((node): Layer => {
     const nodes = core.get(node.name) ?? []
     return {
@@ -107,6 +112,7 @@ export async function layersOf(bytes: Uint8Array, options: ImportOptions): Promi
     macs: imported ? layers.reduce((sum, { macs }) => sum + macs!, 0) : null,
     diagnostics,
     warnings,
+    ...(isOpen && { open: found[0]! }),
     likelyStates: source
       ? likelyStates(source.inputs.map(typed), source.outputs.map(typed))
       : likelyStates(inputs.flatMap(typeIfDeclared), graph.outputs.flatMap(typeIfDeclared)),
@@ -117,6 +123,30 @@ const typed = ({ name, value, extents }: Graph['outputs'][number]): NamedType =>
 
 const typeIfDeclared = ({ name, dtype, shape }: ValueInfo): NamedType[] =>
   dtype && shape ? [{ name, dtype, shape }] : []
+
+const formatted = (type: TensorType | undefined): string | undefined => type && formatType(type)
+
+/** The last result that a node's lowering made is what it outputs; a node that makes none passes its operand on. */
+const resultOf = (core: ReadonlyMap<string, readonly Node[]>, node: string): TensorType | undefined =>
+  core.get(node)?.at(-1)?.results[0]?.type
+
+/** A model with open dimensions, imported with sizes for them: types of nodes' outputs with names in them, and the operators that attar lacks. */
+function sizesTried(bytes: Uint8Array, inputs: readonly ValueInfo[], options: ImportOptions) {
+  const open = openDimensions(inputs, options)
+  let unsupported: readonly Diagnostic[] = []
+  for (const trial of open ? trials : []) {
+    const sizes = open!.names.map(() => trial.first)
+    const small = importedNodes(bytes, open!.optionsFor(sizes))
+    unsupported = small.diagnostics.filter(({ code }) => code === 'A201')
+    if (small.diagnostics.length > 0) continue
+    const large = importedNodes(bytes, open!.optionsFor(sizes.map((size, i) => size * trial.factors[i]!)))
+    if (large.diagnostics.length > 0) continue
+    const typeOf = (node: string): string | undefined =>
+      openType(resultOf(small.core, node), resultOf(large.core, node), open!.names, trial)
+    return { typeOf, unsupported }
+  }
+  return { typeOf: () => undefined, unsupported }
+}
 
 /** The core nodes that each ONNX node became, those of its subgraphs and function body included. */
 function importedNodes(
@@ -212,9 +242,16 @@ export function describeLayers(model: ModelDescription): string[] {
     table,
     ...model.diagnostics.map(diagnosticLines),
     ...model.warnings.map(warningLines),
+    ...(model.open ? [openLines(model.open)] : []),
     ...(hint.length > 0 ? [hint] : []),
   ])
 }
+
+/** What to give, to be shown the rest. */
+export const openLines = ({ message, hint }: Diagnostic): string[] => [
+  `${message}, so that some sizes and the multiply-adds are not known`,
+  ...(hint ? [`hint: ${hint}`] : []),
+]
 
 export function describeNode({
   node,

@@ -68,7 +68,7 @@ export function describeModule(m: ModuleDescription): string[] {
       kind,
       p.name,
       formatType(p),
-      `at ${p.address}${p.range ? `, places ${p.range.join(' to ')} of a table` : ''}${p.next === undefined ? '' : `, which a run makes ${p.next}`}`,
+      `at ${p.address}${p.range ? `, places ${p.range.join(' to ')} of a table` : ''}${p.next === undefined ? '' : `, which each run sets to output "${p.next}"`}`,
     ]
   const { spec } = m
   const names = (list: readonly { readonly name: string }[]): string =>

@@ -1,8 +1,16 @@
 import { toJson } from './format.ts'
-import { addShapeOptions, importOptions, notEmpty, type ShapeOptions } from './options.ts'
+import {
+  addShapeOptions,
+  addStateOptions,
+  importOptions,
+  notEmpty,
+  stateOptions,
+  type ShapeOptions,
+  type StateOptions,
+} from './options.ts'
 import type { AddCommand } from './program.ts'
 
-interface Options extends ShapeOptions {
+interface Options extends ShapeOptions, StateOptions {
   node?: string
   html?: string
   plan?: string
@@ -15,7 +23,7 @@ export const addInspect: AddCommand = (program, terminal, done) => {
     .description('Show what is inside: of a model layer by layer, of a compiled module byte by byte.')
     .argument('<file>', 'an ONNX model, or a module (.wasm) that attar compiled')
     .option('--node <name>', 'of a model, show this node: operands, attributes, core operations')
-  addShapeOptions(command)
+  addStateOptions(addShapeOptions(command))
     .option(
       '--html <file>',
       'write it as a page too: graph, bytes, memory over time, what attar makes of each node',
@@ -40,7 +48,11 @@ export const addInspect: AddCommand = (program, terminal, done) => {
       const { describeLayers, describeNode, layersOf } = await import('./inspect-model.ts')
       const importing = await importOptions(path, options)
       const model = await layersOf(bytes, importing)
-      if (html !== undefined) await writePage(html, await modelHtml(path, bytes, model, importing, plan))
+      if (html !== undefined)
+        await writePage(
+          html,
+          await modelHtml(path, bytes, model, { ...importing, ...(await stateOptions(path, options)) }, plan),
+        )
       if (options.node !== undefined) {
         const { fail } = await import('../index.ts')
         const layer = model.layers.find(({ node }) => node === options.node)

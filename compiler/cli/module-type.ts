@@ -12,8 +12,8 @@ export function moduleType(folder: string, script: string, terminal: Terminal): 
   if (!existsSync(path)) return { 'package.json': '{ "type": "module" }\n' }
   if (!saysModule(readFile(path))) {
     terminal.err(
-      `"${path}" does not say "type": "module", so that Node and TypeScript take ${script} for CommonJS: ` +
-        'write into a folder of its own, which gets a package.json that does',
+      `"${path}" does not say "type": "module". Node and TypeScript take ${script} for CommonJS there, and cannot import it. ` +
+        'Add "type": "module" to that file, or write into another folder: attar puts a package.json there that says so.',
     )
   }
   return {}

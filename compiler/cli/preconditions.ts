@@ -269,6 +269,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['node', 'shape', 'dim', 'bind', 'bound'], ofModel),
     html: always,
     plan: withOption('html'),
+    state: together(withOption('html'), ofModel),
+    'state-init': withOption('state'),
   },
   bench: {
     ...all(['seed', 'json'], always),

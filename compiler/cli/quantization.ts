@@ -43,11 +43,16 @@ export function describeQuantization(report: QuantizationReport): string[] {
   ]
   const withAgreement = accuracy && accuracy.agreement !== null
   const lines = [
-    `${mode}, calibrated on ${samples} samples${techniques.length > 0 ? `; ${techniques.join('; ')}` : ''}`,
+    `${samples === 0 ? `${mode}: no samples were needed` : `${mode}, calibrated on ${formatCount(samples)} samples`}${techniques.length > 0 ? `; ${techniques.join('; ')}` : ''}`,
     `weights ${formatCount(floatBytes)} → ${formatCount(bytes)} bytes`,
     accuracy ? describeAccuracy(accuracy) : 'accuracy was not measured: there were no samples for it',
     ...(withAgreement ? [`predictions that stayed the same: ${percent(accuracy.agreement!)}`] : []),
     ...notes,
   ]
-  return [...formatTable([header, ...layers.map(layerRow)], [1, 10]), '', ...lines]
+  const rows = layers.map(layerRow)
+  // Without samples there is nothing to say in some columns.
+  const shown = header.map((_, i) => i).filter((i) => i === 0 || rows.some((row) => row[i] !== ''))
+  const table = [header, ...rows].map((row) => shown.map((i) => row[i]!))
+  const left = [1, 10].flatMap((i) => (shown.includes(i) ? [shown.indexOf(i)] : []))
+  return [...formatTable(table, left), '', ...lines]
 }

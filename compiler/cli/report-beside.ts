@@ -42,6 +42,9 @@ export const kernelsBeside = (path: string): KernelBeside[] | undefined =>
     (signatures?.flatMap((each) => each.kernels) ?? kernels).map((kernel) => kernelOf(kernel, target)),
   )
 
+/** What the module at `path` was compiled for, where a report tells. */
+export const targetBeside = (path: string): Target | undefined => reportBeside(path, (_, target) => target)
+
 /** Bytes of weights and of the memory that activations share; 0 where no report tells. */
 export const memoryBeside = (path: string): { readonly weights: number; readonly arena: number } => {
   const known = (value: unknown): number => (isCount(value) ? value : 0)

@@ -44,7 +44,7 @@ export const addRun: AddCommand = (program, terminal) => {
     .addOption(checkIdsOption())
     .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
     .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output', notEmpty)
-    .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}')
+    .option('--json', 'print {"outputs": {NAME: {dtype, shape, data}}}, with the classes where the model names them')
     .addHelpText('after', usage)
     .action(async (path: string, options: Options) => {
       const { checkIds, checkWritable, readFile, writeFiles } = await import('../data/index.ts')
@@ -96,9 +96,14 @@ export const addRun: AddCommand = (program, terminal) => {
       }
       const entries = Object.entries(outputs)
       const found = pictureSize && isOne ? await detections(spec, outputs, pictureSize) : undefined
+      const named = isOne ? await classesOf(spec) : undefined
       if (json) {
         const plain = entries.map(([name, t]) => {
-          return [name, { dtype: values(t).dtype, shape: t.shape, data: first(t, Infinity) }] as const
+          const classes = named?.output === name ? named.classes : undefined
+          return [
+            name,
+            { dtype: values(t).dtype, shape: t.shape, data: first(t, Infinity), ...(classes && { classes }) },
+          ] as const
         })
         terminal.out(toJson({ outputs: structuredValues(spec, plain, absent), ...(found && { boxes: found }) }))
         return
@@ -110,8 +115,40 @@ export const addRun: AddCommand = (program, terminal) => {
         terminal.out(`${name} ${dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
       }
       terminal.out(emptyLines(spec, absent))
+      if (named) terminal.out(await classLines(named, outputs[named.output] as Tensor))
       if (found) terminal.out(boxLines(found))
     })
+}
+
+/** The output that has a number for each class of the model, and what makes scores of it. */
+async function classesOf({ outputs, metadata, pictures, text }: ModuleSpec) {
+  const { elementCount } = await import('../index.ts')
+  const { classNames } = await import('./class-names.ts')
+  const own = await classNames(metadata)
+  const scores = pictures?.scores ?? text?.scores
+  const fitting = outputs.flatMap(({ name, dtype, shape, extents, classes = own }) =>
+    /^f(32|64)$/.test(dtype) && !extents && classes?.length === elementCount(shape) && (scores?.output ?? name) === name
+      ? [{ output: name, classes, activation: scores?.activation ?? 'none' }]
+      : [],
+  )
+  return fitting.length === 1 ? fitting[0] : undefined
+}
+
+/** Classes that are shown. */
+const topClasses = 5
+
+async function classLines(
+  { output, classes, activation }: NonNullable<Awaited<ReturnType<typeof classesOf>>>,
+  { data }: Tensor,
+): Promise<string[]> {
+  const { ranked } = await import('../index.ts')
+  const best = ranked(data as Float32Array, classes, activation, { top: topClasses })
+  const title = activation === 'none' ? output : `${activation} of ${output}`
+  const rest = classes.length - best.length
+  return [
+    ...formatTable([['class', title], ...best.map(({ label, score }) => [label, score.toPrecision(4)])]),
+    ...(rest > 0 ? [`and ${rest} more`] : []),
+  ]
 }
 
 /** Of a detector that runs on a picture from a file, the size of that. */

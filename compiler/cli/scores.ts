@@ -42,10 +42,21 @@ async function scoresOf({ graph, names, metadata }: Imported, given: readonly st
   if (!classesGiven && outputs.every(({ own }) => !own))
     fail('A501', '--classify: the model does not say what its classes are called: give --classes')
   if (fitting.length === 1) return fitting[0]!
-  const sizes = outputs.map(({ name, count }) => `"${name}" with ${count} numbers`).join(', ') || 'none of floats'
+  const sizes = outputs.map(({ name, count }) => `"${name}" has ${count}`).join(', ')
+  const named = classesGiven ? `there are ${classesGiven.length} names of classes` : 'the model names its classes'
+  const counts = outputs.length === 0 ? 'the model has no output of floats' : `of numbers, output ${sizes}`
   return fail(
     'A501',
-    `--classify: ${classesGiven ? `${classesGiven.length} names of classes, and ` : ''}${fitting.length === 0 ? 'no output' : 'several outputs'} with a number for each; outputs are ${sizes}`,
+    fitting.length === 0
+      ? `--classify: ${named}, but no output has one number for each; ${counts}`
+      : `--classify: ${named}, but several outputs have one number for each: ${fitting.map(({ output }) => `"${output}"`).join(', ')}`,
+    fitting.length === 0 && classesGiven
+      ? {
+          hint: given
+            ? 'give as many names to --classes as an output has numbers'
+            : 'give names of your own: --classes',
+        }
+      : {},
   )
 }
 

@@ -4,7 +4,12 @@ import type { Augmentation, Mixing } from '../train/augment/index.ts'
 import { losses, type LossName } from '../train/losses/index.ts'
 import type { Network } from '../train/network/index.ts'
 import { schedules, type ScheduleName } from '../train/schedules/index.ts'
+import { noSuchField } from '../train/network/no-such-field.ts'
 import { samplers, stoppers, type SamplerName, type StopperName } from '../tune/index.ts'
+
+/** An object with these fields and no others. */
+const strictObject = <const E extends v.ObjectEntries>(entries: E) =>
+  v.strictObject(entries, ({ path }) => noSuchField(String(path?.at(-1)?.key), Object.keys(entries)))
 
 const names = <N extends string>(table: Readonly<Record<N, unknown>>) => Object.keys(table) as N[]
 
@@ -32,14 +37,14 @@ const pathOrShare = v.union([
 const dims = v.pipe(v.array(whole(1)), v.minLength(1))
 
 const optimizer = v.variant('name', [
-  v.strictObject({
+  strictObject({
     name: v.literal('adamw'),
     beta1: v.optional(fraction),
     beta2: v.optional(fraction),
     epsilon: v.optional(above0),
     weightDecay: v.optional(v.pipe(v.number(), v.minValue(0))),
   }),
-  v.strictObject({
+  strictObject({
     name: v.literal('sgd'),
     momentum: v.optional(fraction),
     nesterov: v.optional(v.boolean()),
@@ -47,7 +52,7 @@ const optimizer = v.variant('name', [
   }),
 ])
 
-const train = v.strictObject({
+const train = strictObject({
   epochs: v.optional(whole(1)),
   batch: v.optional(whole(1)),
   accumulate: v.optional(whole(1)),
@@ -99,9 +104,19 @@ const numeric = <T>(schema: v.GenericSchema<number | string, T>) =>
     schema,
   )
 
+/** No module has fewer. */
+const leastBytes = 1000
+
 /** `60000`, or `'60 kB'`. */
 const bytes = v.pipe(
-  quantity(whole(1), { B: 1, kB: 1e3, MB: 1e6 }, 'bytes such as "60 kB"'),
+  quantity(
+    v.pipe(
+      whole(1),
+      v.check((count) => count >= leastBytes, `a number below ${leastBytes} needs a unit: "10 kB", or "10 B"`),
+    ),
+    { B: 1, kB: 1e3, MB: 1e6 },
+    'bytes such as "60 kB"',
+  ),
   v.transform(Math.floor),
   v.minValue(1),
 )
@@ -113,7 +128,7 @@ const time = v.pipe(quantity(above0, { us: 1e-3, ms: 1, s: 1e3 }, 'a time such a
 const duration = v.pipe(quantity(above0, { s: 1, min: 60, h: 3600 }, 'a time such as "10 min"'), v.gtValue(0))
 
 /** What a compiled model may cost. */
-const budget = v.strictObject({
+const budget = strictObject({
   size: v.optional(numeric(bytes)),
   latency: v.optional(numeric(time)),
   drop: v.optional(v.pipe(v.number(), v.minValue(0)), 0.01),
@@ -157,17 +172,17 @@ const hasBits = <T extends { readonly mode?: string | undefined; readonly bits?:
   )
 
 /** How a model is pruned that is not trained. */
-const pruneOnce = v.pipe(v.strictObject(pruneTargets), hasTarget(), hasPlan())
+const pruneOnce = v.pipe(strictObject(pruneTargets), hasTarget(), hasPlan())
 
 const prune = v.pipe(
-  v.strictObject({
+  strictObject({
     ...pruneTargets,
     importance: v.optional(v.picklist(['l2', 'taylor'])),
     scope: v.optional(v.picklist(['global', 'layer'])),
     steps: v.optional(whole(1)),
     epochs: v.optional(whole(1)),
     from: v.optional(v.picklist(['trained', 'scratch'])),
-    quantize: v.optional(v.pipe(v.strictObject(quantization), hasBits())),
+    quantize: v.optional(v.pipe(strictObject(quantization), hasBits())),
   }),
   hasTarget(),
   hasPlan(),
@@ -181,7 +196,7 @@ const prune = v.pipe(
   ),
 )
 
-const tune = v.strictObject({
+const tune = strictObject({
   trials: v.optional(whole(1)),
   jobs: v.optional(v.pipe(whole(1), v.maxValue(256))),
   objectives: v.optional(v.pipe(v.array(v.picklist(objectives)), v.minLength(1))),
@@ -191,7 +206,7 @@ const tune = v.strictObject({
   seeds: v.optional(v.pipe(whole(1), v.maxValue(100))),
 })
 const distill = v.pipe(
-  v.strictObject({
+  strictObject({
     teacher: v.optional(path),
     temperature: v.optional(above0),
     alpha: v.optional(v.pipe(above0, v.maxValue(1))),
@@ -204,16 +219,16 @@ const distill = v.pipe(
 )
 
 const student = v.pipe(
-  v.strictObject({ blocks: v.optional(v.literal('half')), depthwise: v.optional(v.literal(true)) }),
+  strictObject({ blocks: v.optional(v.literal('half')), depthwise: v.optional(v.literal(true)) }),
   v.check(({ blocks, depthwise }) => Boolean(blocks ?? depthwise), "say how: blocks: 'half', or depthwise: true"),
 )
-const vocabulary = v.strictObject({
+const vocabulary = strictObject({
   data: v.optional(path),
   unknown: v.optional(v.union([v.literal('mean'), whole(0)])),
 })
 
 const quantize = v.pipe(
-  v.strictObject({
+  strictObject({
     ...quantization,
     epochs: v.optional(whole(1)),
     learningRate: v.optional(above0),
@@ -222,7 +237,7 @@ const quantize = v.pipe(
 )
 
 const sparsify = v.pipe(
-  v.strictObject({
+  strictObject({
     share: goes,
     blocks: v.optional(v.picklist(['4x1', 'none'])),
     layers: v.optional(v.pipe(v.array(v.string()), v.minLength(1))),
@@ -234,7 +249,7 @@ const sparsify = v.pipe(
 
 /** What a configuration may hold. */
 export const configSchema = v.pipe(
-  v.strictObject({
+  strictObject({
     model: v.optional(path),
     network: v.optional(
       v.custom<Network>(
@@ -243,12 +258,12 @@ export const configSchema = v.pipe(
       ),
     ),
     input: v.optional(
-      v.union([dims, v.strictObject({ shape: dims, dtype: v.optional(v.picklist(['f32', 'i32', 'i64'])) })]),
+      v.union([dims, strictObject({ shape: dims, dtype: v.optional(v.picklist(['f32', 'i32', 'i64'])) })]),
     ),
-    names: v.optional(v.strictObject({ input: v.optional(path), output: v.optional(path) })),
+    names: v.optional(strictObject({ input: v.optional(path), output: v.optional(path) })),
     classes: v.optional(v.union([whole(1), v.pipe(v.array(v.string()), v.minLength(2))])),
     data: v.optional(
-      v.strictObject({
+      strictObject({
         train: v.optional(path),
         val: v.optional(pathOrShare),
         test: v.optional(path),
@@ -330,7 +345,8 @@ const problemsOf = (issues: readonly v.BaseIssue<unknown>[]): string[] =>
 
 /** What is wrong, and what would be right. */
 function messageOf(issue: v.BaseIssue<unknown>): string {
-  if (issue.type === 'strict_object' && issue.expected === 'never') return 'there is no such field'
+  if (issue.type === 'strict_object' && issue.expected === 'never') return issue.message
+  if (issue.type === 'strict_object' && issue.expected?.startsWith('"')) return 'it is missing'
   if (issue.expected === null || issue.type === 'custom') return issue.message
   const received = issue.received === 'Object' || issue.received === 'Array' ? 'something else' : issue.received
   return `expected ${issue.expected.replaceAll(' | ', ', ').replace(/^\((.*)\)$/, 'one of $1')}, found ${received}`

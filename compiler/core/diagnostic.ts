@@ -86,7 +86,9 @@ export const diagnosticLines = (d: Diagnostic): string[] => linesOf('error', d)
 export const warningLines = (d: Diagnostic): string[] => linesOf('warning', d)
 
 function linesOf(kind: 'error' | 'warning', d: Diagnostic): string[] {
-  const place = d.origin ? `   ${d.origin.operator} "${d.origin.node}" (opset ${d.origin.opset})` : ''
+  const place = d.origin
+    ? `   ${d.origin.operator} "${d.origin.node}"${d.origin.opset > 0 ? ` (opset ${d.origin.opset})` : ''}`
+    : ''
   const hint = d.hint ? [`  hint: ${d.hint}`] : []
   return [`${kind} ${d.code} ${codes[d.code]}${place}`, `  ${d.message}`, ...hint]
 }

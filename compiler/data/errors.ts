@@ -113,7 +113,9 @@ export function noLabels(what: string, kind: string, label: string, names: reado
 }
 
 export function noArray(name: string, names: readonly string[]): never {
-  fail('A504', `the data has no array "${name}"; it has ${list(names)}`)
+  fail('A504', `the data has no array "${name}"; it has ${list(names)}`, {
+    hint: `arrays belong to the model's inputs of the same name: call the one for this input "${name}"`,
+  })
 }
 
 export function noTexts(what: string, column: string, names: readonly string[]): never {

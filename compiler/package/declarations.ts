@@ -57,7 +57,7 @@ ${spec.states ? stateType(spec.states) : ''}${several ? signatureType : ''}
 export interface Model {
   /** Views of the inputs, for filling in place. Activations share their memory: write them before every run.${several ? ofLast : ''} */
   readonly inputs: InputViews
-  /** Views of the outputs; they hold the results of the last run. Labels are looked up when read.${several ? ofLast : ''} */
+  /** Views of the outputs; they hold the results of the last run.${several ? ofLast : ''} */
   readonly outputs: Outputs
   /**
    * Copies the inputs in, computes, and gives back \`outputs\`, which are valid until the next run, or with \`copy\`
@@ -104,7 +104,7 @@ export declare const target: 'simd' | 'relaxed-simd'
 export declare function instantiate(source${inline ? '?' : ''}: WebAssembly.Module | BufferSource): Model
 
 /**
- * The model from a module, its bytes, a response with them, or the address of either.
+ * The model from a module, its bytes, a response with them, or the address of them, in Node also a path.
  * Without a source it is ${inline ? 'the module that this script carries' : 'read from the file beside this script that suits the engine'}.
  */
 export declare function load(source?: Source | PromiseLike<Source>): Promise<Model>

@@ -128,14 +128,16 @@ function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): s
 /** What of a layer is in f32 that was to be in integers. */
 const inFloats = ({ bits }: LayerReport): string => (bits === 32 ? 'all of it' : 'activations')
 
-function row(layer: LayerReport, largest: number): string {
+/** What was observed on samples has no columns where there were none. */
+function row(layer: LayerReport, largest: number, isObserved: boolean): string {
   const plots = layer.inputs.map(histogram).join('') || '<span class="soft">–</span>'
   const kept =
     layer.kept === null ? '' : `<br><span class="kept">${inFloats(layer)} in f32: ${escaped(layer.kept)}</span>`
   const size = layer.floatBytes > 0 ? `${count(layer.floatBytes)} → ${count(layer.bytes)}` : '–'
+  const observed = `<td class="n">${layer.inputs.map((r) => dB(r.sqnrDb)).join('<br>') || '–'}</td><td class="n">${dB(layer.resultSqnrDb)}</td><td>${plots}</td>`
+  const noise = `<td>${bar(harm(layer) / largest, layer.kept !== null)}</td>`
   return `<tr><td><code>${escaped(layer.name)}</code><br><span class="soft">${escaped(layer.operator)}</span>${kept}</td>
-<td class="n">${size}</td><td class="n">${dB(layer.weightsSqnrDb)}</td><td class="n">${layer.inputs.map((r) => dB(r.sqnrDb)).join('<br>') || '–'}</td>
-<td class="n">${dB(layer.resultSqnrDb)}</td><td>${plots}</td><td>${bar(largest > 0 ? harm(layer) / largest : 0, layer.kept !== null)}</td></tr>`
+<td class="n">${size}</td><td class="n">${dB(layer.weightsSqnrDb)}</td>${isObserved ? observed : ''}${largest > 0 ? noise : ''}</tr>`
 }
 
 /** One page without scripts or anything to load: what quantization cost, which layers hurt, and why. */
@@ -153,19 +155,28 @@ export function quantizationPage(report: QuantizationReport, name: string): stri
     maxDrop === null
       ? ''
       : `<p>Allowed drop: ${percent(maxDrop)}, ${withinBudget ? 'kept' : '<span class="kept">not kept</span>'}.</p>`
+  const isObserved = samples > 0
+  const worstOnes =
+    worst.length === 0
+      ? ''
+      : `<h2>Which layers hurt, and why</h2>
+<p class="soft">${measured ? 'Each layer was quantized alone, and the noise of the model’s outputs measured.' : 'By the noise of each layer’s own result; what it does to the outputs was not measured.'}</p>
+<ol>${worst.join('')}</ol>
+`
+  const how = isObserved ? `, calibrated on ${count(samples)} samples (seed ${seed})` : ': no samples were needed'
+  const legend = isObserved
+    ? 'Signal over noise of the weights, of the activations read, and of the layer’s result from exact inputs. The plots count the activations’ values (logarithmic); what the stored range leaves out is in the other colour.'
+    : 'Signal over noise of the weights.'
   const done = techniques.length > 0 ? `; ${techniques.join('; ')}` : ''
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">${generator}<title>${escaped(name)}: quantization</title><style>${style}</style></head>
 <body><h1>${escaped(name)}, quantized</h1>
-<p class="soft">Mode ${mode}, calibrated on ${count(samples)} samples (seed ${seed})${escaped(done)}.</p>
+<p class="soft">Mode ${mode}${how}${escaped(done)}.</p>
 ${figures(report)}${budget}${notes.map((note) => `<p class="soft">${escaped(note)}</p>`).join('')}
-<h2>Which layers hurt, and why</h2>
-<p class="soft">${measured ? 'Each layer was quantized alone, and the noise of the model’s outputs measured.' : 'By the noise of each layer’s own result; what it does to the outputs was not measured.'}</p>
-<ol>${worst.join('')}</ol>
-<h2>Layer by layer</h2>
-<p class="soft">Signal over noise of the weights, of the activations read, and of the layer’s result from exact inputs. The plots count the activations’ values (logarithmic); what the stored range leaves out is in the other colour. Every 6 dB are one bit.</p>
-<div class="wide"><table><thead><tr><th>layer</th><th class="n">weights, bytes</th><th class="n">weights</th><th class="n">input</th><th class="n">result</th><th>values of the input</th><th>noise of the outputs</th></tr></thead>
-<tbody>${layers.map((layer) => row(layer, largest)).join('\n')}</tbody></table></div>
+${worstOnes}<h2>Layer by layer</h2>
+<p class="soft">${legend} Every 6 dB are one bit.</p>
+<div class="wide"><table><thead><tr><th>layer</th><th class="n">weights, bytes</th><th class="n">weights</th>${isObserved ? '<th class="n">input</th><th class="n">result</th><th>values of the input</th>' : ''}${largest > 0 ? '<th>noise of the outputs</th>' : ''}</tr></thead>
+<tbody>${layers.map((layer) => row(layer, largest, isObserved)).join('\n')}</tbody></table></div>
 </body></html>
 `
 }

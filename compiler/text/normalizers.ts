@@ -1,4 +1,6 @@
-import { unsupported, type Place } from './errors.ts'
+import { packTokens } from '../../runtime/text/pack.ts'
+import { readCharsmap } from './charsmap.ts'
+import type { Place } from './errors.ts'
 import { call, type Call } from './plan.ts'
 import { literalPattern, patternOf } from './regex.ts'
 import type { NormalizerJson, Pattern } from './schema.ts'
@@ -34,13 +36,10 @@ export function normalizerCalls(file: string, place: Place, json: NormalizerJson
       return [call('prepend', json.prepend)]
     case 'Replace':
       return [call('replace', regexOf(file, place, json.pattern), json.content)]
-    case 'Precompiled':
+    case 'Precompiled': {
       if (json.precompiled_charsmap === null) return []
-      return unsupported(
-        file,
-        place,
-        'a normalizer of SentencePiece’s own table',
-        'use a tokenizer whose normalizer is NFKC',
-      )
+      const { keys, replacements } = readCharsmap(file, `${place}.precompiled_charsmap`, json.precompiled_charsmap)
+      return [call('precompiled', ...[keys, replacements].map((texts) => call('tokensOf', packTokens(texts))))]
+    }
   }
 }

@@ -12,5 +12,6 @@ export {
   unicodeForm,
 } from './normalize.ts'
 export { floatsOf, mergesOf, tokensOf } from './pack.ts'
+export { precompiled } from './precompiled.ts'
 export { byteLevel, bytes, chain, matches, metaspace, splitAt, whole } from './split.ts'
 export { tokenizer } from './tokenizer.ts'

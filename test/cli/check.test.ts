@@ -66,7 +66,7 @@ describe('limits of size and memory', () => {
   })
 
   it('are of an ONNX model too, which is compiled, and of a script with its module inside', async () => {
-    expect(await attar('check', at('dense.onnx'), '--max-memory', '64KiB', '--max-size', '1', '--json')).toBe(1)
+    expect(await attar('check', at('dense.onnx'), '--max-memory', '64KiB', '--max-size', '1B', '--json')).toBe(1)
     expect(failures()).toEqual(['size of --max-size'])
     clear()
     const script = readFileSync(at('inline/model.js'))
@@ -78,7 +78,8 @@ describe('limits of size and memory', () => {
     ['60kB', 60_000],
     ['64KiB', 65_536],
     ['1.5 MB', 1_500_000],
-    ['17', 17],
+    ['1700', 1700],
+    ['17B', 17],
   ])('may be written %s', (text, value) => expect(bytes(text)).toBe(value))
 
   it.each([
@@ -186,7 +187,12 @@ describe('a budget', () => {
   it.each([
     ['{', 'A502', 'is not JSON'],
     ['[]', 'A501', 'has no budget'],
-    ['{"maxSice":"1kB"}', 'A501', 'has a field "maxSice"'],
+    [
+      '{"maxSice":"1kB"}',
+      'A501',
+      'maxSice: there is no such field; did you mean "maxSize"? There are maxSize, maxGzip',
+    ],
+    ['{"maxSize":10}', 'A501', 'needs a unit: 10kB, or 10B'],
     ['{"maxSize":"1 cow"}', 'A501', 'It is not a size'],
     ['{"maxSize":{}}', 'A501', 'neither a text nor a number'],
     ['{"target":"moon"}', 'A501', 'There is no platform "moon"'],
@@ -200,6 +206,7 @@ describe('a budget', () => {
 
 describe('mistakes', () => {
   it.each([
+    [['--max-size', '10'], 'needs a unit: 10kB, or 10B'],
     [['--max-size', '1 cow'], 'is invalid. It is not a size'],
     [['--target', 'moon'], 'There is no platform "moon"'],
     [['--max-size', '1kB', '--runs', '3'], '--runs has no effect without a limit of time'],

@@ -4,11 +4,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readNpz, writeNpy, writeNpz } from '../../compiler/data/index.ts'
-import { model, stored } from '../onnx/build.ts'
+import type { ModelDescription } from '../../compiler/cli/inspect-model.ts'
+import { model, node, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { writeCase } from '../verify/case-folder.ts'
 
 const f32 = (shape: number[], ...values: number[]) => tensorOf('f32', shape, values)
+
+const ints = (...values: number[]) => tensorOf('i64', [values.length], values.map(BigInt))
 
 const dense = model({
   inputs: ['x f32[batch,2]'],
@@ -259,9 +262,36 @@ describe('inspect', () => {
     expect(await attar('inspect', at('dense.onnx'), '--node', 'none')).toBe(2)
   })
 
-  it('shows what it can of a model that cannot be imported', async () => {
-    expect(await attar('inspect', at('dense.onnx'))).toBe(2)
-    expect(out.join('\n')).toMatch(/input +x f32\[batch,2\][^]*MatMul[^]*error A105/)
+  it('shows a model whose dimensions have no size by their names', async () => {
+    expect(await attar('inspect', at('dense.onnx'))).toBe(0)
+    expect(out.join('\n')).toMatch(
+      /input +x f32\[batch,2\][^]*MatMul +f32\[batch,3\] +6 [^]*hint: for example --dim batch=1$/,
+    )
+    writeFileSync(
+      at('open.onnx'),
+      model({
+        ...{ inputs: ['x f32[b,s,4]', 'm f32[?,s]'], outputs: ['y f32[p,q]'] },
+        initializers: [stored('rows', ints(-1, 4)), stored('next', ints(0))],
+        nodes: [
+          'r = Reshape(x, rows)',
+          node('c = Concat(r, r)', { attributes: { axis: 0 } }),
+          'n = Neg(m)',
+          'e = Unsqueeze(m, next)',
+          'y = Relu(c)',
+        ],
+      }),
+    )
+    expect(await attar('inspect', at('open.onnx'), '--json')).toBe(0)
+    const { layers, open, diagnostics } = JSON.parse(out.at(-1)!) as ModelDescription
+    expect(layers.map(({ outputs }) => outputs[0]!.type)).toEqual([
+      ...['f32[b·s,4]', 'f32[2·b·s,4]', 'f32[?,s]', 'f32[1,?,s]', 'f32[2·b·s,4]'],
+    ])
+    expect([open?.code, diagnostics]).toEqual(['A105', []])
+    expect(await attar('inspect', at('open.onnx'), '--html', at('open.html'))).toBe(0)
+    expect(readFileSync(at('open.html'), 'utf8')).toContain('f32[2·b·s,4]')
+    writeFileSync(at('lacking.onnx'), model({ inputs: ['x f32[b]'], outputs: ['y f32[b]'], nodes: ['y = Nope(x)'] }))
+    expect(await attar('inspect', at('lacking.onnx'))).toBe(2)
+    expect(out.at(-1)).toMatch(/error A201[^]*dimensions are not bound/)
   })
 
   it('shows a module byte by byte', async () => {

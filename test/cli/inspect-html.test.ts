@@ -136,6 +136,10 @@ describe('the page of a model', () => {
     expect(await attar('inspect', at('m.onnx'), '--html', at('no.html'), '--plan', at('other.json'))).toBe(2)
     expect(err.join('\n')).toContain('has the times of another model')
     expect(await attar('inspect', at('out/model.wasm'), '--html', at('no.html'), '--plan', at('other.json'))).toBe(2)
+    const relaxed = { ...(JSON.parse(readFileSync(at('plan.json'), 'utf8')) as object), target: 'relaxed-simd' }
+    writeFileSync(at('relaxed.json'), JSON.stringify(relaxed))
+    expect(await attar('inspect', at('out/model.wasm'), '--html', at('no.html'), '--plan', at('relaxed.json'))).toBe(2)
+    expect(err.join('\n')).toContain('times of a module for relaxed-simd, and this one is for simd')
     expect(existsSync(at('no.html'))).toBe(false)
     expect(await attar('inspect', at('m.onnx'), '--html', at('m.onnx/page.html'))).toBe(2)
     expect(err.join('\n')).toContain('A505')

@@ -167,6 +167,7 @@ describe('pruning without training', () => {
 
   it.each([
     ['99.9%', 'A702', 'cannot be made so small'],
+    ['size=10', 'A501', 'a number below 1000 needs a unit'],
     ['size=10B', 'A702', 'cannot be made so small'],
     ['params=120%', 'A501', '--prune: params'],
     ['latency=1ms', 'A501', 'latency needs a plan'],

@@ -163,6 +163,15 @@ describe('a training by a configuration', () => {
     writeFileSync(at('attar.config.json'), JSON.stringify({ model: 'model.onnx', data: { train: 'train.npz' } }))
     expect(await attar('train', at('attar.config.json'), '-o', at('json'), '--epochs', '1')).toBe(0)
     expect(err.join('\n')).toMatch(/not written: other[^]*taken for scores/)
+    writeFileSync(
+      at('mistyped.json'),
+      JSON.stringify({ model: 'model.onnx', train: { epoch: 3 }, tune: { maxSize: 10 } }),
+    )
+    expect(await attar('train', at('mistyped.json'), '-o', at('json'))).toBe(2)
+    expect(err.join('\n')).toMatch(
+      /train\.epoch: there is no such field; did you mean "epochs"\? There are epochs, batch, /,
+    )
+    expect(err.join('\n')).toContain('tune.maxSize: a number below 1000 needs a unit: "10 kB", or "10 B"')
     writeFileSync(at('other.config.json'), JSON.stringify({ model: 'model.onnx', input: [4] }))
     expect(await attar('train', at('other.config.json'), '-o', at('json'))).toBe(2)
   })

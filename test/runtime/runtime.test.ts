@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { abiVersion } from '../../compiler/core/artefact.ts'
 import { runtimeSource } from '../../compiler/package/runtime.generated.ts'
@@ -161,8 +162,18 @@ describe('load', () => {
     ['a URL', () => new URL(`${address}/model`)],
     ['a file', () => pathToFileURL(join(folder, 'a model.wasm'))],
     ["a file's address", () => pathToFileURL(join(folder, 'a model.wasm')).href],
+    ['a path', () => join(folder, 'a model.wasm')],
+    ['a path from the working directory', () => relative(process.cwd(), join(folder, 'a model.wasm'))],
   ])('takes %s', async (_, source) => {
     expect((await load(spec, source(), nowhere)).run(inputs())).toEqual(outputs('simd'))
+  })
+
+  it('gives outputs that consoles show', async () => {
+    const model = await load(spec, simd!, nowhere)
+    const results = model.run(inputs())
+    expect(inspect(results)).toBe(inspect({ ...results }))
+    expect(inspect(results)).not.toContain('Getter')
+    expect(model.outputs).toBe(results)
   })
 
   it('decodes a data URL itself, which a policy may forbid fetch', async () => {

@@ -21,6 +21,17 @@ const split = (Regex: string): object => ({
   pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior: 'Isolated' },
 })
 
+const precompiled = (precompiled_charsmap: string): object => ({
+  ...base,
+  normalizer: { type: 'Precompiled', precompiled_charsmap },
+})
+/** A trie of these units, and one empty replacement. */
+function table(units: Readonly<Record<number, number>>): string {
+  const count = Math.max(...Object.keys(units).map(Number)) + 1
+  const words = Uint32Array.from({ length: count + 1 }, (_, i) => (i === 0 ? 4 * count : (units[i - 1] ?? 0)))
+  return Buffer.concat([Buffer.from(words.buffer), Buffer.from([0])]).toString('base64')
+}
+
 describe('a tokenizer that cannot be made is refused, with the place', () => {
   it.each([
     [
@@ -39,8 +50,23 @@ describe('a tokenizer that cannot be made is refused, with the place', () => {
     [
       'SentencePiece’s table',
       { ...base, normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } },
+      'A502',
+      'normalizer.precompiled_charsmap',
+    ],
+    ['a table that is not base64', precompiled('§'), 'A502', 'normalizer.precompiled_charsmap'],
+    // Each unit is its own child by its label.
+    ['a table with a cycle', precompiled(table({ 0: 0, 1: 1 | (1 << 10) })), 'A502', 'normalizer.precompiled_charsmap'],
+    [
+      'a table that reads outside',
+      precompiled(table({ 1: 0x101 | (3 << 10), 2: 0x80000063 })),
+      'A502',
+      'a replacement is outside',
+    ],
+    [
+      'a table of half a character',
+      precompiled(table({ 0xe3: 0x1e3 | (0xe2 << 10), 1: 0x80000000 })),
       'A509',
-      'normalizer',
+      'a key that is half of a character',
     ],
     ['ids at random', { model: { type: 'BPE', dropout: 0.1, vocab: { a: 0 }, merges: [] } }, 'A509', 'model.dropout'],
     ['a setting of another type', { ...base, truncation: { max_length: 'x' } }, 'A502', 'truncation.max_length'],

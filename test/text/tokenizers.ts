@@ -1,4 +1,5 @@
 import { bytesOf } from '../../runtime/text/split.ts'
+import { nfkcMap } from './charsmap.ts'
 import { byteAlphabet, merges, pieces, wordPieces } from './trained.ts'
 
 const added = (id: number, content: string, more: object = {}): object => ({
@@ -149,6 +150,25 @@ export function tokenizers(lines: readonly string[]): Record<string, object> {
         ],
       },
       pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true },
+      post_processor: template('<s>', '</s>', { '<s>': 1, '</s>': 2 }),
+      model: {
+        type: 'Unigram',
+        unk_id: 0,
+        byte_fallback: false,
+        vocab: pieces(unigramWords, ['<unk>', '<s>', '</s>']),
+      },
+    },
+    'Unigram, with SentencePiece’s table': {
+      version: '1.0',
+      added_tokens: [added(0, '<unk>'), added(1, '<s>'), added(2, '</s>')],
+      normalizer: {
+        type: 'Sequence',
+        normalizers: [
+          { type: 'Precompiled', precompiled_charsmap: nfkcMap(whole) },
+          { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
+        ],
+      },
+      pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
       post_processor: template('<s>', '</s>', { '<s>': 1, '</s>': 2 }),
       model: {
         type: 'Unigram',

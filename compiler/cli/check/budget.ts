@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { reasonOf, fail } from '../../index.ts'
 import { names } from '../bench/engines.ts'
+import { noSuchField } from '../../train/network/no-such-field.ts'
 import { bytes, timeLimit, type Limits } from './limits.ts'
 import { platformList, type PlatformName } from './platforms.ts'
 
@@ -51,11 +52,7 @@ function budgetIn(file: string, value: unknown): Budget {
   if (!isRecord(value))
     fail('A501', `"${file}" has no budget`, { hint: 'such as { "maxSize": "60kB", "target": "workers-free" }' })
   const entries = Object.entries(value).map(([key, content]) => {
-    if (!Object.hasOwn(fields, key))
-      fail(
-        'A501',
-        `"${file}" has a field "${key}", which a budget has not; it may have ${Object.keys(fields).join(', ')}`,
-      )
+    if (!Object.hasOwn(fields, key)) fail('A501', `"${file}": ${key}: ${noSuchField(key, Object.keys(fields))}`)
     return [key, fieldOf(file, key as keyof typeof fields, content)] as const
   })
   return Object.fromEntries(entries) as Budget

@@ -56,7 +56,7 @@ export const addCheck: AddCommand = (program, terminal, done) => {
     .description('Hold a model against limits of size, memory and time, for CI.')
     .argument('<out | model.wasm | model.onnx>', 'a folder that attar compiled into, a .wasm in it, or an ONNX model')
     .option('--name <name>', 'of the models in the folder, this one')
-    .option('--max-size <size>', 'bytes of the download as it is, e.g. 60kB', bytes)
+    .option('--max-size <size>', 'bytes of the download as it is, e.g. 60kB; a number below 1000 needs a unit', bytes)
     .option('--max-gzip <size>', 'bytes of the download after gzip', bytes)
     .option('--max-brotli <size>', 'bytes of the download after brotli', bytes)
     .option('--max-memory <size>', 'bytes of an instance’s memory', bytes)

@@ -21,12 +21,14 @@ const units: Readonly<Record<string, number>> = {
   ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 },
 }
 
-/** `60kB` (thousands), `64KiB` (1024s), `1.5MB`, or a number of bytes. */
+/** `60kB` (thousands), `64KiB` (1024s), `1.5MB`, or a number of bytes; below 1,000 with the unit, since thousands are likely to be meant. */
 export function bytes(text: string): number {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmg]?i?b)?$/i.exec(text) ?? []
   const factor = units[unit.toLowerCase()]
   if (number === undefined || factor === undefined)
     throw new InvalidArgumentError('It is not a size, such as 60kB (thousands), 64KiB (1024s) or 1.5MB.')
+  if (unit === '' && Number(number) < 1000)
+    throw new InvalidArgumentError(`A size below 1000 needs a unit: ${number}kB, or ${number}B.`)
   return Math.floor(Number(number) * factor)
 }
 

@@ -39,15 +39,19 @@ export const addBudgetOptions = (command: Command): Command =>
     .option('--train <data>', 'look for a model within the budget that follows: data to train on', notEmpty)
     .option('--test <data>', 'with --train: data that is scored once, at the end', notEmpty)
     .option('--no-labels', 'with --train: learn from the model’s own answers; the data needs no labels')
-    .option('--max-size <bytes>', 'with --train: most bytes of a module, such as 60kB', notEmpty)
+    .option(
+      '--max-size <bytes>',
+      'with --train: most bytes of a module, such as 60kB; a number below 1000 needs a unit',
+      notEmpty,
+    )
     .option(
       '--max-latency <time>',
-      'with --train: most time of a run, such as 1ms, as measured in this process',
+      'with --train: most time of a run, such as 1ms, as measured in this process; milliseconds unless there is a unit',
       notEmpty,
     )
     .option(
       '--time <time>',
-      'with --train: most time to spend, such as 10min; the result depends on the machine',
+      'with --train: most time to spend, such as 10min (seconds unless there is a unit); the result depends on the machine',
       notEmpty,
     )
     .option(

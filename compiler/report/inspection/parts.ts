@@ -38,7 +38,7 @@ export const figures = (all: readonly (readonly [string, string, string])[]): st
   `<div class="figures">${all.map(([what, value, more]) => `<div><span>${escape(what)}</span><b>${escape(value)}</b><span>${escape(more)}</span></div>`).join('')}</div>`
 
 export const style = `
-.layers th, .layers td { vertical-align: middle; } .layers .left { text-align: left; } .layers thead th { text-align: left; font-weight: 600; white-space: normal; vertical-align: bottom; min-width: 4.5rem; } .layers thead th:first-child { min-width: 0; }
+.layers th, .layers td { vertical-align: middle; } .layers .left { text-align: left; } .layers thead th { text-align: left; font-weight: 600; white-space: normal; overflow-wrap: normal; vertical-align: bottom; min-width: 4.5rem; } .layers thead th:first-child { min-width: 0; }
 .layers .words { text-align: left; white-space: normal; min-width: 7rem; max-width: 20rem; overflow-wrap: anywhere; }
 .layers td.rails, .layers th.rails { position: relative; padding: 0; } .rail { position: absolute; top: 0; left: 0; height: 100% !important; min-width: 0 !important; max-width: none !important; }
 .rail path { fill: none; stroke: var(--faint); stroke-width: 1.5; vector-effect: non-scaling-stroke; }

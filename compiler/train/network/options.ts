@@ -1,5 +1,6 @@
 import { fail } from '../../core/diagnostic.ts'
 import { initializers } from './initializers.ts'
+import { noSuchField } from './no-such-field.ts'
 
 /** What a value may be, and that in words. */
 export type Check = readonly [legal: (x: unknown) => boolean, wanted: string]
@@ -43,8 +44,7 @@ export function checkOptions<T extends object>(
   if (typeof options !== 'object' || options === null)
     fail('A702', `${kind}: its options are ${shown(options)}, not { … }`)
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(checks, name))
-      fail('A702', `${kind}: there is no option "${name}"`, { hint: `it has ${Object.keys(checks).join(', ')}` })
+    if (!Object.hasOwn(checks, name)) fail('A702', `${kind}: ${name}: ${noSuchField(name, Object.keys(checks))}`)
     const [legal, wanted] = checks[name as keyof T & string]
     if (value !== undefined && !legal(value)) fail('A702', `${kind}: ${name} is ${shown(value)}, not ${wanted}`)
   }

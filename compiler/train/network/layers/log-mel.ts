@@ -3,6 +3,7 @@ import { fail } from '../../../core/diagnostic.ts'
 import type { Value } from '../../../core/graph.ts'
 import { completeFeatures, contradiction, featuresOf, framed, melFilters } from '../../../features/index.ts'
 import type { Layer, NetworkContext } from '../context.ts'
+import { noSuchField } from '../no-such-field.ts'
 
 export interface LogMelOptions {
   /** Samples a second. */
@@ -54,6 +55,11 @@ function powerOfTwoFrom(least: number): number {
 }
 
 /** A702 for options that do not go together, or that there are none of. */
+const fields = (entries: v.ObjectEntries) =>
+  v.strictObject(entries, ({ expected, path }) =>
+    expected === 'never' ? noSuchField(String(path?.at(-1)?.key), Object.keys(entries)) : 'it is missing',
+  )
+
 function checked(kind: string, schema: v.GenericSchema, options: unknown): Complete {
   const bad = (message: string): never => fail('A702', `${kind}: ${message}`)
   const result = v.safeParse(schema, options)
@@ -114,7 +120,7 @@ function pictureOf(
  * frames are those of tf.signal.stft, which puts zeros after them). It has no parameters. A702 for options that do not go together.
  */
 export function logMel(options: LogMelOptions): Layer {
-  const complete = checked('logMel', v.strictObject(logMelFields), options)
+  const complete = checked('logMel', fields(logMelFields), options)
   return {
     kind: 'logMel',
     build: (network, sound) => pictureOf(network, 'logMel', sound, complete),
@@ -126,7 +132,7 @@ export function logMel(options: LogMelOptions): Layer {
  * `logMel` gives: torchaudio.transforms.MFCC with log_mels=True.
  */
 export function mfcc(options: MfccOptions): Layer {
-  const schema = v.strictObject({ ...logMelFields, coefficients: count(2 ** 10) })
+  const schema = fields({ ...logMelFields, coefficients: count(2 ** 10) })
   const complete = checked('mfcc', schema, options)
   const { bins } = complete
   const { coefficients } = options

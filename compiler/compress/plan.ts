@@ -100,7 +100,7 @@ export function planOf(graph: Graph, layers: readonly Layer[], unfit: ReadonlySe
     })
   }
 
-  for (const node of nodesOf(graph).reverse()) {
+  for (const node of nodesOf(graph).toReversed()) {
     const layer = layerOf.get(node)
     layer?.data.forEach((i) => want(node, i))
     const [result] = node.results

@@ -175,8 +175,10 @@ export function foldExpr<T>(
 ): T {
   const known = new Map<Expr, T>()
   const of = (operand: Expr): T => known.get(operand)!
+  // Without the bookkeeping: many expressions are no more than this.
+  if (e.kind === 'arg' || e.kind === 'const') return settled(e) ?? value(e, of)
   const entered = new Set<Expr>()
-  const stack = [e]
+  const stack: Expr[] = [e]
   while (stack.length > 0) {
     const part = stack[stack.length - 1]!
     if (!entered.has(part)) {
@@ -253,8 +255,19 @@ export const mostParts = 128
 
 const formatScalar = (value: Scalar): string => (Object.is(value, -0) ? '-0' : `${value}`)
 
+/** Of expressions whose arguments have no other names: passes ask again and again. */
+const texts = new WeakMap<Expr, string>()
+
 /** Text that is equal exactly for equal expressions, but for the types of arguments: `f32(max(a0, 0:f32))`. Shared parts are named once. */
-export function formatExpr(e: Expr, name: (index: number, dtype: DType) => string = (i) => `a${i}`): string {
+export function formatExpr(e: Expr, name?: (index: number, dtype: DType) => string): string {
+  const known = name ? undefined : texts.get(e)
+  if (known !== undefined) return known
+  const text = textOf(e, name ?? ((i) => `a${i}`))
+  if (!name) texts.set(e, text)
+  return text
+}
+
+function textOf(e: Expr, name: (index: number, dtype: DType) => string): string {
   const uses = partUses(e)
   const lets: string[] = []
   const plain = (x: Expr, of: (operand: Expr) => string): string => {

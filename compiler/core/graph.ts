@@ -108,9 +108,17 @@ export const countsOf = ({ outputs }: Graph): ReadonlySet<string> =>
     ]),
   )
 
+/** Graphs do not change, and each pass asks several times. */
+const nodes = new WeakMap<Graph, readonly Node[]>()
+
 /** The graph's nodes, its unused inputs included. */
-export const nodesOf = (graph: Graph): Node[] =>
-  topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
+export function nodesOf(graph: Graph): readonly Node[] {
+  const known = nodes.get(graph)
+  if (known) return known
+  const found = topological([...graph.inputs, ...graph.outputs].map((port) => port.value))
+  nodes.set(graph, found)
+  return found
+}
 
 /** The names of the attributes that are graphs. */
 type RegionNames<A> = { [K in keyof A]-?: A[K] extends Graph ? K : never }[keyof A]

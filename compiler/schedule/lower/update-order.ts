@@ -7,12 +7,13 @@ import type { State } from '../program/program.ts'
  * that may be computed once a node is lowered, since nothing behind it reads the old ones.
  */
 export function updateOrder(
-  { inputs, outputs }: Graph,
+  graph: Graph,
   states: readonly State[],
-): { order: Node[]; settled: ReadonlyMap<Node, readonly Value[]> } {
-  if (states.length === 0) return { order: nodesOf({ inputs, outputs }), settled: new Map() }
+): { order: readonly Node[]; settled: ReadonlyMap<Node, readonly Value[]> } {
+  if (states.length === 0) return { order: nodesOf(graph), settled: new Map() }
+  const { inputs, outputs } = graph
   const nexts = new Set(states.map(({ next }) => next))
-  const depth = depths(nodesOf({ inputs, outputs }))
+  const depth = depths(nodesOf(graph))
   const of = ({ value }: { readonly value: Value }): number => depth.get(value.node)!
   const updates = outputs.filter(({ name }) => nexts.has(name)).sort((a, b) => of(a) - of(b))
   const others = outputs.filter(({ name }) => !nexts.has(name))

@@ -21,15 +21,29 @@ export class Histogram {
   high = 0
   counts = new Float64Array(bins)
 
-  add(x: number): void {
+  /** Counts those that are finite. */
+  add(values: ArrayLike<number>): void {
+    let { low, high, counts } = this
+    for (let i = 0; i < values.length; i++) {
+      const x = values[i]!
+      if (!(x >= low && x < high)) {
+        if (!Number.isFinite(x)) continue
+        this.widen(x)
+        ;({ low, high, counts } = this)
+      }
+      const bin = (((x - low) / (high - low)) * bins) | 0
+      counts[bin < bins ? bin : bins - 1]!++
+    }
+  }
+
+  /** Doubles the range until it takes in `x`. */
+  private widen(x: number): void {
     if (this.high === this.low) {
       const width = Math.max(Math.abs(x), 1e-20)
       ;[this.low, this.high] = [x - width, x + width]
     }
     while (x < this.low) this.double(true)
     while (x >= this.high) this.double(false)
-    const bin = Math.floor(((x - this.low) / (this.high - this.low)) * bins)
-    this.counts[Math.min(bins - 1, bin)]!++
   }
 
   private double(down: boolean): void {
@@ -81,17 +95,20 @@ class Observer {
   }
 
   see(data: ArrayLike<number>, next: () => number): void {
+    let { min, max } = this
+    let finite = 0
     for (let i = 0; i < data.length; i++) {
       const x = data[i]!
-      if (!Number.isFinite(x)) {
-        this.notFinite++
-        continue
-      }
-      this.count++
-      if (x < this.min) this.min = x
-      if (x > this.max) this.max = x
-      this.histogram.add(x)
+      if (!Number.isFinite(x)) continue
+      finite++
+      if (x < min) min = x
+      if (x > max) max = x
     }
+    this.min = min
+    this.max = max
+    this.count += finite
+    this.notFinite += data.length - finite
+    this.histogram.add(data)
     const all = data.length <= this.perSample
     const count = all ? data.length : this.perSample
     for (let i = 0; i < count; i++) {

@@ -135,13 +135,20 @@ export interface WeightOptions extends IntegerBias {
   readonly bits?: Bits | undefined
 }
 
+/** What was found last, which most trials find again. */
+const latest = new WeakMap<Weights, QuantizedWeights>()
+
 export function quantizeWeights(weights: Weights, { bits = 8, bias, inputScale }: WeightOptions): QuantizedWeights {
   const scales = bits === 4 ? narrowScales(weights) : scalesFor(weights, bias, inputScale)
+  const known = latest.get(weights)
+  if (known?.bits === bits && known.scales.every((scale, c) => scale === scales[c])) return known
   const channel = channelsOf(weights)
   const values = weights.tensor.data as Float32Array
   const data = new Int8Array(values.length)
   for (let i = 0; i < values.length; i++) data[i] = nearest(values[i]!, scales[channel[i]!]!, bits)
-  return { bits, data, scales }
+  const found = { bits, data, scales }
+  latest.set(weights, found)
+  return found
 }
 
 /** Whether the bias fits its integers with scales that were chosen before it was corrected, or for another input scale. */

@@ -5,7 +5,7 @@ import { Random } from '../support/random.ts'
 
 function observed(values: readonly number[]): Observation {
   const histogram = new Histogram()
-  values.forEach((x) => histogram.add(x))
+  histogram.add(values)
   const elements = Float64Array.from(values)
   return {
     min: Math.min(...values),
@@ -43,7 +43,7 @@ describe('histogram', () => {
   it('keeps every element while its range grows', () => {
     const histogram = new Histogram()
     const values = [1, -1, 5, 1000, -3000, 0.25, 0]
-    values.forEach((x) => histogram.add(x))
+    histogram.add(values)
     expect(histogram.counts.reduce((a, n) => a + n, 0)).toBe(values.length)
     expect(histogram.low).toBeLessThanOrEqual(-3000)
     expect(histogram.high).toBeGreaterThan(1000)
@@ -51,7 +51,7 @@ describe('histogram', () => {
 
   it('gives quantiles to the width of a bin', () => {
     const histogram = new Histogram()
-    for (let i = 0; i <= 1000; i++) histogram.add(i)
+    histogram.add(Array.from({ length: 1001 }, (_, i) => i))
     const width = (histogram.high - histogram.low) / histogram.counts.length
     expect(Math.abs(histogram.quantile(0.9) - 900)).toBeLessThanOrEqual(2 * width + 1)
     expect(Math.abs(histogram.quantile(0.1) - 100)).toBeLessThanOrEqual(2 * width + 1)

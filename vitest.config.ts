@@ -16,7 +16,8 @@ export default defineConfig({
     setupFiles: ['test/support/verify-programs.ts'],
     pool: 'forks',
     server: { deps: { external: [/\/dist\//] } },
-    maxWorkers: availableParallelism(),
+    // One more than there are cores: tests wait for browsers and other programs that they start.
+    maxWorkers: availableParallelism() + 1,
     // For machines many times slower or busier than one's own; tests take seconds.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -68,7 +68,7 @@ export default defineConfig({
     )
   })
 
-  it('is trained from nothing, takes samples and agrees with onnxruntime-web', { timeout: 60_000 }, async () => {
+  it('is trained from nothing, takes samples and agrees with onnxruntime-web', async () => {
     expect(await endToEnd('sound.config.ts', 'sound', 'heard')).toBeGreaterThan(0.95)
     const { graph, metadata } = importModel(readFileSync(at('sound', 'model.onnx')), { dims: { batch: 1 } })
     expect(graph.inputs.map(({ value }) => value.type)).toEqual([{ dtype: 'f32', shape: [1, 2000] }])

@@ -36,6 +36,13 @@ export type Levels = ReadonlyMap<Layer, number>
 /** What was found out for layers on one level. */
 export type Found = Pick<Decisions, 'weights' | 'corrections'>
 
+/** A range that was chosen for observations. */
+interface Chosen {
+  readonly seen: readonly Observation[]
+  readonly clipsRare: boolean
+  readonly choice: Choice
+}
+
 /** One way to quantize, and what it does to the outputs. */
 export interface Trial {
   readonly levels: Levels
@@ -62,6 +69,8 @@ export class Study {
   float: Outputs = []
   /** Whether ranges leave out what is rare, however large. */
   clipsRare = false
+  /** By the first observation: most trials ask for the same ranges again. */
+  private readonly chosen = new Map<Observation, readonly Chosen[]>()
   readonly output: Port
   readonly metric: Metric
 
@@ -142,7 +151,19 @@ export class Study {
   }
 
   parameters(plan: Plan): Map<Value, Choice> {
-    return new Map([...this.groups(plan)].map(([root, seen]) => [root, chooseRange(seen, this.clipsRare)]))
+    return new Map([...this.groups(plan)].map(([root, seen]) => [root, this.choose(seen)]))
+  }
+
+  private choose(seen: readonly Observation[]): Choice {
+    const { clipsRare } = this
+    const known = this.chosen.get(seen[0]!) ?? []
+    const isSame = (one: Chosen): boolean =>
+      one.clipsRare === clipsRare && one.seen.length === seen.length && one.seen.every((o, i) => o === seen[i])
+    const same = known.find(isSame)
+    if (same) return same.choice
+    const choice = chooseRange(seen, clipsRare)
+    this.chosen.set(seen[0]!, [...known, { seen, clipsRare, choice }])
+    return choice
   }
 
   /** The layers that can be stored: those whose activations are finite. */

@@ -93,7 +93,7 @@ describe('compile --train', () => {
 
   it(
     'trains fewer channels where integers are too large, beside a control, and scores the test data',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const args = [
         '--max-size',

@@ -1,6 +1,7 @@
 import { byteSize } from '../../core/dtype.ts'
 import { formatExpr } from '../../core/expr.ts'
 import { leastSavedByHalves, type HalfFormat } from '../../core/half.ts'
+import { hash } from '../../core/hash.ts'
 import { observedPlan } from '../program/observe.ts'
 import {
   buffersOf,
@@ -163,13 +164,6 @@ function liveBytes(lives: readonly Life[], kernels: number): number[] {
   return change.map((delta) => (live += delta))
 }
 
-/** Text that is equal for equal bytes; a hash would do, but constants are compared once and exactly. */
-function contentKey(bytes: Uint8Array): string {
-  let hash = 0x811c9dc5
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
-  return `${bytes.length}:${hash}`
-}
-
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true
   if (a.length !== b.length) return false
@@ -189,14 +183,14 @@ interface Constant {
   readonly buffers: Buffer[]
 }
 
-/** The constants among `buffers`. */
+/** The constants among `buffers`. Those with one hash are compared exactly. */
 function distinctConstants(buffers: Iterable<Buffer>): Constant[] {
   const constants: Constant[] = []
   const byContent = new Map<string, Constant[]>()
   for (const buffer of buffers) {
     const data = constantBytes(buffer)
     if (!data) continue
-    const key = contentKey(data)
+    const key = hash([data])
     const twins = byContent.get(key) ?? []
     const twin = twins.find((t) => sameBytes(t.data, data))
     if (twin) {

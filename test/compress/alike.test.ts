@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
+import { bytesOf, tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { compile, importEach, quantizeEach, type Imported } from '../../compiler/index.ts'
 import { modulePlaces } from '../../compiler/verify/module-engine.ts'
 import { model, node, stored } from '../onnx/build.ts'
@@ -65,7 +65,7 @@ describe.each(['int8', 'weights'] as const)('a model quantized at several shapes
           results.push(
             await Promise.all(places.runners(modules, spec).map(async (runner) => (await runner.run(inputs))['y']!)),
           )
-        const bytes = results.map((tensors) => Buffer.concat(tensors.map(({ data }) => Buffer.from(data.buffer))))
+        const bytes = results.map((tensors) => Buffer.concat(tensors.map(bytesOf)))
         expect(Buffer.compare(bytes[0]!, bytes[1]!), `shape ${at}`).toBe(0)
       }
     } finally {

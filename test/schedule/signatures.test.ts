@@ -9,7 +9,7 @@ import {
   type Imported,
   type Tensor,
 } from '../../compiler/index.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
+import { bytesOf, tensorOf } from '../../compiler/core/tensor.ts'
 import { modulePlaces } from '../../compiler/verify/module-engine.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { Random } from '../support/random.ts'
@@ -60,10 +60,10 @@ async function expectAlike(several: Compiled, singles: readonly Compiled[]): Pro
     const alone = places.runners(singles[at]!.modules, singles[at]!.spec)
     for (const [r, runner] of alone.entries()) {
       const expected = await runner.run(inputsOf(several, at))
-      for (const [name, { data, shape }] of Object.entries(expected)) {
+      for (const [name, tensor] of Object.entries(expected)) {
         const own = found[i]![r]![name]!
-        expect(own.shape).toEqual(shape)
-        expect(Buffer.compare(Buffer.from(own.data.buffer), Buffer.from(data.buffer)), `${name} at ${at}`).toBe(0)
+        expect(own.shape).toEqual(tensor.shape)
+        expect(Buffer.compare(bytesOf(own), bytesOf(tensor)), `${name} at ${at}`).toBe(0)
       }
     }
   }

@@ -9,6 +9,7 @@ import {
   type Imported,
   type Tensor,
 } from '../../compiler/index.ts'
+import { evaluator } from '../../compiler/core/executor.ts'
 import { bytesOf, tensorOf } from '../../compiler/core/tensor.ts'
 import { modulePlaces } from '../../compiler/verify/module-engine.ts'
 import { model, node, stored } from '../onnx/build.ts'
@@ -222,7 +223,8 @@ describe('weights that suit few rows and many in forms of their own', () => {
     const imported = importEach(layer(kind.startsWith('zeros')), { signatures })
     const calibration = [1, 2, 3].map(() => ({ x: randomTensor(random, 'f32', [1, 128]) }))
     const mode = kind === 'weights' ? 'weights' : 'int8'
-    const models = kind === 'zeros' ? imported : await quantizeEach(imported, { mode, calibration })
+    const models =
+      kind === 'zeros' ? imported : await quantizeEach(imported, { mode, calibration, executor: evaluator })
     const options = { sparse: kind === 'zeros in int8' ? 'size' : 'speed' } as const
     const several = await compile(models, options)
     const singles = await Promise.all(models.map((one) => compile(one, options)))

@@ -32,7 +32,7 @@ import { importEach, type ShapeBindings } from './onnx/import-each.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
-import { schedule } from './schedule/lower/index.ts'
+import { scheduleEach } from './schedule/lower/index.ts'
 import { checkSignatures } from './schedule/lower/signatures.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 export { statesOf }
@@ -168,7 +168,7 @@ async function compileGraphs(
   )
   const optimized = sources.map(({ graph }) => within(budget, () => runPasses(graph)))
   phase('schedule')
-  const programs = optimized.map((graph, i) => within(budget, () => schedule(graph, stated[i]!, options.sparse)))
+  const programs = within(budget, () => scheduleEach(optimized, stated, options.sparse))
   const plans = planTogether(programs)
   const [plan] = plans as [MemoryPlan]
   phase('emit')

@@ -105,7 +105,7 @@ describe('sparse products give what the evaluator does', () => {
     expectSameBytes(runOver(job('simd')), expected.map(bytesOf), 'simd')
     for (const engine of engines)
       expectSameBytes(await engine.run(job('relaxed-simd')), expected.map(bytesOf), engine.name)
-    const { run } = await poisoned(schedule(runPasses(graph), [], 'size'))
+    const { run } = await poisoned(schedule(runPasses(graph), [], { sparsity: 'size' }))
     expect(Object.values(run(inputs)).map(({ data }) => data)).toEqual(expected.map(({ data }) => data))
   })
 

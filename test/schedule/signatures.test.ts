@@ -1,17 +1,20 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import {
   compile,
+  evaluate,
   importEach,
+  quantizeEach,
   type Compiled,
   type CompileOptions,
   type Imported,
   type Tensor,
 } from '../../compiler/index.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
+import { evaluator } from '../../compiler/core/executor.ts'
+import { bytesOf, tensorOf } from '../../compiler/core/tensor.ts'
 import { modulePlaces } from '../../compiler/verify/module-engine.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { Random } from '../support/random.ts'
-import { randomTensor } from '../support/run-graph.ts'
+import { expectClose, randomTensor } from '../support/run-graph.ts'
 
 const random = new Random(4)
 const weights = (name: string, shape: number[]) => stored(name, randomTensor(random, 'f32', shape))
@@ -58,10 +61,10 @@ async function expectAlike(several: Compiled, singles: readonly Compiled[]): Pro
     const alone = places.runners(singles[at]!.modules, singles[at]!.spec)
     for (const [r, runner] of alone.entries()) {
       const expected = await runner.run(inputsOf(several, at))
-      for (const [name, { data, shape }] of Object.entries(expected)) {
+      for (const [name, tensor] of Object.entries(expected)) {
         const own = found[i]![r]![name]!
-        expect(own.shape).toEqual(shape)
-        expect(Buffer.compare(Buffer.from(own.data.buffer), Buffer.from(data.buffer)), `${name} at ${at}`).toBe(0)
+        expect(own.shape).toEqual(tensor.shape)
+        expect(Buffer.compare(bytesOf(own), bytesOf(tensor)), `${name} at ${at}`).toBe(0)
       }
     }
   }
@@ -196,5 +199,45 @@ describe('shapes that cannot stand in one module', () => {
     expect(await codesOf(compile(pictures, { signatures, sound: { input: 'x', rate: 8000 } }))).toEqual([
       'A106 a script makes inputs of sound for one shape, not for 3',
     ])
+  })
+})
+
+describe('weights that suit few rows and many in forms of their own', () => {
+  const layer = (zeros: boolean) => {
+    const { data } = randomTensor(random, 'f32', [128, 96])
+    const w = tensorOf(
+      'f32',
+      [128, 96],
+      [...data].map((x, i) => (zeros && Math.floor(i / 4) % 9 > 0 ? 0 : Number(x))),
+    )
+    return model({
+      inputs: ['x f32[n,128]'],
+      outputs: ['y f32[n,96]'],
+      nodes: ['y = MatMul(x, w)'],
+      initializers: [stored('w', w)],
+    })
+  }
+  const signatures = [{ dims: { n: 1 } }, { dims: { n: 24 } }]
+
+  it.each(['weights', 'int8', 'zeros', 'zeros in int8'] as const)('stand in one: %s', async (kind) => {
+    const imported = importEach(layer(kind.startsWith('zeros')), { signatures })
+    const calibration = [1, 2, 3].map(() => ({ x: randomTensor(random, 'f32', [1, 128]) }))
+    const mode = kind === 'weights' ? 'weights' : 'int8'
+    const models =
+      kind === 'zeros' ? imported : await quantizeEach(imported, { mode, calibration, executor: evaluator })
+    const options = { sparse: kind === 'zeros in int8' ? 'size' : 'speed' } as const
+    const several = await compile(models, options)
+    const singles = await Promise.all(models.map((one) => compile(one, options)))
+    // What the sums start from, and scales in blocks of another width.
+    expect(several.report.weights).toBeLessThan(singles[1]!.report.weights + 1024)
+    expect(singles[1]!.report.kernels.some(({ skippedMacs }) => skippedMacs)).toBe(kind.startsWith('zeros'))
+    // The order of sums is that of the largest shape's kernel; integers have none.
+    if (kind.endsWith('int8')) return expectAlike(several, singles)
+    for (const { run } of places.runners(several.modules, several.spec)) {
+      for (const [at, { graph }] of models.entries()) {
+        const inputs = inputsOf(several, at)
+        expectClose((await run(inputs))['y']!, evaluate(graph, inputs)['y']!, 1e-4)
+      }
+    }
   })
 })

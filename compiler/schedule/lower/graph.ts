@@ -1,15 +1,14 @@
 import type { Graph } from '../../core/graph.ts'
-import type { Sparsity } from '../../core/artefact.ts'
 import { contiguous } from '../program/access.ts'
 import { withoutCopies, type Copy } from '../memory/carry.ts'
 import type { Program, State } from '../program/program.ts'
 import { updateOrder } from './update-order.ts'
-import { Scheduler, type Lower } from './scheduler.ts'
+import { Scheduler, type Lower, type ScheduleOptions } from './scheduler.ts'
 import { copyStates, nextStates } from './states.ts'
 
 /** Schedules `graph` by `lower`, which holds a rule for every op. What is in `states` is neither input nor output. */
-export function scheduleWith(graph: Graph, lower: Lower, states: readonly State[], sparsity: Sparsity): Program {
-  const s = new Scheduler(graph, lower, sparsity)
+export function scheduleWith(graph: Graph, lower: Lower, states: readonly State[], options: ScheduleOptions): Program {
+  const s = new Scheduler(graph, lower, options)
   const kept = new Map(states.map((state) => [state.input, state]))
   const ports = graph.inputs.map(({ name, value }) => {
     const state = kept.get(name)

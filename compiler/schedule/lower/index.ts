@@ -1,13 +1,14 @@
 import { fail } from '../../core/diagnostic.ts'
 import type { Graph, Node, NodeOf } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
+import { elementCount } from '../../core/shape.ts'
 import type { Sparsity } from '../../core/artefact.ts'
 import { computeInPlace } from '../memory/in-place.ts'
 import type { Program, State } from '../program/program.ts'
 import { blockRows } from '../rows/blocks.ts'
 import { observed } from '../program/observe.ts'
 import { fuseRows } from '../rows/fuse.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Decided, ScheduleOptions, Scheduler } from './scheduler.ts'
 import { ifElse, whileLoop } from './control.ts'
 import { convolution } from './products/convolution.ts'
 import { decisionTrees } from './decision-trees.ts'
@@ -55,7 +56,7 @@ function lower<O extends OpName>(s: Scheduler, node: NodeOf<O>): void {
 }
 
 /** The kernels that compute `graph`, each by itself, and the buffers at its boundary. */
-export function scheduleApart(graph: Graph, states: readonly State[] = [], sparsity: Sparsity = 'speed'): Program {
+export function scheduleApart(graph: Graph, states: readonly State[] = [], options: ScheduleOptions = {}): Program {
   const lowerAt = (s: Scheduler, node: Node): void => {
     try {
       lower(s, node)
@@ -64,11 +65,29 @@ export function scheduleApart(graph: Graph, states: readonly State[] = [], spars
       throw error
     }
   }
-  const program = scheduleWith(graph, lowerAt, states, sparsity)
+  const program = scheduleWith(graph, lowerAt, states, options)
   observed(program)
   return observed(computeInPlace(program))
 }
 
-/** The kernels that compute `graph`, in order, and the buffers at its boundary. `sparsity` says where weights are stored without zeros. */
-export const schedule = (graph: Graph, states: readonly State[] = [], sparsity: Sparsity = 'speed'): Program =>
-  observed(fuseRows(observed(blockRows(scheduleApart(graph, states, sparsity)))))
+/** The kernels that compute `graph`, in order, and the buffers at its boundary. */
+export const schedule = (graph: Graph, states: readonly State[] = [], options: ScheduleOptions = {}): Program =>
+  observed(fuseRows(observed(blockRows(scheduleApart(graph, states, options)))))
+
+/**
+ * The programs of one model at several shapes. What form weights have is decided for the largest shape, which takes most time: kernels of
+ * the others take them as they are.
+ */
+export function scheduleEach(
+  graphs: readonly Graph[],
+  states: readonly (readonly State[])[],
+  sparsity: Sparsity = 'speed',
+): Program[] {
+  const elements = ({ inputs }: Graph): number =>
+    inputs.reduce((sum, { value }) => sum + elementCount(value.type.shape), 0)
+  const decided: Decided = new Map()
+  const options = graphs.length > 1 ? { sparsity, decided } : { sparsity }
+  const order = [...graphs.keys()].sort((a, b) => elements(graphs[b]!) - elements(graphs[a]!))
+  const programs = new Map(order.map((i) => [i, schedule(graphs[i]!, states[i], options)]))
+  return graphs.map((_, i) => programs.get(i)!)
+}

@@ -5,6 +5,7 @@ import { byteSize, type DType } from '../../core/dtype.ts'
 import { dequantizer } from '../../core/dequantized.ts'
 import { countUses, nodesOf, type Graph, type Node, type Value } from '../../core/graph.ts'
 import { elementCount, rowMajorStrides, sameShape, type Shape } from '../../core/shape.ts'
+import { hash } from '../../core/hash.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { contiguous, isContiguous } from '../program/access.ts'
 import { borderRequirements, contains, fillBorder, isEmptyBorder, type Border } from '../memory/border.ts'
@@ -26,6 +27,16 @@ const isStored = (lazy: Lazy): boolean =>
   lazy.args.every((a) => !isPending(a) && constantBytes(a.buffer) !== undefined) &&
   !isMathHeavy(lazy)
 
+/** Decisions on weights, by what they are for and the weights' hash. */
+export type Decided = Map<string, unknown>
+
+export interface ScheduleOptions {
+  /** Where weights are stored without zeros; `speed` unless given. */
+  readonly sparsity?: Sparsity
+  /** What was decided for other programs of the module, to which this one adds. */
+  readonly decided?: Decided
+}
+
 /** What a lowering rule may do: ask for operands in one form or another, emit kernels, and define results. */
 export class Scheduler {
   private readonly kernels: Kernel[] = []
@@ -46,7 +57,16 @@ export class Scheduler {
   /** What fills prepared buffers at the start. */
   readonly prepared: NestKernel[]
 
-  constructor(graph: Graph, lower: Lower, sparsity: Sparsity, names = { next: 0 }, prepared: NestKernel[] = []) {
+  private readonly decided: Decided | undefined
+
+  constructor(
+    graph: Graph,
+    lower: Lower,
+    { sparsity = 'speed', decided }: ScheduleOptions,
+    names = { next: 0 },
+    prepared: NestKernel[] = [],
+  ) {
+    this.decided = decided
     this.prepared = prepared
     this.lower = lower
     this.sparsity = sparsity
@@ -79,6 +99,18 @@ export class Scheduler {
     const made = known.get(form) ?? make()
     known.set(form, made)
     return made
+  }
+
+  /**
+   * What `decide` says of constant weights for `use`, a form of them among others; where they stand in programs of several shapes, what the first of these
+   * was told, so that they are in the module once.
+   */
+  decision<T>(weights: Buffer, use: string, decide: () => T): T {
+    const data = constantBytes(weights)
+    if (!this.decided || !data) return decide()
+    const key = `${use} ${hash([data])}`
+    if (!this.decided.has(key)) this.decided.set(key, decide())
+    return this.decided.get(key) as T
   }
 
   /** What `formOf` made before. */
@@ -207,7 +239,8 @@ export class Scheduler {
 
   /** The kernels of a region whose inputs stand at `inputs`; `place` says what becomes of its outputs. */
   region(graph: Graph, inputs: readonly Access[], place: (inner: Scheduler) => void): Kernel[] {
-    const inner = new Scheduler(graph, this.lower, this.sparsity, this.names, this.prepared)
+    const options = { sparsity: this.sparsity, ...(this.decided && { decided: this.decided }) }
+    const inner = new Scheduler(graph, this.lower, options, this.names, this.prepared)
     graph.inputs.forEach(({ value }, i) => inner.values.set(value, lazyAccess(inputs[i]!, value.type)))
     for (const node of nodesOf(graph)) this.lower(inner, node)
     place(inner)

@@ -19,7 +19,7 @@ import { originOf, type Scheduler } from '../scheduler.ts'
 import { integerConvolution, integerDepthwise } from './integer-convolution.ts'
 import { factor, paddedCopy, pendingProductSum } from '../reduce.ts'
 import { sparseWeights, spmmCall, spmvCall } from './sparse.ts'
-import { dequantizePacked, expandWeights, floatWeights, packQuantized, quantizedWeights } from './quantized-weights.ts'
+import { dequantizePacked, expandWeights, prefersGemv, packQuantized, quantizedWeights } from './quantized-weights.ts'
 import {
   bandOf,
   largestWeights,
@@ -109,8 +109,8 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   // Whatever a pixel needs is one run: a row of a matrix.
   const flat = form.groups === 1 && form.kernelHeight === 1 && (joined || form.kernelWidth === 1)
   const line = flat && (form.outHeight === 1 || form.outWidth === 1)
-  const isGemv =
-    line && (stored ?? floatWeights).prefersGemv(form.outHeight * form.outWidth, outputs, form.kernelWidth * perGroup)
+  const rows = line ? form.outHeight * form.outWidth : Infinity
+  const isGemv = prefersGemv(s, stored, rows, outputs, form.kernelWidth * perGroup) && line
   const isWinograd = suitsWinograd(node, form)
   const sparse = stored
     ? undefined

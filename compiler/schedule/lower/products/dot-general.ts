@@ -14,7 +14,7 @@ import { columnProduct, type ColumnProduct } from './weight-gradient.ts'
 import { integerGemm, type IntegerGemm } from './integer-gemm.ts'
 import { factor, pendingProductSum } from '../reduce.ts'
 import { sparseWeights, spmmCall, spmvCall } from './sparse.ts'
-import { floatWeights, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
+import { prefersGemv, packQuantized, quantizedWeights, type QuantizedWeights } from './quantized-weights.ts'
 import {
   address,
   bandOf,
@@ -189,7 +189,7 @@ const matrixWeights = ({ N, rhs }: Gemm): PackSource => ({
 function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights | undefined): Pending {
   const { type } = node.results[0]!
   const source = matrixWeights(g)
-  const isGemv = (stored ?? floatWeights).prefersGemv(g.M, g.N, g.K)
+  const isGemv = prefersGemv(s, stored, g.M, g.N, g.K)
   const quantized = stored && packQuantized(s, stored, source, isGemv)
   const kernel = isGemv ? 'gemv' : 'igemm'
   const sparse = stored ? undefined : sparseWeights(s, source, { M: g.M, N: g.N, K: g.K, kernel, flat: true })

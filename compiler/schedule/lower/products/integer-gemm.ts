@@ -109,7 +109,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
   const { strip, scratchBytes } = g.winograd ?? gatherStrip(rows * columns, run, g.height * g.width)
   const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {
     const flat = g.images * groups * g.height * rows * columns === 1
-    if (flat && g.width <= mostGemvRows && run * outputs >= leastGemvWeights) {
+    if (!sparse && flat && g.width <= mostGemvRows && run * outputs >= leastGemvWeights) {
       rowsOnly(p, nodes)
       return
     }

@@ -10,15 +10,12 @@ import { call } from '../../program/call.ts'
 import { packVectors } from '../../kernels/channel-vectors.ts'
 import { packDigits, packedLength, packIntegers, packNibbles, type PackSource } from '../../kernels/pack.ts'
 import type { Access, Buffer } from '../../program/program.ts'
-import { prefersGemv } from '../../kernels/choice.ts'
+import { prefersGemv as floatsPreferGemv } from '../../kernels/choice.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { flag, start } from './template.ts'
 
 /** More rows repay expanding weights once for four of them. */
 const mostGemvRows = 2
-
-/** What is asked of weights that are not quantized. */
-export const floatWeights = { prefersGemv }
 
 /** Constant weights of a product that are integers in memory, which its kernel makes floats of. */
 export interface QuantizedWeights {
@@ -26,8 +23,8 @@ export interface QuantizedWeights {
   readonly access: Access
   /** Whether 4 bits hold them. */
   readonly half: boolean
-  /** Whether a product of these extents is faster, and possible, by the gemv. */
-  readonly prefersGemv: typeof prefersGemv
+  /** Whether so many rows are faster, and possible, by the gemv. */
+  readonly suitGemv: (M: number) => boolean
   /** For each output channel. */
   readonly scales: readonly number[]
 }
@@ -45,8 +42,17 @@ export function quantizedWeights(s: Scheduler, value: Value, axis: number): Quan
   const buffer = s.constantBuffer('i8', new Uint8Array(Int8Array.from(integers).buffer))
   // The sums of `f32_qcw_gemv_1x16` have no room for −128.
   const suits = integers.includes(-128) ? () => false : (M: number) => M <= mostGemvRows
-  return { access: contiguous(buffer, value.type.shape), half, prefersGemv: suits, scales }
+  return { access: contiguous(buffer, value.type.shape), half, suitGemv: suits, scales }
 }
+
+/** Whether a product [M, K] · [K, N] is done by the gemv, which takes quantized weights in a form of its own. */
+export const prefersGemv = (
+  s: Scheduler,
+  stored: QuantizedWeights | undefined,
+  M: number,
+  N: number,
+  K: number,
+): boolean => (stored ? s.decision(stored.access.buffer, 'gemv', () => stored.suitGemv(M)) : floatsPreferGemv(M, N, K))
 
 /** The same packed as a template reads it. */
 export interface PackedWeights {

@@ -21,12 +21,16 @@ export function sparseIntegerWeights(
   source: PackSource,
   product: Omit<DenseProduct, 'bytes' | 'vectors'>,
 ): Integers | undefined {
-  if (s.sparsity === 'off' || product.M < fewestPixels) return undefined
-  const form = sparseIntegers(source)
+  if (s.sparsity === 'off') return undefined
+  const prefers = (): boolean => {
+    const form = product.M < fewestPixels ? undefined : sparseIntegers(source)
+    if (!form) return false
+    const bytes = storedBytes(constantBytes(packIntegers(s, source, 4))!)
+    const list = { width: form.width, entries: form.deltas.length, bytes: form.bytes }
+    return prefersSparseIntegers({ ...product, bytes }, list, s.sparsity)
+  }
+  const form = s.decision(source.access.buffer, 'lists', prefers) ? sparseIntegers(source) : undefined
   if (!form) return undefined
-  const bytes = storedBytes(constantBytes(packIntegers(s, source, 4))!)
-  const list = { width: form.width, entries: form.deltas.length, bytes: form.bytes }
-  if (!prefersSparseIntegers({ ...product, bytes }, list, s.sparsity)) return undefined
   return { form, buffers: packSparse(s, source, form) }
 }
 

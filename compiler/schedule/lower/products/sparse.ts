@@ -30,7 +30,12 @@ export function sparseWeights(
   const forms = sparseForms(source).map((form) => ({ ...form, entries: form.deltas.length }))
   if (forms.length === 0) return undefined
   const vectors = flat && product.M <= mostVectors
-  const form = preferredForm({ ...product, vectors, bytes: denseBytes(source) }, forms, s.sparsity)
+  const width = s.decision(
+    source.access.buffer,
+    'lists',
+    () => preferredForm({ ...product, vectors, bytes: denseBytes(source) }, forms, s.sparsity)?.width,
+  )
+  const form = forms.find((each) => each.width === width)
   return form && { form, buffers: packSparse(s, source, form), vectors }
 }
 

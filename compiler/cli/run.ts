@@ -114,7 +114,7 @@ export const addRun: AddCommand = (program, terminal) => {
         const rest = count > shown.length ? ', …' : ''
         terminal.out(`${name} ${dtype}[${t.shape.join(',')}] ${shown.join(', ')}${rest}`)
       }
-      terminal.out(emptyLines(spec, absent))
+      for (const line of emptyLines(spec, absent)) terminal.out(line)
       if (named) terminal.out(await classLines(named, outputs[named.output] as Tensor))
       if (found) terminal.out(boxLines(found))
     })

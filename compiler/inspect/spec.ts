@@ -14,6 +14,7 @@ import {
 import { fail } from '../core/diagnostic.ts'
 import { byteSize, dtypes } from '../core/dtype.ts'
 import { elementCount } from '../core/shape.ts'
+import { isStrings, isStructures } from './structures.ts'
 
 /** The custom section that carries a module's `ModuleSpec` as JSON. */
 export const specSection = 'attar'
@@ -41,19 +42,23 @@ export function readSpec(payload: Uint8Array, memory: number): ModuleSpec {
   checkPorts('inputs', inputs, memory)
   checkPorts('outputs', outputs, memory)
   if (inputs.some((port) => port.extents)) bad('inputs of unknown size')
-  const { pictures, sound, text, limits, signatures } = spec
+  const { pictures, sound, text, limits, signatures, structures, strings } = spec
   if (signatures !== undefined) checkSignatures(signatures, { inputs, outputs }, memory)
   if (sound !== undefined && !isSound(sound, inputs)) bad('a malformed sound')
   if (pictures !== undefined && !isPictures(pictures)) bad('malformed pictures')
   if (text !== undefined && !isText(text)) bad('malformed text')
   if (limits !== undefined && !(Array.isArray(limits) && limits.every((limit) => isLimit(limit, memory))))
     bad('malformed limits')
+  if (structures !== undefined && !isStructures(structures, inputs, outputs)) bad('malformed structures')
+  if (strings !== undefined && !isStrings(strings, inputs, outputs)) bad('malformed strings')
   const known = {
     ...{ abi: abiVersion, hash, attar, inputs, outputs, metadata },
     ...(signatures && { signatures }),
     ...(pictures && { pictures }),
     ...(sound && { sound }),
     ...(text && { text }),
+    ...(structures && { structures }),
+    ...(strings && { strings }),
     ...(limits && { limits: limits as LimitSpec[] }),
   }
   if (spec.states === undefined) return known

@@ -85,7 +85,8 @@ describe('sequences', () => {
 
   it('are no tensors', () => {
     expect(codesOf(['s = SequenceConstruct(v, w)', 'y = Relu(s)'])).toEqual(['A203'])
-    expect(codesOf(['y = SequenceConstruct(v, w)'])).toEqual(['A203'])
+    const nested = ['s = SequenceConstruct(v)', 't = SequenceEmpty()', 'y = SequenceInsert(t, s)']
+    expect(codesOf(nested)).toEqual(['A102'])
   })
 })
 

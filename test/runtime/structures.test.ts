@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { compile } from '../../compiler/index.ts'
-import { artefacts } from '../../compiler/package/index.ts'
 import type { Model } from '../../runtime/index.ts'
 import { graph, model, node } from '../onnx/build.ts'
+import { scriptOf } from '../support/script-of.ts'
 
 type Values = Parameters<Model['run']>[0]
-
-/** What `script.instantiate()` gives for a model, by the script and module that ship. */
-async function shipped(bytes: Uint8Array, shapes: Readonly<Record<string, readonly number[]>> = {}) {
-  const compiled = await compile(bytes, { shapes, targets: ['simd'] })
-  const files = artefacts(compiled, 'm', { inline: true })
-  const address = `data:text/javascript;base64,${Buffer.from(files['m.js'] as string).toString('base64')}`
-  const script = (await import(address)) as { instantiate(): Model }
-  return { model: script.instantiate(), types: files['m.d.ts'] as string, script: files['m.js'] as string }
-}
 
 const opset = { opsetImport: [{ domain: '', version: 18 }] }
 
@@ -28,7 +19,7 @@ describe('sequences at the boundary', () => {
   )
 
   it('are arrays of tensors, of the lengths that were given', async () => {
-    const { model: own, types } = await shipped(bytes, { 'x.0': [1], 'x.1': [3] })
+    const { model: own, types } = await scriptOf(bytes, { shapes: { 'x.0': [1], 'x.1': [3] } })
     const results = own.run({ x: [[7], new Float32Array([1, 2, 3])], y: [8, 9] } as unknown as Values)
     expect(results).toEqual({
       z: [new Float32Array([7]), new Float32Array([1, 2, 3]), new Float32Array([8, 9])],
@@ -42,7 +33,7 @@ describe('sequences at the boundary', () => {
   })
 
   it('refuse another number of tensors, and a tensor of another length', async () => {
-    const { model: own } = await shipped(bytes, { 'x.0': [1], 'x.1': [3] })
+    const { model: own } = await scriptOf(bytes, { shapes: { 'x.0': [1], 'x.1': [3] } })
     const run = (x: unknown) => () => own.run({ x, y: [8, 9] } as unknown as Values)
     expect(run([[7]])).toThrow(new TypeError('attar: input "x" takes an array of 2 tensors'))
     expect(run(undefined)).toThrow('takes an array of 2 tensors')
@@ -50,7 +41,7 @@ describe('sequences at the boundary', () => {
   })
 
   it('may be empty, and need a length that is known', async () => {
-    const { model: own } = await shipped(bytes, { x: [0] })
+    const { model: own } = await scriptOf(bytes, { shapes: { x: [0] } })
     expect(own.run({ x: [], y: [8, 9] } as unknown as Values)['z']).toEqual([new Float32Array([8, 9])])
     await expect(compile(bytes)).rejects.toThrow('the length of the sequence "x" is not bound')
     await expect(compile(bytes, { shapes: { x: [1e9] } })).rejects.toThrow('the limit is 4096')
@@ -74,7 +65,7 @@ describe('optionals at the boundary', () => {
   )
 
   it('may be left out of each run', async () => {
-    const { model: own, types } = await shipped(bytes)
+    const { model: own, types } = await scriptOf(bytes)
     const expected = (y: number[], o: number[] | undefined) => ({
       ...{ y: new Float32Array(y), has: new Uint8Array([o ? 1 : 0]), o: o && new Float32Array(o) },
     })
@@ -88,7 +79,7 @@ describe('optionals at the boundary', () => {
   })
 
   it('of sequences may be, too; outputs lack a value where the branch that is taken has none', async () => {
-    const { model: own } = await shipped(
+    const { model: own } = await scriptOf(
       model(
         {
           inputs: ['s optional(seq(f32[2]))', 'c bool[]'],
@@ -104,7 +95,7 @@ describe('optionals at the boundary', () => {
         },
         opset,
       ),
-      { s: [1] },
+      { shapes: { s: [1] } },
     )
     expect(own.run({ s: [[1, 2]], c: [true] } as unknown as Values)).toEqual({ t: [new Float32Array([1, 2])] })
     expect(own.run({ s: [[1, 2]], c: [false] } as unknown as Values)).toEqual({ t: undefined })
@@ -112,9 +103,9 @@ describe('optionals at the boundary', () => {
   })
 
   it('cost models without them nothing', async () => {
-    const plain = await shipped(model({ inputs: ['x f32[2]'], outputs: ['y'], nodes: ['y = Neg(x)'] }))
+    const plain = await scriptOf(model({ inputs: ['x f32[2]'], outputs: ['y'], nodes: ['y = Neg(x)'] }))
     expect(plain.script).not.toContain('structures')
-    const { script } = await shipped(bytes)
+    const { script } = await scriptOf(bytes)
     expect(script).toContain('structures(attar(')
   })
 })

@@ -25,6 +25,7 @@ export {
   kernelName,
   fixedLayersKey,
   preprocessKey,
+  tokenizerKey,
   trainingKey,
   quantizationKey,
   sparsities,

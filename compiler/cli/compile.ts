@@ -137,7 +137,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
         searched?.source ?? (isCompressed(options) ? await compressed(model, options, made, terminal) : model)
       const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
       const { source: heard, options: sound } = await soundIn(seen, options, made)
-      const { source, text, tokenizer } = await textsOf(model, heard, options, made)
+      const { source, text, tokenizer, warnings: ofTexts } = await textsOf(model, heard, options, made)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
         ...{ ...made, sparse: options.sparse, onPhase: phase },
@@ -166,8 +166,9 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       ]
       if (emitted) parts.push({ part: options.emitOnnx!, raw: emitted.length })
       const phases = profile()
+      const warnings = [...compiled.warnings, ...ofTexts]
       if (options.json) {
-        const { report, spec, warnings } = compiled
+        const { report, spec } = compiled
         const result = {
           ...{ output: options.output, files: Object.keys(files), parts, spec, report, warnings },
           ...(searched && { optimization: searched.report }),
@@ -184,7 +185,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
             ...formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])]),
           ])
       }
-      compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
+      warnings.forEach((warning) => terminal.err(warningLines(warning)))
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
       if (searched?.isMissed) done(1)

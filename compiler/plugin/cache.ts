@@ -150,7 +150,7 @@ async function make(
     const smaller = isCompressed(options) ? await compressed(model, options, made, terminal) : model
     const { source: seen, pictures } = await picturesOf(model, smaller, options, made)
     const { source: heard, options: sound } = await soundIn(seen, options, made)
-    const { source, text: texts, tokenizer } = await textsOf(model, heard, options, made)
+    const { source, text: texts, tokenizer, warnings: ofTexts } = await textsOf(model, heard, options, made)
     const compiled = await compile(source, {
       ...{ ...made, sparse: options.sparse },
       ...(pictures && { pictures }),
@@ -164,7 +164,7 @@ async function make(
         fail('A506', `the budget is not kept: ${describeAccuracy(judged.accuracy!)}`, {
           hint: 'allow more with max-drop, or ask for less',
         })
-    compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
+    for (const warning of [...compiled.warnings, ...ofTexts]) terminal.err(warningLines(warning))
     const files = artefacts(compiled, name, {
       inline: options.inline ?? false,
       ...(tokenizer && { encoder: encoderSource(tokenizer) }),

@@ -27,6 +27,7 @@ export {
   preprocessKey,
   runName,
   signaturesOf,
+  tokenizerKey,
   trainingKey,
   quantizationKey,
   sparsities,

@@ -2,6 +2,7 @@
 import type { Model, Output, Source, Spec } from './index.ts'
 import type { Picture } from './pictures.ts'
 import { axesOf, type Preprocess } from './pixels.ts'
+import { letterboxed } from './resize.ts'
 
 /** Where numbers stand in an output: value j of box i is element start + i · row + j · column. */
 export interface Field {
@@ -117,15 +118,18 @@ export function boxesIn(
     if (kept.length >= top) break
     if (suppressed || !kept.some((k) => k.label === one.label && overlap(k.corners, one.corners) > iou)) kept.push(one)
   }
-  // The input's part of the picture, which resize.ts takes.
+  // What the input shows of the picture, and where, as resize.ts puts it there.
   const ratio = Math.min(picture.width / width, picture.height / height)
-  const [across, down] = fit === 'crop' ? [ratio * width, ratio * height] : [picture.width, picture.height]
-  const place = (share: number, part: number, whole: number): number =>
-    Math.min(whole, Math.max(0, share * part + (whole - part) / 2))
+  const inner = fit === 'letterbox' ? letterboxed(picture, { width, height }) : { left: 0, top: 0, width, height }
+  const place = (share: number, size: number, start: number, length: number, whole: number): number => {
+    const part = fit === 'crop' ? ratio * size : whole
+    return Math.min(whole, Math.max(0, ((share * size - start) / length) * part + (whole - part) / 2))
+  }
+  const across = (share: number): number => place(share, width, inner.left, inner.width, picture.width)
+  const down = (share: number): number => place(share, height, inner.top, inner.height, picture.height)
   return kept.map(({ label, score, corners: [l, t, r, d] }) => {
-    const [x, y] = [place(l, across, picture.width), place(t, down, picture.height)]
-    const box = { x, y, width: place(r, across, picture.width) - x, height: place(d, down, picture.height) - y }
-    return { label: classes[label]!, score, box }
+    const [x, y] = [across(l), down(t)]
+    return { label: classes[label]!, score, box: { x, y, width: across(r) - x, height: down(d) - y } }
   })
 }
 

@@ -12,8 +12,30 @@ export interface Pixels {
  */
 export type Filter = 'nearest' | 'bilinear' | 'antialias'
 
-/** How a picture of other proportions is fitted: stretched, or cut to the target's proportions around its centre. */
-export type Fit = 'stretch' | 'crop'
+/**
+ * How a picture of other proportions is fitted: stretched, cut to the target's proportions around its centre, or as a whole in the middle of a gray
+ * target (`letterbox`).
+ */
+export type Fit = 'stretch' | 'crop' | 'letterbox'
+
+/** What a letterbox holds beside the picture: the gray of YOLO's. */
+const gray = 114
+
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** Where a letterbox of this size has the picture, in whole pixels. What is odd is right of it and below. */
+export function letterboxed(
+  picture: Size,
+  { width, height }: Size,
+): Size & { readonly left: number; readonly top: number } {
+  const scale = Math.min(width / picture.width, height / picture.height)
+  const inside = (length: number, most: number): number => Math.min(most, Math.max(1, Math.round(length * scale)))
+  const [w, h] = [inside(picture.width, width), inside(picture.height, height)]
+  return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h }
+}
 
 /** For a target pixel: the first source pixel that counts, and the weights from there on, whose sum is 1. */
 type Taps = readonly [first: number, weights: Float64Array]
@@ -85,21 +107,25 @@ export function resize(
   const channels = pixelBytes < 3 ? 1 : 3
   const scale = Math.min(fromWidth / width, fromHeight / height)
   const span = (from: number, to: number): number => (fit === 'crop' ? scale * to : from)
-  const across = tapsFor(filter, fromWidth, span(fromWidth, width), width)
-  const down = tapsFor(filter, fromHeight, span(fromHeight, height), height)
-  const rowLength = width * channels
-  const row = new Float64Array(rowLength)
-  const result = new Float64Array(height * rowLength)
+  const isBoxed = fit === 'letterbox'
+  const inner = isBoxed
+    ? letterboxed({ width: fromWidth, height: fromHeight }, { width, height })
+    : { left: 0, top: 0, width, height }
+  const across = tapsFor(filter, fromWidth, span(fromWidth, width), inner.width)
+  const down = tapsFor(filter, fromHeight, span(fromHeight, height), inner.height)
+  const row = new Float64Array(inner.width * channels)
+  const result = new Float64Array(height * width * channels).fill(isBoxed ? gray : 0)
   // Each row of the picture goes to the target's rows that it counts in, so that no other needs to be kept.
   for (let y = 0; y < fromHeight; y++) {
     let isRead = false
-    for (let target = 0; target < height; target++) {
+    for (let target = 0; target < inner.height; target++) {
       const [first, weights] = down[target]!
       if (y < first || y >= first + weights.length) continue
       const weight = weights[y - first]!
       if (!isRead) readRow(data, y * fromWidth * pixelBytes, pixelBytes, across, row)
       isRead = true
-      for (let i = 0, to = target * rowLength; i < rowLength; i++, to++) result[to] = result[to]! + weight * row[i]!
+      for (let i = 0, to = ((inner.top + target) * width + inner.left) * channels; i < row.length; i++, to++)
+        result[to] = (y > first ? result[to]! : 0) + weight * row[i]!
     }
   }
   return result

@@ -179,8 +179,9 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       ]
       if (emitted) parts.push({ part: options.emitOnnx!, raw: emitted.length })
       const phases = profile()
+      const warnings = [...compiled.warnings, ...prepared.warnings]
       if (options.json) {
-        const { report, spec, warnings } = compiled
+        const { report, spec } = compiled
         const result = {
           ...{ output: options.output, files: Object.keys(files), parts, spec, report, warnings },
           ...(searched && { optimization: searched.report }),
@@ -197,7 +198,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
             ...formatTable([['phase', 'ms'], ...phases.map(({ phase, ms }) => [phase, ms.toFixed(0)])]),
           ])
       }
-      compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
+      warnings.forEach((warning) => terminal.err(warningLines(warning)))
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
       if (searched?.isMissed) done(1)

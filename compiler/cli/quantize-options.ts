@@ -76,7 +76,10 @@ export const addPictureOptions = (command: Command): Command =>
       'JSON file that says how data becomes inputs. Pictures: the seven options that follow, which override it. Sounds: "rate", samples a second, and "features" of them. Rows of ids: "pad", the id that fills up shorter rows. Texts: "tokenizer", the file of one.',
     )
     .option('--resize <filter>', 'nearest, bilinear, antialias (default)')
-    .option('--fit <fit>', 'stretch (default), or crop to the proportions')
+    .option(
+      '--fit <fit>',
+      'stretch (default), crop to the proportions, or letterbox: the whole picture, with gray beside it',
+    )
     .option('--layout <layout>', 'NCHW or NHWC')
     .option('--channels <order>', 'RGB, BGR or gray')
     .option('--scale <number>', 'of bytes, before mean and std (default: 1/255)', oneNumber)

@@ -1,4 +1,4 @@
-import type { CompileOptions, Imported, PictureSpec, SoundSpec, TextSpec, Tokenizer } from '../index.ts'
+import type { CompileOptions, Diagnostic, Imported, PictureSpec, SoundSpec, TextSpec, Tokenizer } from '../index.ts'
 import { compressed, isCompressed } from './compressed.ts'
 import type { ShapeOptions } from './options.ts'
 import { picturesOf, type PixelOptions } from './pictures.ts'
@@ -18,6 +18,7 @@ export interface Prepared {
     readonly text?: TextSpec
   }
   readonly tokenizer?: Tokenizer | undefined
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** The model as the options make it smaller, or as `found` is, with what its script takes. */
@@ -30,9 +31,9 @@ export async function preparedSource(
 ): Promise<Prepared> {
   const smaller = found ?? (isCompressed(options) ? await compressed(model, options, importing, terminal) : model)
   // Scripts make inputs for one shape.
-  if (Array.isArray(smaller)) return { source: smaller as readonly Imported[], options: {} }
+  if (Array.isArray(smaller)) return { source: smaller as readonly Imported[], options: {}, warnings: [] }
   const { source: seen, pictures } = await picturesOf(model, smaller as Uint8Array | Imported, options, importing)
   const { source: heard, options: sound } = await soundIn(seen, options, importing)
-  const { source, text, tokenizer } = await textsOf(model, heard, options, importing)
-  return { source, options: { ...(pictures && { pictures }), ...sound, ...(text && { text }) }, tokenizer }
+  const { source, text, tokenizer, warnings } = await textsOf(model, heard, options, importing)
+  return { source, options: { ...(pictures && { pictures }), ...sound, ...(text && { text }) }, tokenizer, warnings }
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Imported, ImportOptions, TextSpec, Tokenizer } from '../index.ts'
+import type { Diagnostic, Imported, ImportOptions, TextSpec, Tokenizer } from '../index.ts'
 import { notEmpty } from './options.ts'
 import { givenClasses, type ScoreOptions } from './score-options.ts'
 import { withScores } from './scores.ts'
@@ -26,10 +26,11 @@ export async function textsOf(
   readonly source: Uint8Array | Imported
   readonly text?: TextSpec
   readonly tokenizer?: Tokenizer
+  readonly warnings: readonly Diagnostic[]
 }> {
   const { tokenizer: path, classify } = options
-  if (path === undefined) return { source }
-  const { importModel, readTokenizer, textInputs, tokenizerFor } = await import('../index.ts')
+  if (path === undefined) return { source, warnings: [] }
+  const { importModel, readTokenizer, textInputs, tokenizerFor, tokenizerKey } = await import('../index.ts')
   const { readFile } = await import('../data/files.ts')
   const read = readTokenizer(readFile(path), path)
   const imported = source instanceof Uint8Array ? importModel(source, importing) : source
@@ -39,9 +40,19 @@ export async function textsOf(
     .map(({ name, value }) => ({ name, ...value.type, range: imported.names?.inputs[name]?.range }))
   const { names, length } = textInputs(inputs, read, '--tokenizer')
   const tokenizer = tokenizerFor(read, length)
-  if (classify === undefined) return { source: imported, text: names, tokenizer }
+  const warnings = otherTokenizer(imported.metadata[tokenizerKey], read)
+  if (classify === undefined) return { source: imported, text: names, tokenizer, warnings }
   const scored = await withScores(onnx, imported, { classify, classes: await givenClasses(options) }, states)
-  return { source: scored.source, text: { ...names, scores: scored.scores }, tokenizer }
+  return { source: scored.source, text: { ...names, scores: scored.scores }, tokenizer, warnings }
+}
+
+/** A510 for a model that was trained with another file. */
+function otherTokenizer(trained: string | undefined, { file, hash }: Tokenizer): Diagnostic[] {
+  if (trained === undefined || trained === hash) return []
+  const message = `"${file}" is not the tokenizer that the model was trained with: its ids may mean other words`
+  const hint =
+    'give the file that the training was given; another copy of the same tokenizer, written in another way, is fine'
+  return [{ code: 'A510', message, hint }]
 }
 
 /** For people: what the script does beside the module. */

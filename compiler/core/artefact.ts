@@ -19,6 +19,9 @@ export type Sparsity = (typeof sparsities)[number]
 /** The key of a model's metadata under which stands, as JSON, how pictures, sounds or rows of ids become its input. */
 export const preprocessKey = 'preprocess'
 
+/** The key under which stands the hash of the tokenizer's file that a model was trained with. */
+export const tokenizerKey = 'tokenizer'
+
 /** The key under which stand, as JSON, the names of the classes that a trained model tells apart, in order. */
 export const classesKey = 'classes'
 

@@ -41,6 +41,7 @@ export const codes = {
   A507: 'reference-failed',
   A508: 'no-queue',
   A509: 'unsupported-tokenizer',
+  A510: 'other-tokenizer',
   A601: 'internal',
   A701: 'diverged',
   A702: 'bad-training',

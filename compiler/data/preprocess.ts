@@ -16,7 +16,7 @@ import {
 import { reasonOf } from '../core/errors.ts'
 
 export const filters = ['nearest', 'bilinear', 'antialias'] as const satisfies readonly Preprocess['resize'][]
-export const fits = ['stretch', 'crop'] as const satisfies readonly Preprocess['fit'][]
+export const fits = ['stretch', 'crop', 'letterbox'] as const satisfies readonly Preprocess['fit'][]
 export const layouts = ['NCHW', 'NHWC'] as const satisfies readonly Preprocess['layout'][]
 export const channelOrders = ['RGB', 'BGR', 'gray'] as const satisfies readonly Preprocess['channels'][]
 

@@ -148,7 +148,7 @@ async function make(
       ...{ ...importing, readExternal, ...states, ...(signatures && { signatures }) },
       ...(target !== 'both' && { targets: [target] }),
     }
-    const { source, tokenizer, options: more } = await preparedSource(model, options, made, terminal)
+    const { source, tokenizer, warnings: ofTexts, options: more } = await preparedSource(model, options, made, terminal)
     const compiled = await compile(source, { ...{ ...made, sparse: options.sparse }, ...more })
     checkSparse(command, options, compiled)
     const { pruning, quantization } = compiled.report
@@ -157,7 +157,7 @@ async function make(
         fail('A506', `the budget is not kept: ${describeAccuracy(judged.accuracy!)}`, {
           hint: 'allow more with max-drop, or ask for less',
         })
-    compiled.warnings.forEach((warning) => terminal.err(warningLines(warning)))
+    for (const warning of [...compiled.warnings, ...ofTexts]) terminal.err(warningLines(warning))
     const files = artefacts(compiled, name, {
       inline: options.inline ?? false,
       ...(tokenizer && { encoder: encoderSource(tokenizer) }),

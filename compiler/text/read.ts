@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import type { AddedToken, Padding, Template, Truncation } from '../../runtime/text/tokenizer.ts'
 import { flags } from '../../runtime/text/tokenizer.ts'
+import { hash } from '../core/hash.ts'
 import { malformed, unsupported } from './errors.ts'
 import { modelCall, type TextModel } from './model.ts'
 import { normalizerCalls } from './normalizers.ts'
@@ -12,6 +13,8 @@ import { splitterCalls } from './splitters.ts'
 export interface Tokenizer {
   /** The file, for messages. */
   readonly file: string
+  /** Of the file's bytes. */
+  readonly hash: string
   readonly kind: 'WordPiece' | 'WordLevel' | 'BPE' | 'Unigram'
   readonly model: Call
   readonly normalizers: readonly Call[]
@@ -44,10 +47,13 @@ export function readTokenizer(bytes: Uint8Array, file: string): Tokenizer {
   } catch {
     return malformed(file, '', 'it is not text in UTF-8')
   }
-  return /^\s*\{/.test(text) ? fromJson(text, file) : fromVocabulary(text, file)
+  const read = /^\s*\{/.test(text) ? fromJson(text, file) : fromVocabulary(text, file)
+  return { ...read, hash: hash([bytes]) }
 }
 
-function fromJson(text: string, file: string): Tokenizer {
+type Read = Omit<Tokenizer, 'hash'>
+
+function fromJson(text: string, file: string): Read {
   if (depthOf(text) > deepest) malformed(file, '', `it has more than ${deepest} brackets within each other`)
   let json: unknown
   try {
@@ -88,7 +94,7 @@ function refuse(file: string, issues: readonly v.BaseIssue<unknown>[]): never {
   return malformed(file, place, wanted.slice(0, 300))
 }
 
-function tokenizerOf(json: TokenizerJson, file: string): Tokenizer {
+function tokenizerOf(json: TokenizerJson, file: string): Read {
   const model = modelCall(file, json.model)
   const added = addedOf(file, json, model)
   const known = new Map([...model.ids, ...added.map(([text, id]) => [text, id] as const)])
@@ -228,7 +234,7 @@ function paddingOf(file: string, { padding }: TokenizerJson): Padding | null {
 }
 
 /** BERT's: a token on each line, its id the line's number. Whether it knows capitals is seen from the tokens. */
-function fromVocabulary(text: string, file: string): Tokenizer {
+function fromVocabulary(text: string, file: string): Read {
   const lines = text
     .replace(/\r?\n$/, '')
     .split(/\r?\n/)

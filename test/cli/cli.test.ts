@@ -270,13 +270,13 @@ describe('inspect', () => {
     writeFileSync(
       at('open.onnx'),
       model({
-        ...{ inputs: ['x f32[b,s,4]', 'm f32[?,s]'], outputs: ['y f32[p,q]'] },
+        ...{ inputs: ['x f32[b,s,4]', 'm f32[?,s]'], outputs: ['y f32[p,q]', 'e f32[o,p,q]'] },
         initializers: [stored('rows', ints(-1, 4)), stored('next', ints(0))],
         nodes: [
           'r = Reshape(x, rows)',
           node('c = Concat(r, r)', { attributes: { axis: 0 } }),
           'n = Neg(m)',
-          'e = Unsqueeze(m, next)',
+          'e = Unsqueeze(n, next)',
           'y = Relu(c)',
         ],
       }),

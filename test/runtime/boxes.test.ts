@@ -79,6 +79,18 @@ describe('boxes', () => {
     expect(shown(detect(picture(20, 20)))).toEqual(['dog 0.70: 14 6 2 2', 'cat 0.67: 3.5 9 4 2'])
   })
 
+  it('of a picture in a letterbox, as YOLO’s exporters have it', async () => {
+    // A box from 5, 2 to 15, 8 in the input of 20 × 10 pixels.
+    const output = f32([1, 1, 6], [10, 5, 10, 6, 1, 0.9])
+    const options = ['--detect', 'yolov5', '--classes', 'cat', '--fit', 'letterbox']
+    const { detect } = await detector('letterbox', { y: output }, ...options)
+    expect(shown(detect(picture(20, 10)))).toEqual(['cat 0.90: 5 2 10 6'])
+    // 10 pixels of 40 × 40 become one of the input's: 10 × 10 pixels from 5 on.
+    expect(shown(detect(picture(40, 40)))).toEqual(['cat 0.90: 0 8 40 24'])
+    // 20 × 3 pixels, 3 above.
+    expect(shown(detect(picture(40, 6)))).toEqual(['cat 0.90: 10 0 20 6'])
+  })
+
   it('of corners and scores beside each other, with a background and softmax', async () => {
     const boxes = f32([1, 2, 4], [0.1, 0.2, 0.5, 0.6, -0.5, 0, 0.25, 2])
     const scores = f32([1, 2, 3], [0, Math.log(2), Math.log(5), Math.log(0.5), Math.log(6), 0])

@@ -61,6 +61,8 @@ describe('pictures', () => {
     ['bilinear', 'f32[1,5,7,3]', ['--resize', 'bilinear', '--fit', 'crop', '--channels', 'BGR']],
     ['nearest', 'f64[1,3,5,7]', ['--resize', 'nearest', '--scale', '1', '--mean', '127.5']],
     ['gray', 'f32[1,1,5,7]', ['--fit', 'crop']],
+    ['letterbox', 'f32[1,3,5,7]', ['--fit', 'letterbox', '--std', '0.25']],
+    ['gray letterbox', 'f32[1,5,7,1]', ['--fit', 'letterbox', '--resize', 'bilinear']],
     ['bytes', 'u8[1,5,7,3]', []],
     ['signed', 'i8[1,5,7,3]', ['--mean', '128']],
   ])('become the bits that calibration makes of them: %s', async (name, type, options) => {
@@ -74,6 +76,28 @@ describe('pictures', () => {
         const expected = imageTensor(image, preprocess, input).data
         expect(run({ image: picture as never }).y, `${width} × ${height}`).toEqual(expected)
       }
+    }
+  })
+
+  it('stand in the middle of a letterbox, and gray beside them', async () => {
+    const { run } = await identity('boxed', 'f64[1,3,6,9]', '--fit', 'letterbox', '--resize', 'nearest', '--scale', '1')
+    // Of 6 × 9 pixels: width and height of the picture, and where it is to stand.
+    for (const [width, height, left, top, w, h] of [
+      [18, 12, 0, 0, 9, 6],
+      [5, 5, 1, 0, 6, 6],
+      [36, 4, 0, 2, 9, 1],
+      [2, 9, 4, 0, 1, 6],
+      [300, 1, 0, 2, 9, 1],
+    ] as const) {
+      const { image, picture } = noise(width, height)
+      const expected = [0, 1, 2].flatMap((c) =>
+        Array.from({ length: 54 }, (_, i) => {
+          const [x, y] = [((i % 9) + 0.5 - left) / w, (Math.floor(i / 9) + 0.5 - top) / h]
+          if (x < 0 || x > 1 || y < 0 || y > 1) return 114
+          return image.data[(Math.floor(y * height) * width + Math.floor(x * width)) * 3 + c]!
+        }),
+      )
+      expect([...(run({ image: picture as never }).y as Float64Array)], `${width} × ${height}`).toEqual(expected)
     }
   })
 
@@ -219,7 +243,7 @@ describe('classify', () => {
     ],
     ['shares.onnx', ['--classify', 'softmax', '--classes', 'a,b,c'], 'its numbers are scores already'],
     ['shares.onnx', ['--classify'], 'give --classes'],
-    ['shares.onnx', ['--classify', '--classes', 'a,b'], '"y" with 3 numbers'],
+    ['shares.onnx', ['--classify', '--classes', 'a,b'], 'output "y" has 3'],
     ['shares.onnx', ['--classify', '--classes', 'a,b,a'], 'name 3 is "a" once more'],
   ])('of %s with %j is refused', async (file, options, message) => {
     expect(await attar('compile', at(file), '-o', at('no'), '--pixels', ...options)).toBe(2)

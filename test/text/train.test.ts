@@ -43,6 +43,11 @@ describe('a training on texts', () => {
       const model = at('trained/model.onnx')
       // A model names no files of whoever trained it.
       expect(readFileSync(model).includes('vocab.txt')).toBe(false)
+      writeFileSync(at('other.txt'), [...vocab].reverse().join('\n'))
+      const wrong = ['compile', model, '-o', at('wrong'), '--dim', 'batch=1', '--tokenizer', at('other.txt')]
+      expect(await attar(...wrong), err.join('\n')).toBe(0)
+      expect(err.join('\n')).toMatch(/warning A510 other-tokenizer\n.*other\.txt" is not the tokenizer that/)
+      err.length = 0
       const quantized = [
         '--quantize',
         'int8',
@@ -57,6 +62,7 @@ describe('a training on texts', () => {
         const folder = `out${more.length}`
         const options = ['--dim', 'batch=1', '--tokenizer', at('vocab.txt'), '--classify', ...more]
         expect(await attar('compile', model, '-o', at(folder), ...options), err.join('\n')).toBe(0)
+        expect(err.join('\n')).not.toContain('A510')
         const { load } = (await import(pathToFileURL(at(folder, 'model.js')).href)) as { load(): Promise<TextModel> }
         const m = await load()
         expect(m.encode('a good film')).toEqual({ input: BigInt64Array.of(2n, 10n, 4n, 8n, 3n, 0n, 0n, 0n) })

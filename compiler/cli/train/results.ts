@@ -69,13 +69,15 @@ export async function metadataOf(
   { metadata, model: { fixedLayers = [] } }: Prepared,
   { classes, preprocess }: Splits,
 ): Promise<Record<string, string>> {
-  const { classesKey, fixedLayersKey, preprocessKey } = await import('../../index.ts')
-  const { preprocessOfModel } = await import('../../data/index.ts')
+  const { classesKey, fixedLayersKey, preprocessKey, readTokenizer, tokenizerKey } = await import('../../index.ts')
+  const { preprocessOfModel, readFile } = await import('../../data/index.ts')
+  const tokenizer = preprocess && 'tokenizer' in preprocess ? preprocess.tokenizer : undefined
   return {
     ...metadata,
     ...(classes && { [classesKey]: JSON.stringify(classes) }),
     ...(fixedLayers.length > 0 && { [fixedLayersKey]: JSON.stringify(fixedLayers) }),
     ...(preprocess && { [preprocessKey]: preprocessOfModel(preprocess) }),
+    ...(tokenizer !== undefined && { [tokenizerKey]: readTokenizer(readFile(tokenizer), tokenizer).hash }),
   }
 }
 

@@ -1,5 +1,6 @@
 export * from './decision-trees'
 export * from './f32/dwconv'
+export * from './f32/dwconv-2x4'
 export * from './f32/dwconv-3x3'
 export * from './f32/dwconv-3x3s2'
 export * from './f32/dwconv-s1'

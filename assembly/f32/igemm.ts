@@ -56,7 +56,51 @@ export function f32_igemm_4x8(
 ): void {
   for (; groups > 0; groups--) {
     group(
-      false, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
+      false, false, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
+      f0, f1, 0, 0,
+    )
+    x += xg
+    w += wg
+    b += bg
+    y += yg
+    aux += auxg
+  }
+}
+
+/** The same with 6 pixels at a time where multiply-adds are fused. It wants many pixels, and bands of a multiple of 12. */
+export function f32_igemm_6x8(
+  x: In,
+  w: In,
+  b: In,
+  y: Out,
+  aux: Aux,
+  groups: i32,
+  OH: i32,
+  OW: i32,
+  band: i32,
+  CO: i32,
+  KH: i32,
+  KW: i32,
+  run: i32,
+  xg: i32,
+  sy: i32,
+  step: i32,
+  xrow: i32,
+  xcol: i32,
+  wg: i32,
+  bg: i32,
+  yg: i32,
+  yrow: i32,
+  ypix: i32,
+  auxg: i32,
+  auxrow: i32,
+  auxpix: i32,
+  f0: f32,
+  f1: f32,
+): void {
+  for (; groups > 0; groups--) {
+    group(
+      false, true, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
       f0, f1, 0, 0,
     )
     x += xg
@@ -106,7 +150,7 @@ export function f32_qcw_igemm_4x8(
 ): void {
   for (; groups > 0; groups--) {
     group(
-      true, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
+      true, false, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
       f0, f1, scales, scratch,
     )
     x += xg
@@ -118,11 +162,12 @@ export function f32_qcw_igemm_4x8(
   }
 }
 
-/** One group of either; `quantized` is a constant. */
+/** One group of any of them; `quantized` and `wide` are constants. */
 // @ts-ignore: decorator
 @inline
 function group(
   quantized: bool,
+  wide: bool,
   x: usize,
   w: usize,
   b: usize,
@@ -154,6 +199,8 @@ function group(
   const rows = KH * KW * run
   const block = quantized ? expandedFrom(rows) : KH * KW * bytes * 8
   const pixels = OH * OW
+  const six = wide && ASC_FEATURE_RELAXED_SIMD
+  const side = six ? 6 : 4
   const xskip = sy - OW * step
   const yskip = yrow - OW * ypix
   const uskip = auxrow - OW * auxpix
@@ -185,14 +232,16 @@ function group(
       yp = by + column
       up = bu + column
       yc = byc
-      for (let left = count; left > 0; left -= 4) {
+      for (let left = count; left > 0; left -= side) {
         let r0 = xp
         let r1 = r0 + step
         let r2 = r1 + step
         let r3 = r2 + step
-        if (xc + 4 <= OW) {
-          xp = r3 + step
-          xc += 4
+        let r4 = six ? r3 + step : r3
+        let r5 = six ? r4 + step : r3
+        if (xc + side <= OW) {
+          xp = r5 + step
+          xc += side
           if (xc == OW) {
             xc = 0
             xp += xskip
@@ -205,6 +254,12 @@ function group(
           xc = select(0, xc, xc == OW)
           r3 = xp = next(xp, left > 3, step, ++xc == OW, xskip)
           xc = select(0, xc, xc == OW)
+          if (six) {
+            r4 = xp = next(xp, left > 4, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+            r5 = xp = next(xp, left > 5, step, ++xc == OW, xskip)
+            xc = select(0, xc, xc == OW)
+          }
           xp = next(xp, true, step, ++xc == OW, xskip)
           xc = select(0, xc, xc == OW)
         }
@@ -217,6 +272,10 @@ function group(
         let c21 = b1
         let c30 = b0
         let c31 = b1
+        let c40 = b0
+        let c41 = b1
+        let c50 = b0
+        let c51 = b1
         for (let kh = 0; kh < KH; kh++) {
           let s = 0
           for (let kw = 0; kw < KW; kw++) {
@@ -224,6 +283,8 @@ function group(
             let a1 = r1 + s
             let a2 = r2 + s
             let a3 = r3 + s
+            let a4 = six ? r4 + s : a3
+            let a5 = six ? r5 + s : a3
             const end = a0 + bytes
             do {
               const w0 = v128.load(p)
@@ -240,6 +301,16 @@ function group(
               const x3 = v128.load32_splat(a3)
               c30 = madd(x3, w0, c30)
               c31 = madd(x3, w1, c31)
+              if (six) {
+                const x4 = v128.load32_splat(a4)
+                c40 = madd(x4, w0, c40)
+                c41 = madd(x4, w1, c41)
+                const x5 = v128.load32_splat(a5)
+                c50 = madd(x5, w0, c50)
+                c51 = madd(x5, w1, c51)
+                a4 += 4
+                a5 += 4
+              }
               a0 += 4
               a1 += 4
               a2 += 4
@@ -252,6 +323,10 @@ function group(
           r1 += xrow
           r2 += xrow
           r3 += xrow
+          if (six) {
+            r4 += xrow
+            r5 += xrow
+          }
         }
         store(yp, up, column, c00, c01, channels, p0, p1)
         let ends = ++yc == OW
@@ -278,6 +353,22 @@ function group(
           yc = select(0, yc, ends)
           yp += ypix + select(yskip, 0, ends)
           up += auxpix + select(uskip, 0, ends)
+        }
+        if (six) {
+          if (left > 4) {
+            store(yp, up, column, c40, c41, channels, p0, p1)
+            ends = ++yc == OW
+            yc = select(0, yc, ends)
+            yp += ypix + select(yskip, 0, ends)
+            up += auxpix + select(uskip, 0, ends)
+          }
+          if (left > 5) {
+            store(yp, up, column, c50, c51, channels, p0, p1)
+            ends = ++yc == OW
+            yc = select(0, yc, ends)
+            yp += ypix + select(yskip, 0, ends)
+            up += auxpix + select(uskip, 0, ends)
+          }
         }
       }
       wn += block

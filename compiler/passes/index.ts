@@ -10,6 +10,7 @@ import { integerProducts } from './integers/integer-products.ts'
 import { integerRounding } from './integers/integer-rounding.ts'
 import { mergeIdentical } from './merge-identical.ts'
 import { mergeLoops } from './merge-loops.ts'
+import { mergeScales } from './merge-scales.ts'
 import { packedTables } from './integers/packed-tables.ts'
 import { requantize } from './integers/requantize.ts'
 import { optimizeRegions } from './regions.ts'
@@ -47,6 +48,7 @@ export const passes: readonly Pass[] = [
   { name: 'fold-padding-again', run: foldPadding },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
+  { name: 'merge-scales', run: mergeScales, own: true },
   { name: 'tabulate', run: tabulate, own: true },
   { name: 'requantize', run: requantize, own: true },
   { name: 'integer-rounding', run: integerRounding, own: true },

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
+import type { Expr } from '../../compiler/core/expr.ts'
+import * as f from '../../compiler/core/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { printGraph } from '../../compiler/core/print.ts'
@@ -9,6 +11,7 @@ import { foldConstants } from '../../compiler/passes/fold-constants.ts'
 import { foldPadding } from '../../compiler/passes/fold-padding.ts'
 import { fuseMaps } from '../../compiler/passes/fuse-maps.ts'
 import { mergeIdentical } from '../../compiler/passes/merge-identical.ts'
+import { mergeScales } from '../../compiler/passes/merge-scales.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
 import { change, f32, keeps, nchw, oihw } from './change.ts'
 
@@ -342,5 +345,29 @@ describe('fold-affine', () => {
     expect(keeps(foldAffine, [x], [rows])).toBe(true)
     expect(keeps(foldAffine, [x], [b.binary('mul', conv, channels(2, 3)), conv])).toBe(true)
     expect(keeps(foldAffine, [x], [b.binary('mul', conv, channels(2, 3))])).toBe(false)
+  })
+})
+
+describe('merge-scales', () => {
+  const x = inputOf('x', 'f32', [4])
+  const after = (expr: (v: Expr) => Expr): string | undefined =>
+    /= map .*: (.*)/.exec(printGraph(mergeScales(graphOf([x], [b.map([x], (v) => expr(v!))]))))?.[1]
+
+  it('makes one factor of a division and multiplications by constants', () => {
+    expect(after((v) => f.mul(f.div(f.mul(v, 0.75), 6), -0.5))).toBe('mul(%0, -0.0625:f32)')
+    const hardSwish = (v: Expr): Expr => f.div(f.mul(v, f.clamp(f.add(v, 3), 0, 6)), 6)
+    expect(after((v) => f.add(f.mul(0.75, hardSwish(v)), 1))).toBe(
+      'add(mul(mul(%0, min(max(add(%0, 3:f32), 0:f32), 6:f32)), 0.125:f32), 1:f32)',
+    )
+  })
+
+  it('keeps what something else reads, a division alone, division of a constant, and scales that grow or vanish', () => {
+    const keepsAll = (expr: (v: Expr) => Expr): boolean => keeps(mergeScales, [x], [b.map([x], (v) => expr(v!))])
+    expect(keepsAll((v) => f.div(v, 6))).toBe(true)
+    expect(keepsAll((v) => f.mul(f.div(6, v), 2))).toBe(true)
+    expect(keepsAll((v) => f.div(f.mul(v, 10), 10))).toBe(true)
+    expect(keepsAll((v) => f.mul(f.mul(v, 2 ** -40), 2 ** -40))).toBe(true)
+    expect(keepsAll((v) => f.mul(f.mul(v, 0), Infinity))).toBe(true)
+    expect(keepsAll((v) => f.add(f.mul(f.div(v, 6), 4), f.div(v, 6)))).toBe(true)
   })
 })

@@ -91,6 +91,14 @@ const beyondBand =
     return { x: [1, rows, columns, channels], kernel: [kernel, kernel], outputs, pad, ...more }
   }
 
+/** So many multiply-adds that six pixels are taken at a time. */
+const large = (random: Random): Form => {
+  const channels = random.pick([61, 130])
+  const outputs = 57 + random.int(9)
+  const [rows, columns] = pixels(random, Math.ceil(2 ** 23 / (9 * channels * outputs)))
+  return { x: [1, rows, columns, channels], kernel: [3, 3], outputs, pad: 1 }
+}
+
 const grouped =
   (element: number) =>
   (random: Random): Form => {
@@ -323,11 +331,13 @@ const gradients: Family = (random) => {
 const exactFloats: Readonly<Record<string, Family>> = {
   'pixels in bands': floatConvolution(beyondBand(1, 4)),
   'taps in bands': floatConvolution(beyondBand(3, 4, { pad: 0 }, [61, 130])),
+  'taps of many pixels': floatConvolution(large),
   groups: floatConvolution(grouped(4)),
   'depthwise 3×3': floatConvolution(depthwise(3, 1)),
   'depthwise 3×3 by two': floatConvolution(depthwise(3, 2)),
   'depthwise 5×5': floatConvolution(depthwise(5, 1)),
   'depthwise 5×5 by two': floatConvolution(depthwise(5, 2)),
+  'depthwise 1×5': floatConvolution((random) => ({ ...depthwise(5, 1)(random), kernel: [1, 5], pad: 0 })),
   'Winograd in bands': floatConvolution(tiled),
   'quantized taps in bands': floatConvolution(beyondBand(3, 1, { pad: 0 }, [127, 250]), scaledWeights),
   'quantized groups': floatConvolution(grouped(1), scaledWeights),

@@ -3,6 +3,7 @@ import {
   targets,
   type Compiled,
   type Bound,
+  type EntropyCodingReport,
   type KernelReport,
   type LimitSpec,
   type ModuleSpec,
@@ -33,7 +34,8 @@ import { removedChannels } from './passes/channels/removed-channels.ts'
 import { schedule } from './schedule/lower/index.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 export { statesOf }
-import { align, planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
+import { align } from './schedule/memory/align.ts'
+import { planMemory, type MemoryPlan } from './schedule/memory/plan.ts'
 import {
   buffersOf,
   constantBytes,
@@ -44,7 +46,7 @@ import {
   type ProgramPort,
 } from './schedule/program/program.ts'
 import { version } from './version.ts'
-import { emitCode, loadBinaryen, pagesOf, sectionsBehind } from './wasm/emit.ts'
+import { emitCode, loadBinaryen, memoryOf, sectionsBehind } from './wasm/emit.ts'
 import { concatBytes } from './wasm/sections.ts'
 
 export interface CompileOptions {
@@ -71,6 +73,8 @@ export interface CompileOptions {
    * smaller (`size`), or nowhere (`off`).
    */
   readonly sparse?: Sparsity
+  /** Constants are stored in Huffman codes where that takes fewer bytes; when the module starts it decodes them. */
+  readonly entropyCode?: boolean
   /** The script takes pictures. The model's metadata has a complete preprocessing, and the output of scores has names of classes. */
   readonly pictures?: PictureSpec
   /** The model's graph takes a sound, as `withSound` makes it. */
@@ -143,7 +147,7 @@ export async function compileGraph(
   const optimized = within(budget, () => runPasses(graph))
   phase('schedule')
   const program = within(budget, () => schedule(optimized, states, options.sparse))
-  const plan = planMemory(program)
+  const plan = planMemory(program, { entropyCode: options.entropyCode })
   phase('emit')
   const binaryen = await loadBinaryen()
   const port = ({ name, dtype, shape, buffer }: ProgramPort): PortSpec => ({
@@ -224,8 +228,13 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
 }
 
 /** Bytes in the module of the constants that each kernel is the first to read. */
-function weightsOf({ kernels }: Program, { addresses, halves }: MemoryPlan): number[] {
-  const isHalved = (at: number): boolean => halves.some(({ address, bytes }) => at >= address && at < address + bytes)
+function weightsOf({ kernels }: Program, { addresses, halves, coded }: MemoryPlan): number[] {
+  const shares = [
+    ...halves.map(({ address, bytes }) => ({ address, bytes, share: 1 / 2 })),
+    ...coded.map(({ address, lane, saved }) => ({ address, bytes: 2 * lane, share: 1 - saved / (2 * lane) })),
+  ]
+  const shareAt = (at: number): number =>
+    shares.find(({ address, bytes }) => at >= address && at < address + bytes)?.share ?? 1
   const seen = new Set<number>()
   return kernels.map((kernel) =>
     buffersOf(kernel).reduce((sum, buffer) => {
@@ -233,9 +242,15 @@ function weightsOf({ kernels }: Program, { addresses, halves }: MemoryPlan): num
       const address = addresses.get(buffer)!
       if (!data || seen.has(address)) return sum
       seen.add(address)
-      return sum + align(data.length) / (isHalved(address) ? 2 : 1)
+      return sum + Math.round(align(data.length) * shareAt(address))
     }, 0),
   )
+}
+
+function entropyCodingOf({ coded }: MemoryPlan): EntropyCodingReport {
+  const bytes = coded.reduce((sum, { lane }) => sum + 2 * lane, 0)
+  const saved = coded.reduce((sum, region) => sum + region.saved, 0)
+  return { tables: coded.length, bytes, saved }
 }
 
 function reportOf(program: Program, plan: MemoryPlan): Report {
@@ -256,11 +271,12 @@ function reportOf(program: Program, plan: MemoryPlan): Report {
   const total = (of: (kernel: KernelReport) => number): number => kernels.reduce((sum, k) => sum + of(k), 0)
   return {
     weights: plan.constantBytes,
+    ...(plan.coded.length > 0 && { entropyCoding: entropyCodingOf(plan) }),
     ...(plan.preparedBytes > 0 && { prepared: plan.preparedBytes }),
     state: plan.pinnedBytes,
     arena: plan.arenaBytes,
     arenaLowerBound: plan.lowerBound,
-    memory: pagesOf(plan.totalBytes) * 65536,
+    memory: memoryOf(plan),
     macs: total((k) => k.macs),
     integerMacs: total((k) => k.integerMacs),
     dotMacs: total((k) => k.dotMacs),

@@ -1,6 +1,14 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accuracy, artefacts, Compiled, KernelReport, RemovedChannels, Tokenizer } from '../index.ts'
+import type {
+  Accuracy,
+  artefacts,
+  Compiled,
+  EntropyCodingReport,
+  KernelReport,
+  RemovedChannels,
+  Tokenizer,
+} from '../index.ts'
 import { formatCount, formatTable, toJson } from './format.ts'
 import { onnxFile } from './emit-onnx.ts'
 import { describeAccuracy, describeQuantization } from './quantization.ts'
@@ -10,7 +18,7 @@ import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
 import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
 import { addSoundOptions, describeSound, soundIn, type SoundOptions } from './sound.ts'
-import { addModuleOptions, checkSparse, targetOf, type ModuleOptions } from './module-options.ts'
+import { addModuleOptions, checkStorage, storageOf, targetOf, type ModuleOptions } from './module-options.ts'
 import { moduleType } from './module-type.ts'
 import {
   addShapeOptions,
@@ -140,12 +148,12 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { source, text, tokenizer } = await textsOf(model, heard, options, made)
       const emitted = await onnx?.encode(source, importing)
       const compiled = await compile(source, {
-        ...{ ...made, sparse: options.sparse, onPhase: phase },
+        ...{ ...made, ...storageOf(options), onPhase: phase },
         ...(pictures && { pictures }),
         ...sound,
         ...(text && { text }),
       })
-      checkSparse(command, options, compiled)
+      checkStorage(command, options, compiled)
       const sizes = targets.flatMap((each) => {
         const wasm = compiled.modules[each]
         return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
@@ -245,6 +253,12 @@ function skipped(kernels: readonly KernelReport[]): string[][] {
   return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
 }
 
+const describeCodes = ({ tables, bytes, saved }: EntropyCodingReport): string[] => [
+  'entropy coding',
+  formatCount(saved),
+  `bytes of the file less: ${formatCount(bytes)} bytes of weights in Huffman codes, ${tables === 1 ? 'one table' : `${tables} tables`}`,
+]
+
 function describe(
   { report, spec }: Compiled,
   parts: readonly PartSize[],
@@ -266,6 +280,7 @@ function describe(
       formatCount(bytes),
       `bytes: ${input}, which a run makes ${output}`,
     ]),
+    ...(report.entropyCoding ? [describeCodes(report.entropyCoding)] : []),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ['MACs', formatCount(report.macs)],
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),

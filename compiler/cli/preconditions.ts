@@ -159,6 +159,8 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['state', 'quantize', 'prune', 'vocabulary'], notSearching),
     // With size, that nothing is smaller is told when it has been compiled.
     sparse: always,
+    // That nothing is smaller is told when it has been compiled.
+    'entropy-code': always,
     'emit-onnx': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),

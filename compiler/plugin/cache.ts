@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { compressed, isCompressed } from '../cli/compressed.ts'
-import { checkSparse, targetOf } from '../cli/module-options.ts'
+import { checkStorage, storageOf, targetOf } from '../cli/module-options.ts'
 import { importOptions, stateOptions } from '../cli/options.ts'
 import { picturesOf } from '../cli/pictures.ts'
 import { soundIn } from '../cli/sound.ts'
@@ -152,12 +152,12 @@ async function make(
     const { source: heard, options: sound } = await soundIn(seen, options, made)
     const { source, text: texts, tokenizer } = await textsOf(model, heard, options, made)
     const compiled = await compile(source, {
-      ...{ ...made, sparse: options.sparse },
+      ...{ ...made, ...storageOf(options) },
       ...(pictures && { pictures }),
       ...sound,
       ...(texts && { text: texts }),
     })
-    checkSparse(command, options, compiled)
+    checkStorage(command, options, compiled)
     const { pruning, quantization } = compiled.report
     for (const judged of [pruning, quantization])
       if (judged?.withinBudget === false)

@@ -30,6 +30,7 @@ export interface OptimizeOptions extends BudgetOptions, ShapeOptions, PictureOpt
   readonly seed?: number | undefined
   readonly json?: boolean
   readonly sparse: Sparsity
+  readonly entropyCode?: boolean
   /** The modules that are written, whose larger one has to be within the budget. */
   readonly targets: readonly Target[]
 }

@@ -12,11 +12,10 @@ import {
   type Kernel,
   type Program,
 } from '../program/program.ts'
+import { align } from './align.ts'
+import { codedGroups, type CodedRegion } from './entropy-coding.ts'
 import { halved, type HalfRegion } from './halves.ts'
 import { placeArena, type Arena } from './place-arena.ts'
-
-/** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
-const alignment = 16
 
 /** What stands between buffers of a guarded plan, so that a stray write is seen. */
 const guardBytes = 256
@@ -31,6 +30,8 @@ export interface MemoryPlan {
   readonly image: Uint8Array
   /** Of that, f32 that are loaded as floats of 16 bits, and made f32 before anything runs. */
   readonly halves: readonly HalfRegion[]
+  /** And constants that are loaded as codes, and decoded before anything runs. */
+  readonly coded: readonly PlacedRegion[]
   readonly constantBytes: number
   /** Bytes of pinned buffers, behind the constants. */
   readonly pinnedBytes: number
@@ -46,7 +47,12 @@ export interface MemoryPlan {
   readonly totalBytes: number
 }
 
-export const align = (n: number): number => Math.ceil(n / alignment) * alignment
+/** Codes at an address, which those of the region are from, and how many bytes of the file they save. */
+export interface PlacedRegion extends CodedRegion {
+  readonly address: number
+  readonly saved: number
+}
+
 export const bufferBytes = (b: Buffer): number => b.length * byteSize(b.dtype)
 
 /** An arena buffer between the positions of the first and the last kernel that know it. */
@@ -183,6 +189,8 @@ interface Loaded {
 /** Equal constants, which stand in one place. */
 interface Constant {
   readonly data: Uint8Array
+  /** Of the first of them. */
+  readonly type: string
   readonly buffers: Buffer[]
 }
 
@@ -200,7 +208,7 @@ function distinctConstants(buffers: Iterable<Buffer>): Constant[] {
       twin.buffers.push(buffer)
       continue
     }
-    const constant = { data, buffers: [buffer] }
+    const constant = { data, type: buffer.dtype, buffers: [buffer] }
     byContent.set(key, [...twins, constant])
     constants.push(constant)
   }
@@ -211,12 +219,19 @@ interface Placed {
   readonly end: number
   readonly loaded: readonly Loaded[]
   readonly halves: readonly HalfRegion[]
+  readonly coded: readonly PlacedRegion[]
 }
 
-/** Puts constants one after the other from address 0, equal ones once. Those that are loaded as halves come last, format by format. */
-function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): Placed {
+/**
+ * Puts constants one after the other from address 0, equal ones once. Those that are loaded as halves come last, format by format, and
+ * behind them those that are loaded as codes, region by region.
+ */
+function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>, entropyCode: boolean): Placed {
   const constants = distinctConstants(buffers)
   const asHalf = halvedConstants(constants)
+  const isHalf = (constant: Constant): boolean => asHalf.some(({ members }) => members.has(constant))
+  const groups = entropyCode ? codedGroups(constants.filter((constant) => !isHalf(constant))) : []
+  const isCoded = new Set<Constant>(groups.flatMap(({ members }) => members))
   const loaded: Loaded[] = []
   let end = 0
   const place = ({ data, buffers: equal }: Constant): void => {
@@ -224,7 +239,7 @@ function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number
     end += align(data.length)
   }
   for (const constant of constants) {
-    if (asHalf.some((each) => each.members.has(constant))) continue
+    if (isHalf(constant) || isCoded.has(constant)) continue
     loaded.push({ address: end, data: constant.data })
     place(constant)
   }
@@ -237,7 +252,13 @@ function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number
     }
     return { format, address, bytes }
   })
-  return { end, loaded, halves }
+  const coded = groups.map(({ members, coded: { data, region, saved } }): PlacedRegion => {
+    const address = end
+    loaded.push({ address, data })
+    members.forEach(place)
+    return { ...region, address, saved }
+  })
+  return { end, loaded, halves, coded }
 }
 
 interface Halved {
@@ -273,16 +294,17 @@ function placeApart(lives: readonly Life[]): Arena {
 
 /**
  * Addresses for the buffers of `program`: constants from 0, equal ones once, then each pinned buffer, each prepared one, then one
- * arena for all else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers.
+ * arena for all else. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers. With
+ * `entropyCode` constants are loaded as codes where that takes fewer bytes.
  */
-export function planMemory(program: Program, { guarded = false } = {}): MemoryPlan {
+export function planMemory(program: Program, { guarded = false, entropyCode = false } = {}): MemoryPlan {
   const addresses = new Map<Buffer, number>()
   const [ports, states] = [[...program.inputs, ...program.outputs], program.states].map((list) =>
     list.map((port) => port.buffer),
   ) as [Buffer[], Buffer[]]
   const kernelsOfAll = [...(program.prepared ?? []), ...program.kernels]
   const used = new Set([...states, ...kernelsOfAll.flatMap(buffersOf), ...ports].map(memoryOf))
-  const { end: ofConstants, loaded: constants, halves } = placeConstants(used, addresses)
+  const { end: ofConstants, loaded: constants, halves, coded } = placeConstants(used, addresses, entropyCode)
   const loaded = [...constants]
   let end = ofConstants
   for (const buffer of used) {
@@ -310,6 +332,7 @@ export function planMemory(program: Program, { guarded = false } = {}): MemoryPl
     addresses,
     image,
     halves,
+    coded,
     constantBytes: ofConstants,
     pinnedBytes: ofPinned,
     preparedBytes: end - ofConstants - ofPinned,

@@ -105,7 +105,7 @@ describe('the decoder', () => {
   it('gives back whatever was coded, where it is', () => {
     const random = new Random(1)
     let count = 0
-    for (let draw = 0; draw < 400; draw++) {
+    for (let draw = 0; draw < 100; draw++) {
       const data = drawn(random, 16 * random.int(random.pick([20, 200, 2000])))
       const own = coded(data)
       if (!own) continue
@@ -113,7 +113,7 @@ describe('the decoder', () => {
       expect(own.data.length).toBe(data.length)
       expect(Buffer.compare(decoded(own), data), `draw ${draw}`).toBe(0)
     }
-    expect(count).toBeGreaterThan(100)
+    expect(count).toBeGreaterThan(25)
   })
 
   it.each([0, 16, 32, 256, 272])('takes nothing or all of %i bytes', (length) => {
@@ -156,8 +156,8 @@ describe('groups', () => {
   })
 
   it('of thousands take a while that grows with them', () => {
-    const many = Array.from({ length: 3000 }, (_, i) => constant(i % 2 ? 'i8' : 'f32', 256, 1 + (i % 90)))
-    expect(codedGroups(many).flatMap(({ members }) => members).length).toBeGreaterThan(1000)
+    const many = Array.from({ length: 800 }, (_, i) => constant(i % 2 ? 'i8' : 'f32', 256, 1 + (i % 90)))
+    expect(codedGroups(many).flatMap(({ members }) => members).length).toBeGreaterThan(300)
   })
 })
 

@@ -16,7 +16,7 @@ import { compressed, isCompressed } from './compressed.ts'
 import { addPixelOptions, describePictures, picturesOf, type PixelOptions } from './pictures.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
-import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
+import { addBudgetOptions, budgetOf, type BudgetOptions } from './optimize/options.ts'
 import { addSoundOptions, describeSound, soundIn, type SoundOptions } from './sound.ts'
 import { addModuleOptions, checkStorage, storageOf, targetOf, type ModuleOptions } from './module-options.ts'
 import { moduleType } from './module-type.ts'
@@ -72,6 +72,9 @@ attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--ma
                           the folder tells which layers that hurts
 attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
                           an eighth of the file: weights of 4 bits, arithmetic in f32
+attar compile model.onnx -o out/ --quantize weights --bits 3 --calib DATA [--max-drop 1%] [--max-size 60kB]
+                          mixed bits: layers that lose most have 4, 8 or f32, within the drop that is allowed or
+                          as far as they fit into the bytes. --entropy-code makes 3 bits of what takes 4
 attar compile model.onnx -o out/ --pixels --classify softmax --classes cat,dog --fit crop
                           model.classify(imageData) gives [{ label, score }], the best first, for a picture of
                           any size; { top: 3, threshold: 0.1 } behind it gives fewer. run takes pictures, too
@@ -196,7 +199,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
       if (searched?.isMissed) done(1)
-      else if (searched && largest(compiled) > (searched.size ?? Infinity)) {
+      else if (largest(compiled) > (searched?.size ?? (await sizeOf(options)) ?? Infinity)) {
         // What --pixels adds is of the script, but its specification stands in the module, too.
         terminal.err(
           `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels or --pcm adds`,
@@ -225,6 +228,9 @@ async function write(folder: string, name: string, files: ReturnType<typeof arte
   })
   writeFiles(folder, files, stale)
 }
+
+const sizeOf = async ({ maxSize }: BudgetOptions): Promise<number | undefined> =>
+  maxSize === undefined ? undefined : (await budgetOf({ maxSize })).size
 
 interface Phase {
   readonly phase: string

@@ -9,6 +9,8 @@ import type {
   Validation,
 } from '../index.ts'
 import { largest } from './train/module-bytes.ts'
+import { storageOf, type StorageOptions } from './module-options.ts'
+import { budgetOf } from './optimize/options.ts'
 import { readPlan } from './plan.ts'
 import { preprocessOptions, readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
 import type { Terminal } from './terminal.ts'
@@ -26,7 +28,7 @@ export const isCompressed = ({ vocabulary, prune, quantize }: CompressCliOptions
 /** A model as the options prune and quantize it, with its preprocessing in its metadata. */
 export async function compressed(
   model: Uint8Array,
-  options: CompressCliOptions,
+  options: CompressCliOptions & StorageOptions,
   importing: Importing,
   terminal: Terminal,
 ): Promise<Imported> {
@@ -65,7 +67,7 @@ export async function compressed(
     ...{ ...(state && { state }), onProgress },
   }
   const pruned = targets && (await prunedTo(targets, whole, options, importing, settings, terminal))
-  return options.quantize ? quantizedAs(options, pruned ?? whole, settings) : (pruned ?? whole)
+  return options.quantize ? quantizedAs(options, pruned ?? whole, importing, settings) : (pruned ?? whole)
 }
 
 /** A model and the data that it is calibrated and judged with. */
@@ -112,15 +114,21 @@ async function pruneTargets(prune: NonNullable<CompressCliOptions['prune']>) {
 }
 
 async function quantizedAs(
-  { quantize: mode, bits }: CompressCliOptions,
+  { quantize: mode, bits, maxSize, ...storage }: CompressCliOptions & StorageOptions,
   imported: Imported,
+  importing: Importing,
   settings: Omit<QuantizeModelOptions, 'mode'>,
 ): Promise<Quantized> {
-  const { quantize } = await import('../index.ts')
+  const { compile, quantizationKey, quantize } = await import('../index.ts')
   const { graph, ...rest } = imported
+  const metadata = { ...rest.metadata, [quantizationKey]: mode! }
+  const measure = async (candidate: Imported['graph']): Promise<number> =>
+    largest(await compile({ ...rest, metadata, graph: candidate }, { ...importing, ...storageOf(storage) }))
+  const { size } = maxSize === undefined ? {} : await budgetOf({ maxSize })
   const result = await quantize(graph, {
     ...{ ...settings, mode: mode! },
-    ...(bits !== undefined && { bits: Number(bits) as 4 | 8 }),
+    ...(bits !== undefined && { bits: Number(bits) as 3 | 4 | 8 }),
+    ...(size !== undefined && { maxSize: { bytes: size, measure } }),
   })
   return { ...rest, ...result, metadata: { ...rest.metadata, ...result.metadata } }
 }
@@ -128,7 +136,7 @@ async function quantizedAs(
 async function prunedTo(
   targets: Awaited<ReturnType<typeof pruneTargets>>,
   imported: ImportedModel,
-  options: CompressCliOptions,
+  options: CompressCliOptions & StorageOptions,
   importing: Importing,
   settings: Omit<QuantizeModelOptions, 'mode'>,
   terminal: Terminal,
@@ -146,7 +154,7 @@ async function prunedTo(
   const bytesOf = async (graph: Imported['graph']): Promise<number> => {
     terminal.status(`looking for channels that can go, module ${++tried}`)
     const candidate = { ...rest, graph }
-    const source = options.quantize ? await quantizedAs(options, candidate, small) : candidate
+    const source = options.quantize ? await quantizedAs(options, candidate, importing, small) : candidate
     return largest(await compile(source, importing))
   }
   const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan)

@@ -1,11 +1,15 @@
 import { Option, type Command } from 'commander'
 import type { CompileOptions, Compiled, Sparsity, Target } from '../index.ts'
 
+/** How constants are stored. */
+export interface StorageOptions {
+  readonly sparse: Sparsity
+  readonly entropyCode?: boolean
+}
+
 /** What says which modules are made of a model, and in which form they come. */
-export interface ModuleOptions {
+export interface ModuleOptions extends StorageOptions {
   target: Target | 'both'
-  sparse: Sparsity
-  entropyCode?: boolean
   inline?: boolean
 }
 
@@ -35,11 +39,10 @@ export function targetOf(command: Command, { target, inline = false }: ModuleOpt
   return inline && target === 'both' ? 'simd' : target
 }
 
-/** How constants are stored. */
 export const storageOf = ({
   sparse,
   entropyCode = false,
-}: Pick<ModuleOptions, 'sparse' | 'entropyCode'>): Pick<CompileOptions, 'sparse' | 'entropyCode'> => ({
+}: StorageOptions): Pick<CompileOptions, 'sparse' | 'entropyCode'> => ({
   sparse,
   entropyCode,
 })

@@ -154,7 +154,16 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
       ],
       always,
     ),
-    ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
+    ...all(['test', 'no-labels', 'max-latency', 'time'], searching),
+    'max-size': either(
+      'without --train or --config, or --quantize weights with --calib or --val; --prune has a size of its own',
+      searching,
+      together(
+        withOption('quantize', 'weights'),
+        withoutOption('prune'),
+        either('', ...['calib', 'val'].map((name) => withOption(name))),
+      ),
+    ),
     ...all(['epochs', 'learning-rate', 'no-control'], searching),
     ...all(['state', 'quantize', 'prune', 'vocabulary'], notSearching),
     // With size, that nothing is smaller is told when it has been compiled.

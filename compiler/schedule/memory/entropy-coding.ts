@@ -85,7 +85,7 @@ export function coded(data: Uint8Array): Coded | undefined {
 const smallest = 256
 
 /** Least that a module saves by codes: the decoder takes as much. */
-export const leastSavedByCodes = 400
+export const leastSavedByCodes = 560
 
 /** Padded to whole blocks of 16 bytes, as they stand in memory. */
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

@@ -36,6 +36,7 @@ export {
   type BoxPart,
   type BoxSpec,
   type Compiled,
+  type EntropyCodingReport,
   type KernelReport,
   type ModuleSpec,
   type PictureSpec,

@@ -3,6 +3,7 @@ import {
   targets,
   type Compiled,
   type Bound,
+  type EntropyCodingReport,
   type KernelReport,
   type LimitSpec,
   type ModuleSpec,
@@ -36,7 +37,8 @@ import { scheduleEach } from './schedule/lower/index.ts'
 import { checkSignatures } from './schedule/lower/signatures.ts'
 import { statesOf } from './schedule/lower/state-ports.ts'
 export { statesOf }
-import { align, planTogether, type MemoryPlan } from './schedule/memory/plan.ts'
+import { align } from './schedule/memory/align.ts'
+import { planTogether, type MemoryPlan } from './schedule/memory/plan.ts'
 import {
   buffersOf,
   constantBytes,
@@ -46,7 +48,7 @@ import {
   type ProgramPort,
 } from './schedule/program/program.ts'
 import { version } from './version.ts'
-import { emitCode, loadBinaryen, pagesOf, sectionsBehind, type Placed } from './wasm/emit.ts'
+import { emitCode, loadBinaryen, memoryOf, sectionsBehind, type Placed } from './wasm/emit.ts'
 import { concatBytes } from './wasm/sections.ts'
 
 export interface CompileOptions {
@@ -78,6 +80,8 @@ export interface CompileOptions {
    * smaller (`size`), or nowhere (`off`).
    */
   readonly sparse?: Sparsity
+  /** Constants are stored in Huffman codes where that takes fewer bytes; when the module starts it decodes them. */
+  readonly entropyCode?: boolean
   /** The script takes pictures. The model's metadata has a complete preprocessing, and the output of scores has names of classes. */
   readonly pictures?: PictureSpec
   /** The model's graph takes a sound, as `withSound` makes it. */
@@ -169,7 +173,7 @@ async function compileGraphs(
   const optimized = sources.map(({ graph }) => within(budget, () => runPasses(graph)))
   phase('schedule')
   const programs = within(budget, () => scheduleEach(optimized, stated, options.sparse))
-  const plans = planTogether(programs)
+  const plans = planTogether(programs, { entropyCode: options.entropyCode })
   const [plan] = plans as [MemoryPlan]
   phase('emit')
   const binaryen = await loadBinaryen()
@@ -262,17 +266,29 @@ function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
 }
 
 /** Bytes in the module of the constants that each kernel is the first to read; what is in `seen` was read before. */
-function weightsOf({ program: { kernels }, plan: { addresses, halves } }: Placed, seen: Set<number>): number[] {
-  const isHalved = (at: number): boolean => halves.some(({ address, bytes }) => at >= address && at < address + bytes)
+function weightsOf({ program: { kernels }, plan }: Placed, seen: Set<number>): number[] {
+  const { addresses, halves, coded } = plan
+  const shares = [
+    ...halves.map(({ address, bytes }) => ({ address, bytes, share: 1 / 2 })),
+    ...coded.map(({ address, lane, saved }) => ({ address, bytes: 2 * lane, share: 1 - saved / (2 * lane) })),
+  ]
+  const shareAt = (at: number): number =>
+    shares.find(({ address, bytes }) => at >= address && at < address + bytes)?.share ?? 1
   return kernels.map((kernel) =>
     buffersOf(kernel).reduce((sum, buffer) => {
       const data = constantBytes(buffer)
       const address = addresses.get(buffer)!
       if (!data || seen.has(address)) return sum
       seen.add(address)
-      return sum + align(data.length) / (isHalved(address) ? 2 : 1)
+      return sum + Math.round(align(data.length) * shareAt(address))
     }, 0),
   )
+}
+
+function entropyCodingOf({ coded }: MemoryPlan): EntropyCodingReport {
+  const bytes = coded.reduce((sum, { lane }) => sum + 2 * lane, 0)
+  const saved = coded.reduce((sum, region) => sum + region.saved, 0)
+  return { tables: coded.length, bytes, saved }
 }
 
 function signatureReport(placed: Placed, seen: Set<number>): SignatureReport {
@@ -310,11 +326,12 @@ function reportOf(programs: readonly Placed[]): Report {
   const largest = (of: (i: number) => number): number => Math.max(...programs.map((_, i) => of(i)))
   return {
     weights: plan.constantBytes,
+    ...(plan.coded.length > 0 && { entropyCoding: entropyCodingOf(plan) }),
     ...(plan.preparedBytes > 0 && { prepared: plan.preparedBytes }),
     state: plan.pinnedBytes,
     arena: largest((i) => signatures[i]!.arena),
     arenaLowerBound: largest((i) => signatures[i]!.arenaLowerBound),
-    memory: pagesOf(largest((i) => programs[i]!.plan.totalBytes)) * 65536,
+    memory: memoryOf(programs.map((placed) => placed.plan)),
     ...first,
     ...(programs.length > 1 && { signatures }),
   }

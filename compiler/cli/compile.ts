@@ -4,6 +4,7 @@ import type {
   Accuracy,
   artefacts,
   Compiled,
+  EntropyCodingReport,
   Imported,
   KernelReport,
   ModuleSpec,
@@ -17,9 +18,9 @@ import { describeAccuracy, describeQuantization } from './quantization.ts'
 import { addPixelOptions, describePictures, type PixelOptions } from './pictures.ts'
 import { describePruning } from './prune-options.ts'
 import { addCompressOptions, type CompressCliOptions } from './quantize-options.ts'
-import { addBudgetOptions, type BudgetOptions } from './optimize/options.ts'
+import { addBudgetOptions, budgetOf, type BudgetOptions } from './optimize/options.ts'
 import { addSoundOptions, describeSound, type SoundOptions } from './sound.ts'
-import { addModuleOptions, checkSparse, targetOf, type ModuleOptions } from './module-options.ts'
+import { addModuleOptions, checkStorage, storageOf, targetOf, type ModuleOptions } from './module-options.ts'
 import { moduleType } from './module-type.ts'
 import {
   addEachShapeOptions,
@@ -75,6 +76,9 @@ attar compile model.onnx -o out/ --quantize int8 --calib DATA [--val DATA] [--ma
                           the folder tells which layers that hurts
 attar compile model.onnx -o out/ --quantize weights --bits 4 [--calib DATA]
                           an eighth of the file: weights of 4 bits, arithmetic in f32
+attar compile model.onnx -o out/ --quantize weights --bits 3 --calib DATA [--max-drop 1%] [--max-size 60kB]
+                          mixed bits: layers that lose most have 4, 8 or f32, within the drop that is allowed or
+                          as far as they fit into the bytes. --entropy-code makes 3 bits of what takes 4
 attar compile model.onnx -o out/ --pixels --classify softmax --classes cat,dog --fit crop
                           model.classify(imageData) gives [{ label, score }], the best first, for a picture of
                           any size; { top: 3, threshold: 0.1 } behind it gives fewer. run takes pictures, too
@@ -155,10 +159,10 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const { source, tokenizer } = prepared
       const emitted = await onnx?.encode(source as Uint8Array | Imported, importing)
       const compiled = await compile(source, {
-        ...{ ...made, sparse: options.sparse, onPhase: phase },
+        ...{ ...made, ...storageOf(options), onPhase: phase },
         ...prepared.options,
       })
-      checkSparse(command, options, compiled)
+      checkStorage(command, options, compiled)
       const sizes = targets.flatMap((each) => {
         const wasm = compiled.modules[each]
         return wasm && !inline ? [moduleSizes(moduleFile(name, each), wasm, best)] : []
@@ -202,7 +206,7 @@ export const addCompile: AddCommand = (program, terminal, done) => {
       const hint = stateHint(likelyStates(compiled.spec.inputs, compiled.spec.outputs))
       if (hint.length > 0) terminal.err(hint)
       if (searched?.isMissed) done(1)
-      else if (searched && largest(compiled) > (searched.size ?? Infinity)) {
+      else if (largest(compiled) > (searched?.size ?? (await sizeOf(options)) ?? Infinity)) {
         // What --pixels adds is of the script, but its specification stands in the module, too.
         terminal.err(
           `the budget is not kept: a module has ${formatCount(largest(compiled))} bytes with what --pixels or --pcm adds`,
@@ -232,6 +236,9 @@ async function write(folder: string, name: string, files: ReturnType<typeof arte
   writeFiles(folder, files, stale)
 }
 
+const sizeOf = async ({ maxSize }: BudgetOptions): Promise<number | undefined> =>
+  maxSize === undefined ? undefined : (await budgetOf({ maxSize })).size
+
 interface Phase {
   readonly phase: string
   readonly ms: number
@@ -259,6 +266,12 @@ function skipped(kernels: readonly KernelReport[]): string[][] {
   return sparse.length === 0 ? [] : [['MACs by zero', formatCount(macs), `left out in ${sparse.length} kernels`]]
 }
 
+const describeCodes = ({ tables, bytes, saved }: EntropyCodingReport): string[] => [
+  'entropy coding',
+  formatCount(saved),
+  `bytes of the file less: ${formatCount(bytes)} bytes of weights in Huffman codes, ${tables === 1 ? 'one table' : `${tables} tables`}`,
+]
+
 function describe(
   { report, spec }: Compiled,
   parts: readonly PartSize[],
@@ -280,6 +293,7 @@ function describe(
       formatCount(bytes),
       `bytes: "${input}", which each run sets to output "${output}"`,
     ]),
+    ...(report.entropyCoding ? [describeCodes(report.entropyCoding)] : []),
     ['kernels', formatCount(report.kernels.length), kinds(kernels)],
     ...(report.signatures ? shapesOf(spec, report) : [['MACs', formatCount(report.macs)]]),
     ...(spec.pictures ? describePictures(spec.pictures, spec.metadata) : []),

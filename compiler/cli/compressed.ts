@@ -9,6 +9,8 @@ import type {
   Validation,
 } from '../index.ts'
 import { largest } from './train/module-bytes.ts'
+import { storageOf, type StorageOptions } from './module-options.ts'
+import { budgetOf } from './optimize/options.ts'
 import { readPlan } from './plan.ts'
 import { preprocessOptions, readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
 import type { Terminal } from './terminal.ts'
@@ -29,7 +31,7 @@ export const isCompressed = ({ vocabulary, prune, quantize }: CompressCliOptions
 /** A model as the options prune and quantize it, with its preprocessing in its metadata. Of several shapes all, which are quantized as the first. */
 export async function compressed(
   model: Uint8Array,
-  options: CompressCliOptions,
+  options: CompressCliOptions & StorageOptions,
   importing: Importing,
   terminal: Terminal,
 ): Promise<Imported | readonly Imported[]> {
@@ -69,7 +71,7 @@ export async function compressed(
   }
   const pruned = targets && (await prunedTo(targets, whole, options, importing, settings, terminal))
   if (!options.quantize) return pruned ?? whole
-  const [first, ...rest] = await quantizedAs(options, [pruned ?? whole, ...others], settings)
+  const [first, ...rest] = await quantizedAs(options, [pruned ?? whole, ...others], importing, settings)
   return rest.length > 0 ? [first!, ...rest] : first!
 }
 
@@ -117,21 +119,29 @@ async function pruneTargets(prune: NonNullable<CompressCliOptions['prune']>) {
 }
 
 async function quantizedAs(
-  { quantize: mode, bits }: CompressCliOptions,
+  { quantize: mode, bits, maxSize, ...storage }: CompressCliOptions & StorageOptions,
   models: readonly Imported[],
+  importing: Importing,
   settings: Omit<QuantizeModelOptions, 'mode'>,
 ): Promise<readonly Quantized[]> {
-  const { quantizeEach } = await import('../index.ts')
+  const { compile, quantizationKey, quantizeEach } = await import('../index.ts')
+  const { graph: _, ...rest } = models[0]!
+  const metadata = { ...rest.metadata, [quantizationKey]: mode! }
+  // Of one shape: --max-size takes no more.
+  const measure = async (candidate: Imported['graph']): Promise<number> =>
+    largest(await compile({ ...rest, metadata, graph: candidate }, { ...importing, ...storageOf(storage) }))
+  const { size } = maxSize === undefined ? {} : await budgetOf({ maxSize })
   return quantizeEach(models, {
     ...{ ...settings, mode: mode! },
-    ...(bits !== undefined && { bits: Number(bits) as 4 | 8 }),
+    ...(bits !== undefined && { bits: Number(bits) as 3 | 4 | 8 }),
+    ...(size !== undefined && { maxSize: { bytes: size, measure } }),
   })
 }
 
 async function prunedTo(
   targets: Awaited<ReturnType<typeof pruneTargets>>,
   imported: ImportedModel,
-  options: CompressCliOptions,
+  options: CompressCliOptions & StorageOptions,
   importing: Importing,
   settings: Omit<QuantizeModelOptions, 'mode'>,
   terminal: Terminal,
@@ -149,7 +159,7 @@ async function prunedTo(
   const bytesOf = async (graph: Imported['graph']): Promise<number> => {
     terminal.status(`looking for channels that can go, module ${++tried}`)
     const candidate = { ...rest, graph }
-    const source = options.quantize ? (await quantizedAs(options, [candidate], small))[0]! : candidate
+    const source = options.quantize ? (await quantizedAs(options, [candidate], importing, small))[0]! : candidate
     return largest(await compile(source, importing))
   }
   const plan = targets.plan === undefined ? undefined : await readPlan(targets.plan, importing.targets)

@@ -1,10 +1,15 @@
 import { Option, type Command } from 'commander'
-import type { Compiled, Sparsity, Target } from '../index.ts'
+import type { CompileOptions, Compiled, Sparsity, Target } from '../index.ts'
+
+/** How constants are stored. */
+export interface StorageOptions {
+  readonly sparse: Sparsity
+  readonly entropyCode?: boolean
+}
 
 /** What says which modules are made of a model, and in which form they come. */
-export interface ModuleOptions {
+export interface ModuleOptions extends StorageOptions {
   target: Target | 'both'
-  sparse: Sparsity
   inline?: boolean
 }
 
@@ -21,6 +26,10 @@ export const addModuleOptions = (command: Command): Command =>
         .choices(['speed', 'size', 'off'] satisfies readonly Sparsity[])
         .default('speed'),
     )
+    .option(
+      '--entropy-code',
+      'store weights in Huffman codes, which the module decodes when it starts: fewer bytes before gzip',
+    )
     .option('--inline', 'one file: the module inside the script, the baseline unless --target relaxed-simd')
 
 /** The targets that a command's options ask for; a usage error where a script would have to carry two modules. */
@@ -30,8 +39,18 @@ export function targetOf(command: Command, { target, inline = false }: ModuleOpt
   return inline && target === 'both' ? 'simd' : target
 }
 
-/** Whether `--sparse size` had an effect is known when it has been compiled. */
-export function checkSparse(command: Command, { sparse }: ModuleOptions, { report }: Compiled): void {
+export const storageOf = ({
+  sparse,
+  entropyCode = false,
+}: StorageOptions): Pick<CompileOptions, 'sparse' | 'entropyCode'> => ({
+  sparse,
+  entropyCode,
+})
+
+/** Whether these options had an effect is known when it has been compiled. */
+export function checkStorage(command: Command, { sparse, entropyCode }: ModuleOptions, { report }: Compiled): void {
+  if (entropyCode && !report.entropyCoding)
+    command.error('error: --entropy-code has no effect: the weights are not smaller in codes')
   if (sparse === 'size' && !report.kernels.some(({ skippedMacs }) => skippedMacs))
     command.error('error: --sparse size has no effect: no layer has weights that are smaller without their zeros')
 }

@@ -144,12 +144,24 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
   compile: {
     ...all(['output', 'name', 'shape', 'dim', 'bind', 'target', 'inline', 'sizes', 'profile', 'json'], always),
     ...all(['bound', 'train', 'config', 'emit-onnx'], ofOneShape),
-    ...all(['test', 'no-labels', 'max-size', 'max-latency', 'time'], searching),
+    ...all(['test', 'no-labels', 'max-latency', 'time'], searching),
+    'max-size': either(
+      'without --train or --config, or --quantize weights with --calib or --val; --prune has a size of its own',
+      searching,
+      together(
+        withOption('quantize', 'weights'),
+        withoutOption('prune'),
+        ofOneShape,
+        either('', ...['calib', 'val'].map((name) => withOption(name))),
+      ),
+    ),
     ...all(['epochs', 'learning-rate', 'no-control'], searching),
     ...all(['state', 'quantize'], notSearching),
     ...all(['prune', 'vocabulary'], [notSearching, ofOneShape]),
     // With size, that nothing is smaller is told when it has been compiled.
     sparse: always,
+    // That nothing is smaller is told when it has been compiled.
+    'entropy-code': always,
     'state-init': withOption('state'),
     bits: withOption('quantize', 'weights'),
     plan: {

@@ -25,7 +25,8 @@ export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions
   prune?: PruneFlag
   plan?: string | true
   quantize?: 'int8' | 'weights'
-  bits?: '4' | '8'
+  bits?: '3' | '4' | '8'
+  maxSize?: string
   calib?: string
   val?: string
   checkIds?: boolean
@@ -97,7 +98,7 @@ export const addCompressOptions = (command: Command): Command =>
           'weights',
         ]),
       )
-      .addOption(new Option('--bits <number>', 'of --quantize weights: 8 (default), or 4').choices(['4', '8']))
+      .addOption(new Option('--bits <number>', 'of --quantize weights: 8 (default), 4, or 3').choices(['3', '4', '8']))
       .option(
         '--calib <data>',
         'inputs like those to come: .npz, .npy, .csv, .jsonl, IDX, a folder of pictures or sounds',
@@ -109,7 +110,7 @@ export const addCompressOptions = (command: Command): Command =>
       .addOption(metricOption())
       .option(
         '--max-drop <share>',
-        'e.g. 1%: layers go back to 8-bit weights in f32 arithmetic, then to f32, until no more is lost',
+        'e.g. 1%: layers go back to weights of more bits in f32 arithmetic, then to f32, until no more is lost',
         share,
       )
       .option('--no-sensitivity', 'do not measure what each layer alone does to the outputs')

@@ -2,12 +2,13 @@ import type { CompileOptions, Diagnostic, Imported, PictureSpec, SoundSpec, Text
 import { compressed, isCompressed } from './compressed.ts'
 import type { ShapeOptions } from './options.ts'
 import { picturesOf, type PixelOptions } from './pictures.ts'
+import type { StorageOptions } from './module-options.ts'
 import type { CompressCliOptions } from './quantize-options.ts'
 import { soundIn, type SoundOptions } from './sound.ts'
 import type { Terminal } from './terminal.ts'
 import { textsOf, type TokenizerOptions } from './texts.ts'
 
-type Options = ShapeOptions & CompressCliOptions & PixelOptions & SoundOptions & TokenizerOptions
+type Options = ShapeOptions & CompressCliOptions & StorageOptions & PixelOptions & SoundOptions & TokenizerOptions
 
 /** What is compiled, and what stands in its specification of what its script takes. */
 export interface Prepared {

@@ -102,7 +102,7 @@ export function quantizedAlike(to: Graph, { graph, equalized, plan, decisions }:
     },
     {
       parameters: ofValues(decisions.parameters),
-      narrow: new Set([...(decisions.narrow ?? [])].flatMap((layer) => layers.get(layer) ?? [])),
+      bits: ofLayers(decisions.bits),
       weights: ofLayers(decisions.weights),
       corrections: ofLayers(decisions.corrections),
       biases: ofLayers(decisions.biases),

@@ -9,7 +9,18 @@ export function bitsOfActivations(): never {
 }
 
 export function wrongBits(bits: number): never {
-  fail('A501', `weights have 4 or 8 bits, not ${bits}`)
+  fail('A501', `weights have 3, 4 or 8 bits, not ${bits}`)
+}
+
+export function sizeOfActivations(): never {
+  fail('A501', 'a budget of bytes chooses the bits of weights alone')
+}
+
+/** `least` is what the smallest that was found takes. */
+export function tooLarge(least: number, bytes: number): never {
+  fail('A501', `the module takes ${least} bytes where all weights have the fewest bits, and ${bytes} are allowed`, {
+    hint: 'give fewer bits, allow more bytes, or prune the model',
+  })
 }
 
 export function noCalibration(): never {

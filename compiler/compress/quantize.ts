@@ -1,18 +1,17 @@
 import type { Graph } from '../core/graph.ts'
 import type { QuantizationReport } from '../core/quantization-report.ts'
-import { typeBytes } from '../core/tensor.ts'
 import type { RemovedChannels } from '../core/artefact.ts'
 import { quantizedAlike } from './alike.ts'
 import { runPasses } from '../passes/index.ts'
 import { removedChannels } from '../passes/channels/removed-channels.ts'
 import { shiftsOf, type LayerErrors } from './techniques/correct-bias.ts'
 import { equalize } from './techniques/equalize.ts'
+import { givingBack, withinDrop, withinSize } from './give-back.ts'
 import type { Layer } from './layers.ts'
 import { check, type QuantizeOptions } from './options.ts'
 import { prepare } from './prepare.ts'
 import { reportOf } from './report.ts'
-import { bisect, perByte, stepsOf, type Attempt } from './search.ts'
-import { Study, type Found, type Levels, type Trial } from './study.ts'
+import { Study, type Found, type Trial } from './study.ts'
 import { noFiniteActivations, noWeights } from './errors.ts'
 
 export interface Quantized {
@@ -25,28 +24,16 @@ export interface Quantized {
 /** The trial with less noise in the outputs: counting metrics are too coarse to tell techniques apart. */
 const isBetter = (a: Trial, b: Trial): boolean => a.noise < b.noise
 
-/** The attempt that loses less, or of equals the one that gives back less. */
-function closer(a: Attempt<Trial>, b: Attempt<Trial>): Attempt<Trial> {
-  const [x, y] = [a.result.accuracy!.drop, b.result.accuracy!.drop]
-  return x < y || (x === y && a.given <= b.given) ? a : b
-}
-
-/** Each layer as many levels on as it is named in the steps. */
-function lowered(from: Levels, steps: readonly Layer[]): Levels {
-  const levels = new Map(from)
-  for (const layer of steps) levels.set(layer, levels.get(layer)! + 1)
-  return levels
-}
-
 /** How many layers were given back, and how far. */
 function describeGiven(study: Study, { levels }: Trial): string[] {
   const given = [...levels].filter(([, level]) => level > 0).map(([layer, level]) => study.form(layer, level))
   const { mode } = study.options
   const kinds = {
+    bits4: 'with weights of 4 bits',
     weights: mode === 'int8' ? 'with f32 activations and weights of 8 bits' : 'with weights of 8 bits',
     float: 'left in f32',
   }
-  return (['weights', 'float'] as const).flatMap((form) => {
+  return (['bits4', 'weights', 'float'] as const).flatMap((form) => {
     const count = given.filter((f) => f === form).length
     return count > 0 ? [`${count} of ${levels.size} layers ${kinds[form]}`] : []
   })
@@ -55,7 +42,7 @@ function describeGiven(study: Study, { levels }: Trial): string[] {
 /**
  * The graph with its weights, and in mode `int8` its activations, as integers that are dequantized where they are read.
  * Weights are rounded with care and biases corrected where that helps; with `maxDrop` layers that hurt are given back, in
- * mode `int8` to weights of 8 bits with arithmetic in f32 and then to f32, as far as it takes. A501 where the samples do
+ * mode `int8` to weights of 8 bits with arithmetic in f32 and then to f32, as far as it takes; with `maxSize` as many as fit. A501 where the samples do
  * not suffice or nothing can be quantized.
  */
 export async function quantize(source: Graph, given: QuantizeOptions): Promise<Quantized> {
@@ -116,39 +103,26 @@ export async function studied(
   }
   let found: Found = {}
   let errors: LayerErrors = new Map()
-  let corrects = false
   if (calibration.length > 0) {
-    const weights = await study.compensated(trial)
+    const weights = await study.compensated(first)
     if (weights.size > 0) {
       const helps = consider('rounding that makes up for errors', await study.try(first, [{ weights }]))
       if (helps) found = { weights }
     }
     errors = await study.errors(first, [found])
     const corrected = { ...found, corrections: shiftsOf(errors) }
-    corrects = consider('bias correction', await study.try(first, [corrected]))
-    if (corrects) found = corrected
+    if (consider('bias correction', await study.try(first, [corrected]))) found = corrected
   }
   const fits = ({ accuracy }: Trial): boolean => maxDrop === undefined || accuracy!.drop <= maxDrop
 
-  const allErrors = [errors]
-  const over = !fits(trial)
+  const { maxSize } = options
+  const over = maxSize !== undefined || !fits(trial)
   const sensitivity = over || options.sensitivity ? await study.sensitivities(first, [found]) : new Map<Layer, number>()
+  const allErrors = [errors]
   if (over) {
-    const second = study.all(1)
-    // Weights of as many bits stay as they were rounded; what their rounding shifts, without that of activations, does not.
-    const weights = new Map([...(found.weights ?? [])].filter(([, { bits }]) => bits === 8))
-    if (calibration.length > 0) allErrors.push(await study.errors(second, [found, { weights }]))
-    const both = [found, { weights, ...(corrects && { corrections: shiftsOf(allErrors[1]!) }) }]
-    // Arithmetic in f32 is worth what noise it takes away, weights in f32 by their bytes: small layers go on to them at once.
-    const byWeights = perByte(await study.sensitivities(second, both), ({ weights }) => typeBytes(weights!.tensor))
-    const steps = stepsOf([sensitivity, byWeights])
-    // All of them would leave no model of integers.
-    const { best, attempts } = await bisect(
-      steps.length,
-      (given) => study.try(lowered(first, steps.slice(0, given)), both),
-      fits,
-    )
-    trial = (best ?? attempts.reduce(closer, { given: 0, result: trial })).result
+    const giving = await givingBack(study, { found, errors, sensitivity })
+    allErrors.splice(0, 1, ...giving.errors)
+    trial = maxSize ? await withinSize(study, trial, giving, maxSize) : await withinDrop(study, trial, giving, fits)
     techniques.push(...describeGiven(study, trial))
   }
   notes.push(...remarks(trial, maxDrop))

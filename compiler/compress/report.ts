@@ -54,14 +54,14 @@ function weightsNoise(layer: Layer, { data, scales }: QuantizedWeights): { signa
   return { signal, noise }
 }
 
-/** Four bytes for a weight become one or a half, and a scale for each channel; a bias keeps its size. */
+/** Four bytes for a weight become one, or a half with 4 bits or 3, and a scale for each channel; a bias keeps its size. */
 function bytesOf({ weights, bias }: Layer, bits: Bits): { float: number; quantized: number } {
   if (!weights) return { float: 0, quantized: 0 }
   const { tensor, channels } = weights
   const rest = bias ? typeBytes(bias.tensor) : 0
   return {
     float: typeBytes(tensor) + rest,
-    quantized: Math.ceil((tensor.data.length * bits) / 8) + 4 * channels + rest,
+    quantized: Math.ceil((tensor.data.length * (bits === 8 ? 8 : 4)) / 8) + 4 * channels + rest,
   }
 }
 

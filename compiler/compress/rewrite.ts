@@ -22,6 +22,7 @@ import {
   scaleOperand,
   storedWeights,
   weightsValue,
+  type Bits,
   type QuantizedWeights,
 } from './weights.ts'
 
@@ -29,8 +30,8 @@ import {
 export interface Decisions {
   /** By the first of the values that share them. */
   readonly parameters: ReadonlyMap<Value, QuantizationParameters>
-  /** Layers whose weights have 4 bits. */
-  readonly narrow?: ReadonlySet<Layer>
+  /** Bits of weights, for layers that have other than 8. */
+  readonly bits?: ReadonlyMap<Layer, Bits>
   /** Weights rounded with care, for layers that have them. */
   readonly weights?: ReadonlyMap<Layer, QuantizedWeights>
   /** What is added to each channel of a layer's result. */
@@ -56,7 +57,7 @@ export function inputScale(plan: Plan, { parameters }: Decisions, { node, data: 
 
 /** The integers of a layer's weights, whose scales carry its bias where that becomes integers as well. */
 export function weightsOf(plan: Plan, decisions: Decisions, layer: Layer): QuantizedWeights {
-  const bits = decisions.narrow?.has(layer) ? 4 : 8
+  const bits = decisions.bits?.get(layer) ?? 8
   const bias = layer.bias && correctedBias(layer.bias.tensor, decisions.corrections?.get(layer))
   const integers = { bias: bias?.data as Float32Array | undefined, inputScale: inputScale(plan, decisions, layer) }
   const known = decisions.weights?.get(layer)

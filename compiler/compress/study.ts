@@ -5,7 +5,7 @@ import { observe, type Observation, type Progress, type Sample } from './calibra
 import { compensated } from './techniques/compensate.ts'
 import { layerErrors, type LayerErrors } from './techniques/correct-bias.ts'
 import { doubts } from './accuracy/doubt.ts'
-import { formsOf, type Form } from './forms.ts'
+import { bitsOfForm, formsOf, type Form } from './forms.ts'
 import { layersOf, type Layer } from './layers.ts'
 import {
   accuracyOf,
@@ -96,7 +96,7 @@ export class Study {
 
   /** The form of a layer that was given back so many levels. */
   form(layer: Layer, level: number | undefined): Form {
-    return level === undefined ? 'float' : formsOf(layer, this.options)[level]!
+    return (level === undefined ? undefined : formsOf(layer, this.options)[level]) ?? 'float'
   }
 
   private layersIn(form: Form, levels: Levels): Layer[] {
@@ -119,8 +119,12 @@ export class Study {
       if (own?.weights?.has(layer)) weights.set(layer, own.weights.get(layer)!)
       if (own?.corrections?.has(layer)) corrections.set(layer, own.corrections.get(layer)!)
     }
-    const narrow = new Set(this.layersIn('narrow', levels))
-    return { plan, decisions: { narrow, weights, corrections, parameters: this.parameters(plan) } }
+    const bits = new Map(
+      (['bits3', 'bits4'] as const).flatMap((form) =>
+        this.layersIn(form, levels).map((layer) => [layer, bitsOfForm[form]] as const),
+      ),
+    )
+    return { plan, decisions: { bits, weights, corrections, parameters: this.parameters(plan) } }
   }
 
   private sources({ stored, moved }: Plan): Value[] {
@@ -194,8 +198,9 @@ export class Study {
     return { levels, plan, decisions, graph, accuracy, noise }
   }
 
-  /** The weights of a trial rounded so that errors make up for each other on the samples. */
-  async compensated({ plan, decisions }: Trial): Promise<Map<Layer, QuantizedWeights>> {
+  /** The weights of layers on these levels rounded so that errors make up for each other on the samples. */
+  async compensated(levels: Levels): Promise<Map<Layer, QuantizedWeights>> {
+    const { plan, decisions } = this.plannedFor(levels, [])
     const { graph, calibration, options, progress } = this
     const samples = this.some(momentSamples, calibration)
     const moments = await secondMoments(graph, plan.layers, samples, options.executor, progress)

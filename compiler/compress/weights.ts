@@ -6,9 +6,13 @@ import { tensor, tensorOf, type Tensor } from '../core/tensor.ts'
 import type { Weights } from './layers.ts'
 import { roundHalfEven } from './range.ts'
 
-export type Bits = 4 | 8
+export const bitsOfWeights = [3, 4, 8] as const
+export type Bits = (typeof bitsOfWeights)[number]
 
-/** Weights as integers with a scale for each output channel: of 8 bits in [−127, 127], of 4 bits in [−8, 7]. */
+/**
+ * Weights as integers with a scale for each output channel: of 8 bits in [−127, 127], of 4 in [−8, 7], of 3 in [−4, 3]. Those of 3 bits are
+ * stored in 4.
+ */
 export interface QuantizedWeights {
   readonly bits: Bits
   readonly data: Int8Array
@@ -16,6 +20,11 @@ export interface QuantizedWeights {
 }
 
 const largestWeight = 127
+
+/** The least and the greatest integer of so many bits. */
+export const rangeOf = (bits: Bits): readonly [low: number, high: number] =>
+  bits === 8 ? [-largestWeight, largestWeight] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+
 /** Biases stay below 2^30, so that adding the products overflows no i32; corrections may add a quarter. */
 const largestBias = 2 ** 30
 const largestCorrected = largestBias * 1.25
@@ -50,8 +59,9 @@ function stepOf(values: Float32Array): number | undefined {
   return products / squares
 }
 
-/** What a channel's largest weight becomes may be cut to these shares of it. */
+/** What a channel's largest weight becomes may be cut to these shares of it; with fewer steps more is worth cutting. */
 const cuts = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72, 0.68, 0.64, 0.6]
+const cutsOf = { 4: cuts, 3: [...cuts, 0.56, 0.52, 0.48, 0.44, 0.4] } as const
 
 /** `channelOf` of every element. */
 function channelsOf({ tensor: { shape }, axis, channels }: Weights): Int32Array {
@@ -63,14 +73,14 @@ function channelsOf({ tensor: { shape }, axis, channels }: Weights): Int32Array 
 }
 
 /** They depend on the weights alone, and trials ask for them again and again. */
-const narrow = new WeakMap<Weights, Float32Array>()
+const narrow = { 3: new WeakMap<Weights, Float32Array>(), 4: new WeakMap<Weights, Float32Array>() }
 
 /**
- * Scales for 4 bits: the largest weight of a channel becomes −8, which is one step more than 7, or less of it is cut off than
- * the finer steps of the others save (by squared errors).
+ * Scales for few bits: the largest weight of a channel becomes the least integer, which is one step more than the greatest, or less of it is
+ * cut off than the finer steps of the others save (by squared errors).
  */
-function narrowScales(weights: Weights): Float32Array {
-  const known = narrow.get(weights)
+function narrowScales(weights: Weights, bits: 3 | 4): Float32Array {
+  const known = narrow[bits].get(weights)
   if (known) return known
   const largest = new Float64Array(weights.channels)
   const channel = channelsOf(weights)
@@ -81,12 +91,14 @@ function narrowScales(weights: Weights): Float32Array {
   }
   const scales = new Float32Array(weights.channels)
   const least = new Float64Array(weights.channels).fill(Infinity)
-  for (const cut of cuts) {
-    const tried = Float32Array.from(largest, (w) => (Math.abs(w) < 2 ** -100 ? 2 ** -100 : (-w * cut) / 8))
+  for (const cut of cutsOf[bits]) {
+    const tried = Float32Array.from(largest, (w) =>
+      Math.abs(w) < 2 ** -100 ? 2 ** -100 : (w * cut) / rangeOf(bits)[0],
+    )
     const errors = new Float64Array(weights.channels)
     for (let i = 0; i < values.length; i++) {
       const c = channel[i]!
-      const error = values[i]! - nearest(values[i]!, tried[c]!, 4) * tried[c]!
+      const error = values[i]! - nearest(values[i]!, tried[c]!, bits) * tried[c]!
       errors[c]! += error * error
     }
     errors.forEach((error, c) => {
@@ -94,14 +106,13 @@ function narrowScales(weights: Weights): Float32Array {
       if (error < least[c]! || scales[c] === 0) [least[c], scales[c]] = [error, tried[c]!]
     })
   }
-  narrow.set(weights, scales)
+  narrow[bits].set(weights, scales)
   return scales
 }
 
 /** The integer of so many bits that stands for `w`. */
 export function nearest(w: number, scale: number, bits: Bits): number {
-  const low = bits === 4 ? -8 : -largestWeight
-  const high = bits === 4 ? 7 : largestWeight
+  const [low, high] = rangeOf(bits)
   return Math.min(high, Math.max(low, roundHalfEven(w / scale)))
 }
 
@@ -139,7 +150,7 @@ export interface WeightOptions extends IntegerBias {
 const latest = new WeakMap<Weights, QuantizedWeights>()
 
 export function quantizeWeights(weights: Weights, { bits = 8, bias, inputScale }: WeightOptions): QuantizedWeights {
-  const scales = bits === 4 ? narrowScales(weights) : scalesFor(weights, bias, inputScale)
+  const scales = bits < 8 ? narrowScales(weights, bits as 3 | 4) : scalesFor(weights, bias, inputScale)
   const known = latest.get(weights)
   if (known?.bits === bits && known.scales.every((scale, c) => scale === scales[c])) return known
   const channel = channelsOf(weights)
@@ -169,7 +180,7 @@ export const scaleOperand = (b: Builder, scales: Float32Array, axis: number | un
 
 /** The integers as they are stored. */
 export const storedWeights = (b: Builder, { tensor: { shape } }: Weights, { bits, data }: QuantizedWeights): Value =>
-  b.constant(tensor(bits === 4 ? 'i4' : 'i8', shape, data))
+  b.constant(tensor(bits === 8 ? 'i8' : 'i4', shape, data))
 
 /** The integers, and a map that makes them numbers. */
 export function weightsValue(

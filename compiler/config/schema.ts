@@ -162,7 +162,7 @@ const hasPlan = <T extends Targets>() =>
 
 const quantization = {
   mode: v.optional(v.picklist(['int8', 'weights'])),
-  bits: v.optional(v.picklist([4, 8])),
+  bits: v.optional(v.picklist([3, 4, 8])),
 }
 
 const hasBits = <T extends { readonly mode?: string | undefined; readonly bits?: number | undefined }>() =>

@@ -272,6 +272,8 @@ export interface Compiled {
 export interface Report {
   /** Bytes of constant data (packed weights) and of the memory shared by activations. */
   readonly weights: number
+  /** Of constants that stand in the file in Huffman codes. */
+  readonly entropyCoding?: EntropyCodingReport
   /** Bytes that the module fills from its weights when it starts: matrices that products read both ways round. Not given where it is 0. */
   readonly prepared?: number
   /** Bytes of states, which stay between runs; `states` has each, without what aligns them. */
@@ -304,6 +306,15 @@ export interface Report {
 
 /** What a model at one of several shapes costs. Weights of a kernel are those that no kernel of an earlier shape reads. */
 export type SignatureReport = Pick<Report, 'arena' | 'arenaLowerBound' | 'macs' | 'integerMacs' | 'dotMacs' | 'kernels'>
+
+export interface EntropyCodingReport {
+  /** How many tables of codes there are: constants that are alike share one. */
+  readonly tables: number
+  /** Of these constants in memory. */
+  readonly bytes: number
+  /** How many fewer they take in the file, without what the decoder takes. */
+  readonly saved: number
+}
 
 /** An input that stays in the module between runs, and the output that it becomes. */
 export interface StateReport {

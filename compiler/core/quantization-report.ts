@@ -43,7 +43,7 @@ export interface LayerReport {
   /** Why something of it is in f32 that was to be in integers: its activations, or its weights as well. */
   readonly kept: string | null
   /** Of the weights as they are stored. */
-  readonly bits: 4 | 8 | 32
+  readonly bits: 3 | 4 | 8 | 32
   /** Of the activations that it multiplies; null for lookups, which do not. */
   readonly inputBits: 8 | 32 | null
   /** Bytes of weights and bias in f32, and as they are stored. */

@@ -92,6 +92,7 @@ function figures({ accuracy, floatBytes, bytes, layers }: QuantizationReport): s
   const counted = (is: (layer: LayerReport) => boolean): number => layers.filter(is).length
   const kept = counted(({ kept }) => kept !== null)
   const more = [
+    [counted(({ bits }) => bits === 3), 'of 3 bits'],
     [counted(({ bits }) => bits === 4), 'of 4 bits'],
     [counted(({ kept, bits }) => kept !== null && bits < 32), 'with weights alone as integers'],
     [counted(({ bits }) => bits === 32), 'in f32'],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { checkSparse, targetOf } from '../cli/module-options.ts'
+import { checkStorage, storageOf, targetOf } from '../cli/module-options.ts'
 import { importOptions, oneShape, stateOptions } from '../cli/options.ts'
 import { describeAccuracy } from '../cli/quantization.ts'
 import { preparedSource } from '../cli/source.ts'
@@ -149,8 +149,8 @@ async function make(
       ...(target !== 'both' && { targets: [target] }),
     }
     const { source, tokenizer, warnings: ofTexts, options: more } = await preparedSource(model, options, made, terminal)
-    const compiled = await compile(source, { ...{ ...made, sparse: options.sparse }, ...more })
-    checkSparse(command, options, compiled)
+    const compiled = await compile(source, { ...{ ...made, ...storageOf(options) }, ...more })
+    checkStorage(command, options, compiled)
     const { pruning, quantization } = compiled.report
     for (const judged of [pruning, quantization])
       if (judged?.withinBudget === false)

@@ -1,5 +1,6 @@
 import { runName, type ModuleSpec, type Target } from '../core/artefact.ts'
 import { fail } from '../core/diagnostic.ts'
+import { tableBytes } from '../schedule/memory/entropy-coding.ts'
 import { widening } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'
 import {
@@ -27,7 +28,17 @@ const maxPages = 65536
 /** What the probe of the dot product writes to, in the arena, before anything runs. */
 const probeBytes = 32
 
-export const pagesOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / pageBytes))
+const pagesOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / pageBytes))
+
+/** Bytes that the module of these plans has: those of the largest, and what its start writes to in the arena. */
+function memoryBytes(plans: readonly MemoryPlan[]): number {
+  const [{ image, coded }] = plans as readonly [MemoryPlan]
+  const started = image.length + (coded.length > 0 ? tableBytes : probeBytes)
+  return plans.reduce((most, { totalBytes }) => Math.max(most, totalBytes), started)
+}
+
+/** The same in whole pages. */
+export const memoryOf = (plans: readonly MemoryPlan[]): number => pagesOf(memoryBytes(plans)) * pageBytes
 
 /** Loads Binaryen, which takes a while, and sets it up for this compiler. */
 export async function loadBinaryen(): Promise<Binaryen> {
@@ -66,11 +77,11 @@ export function emitCode(
   instrument = false,
 ): Uint8Array {
   const [{ plan }] = programs as readonly [Placed]
-  const totalBytes = Math.max(...programs.map((each) => each.plan.totalBytes))
   const kernels = programs.flatMap(({ program }) => program.kernels)
-  const pages = pagesOf(Math.max(totalBytes, plan.image.length + probeBytes))
+  const plans = programs.map((placed) => placed.plan)
+  const pages = pagesOf(memoryBytes(plans))
   if (pages > maxPages)
-    fail('A301', `the model needs ${totalBytes} bytes of memory; a module has at most 4 GiB`, {
+    fail('A301', `the model needs ${memoryBytes(plans)} bytes of memory; a module has at most 4 GiB`, {
       hint: 'smaller inputs, or a smaller batch, need less',
     })
   const m = new binaryen.Module()
@@ -129,12 +140,22 @@ export function emitCode(
     }
     const siteIn = (f: FunctionBuilder): Site => ({ f, addresses: plan.addresses, counters: new Map(), call })
     const start = new FunctionBuilder(host, [])
+    const table = plan.image.length
+    const decode = plan.coded.map(({ address, lengths, out, lane, count, ends }) => {
+      const operands = [address + lengths, table, address + out, lane, count, ...ends.map((end) => address + end)]
+      return m.call(
+        linker.link('bytes_from_huffman'),
+        operands.map((n) => m.i32.const(n)),
+        binaryen.none,
+      )
+    })
     const widen = plan.halves.map(({ format, address, bytes }) => {
       const operands = [address + bytes / 2, address, bytes / 4].map((n) => m.i32.const(n))
       return m.call(linker.link(widening[format]), operands, binaryen.none)
     })
     // What is prepared is made of constants, which are floats of 32 bits by then.
-    const beginning = [...widen, ...preparing(programs).flatMap((kernel) => emitKernel(siteIn(start), kernel))]
+    const prepare = preparing(programs).flatMap((kernel) => emitKernel(siteIn(start), kernel))
+    const beginning = [...decode, ...widen, ...prepare]
     if (probes) {
       const operands = [plan.image.length, leastWeight(products)].map((n) => m.i32.const(n))
       beginning.push(m.global.set(dotGlobal, m.call(linker.link('i8_dot_probe'), operands, binaryen.i32)))

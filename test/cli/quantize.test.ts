@@ -153,7 +153,7 @@ it('makes weights of 4 bits', async () => {
   expect(out.join('\n')).toMatch(/classes +MatMul +10,240 +1,440 +4 /)
   expect(readFileSync(at('out', 'quantization.html'), 'utf8')).toContain('in integers, 1 of 4 bits')
   expect(await attar('compile', at('wide.onnx'), '-o', at('out'), '--quantize', 'weights', '--bits', '5')).toBe(2)
-  expect(err.join('\n')).toMatch(/--bits[^]*Allowed choices are 4, 8/)
+  expect(err.join('\n')).toMatch(/--bits[^]*Allowed choices are 3, 4, 8/)
 })
 
 it('keeps the names of classes', async () => {
@@ -215,4 +215,37 @@ it('warns where the data that judges is the data that it was calibrated on', asy
   err.length = 0
   expect(await attar('compile', at('model.onnx'), '-o', at('same'), ...args, at('pictures'))).toBe(0)
   expect(err.join('\n')).not.toContain('is the data of')
+})
+
+it('stores weights in codes, of bits that fit a size, and says what that saves', async () => {
+  const wide = model({
+    inputs: ['image f32[1,3,8,8]'],
+    outputs: ['scores f32[1,64]'],
+    nodes: ['d = Flatten(image)', 'e = MatMul(d, u)', 'f = Relu(e)', 'scores = MatMul(f, v)'],
+    initializers: [stored('u', floats([192, 64])), stored('v', floats([64, 64]))],
+  })
+  writeFileSync(at('wide.onnx'), wide)
+  writeFileSync(at('images.npz'), writeNpz({ image: floats([40, 3, 8, 8]) }))
+  const sized = async (...more: string[]): Promise<number> => {
+    out.length = 0
+    const args = ['--quantize', 'weights', '--bits', '3', '--calib', at('images.npz'), ...more]
+    const code = await attar('compile', at('wide.onnx'), '-o', at('out'), ...args)
+    expect(code, err.join()).toBe(0)
+    return readFileSync(at('out', 'model.wasm')).length
+  }
+  const plain = await sized()
+  expect(out.join()).not.toContain('entropy coding')
+  const codes = await sized('--entropy-code')
+  expect(out.join('\n')).toMatch(
+    /entropy coding +[\d,]+ +bytes of the file less: [\d,]+ bytes of weights in Huffman codes/,
+  )
+  expect(codes).toBeLessThan(plain - 1000)
+  expect(report().compilation.entropyCoding!.saved).toBeGreaterThan(plain - codes)
+  const mixed = await sized('--entropy-code', '--max-size', String(codes + 1000))
+  expect(mixed).toBeGreaterThan(codes)
+  expect(mixed).toBeLessThanOrEqual(codes + 1000)
+  expect(await attar('verify', at('wide.onnx'), at('out'), '--atol', '10')).toBe(0)
+  out.length = 0
+  expect(await attar('compile', at('model.onnx'), '-o', at('out'), '--entropy-code')).toBe(2)
+  expect(err.join()).toContain('--entropy-code has no effect: the weights are not smaller in codes')
 })

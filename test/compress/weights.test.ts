@@ -12,10 +12,19 @@ const columns = (values: readonly (readonly number[])[]) => {
 }
 
 /** The weights of each channel as they come back. */
-const stored = (values: readonly (readonly number[])[]): number[][] => {
-  const { data, scales } = quantizeWeights(columns(values), { bits: 4 })
+const stored = (values: readonly (readonly number[])[], bits: 3 | 4 = 4): number[][] => {
+  const { data, scales } = quantizeWeights(columns(values), { bits })
   return values.map((channel, c) => channel.map((_, row) => data[row * values.length + c]! * scales[c]!))
 }
+
+it('of 3 bits are exact where they lie on eight steps, and none is outside', () => {
+  const steps = Array.from({ length: 8 }, (_, i) => (i - 4) / 4)
+  const mirrored = steps.map((v) => -v * 3)
+  expect(stored([steps, mirrored], 3)).toEqual([steps, mirrored])
+  const random = new Random(6)
+  const { data } = quantizeWeights(columns([Array.from({ length: 200 }, () => random.float() ** 3 - 0.3)]), { bits: 3 })
+  expect([Math.min(...data), Math.max(...data)].every((q) => q >= -4 && q <= 3)).toBe(true)
+})
 
 describe('weights of 4 bits', () => {
   it('are exact where they lie on sixteen steps, whichever sign the largest has', () => {

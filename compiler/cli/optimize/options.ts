@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
-import type { Metric, Sparsity, Target } from '../../index.ts'
+import type { Metric, Target } from '../../index.ts'
 import type { Budget } from '../../config/schema.ts'
+import type { StorageOptions } from '../module-options.ts'
 import { notEmpty, positive, wholeNumber, type ShapeOptions } from '../options.ts'
 import type { PictureOptions } from '../quantize-options.ts'
 
@@ -19,7 +20,7 @@ export interface BudgetOptions {
 }
 
 /** With the options that it shares with others. */
-export interface OptimizeOptions extends BudgetOptions, ShapeOptions, PictureOptions {
+export interface OptimizeOptions extends StorageOptions, BudgetOptions, ShapeOptions, PictureOptions {
   readonly output: string
   readonly name: string
   readonly val?: string
@@ -29,7 +30,6 @@ export interface OptimizeOptions extends BudgetOptions, ShapeOptions, PictureOpt
   /** Where it is given: a configuration may have one. */
   readonly seed?: number | undefined
   readonly json?: boolean
-  readonly sparse: Sparsity
   /** The modules that are written, whose larger one has to be within the budget. */
   readonly targets: readonly Target[]
 }
@@ -41,7 +41,7 @@ export const addBudgetOptions = (command: Command): Command =>
     .option('--no-labels', 'with --train: learn from the model’s own answers; the data needs no labels')
     .option(
       '--max-size <bytes>',
-      'with --train: most bytes of a module, such as 60kB; a number below 1000 needs a unit',
+      'most bytes of a module, such as 60kB (a number below 1000 needs a unit): with --train, or with --quantize weights, which gives layers as many bits as fit',
       notEmpty,
     )
     .option(
@@ -69,7 +69,12 @@ export const addBudgetOptions = (command: Command): Command =>
     .option('--no-control', 'with --train: do not train a pruned model’s widths from nothing, to compare')
 
 /** A501 for everything that is wrong with a budget. */
-export async function budgetOf({ maxSize, maxLatency, maxDrop, time }: OptimizeOptions): Promise<Budget> {
+export async function budgetOf({
+  maxSize,
+  maxLatency,
+  maxDrop,
+  time,
+}: Pick<OptimizeOptions, 'maxSize' | 'maxLatency' | 'maxDrop' | 'time'>): Promise<Budget> {
   const { CompileError, fail } = await import('../../index.ts')
   const { checkBudget } = await import('../../config/schema.ts')
   const found = checkBudget({ size: maxSize, latency: maxLatency, drop: maxDrop, time })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { interruptible } from '../interruptible.ts'
+import { storageOf } from '../module-options.ts'
 import { formatCount } from '../format.ts'
 import { largest } from '../train/module-bytes.ts'
 import { latenciesOf } from '../latency.ts'
@@ -84,7 +85,7 @@ export async function optimized(
     }
     const consider = async (made: Made): Promise<Candidate> => {
       const { compile } = await import('../../index.ts')
-      const module = await compile(made.source, { sparse: options.sparse })
+      const module = await compile(made.source, storageOf(options))
       const ms = await latency(module)
       const answers = await judge.answers(module, made.name)
       const accuracy = judge.compare(tried[0]?.answers ?? answers, answers)

@@ -20,6 +20,7 @@ import {
 import type { Progress, Sample } from '../calibrate.ts'
 import { studied } from '../quantize.ts'
 import type { Layer } from '../layers.ts'
+import type { Bits } from '../weights.ts'
 import { quantizedModel, type Ends } from './trainable.ts'
 
 type SampleData = Readonly<Record<string, TypedArray>>
@@ -27,7 +28,7 @@ type SampleData = Readonly<Record<string, TypedArray>>
 export interface QuantizeTrainingOptions {
   readonly mode: 'int8' | 'weights'
   /** Of weights, in mode `weights`. */
-  readonly bits?: 4 | 8 | undefined
+  readonly bits?: Bits | undefined
   readonly epochs: number
   readonly learningRate: number
 }
@@ -56,7 +57,7 @@ export interface QuantizedTraining {
 /** Scores are of the validation data. */
 export interface QuantizedTrainingReport {
   readonly mode: 'int8' | 'weights'
-  readonly bits: 4 | 8
+  readonly bits: Bits
   readonly float: Score
   /** Without training: the control. */
   readonly before: Score

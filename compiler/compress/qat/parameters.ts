@@ -7,7 +7,7 @@ import { roundHalfEven } from '../../core/half.ts'
 import { tensor, tensorOf, toNumbers, type Tensor } from '../../core/tensor.ts'
 import type { Parameter } from '../../train/index.ts'
 import type { Layer } from '../layers.ts'
-import { channelOf, scaleOperand, type QuantizedWeights } from '../weights.ts'
+import { channelOf, rangeOf, scaleOperand, type QuantizedWeights } from '../weights.ts'
 import { roundedWithin } from './integers-as-floats.ts'
 
 /** A parameter, and what the model computes with in its place. */
@@ -45,7 +45,7 @@ function parameterOf(name: string, start: Tensor, decays: boolean, origin: Layer
 export function trainedWeights(name: string, layer: Layer, { bits, data, scales }: QuantizedWeights): Trained {
   const { tensor: floats, axis } = layer.weights!
   const channel = channelOf(layer.weights!)
-  const [low, high] = bits === 4 ? [-8, 7] : [-127, 127]
+  const [low, high] = rangeOf(bits)
   const start = Float32Array.from(floats.data as Float32Array, (w, i) => {
     const [scale, q] = [scales[channel(i)]!, data[i]!]
     const rest = Math.min(0.5, Math.max(-0.5, w / scale - q))

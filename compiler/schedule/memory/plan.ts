@@ -16,11 +16,10 @@ import {
   type Kernel,
   type Program,
 } from '../program/program.ts'
+import { align } from './align.ts'
+import { codedGroups, type CodedRegion } from './entropy-coding.ts'
 import { halved, type HalfRegion } from './halves.ts'
 import { placeArena, type Arena } from './place-arena.ts'
-
-/** Buffers start at multiples of this many bytes, so that vectors of unit stride are aligned. */
-const alignment = 16
 
 /** What stands between buffers of a guarded plan, so that a stray write is seen. */
 const guardBytes = 256
@@ -35,6 +34,8 @@ export interface MemoryPlan {
   readonly image: Uint8Array
   /** Of that, f32 that are loaded as floats of 16 bits, and made f32 before anything runs. */
   readonly halves: readonly HalfRegion[]
+  /** And constants that are loaded as codes, and decoded before anything runs. */
+  readonly coded: readonly PlacedRegion[]
   readonly constantBytes: number
   /** Bytes of pinned buffers, behind the constants. */
   readonly pinnedBytes: number
@@ -50,7 +51,12 @@ export interface MemoryPlan {
   readonly totalBytes: number
 }
 
-export const align = (n: number): number => Math.ceil(n / alignment) * alignment
+/** Codes at an address, which those of the region are from, and how many bytes of the file they save. */
+export interface PlacedRegion extends CodedRegion {
+  readonly address: number
+  readonly saved: number
+}
+
 export const bufferBytes = (b: Buffer): number => b.length * byteSize(b.dtype)
 
 /** An arena buffer between the positions of the first and the last kernel that know it. */
@@ -180,6 +186,8 @@ interface Loaded {
 /** Equal constants, which stand in one place. */
 interface Constant {
   readonly data: Uint8Array
+  /** Of the first of them. */
+  readonly type: string
   readonly buffers: Buffer[]
 }
 
@@ -197,7 +205,7 @@ function distinctConstants(buffers: Iterable<Buffer>): Constant[] {
       twin.buffers.push(buffer)
       continue
     }
-    const constant = { data, buffers: [buffer] }
+    const constant = { data, type: buffer.dtype, buffers: [buffer] }
     byContent.set(key, [...twins, constant])
     constants.push(constant)
   }
@@ -208,12 +216,19 @@ interface Placed {
   readonly end: number
   readonly loaded: readonly Loaded[]
   readonly halves: readonly HalfRegion[]
+  readonly coded: readonly PlacedRegion[]
 }
 
-/** Puts constants one after the other from address 0, equal ones once. Those that are loaded as halves come last, format by format. */
-function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>): Placed {
+/**
+ * Puts constants one after the other from address 0, equal ones once. Those that are loaded as halves come last, format by format, and
+ * behind them those that are loaded as codes, region by region.
+ */
+function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number>, entropyCode: boolean): Placed {
   const constants = distinctConstants(buffers)
   const asHalf = halvedConstants(constants)
+  const isHalf = (constant: Constant): boolean => asHalf.some(({ members }) => members.has(constant))
+  const groups = entropyCode ? codedGroups(constants.filter((constant) => !isHalf(constant))) : []
+  const isCoded = new Set<Constant>(groups.flatMap(({ members }) => members))
   const loaded: Loaded[] = []
   let end = 0
   const place = ({ data, buffers: equal }: Constant): void => {
@@ -221,7 +236,7 @@ function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number
     end += align(data.length)
   }
   for (const constant of constants) {
-    if (asHalf.some((each) => each.members.has(constant))) continue
+    if (isHalf(constant) || isCoded.has(constant)) continue
     loaded.push({ address: end, data: constant.data })
     place(constant)
   }
@@ -234,7 +249,13 @@ function placeConstants(buffers: Iterable<Buffer>, addresses: Map<Buffer, number
     }
     return { format, address, bytes }
   })
-  return { end, loaded, halves }
+  const coded = groups.map(({ members, coded: { data, region, saved } }): PlacedRegion => {
+    const address = end
+    loaded.push({ address, data })
+    members.forEach(place)
+    return { ...region, address, saved }
+  })
+  return { end, loaded, halves, coded }
 }
 
 interface Halved {
@@ -292,24 +313,36 @@ function preparedForms({ prepared = [] }: Program, addresses: ReadonlyMap<Buffer
   return forms
 }
 
-/** The plan of one program. With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers. */
-export const planMemory = (program: Program, options: { readonly guarded?: boolean } = {}): MemoryPlan =>
+interface PlanOptions {
+  readonly guarded?: boolean
+  readonly entropyCode?: boolean | undefined
+}
+
+/** The plan of one program. */
+export const planMemory = (program: Program, options: PlanOptions = {}): MemoryPlan =>
   planTogether([program], options)[0]!
 
 /**
  * Addresses for the buffers of programs that stand in one module, of which one runs at a time: constants from 0, equal ones once, then each
  * pinned buffer, states of the same name at one place, each prepared one, equal ones once, then an arena for all else, at the same place for all.
+ * With `guarded` nothing in the arena shares memory, and `guardBytes` that nobody writes stand between its buffers. With `entropyCode` constants
+ * are loaded as codes where that takes fewer bytes.
  */
-export function planTogether(programs: readonly Program[], { guarded = false } = {}): MemoryPlan[] {
+export function planTogether(
+  programs: readonly Program[],
+  { guarded = false, entropyCode = false }: PlanOptions = {},
+): MemoryPlan[] {
   const addresses = new Map<Buffer, number>()
   const uses = programs.map(usedBy)
   const {
     end: ofConstants,
     loaded: constants,
     halves,
+    coded,
   } = placeConstants(
     uses.flatMap((used) => [...used]),
     addresses,
+    entropyCode,
   )
   const loaded = [...constants]
   let end = ofConstants
@@ -348,6 +381,7 @@ export function planTogether(programs: readonly Program[], { guarded = false } =
       addresses,
       image,
       halves,
+      coded,
       constantBytes: ofConstants,
       pinnedBytes,
       preparedBytes,

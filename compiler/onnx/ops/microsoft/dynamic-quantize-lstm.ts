@@ -11,6 +11,7 @@ import { dequantizedProduct } from './dynamic-quantize.ts'
  * they come. Inputs 8 to 11: scale and zero point of the weights, and of the recurrent ones, for each direction or each of its columns.
  */
 export const dynamicQuantizeLstm: Operator = {
+  limits: 'where sequences are of unequal lengths, ranges take in other steps than onnxruntime’s',
   lower: (c: OpContext) => {
     const { b } = c
     const parameter = (i: number, d: number): Value => {

@@ -42,9 +42,9 @@ async function scoresOf({ graph, names, metadata }: Imported, given: readonly st
   if (!classesGiven && outputs.every(({ own }) => !own))
     fail('A501', '--classify: the model does not say what its classes are called: give --classes')
   if (fitting.length === 1) return fitting[0]!
-  const sizes = outputs.map(({ name, count }) => `"${name}" has ${count}`).join(', ')
+  const sizes = outputs.map(({ name, count }) => `output "${name}" has ${count} numbers`).join(', ')
   const named = classesGiven ? `there are ${classesGiven.length} names of classes` : 'the model names its classes'
-  const counts = outputs.length === 0 ? 'the model has no output of floats' : `of numbers, output ${sizes}`
+  const counts = outputs.length === 0 ? 'the model has no output of floats' : sizes
   return fail(
     'A501',
     fitting.length === 0

@@ -21,9 +21,10 @@ export interface QuantizedWeights {
 
 const largestWeight = 127
 
+const ranges = { 3: [-4, 3], 4: [-8, 7], 8: [-largestWeight, largestWeight] } as const
+
 /** The least and the greatest integer of so many bits. */
-export const rangeOf = (bits: Bits): readonly [low: number, high: number] =>
-  bits === 8 ? [-largestWeight, largestWeight] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+export const rangeOf = (bits: Bits): readonly [low: number, high: number] => ranges[bits]
 
 /** Biases stay below 2^30, so that adding the products overflows no i32; corrections may add a quarter. */
 const largestBias = 2 ** 30

@@ -104,21 +104,14 @@ const numeric = <T>(schema: v.GenericSchema<number | string, T>) =>
     schema,
   )
 
-/** No module has fewer. */
+/** No model is asked to have fewer: a number such as 60 lacks its unit. */
 const leastBytes = 1000
 
 /** `60000`, or `'60 kB'`. */
 const bytes = v.pipe(
-  quantity(
-    v.pipe(
-      whole(1),
-      v.check((count) => count >= leastBytes, `a number below ${leastBytes} needs a unit: "10 kB", or "10 B"`),
-    ),
-    { B: 1, kB: 1e3, MB: 1e6 },
-    'bytes such as "60 kB"',
-  ),
+  quantity(whole(1), { B: 1, kB: 1e3, MB: 1e6 }, 'bytes such as "60 kB"'),
   v.transform(Math.floor),
-  v.minValue(1),
+  v.check((count) => count >= leastBytes, `it is less than ${leastBytes} bytes; give a unit, as in "60 kB"`),
 )
 
 /** Milliseconds, or `'1.5 ms'`. */

@@ -34,6 +34,7 @@ export class PointTrial implements Trial {
   }
 
   float(name: string, low: number, high: number, options: { log?: boolean; default?: number } = {}): number {
+    checkOptions(name, options, ['log', 'default'])
     const { log: scale = false, default: start } = options
     if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) wrong(name, `${low} to ${high} is no range`)
     if (scale && low <= 0) wrong(name, 'a range by logarithm is above 0')
@@ -45,6 +46,7 @@ export class PointTrial implements Trial {
   }
 
   int(name: string, low: number, high: number, options: { step?: number; default?: number } = {}): number {
+    checkOptions(name, options, ['step', 'default'])
     const { step = 1, default: start } = options
     if (![low, high, step].every(Number.isSafeInteger) || low > high || step < 1)
       wrong(name, `${low} to ${high} in steps of ${step} are no whole numbers`)
@@ -56,6 +58,7 @@ export class PointTrial implements Trial {
   }
 
   categorical<const T>(name: string, options: readonly T[], settings: { default?: NoInfer<T> } = {}): T {
+    checkOptions(name, settings, ['default'])
     if (options.length === 0) wrong(name, 'there are no options')
     const start = 'default' in settings ? options.indexOf(settings.default as T) : 0
     if (start < 0) wrong(name, `its default is none of its options`)
@@ -68,6 +71,12 @@ export class PointTrial implements Trial {
     this.space.set(name, parameter)
     return (this.point[name] = this.#given[name] ?? this.#missing(name, parameter))
   }
+}
+
+/** One that there is not would have no effect. */
+function checkOptions(name: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key))
+  if (unknown !== undefined) wrong(name, `there is no option "${unknown}", only ${known.join(' and ')}`)
 }
 
 /** Options that are objects or functions are told apart by their places. */

@@ -167,8 +167,8 @@ describe('pruning without training', () => {
 
   it.each([
     ['99.9%', 'A702', 'cannot be made so small'],
-    ['size=10', 'A501', 'a number below 1000 needs a unit'],
-    ['size=10B', 'A702', 'cannot be made so small'],
+    ['size=10', 'A501', 'it is less than 1000 bytes; give a unit'],
+    ['size=1000B', 'A702', 'cannot be made so small'],
     ['params=120%', 'A501', '--prune: params'],
     ['latency=1ms', 'A501', 'latency needs a plan'],
     ['size=9kilobytes', 'A501', '--prune: size'],

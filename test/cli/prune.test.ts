@@ -123,7 +123,8 @@ describe('a training with pruning', () => {
 
   it.each([
     ["macs: '99.9%'", 'cannot be made so small'],
-    ['size: 100', 'cannot be made so small'],
+    ["size: '1000 B'", 'cannot be made so small'],
+    ['size: 100', 'prune.size: it is less than 1000 bytes; give a unit, as in "60 kB"'],
     ["importance: 'l2'", 'prune: give a target'],
     ["macs: '50%', epochs: 2", 'no effect with steps 1'],
     ["macs: '100%'", 'prune.macs'],

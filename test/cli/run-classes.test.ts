@@ -68,7 +68,7 @@ it('says how many names a classifier needs, and what an array of the data is to 
   const args = ['--pixels', '--classify', 'softmax', '--classes', 'ant,bee']
   expect(await attar('compile', at('pictures.onnx'), '-o', at('no'), ...args)).toBe(2)
   expect(err.join('\n')).toContain(
-    'there are 2 names of classes, but no output has one number for each; of numbers, output "s" has 6',
+    'there are 2 names of classes, but no output has one number for each; output "s" has 6 numbers',
   )
   err.length = 0
   const other = tensorOf('f32', [2, 3], [1, 2, 3, 4, 5, 6])

@@ -99,7 +99,7 @@ describe('a training with integers', () => {
 
   it.each([
     ["quantize: { mode: 'int8', bits: 4 }", [], "bits are for mode 'weights'"],
-    ['quantize: { bits: 3 }', [], 'quantize.bits'],
+    ['quantize: { bits: 5 }', [], 'quantize.bits'],
     ["quantize: { mode: 'int8' }", ['--emit-step'], 'quantize: has no effect with --emit-step'],
   ])('refuses what cannot be: %s', async (fields, args, message) => {
     writeFileSync(at('bad.config.ts'), config(fields))

@@ -223,11 +223,11 @@ export default defineConfig({
   })
 
   it.each([
-    ['lstm(4, { sequences: true })', 'lstm: there is no option "sequences"'],
-    ['gru(4, { layers: 2 })', 'gru: there is no option "layers"'],
+    ['lstm(4, { sequences: true })', 'lstm: sequences: there is no such field; did you mean "sequence"?'],
+    ['gru(4, { layers: 2 })', 'gru: layers: there is no such field'],
     ['selfAttention({ heads: 3 })', '8 channels do not divide among 3 heads'],
-    ['selfAttention({ head: 2 })', 'there is no option "head"'],
-    ['positionEmbedding({ size: 2 })', 'there is no option "size"'],
+    ['selfAttention({ head: 2 })', 'selfAttention: head: there is no such field; did you mean "heads"?'],
+    ['positionEmbedding({ size: 2 })', 'positionEmbedding: size: there is no such field. There is only initializer'],
     ['globalAveragePool(), lstm(4)', 'it takes a sequence'],
     ['globalAveragePool(), selfAttention({ heads: 2 })', 'it takes a sequence'],
   ])('refuses %s', async (layers, message) => {

@@ -171,7 +171,7 @@ describe('a training by a configuration', () => {
     expect(err.join('\n')).toMatch(
       /train\.epoch: there is no such field; did you mean "epochs"\? There are epochs, batch, /,
     )
-    expect(err.join('\n')).toContain('tune.maxSize: a number below 1000 needs a unit: "10 kB", or "10 B"')
+    expect(err.join('\n')).toContain('tune.maxSize: it is less than 1000 bytes; give a unit, as in "60 kB"')
     writeFileSync(at('other.config.json'), JSON.stringify({ model: 'model.onnx', input: [4] }))
     expect(await attar('train', at('other.config.json'), '-o', at('json'))).toBe(2)
   })

@@ -130,6 +130,7 @@ describe('parameters', () => {
     ['a range by logarithm is above 0', (t) => t.float('x', 0, 1, { log: true })],
     ['its default 3 is outside of 0 to 1', (t) => t.float('x', 0, 1, { default: 3 })],
     ['10 is no multiple of 3 away from 0', (t) => t.int('x', 0, 10, { step: 3 })],
+    ['there is no option "log", only step and default', (t) => t.int('x', 1, 9, { log: true } as object)],
     ['its default 4 is none of its values', (t) => t.int('x', 0, 9, { step: 3, default: 4 })],
     ['there are no options', (t) => t.categorical('x', [])],
     ['there are two parameters of this name', (t) => [t.int('x', 0, 1), t.float('x', 0, 1)]],

@@ -41,7 +41,7 @@ export const addBudgetOptions = (command: Command): Command =>
     .option('--no-labels', 'with --train: learn from the model’s own answers; the data needs no labels')
     .option(
       '--max-size <bytes>',
-      'most bytes of a module, such as 60kB (a number below 1000 needs a unit): with --train, or with --quantize weights, which gives layers as many bits as fit',
+      'most bytes of a module, such as 60kB: with --train, or with --quantize weights, which gives layers as many bits as fit',
       notEmpty,
     )
     .option(

@@ -90,7 +90,7 @@ export async function readTunable(path: string): Promise<Tunable> {
 async function evaluated(path: string): Promise<unknown> {
   const { createJiti } = await import('jiti')
   const { existsSync } = await import('node:fs')
-  const { fail } = await import('../../index.ts')
+  const { CompileError, fail } = await import('../../index.ts')
   const file = resolve(path)
   if (!existsSync(file)) fail('A502', `"${path}" cannot be read: there is no such file`)
   // So that a configuration outside of any package finds attar's layers, which are those that are loaded here.
@@ -103,6 +103,9 @@ async function evaluated(path: string): Promise<unknown> {
       },
     )
   } catch (error) {
+    // Of a layer, which says all that there is to say.
+    if (error instanceof CompileError)
+      throw new CompileError(error.diagnostics.map((each) => ({ ...each, message: `"${path}": ${each.message}` })))
     return fail('A702', `"${path}" cannot be run: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -3,7 +3,7 @@ export function noSuchField(name: string, names: readonly string[]): string {
   const distances = names.map((other) => distance(name.slice(0, most), other))
   const least = Math.min(...distances)
   const meant = least <= 1 + name.length / 4 ? `; did you mean "${names[distances.indexOf(least)]!}"?` : '.'
-  return `there is no such field${meant} There are ${names.join(', ')}`
+  return `there is no such field${meant} There ${names.length === 1 ? 'is only' : 'are'} ${names.join(', ')}`
 }
 
 /** Letters that are looked at. */

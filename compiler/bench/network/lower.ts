@@ -5,7 +5,7 @@ import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../c
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, sameShape, walk } from '../../core/shape.ts'
 import { toNumbers, type Tensor } from '../../core/tensor.ts'
-import { passes, runPasses } from '../../passes/index.ts'
+import { passes, type Pass } from '../../passes/index.ts'
 import { argumentUses, lowerExpression } from './expressions.ts'
 import { gridOf, inFloats, withGrids } from './fake-quantization.ts'
 import { toIntegers } from './integers.ts'
@@ -15,19 +15,22 @@ import { softmaxInput } from './softmax.ts'
 import { unsupported } from './unsupported.ts'
 import { padded } from './windows.ts'
 
+/** What converters to these systems' formats do, too: they fold and fuse, but channels that are the same for every input stay. */
+const converted = (graph: Graph, runOf: (pass: Pass) => Pass['run']): Graph =>
+  passes.filter(({ name }) => name !== 'dead-channels').reduce((g, pass) => runOf(pass)(g), graph)
+
 /**
  * The graph as layers that other systems have too: convolutions, matrix products, pools and elementwise functions on f32.
  * @throws Unsupported with the reason where it has no such form.
  */
-export const lowerToNetwork = (graph: Graph): Network => new Lowering(runPasses(inFloats(graph))).network()
+export const lowerToNetwork = (graph: Graph): Network =>
+  new Lowering(converted(inFloats(graph), ({ run }) => run)).network()
 
 /** The same of a quantized graph in integers, where TensorFlow Lite has the operator for them; inputs and outputs are f32. */
 export function lowerToIntegers(graph: Graph): Network {
   // Whatever its size, a constant of integers stays one.
-  const optimized = passes.reduce((g, { name, run, instead = run }) => {
-    return name.startsWith('fold-constants') ? instead(g) : run(g)
-  }, withGrids(graph))
-  return toIntegers(new Lowering(optimized).network())
+  const runOf = ({ name, run, instead = run }: Pass): Pass['run'] => (name.startsWith('fold-constants') ? instead : run)
+  return toIntegers(new Lowering(converted(withGrids(graph), runOf)).network())
 }
 
 const channelsLast = (a: ConvolutionAttrs['lhs']): boolean =>

@@ -216,10 +216,10 @@ export async function importOptions(
 
 /** The values of `--bind` or `--state-init` for the model at `path`. A106 for an input that it does not have. */
 export async function boundTensors(bind: Named<string>, path: string): Promise<Record<string, Tensor>> {
-  const { readTensor } = await import('./tensors.ts')
+  const { readTensor } = await import('./run/tensors.ts')
   const entries = Object.entries(bind)
   if (entries.length === 0) return {}
-  const { inputNamed, inputsOf, literalType } = await import('./model-inputs.ts')
+  const { inputNamed, inputsOf, literalType } = await import('./run/model-inputs.ts')
   const inputs = inputsOf(path)
   return Object.fromEntries(
     entries.map(([name, value]) => {

@@ -4,8 +4,8 @@ import { basename, dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { checkStorage, storageOf, targetOf } from '../cli/module-options.ts'
 import { importOptions, oneShape, stateOptions } from '../cli/options.ts'
-import { describeAccuracy } from '../cli/quantization.ts'
-import { preparedSource } from '../cli/source.ts'
+import { describeAccuracy } from '../cli/compile/quantization.ts'
+import { preparedSource } from '../cli/compile/source.ts'
 import { readFile, writeFiles } from '../data/files.ts'
 import {
   artefacts,

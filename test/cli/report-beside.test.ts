@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { kernelsBeside } from '../../compiler/cli/report-beside.ts'
+import { kernelsBeside } from '../../compiler/cli/inspect/report-beside.ts'
 import { commandLine } from '../support/command-line.ts'
 
 const { at } = commandLine()

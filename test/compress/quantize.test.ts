@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { describeQuantization } from '../../compiler/cli/quantization.ts'
+import { describeQuantization } from '../../compiler/cli/compile/quantization.ts'
 import { layerErrors } from '../../compiler/compress/techniques/correct-bias.ts'
 import { equalize } from '../../compiler/compress/techniques/equalize.ts'
 import { quantize, type QuantizeOptions, type Sample } from '../../compiler/compress/index.ts'

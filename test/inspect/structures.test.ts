@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ModuleSpec } from '../../compiler/core/artefact.ts'
-import { emptyLines, present, structuredValues } from '../../compiler/cli/structured.ts'
+import { emptyLines, present, structuredValues } from '../../compiler/cli/run/structured.ts'
 import { isStrings, isStructures } from '../../compiler/inspect/structures.ts'
 
 const port = (name: string) => ({ name, dtype: 'f32', shape: [1], address: 0 }) as const

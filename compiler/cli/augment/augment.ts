@@ -3,7 +3,7 @@ import type { Samples } from '../../train/index.ts'
 import { formatCount, toJson } from '../format.ts'
 import { notEmpty, seedNumber, wholeNumber } from '../options.ts'
 import type { AddCommand } from '../program.ts'
-import { labelOption } from '../quantize-options.ts'
+import { labelOption } from '../compile/quantize-options.ts'
 import type { Drawing } from './draw.ts'
 import type { Row } from './sheet.ts'
 

@@ -1,9 +1,9 @@
 import { basename } from 'node:path'
 import type { Sizes } from '../../bench/index.ts'
 import { inspectModule, moduleFile, targets, type Target } from '../../index.ts'
-import { codeParts } from '../code-parts.ts'
-import { bytesOfKernels } from '../layer-bytes.ts'
-import { kernelsBeside } from '../report-beside.ts'
+import { codeParts } from '../inspect/code-parts.ts'
+import { bytesOfKernels } from '../inspect/layer-bytes.ts'
+import { kernelsBeside } from '../inspect/report-beside.ts'
 
 /** Bytes on both sides; 0 where one has no such thing. */
 export interface Change {

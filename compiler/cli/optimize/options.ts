@@ -3,7 +3,7 @@ import type { Metric, Target } from '../../index.ts'
 import type { Budget } from '../../config/schema.ts'
 import type { StorageOptions } from '../module-options.ts'
 import { notEmpty, positive, wholeNumber, type ShapeOptions } from '../options.ts'
-import type { PictureOptions } from '../quantize-options.ts'
+import type { PictureOptions } from '../compile/quantize-options.ts'
 
 /** What of `attar compile` looks for a model within a budget; `train` is what asks for it. */
 export interface BudgetOptions {

@@ -1,4 +1,4 @@
-import { classNames } from '../class-names.ts'
+import { classNames } from '../processing/class-names.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { Distillation, LossName, TrainableModel } from '../../train/index.ts'
 import { importOptions, type ShapeOptions } from '../options.ts'

@@ -4,7 +4,7 @@ import type { Epoch, Fit, FitOptions, TrainableModel } from '../../train/index.t
 import type { ThreadedExecutor } from '../../threads.ts'
 import { interruptible } from '../interruptible.ts'
 import type { ShapeOptions } from '../options.ts'
-import type { PictureOptions } from '../quantize-options.ts'
+import type { PictureOptions } from '../compile/quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { augmentOptions } from './augment.ts'
 import type { Splits } from './data.ts'

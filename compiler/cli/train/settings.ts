@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Settings } from '../../config/schema.ts'
 import type { Point, Space, Trial } from '../../tune/index.ts'
-import type { PruneFlag } from '../prune-options.ts'
+import type { PruneFlag } from '../compile/prune-options.ts'
 
 /** What the command line says of a training. */
 export interface TrainFlags {

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/schema.ts'
-import { preprocessOptions, type PictureOptions } from '../quantize-options.ts'
+import { preprocessOptions, type PictureOptions } from '../compile/quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { checkTeacherData } from './distill.ts'
 import { readSplits, type Splits } from './data.ts'

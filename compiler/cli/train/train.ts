@@ -13,10 +13,10 @@ import {
   RepeatableList,
 } from '../options.ts'
 import type { AddCommand } from '../program.ts'
-import { planOption, pruneOption } from '../prune-options.ts'
-import { addPictureOptions, labelOption, share, type PictureOptions } from '../quantize-options.ts'
+import { planOption, pruneOption } from '../compile/prune-options.ts'
+import { addPictureOptions, labelOption, share, type PictureOptions } from '../compile/quantize-options.ts'
 import { emitStep, leftOut } from './emit.ts'
-import { addTableOptions } from '../vocabulary-options.ts'
+import { addTableOptions } from '../compile/vocabulary-options.ts'
 import { overridden, readConfig, type TrainFlags } from './settings.ts'
 import { trainRun } from './run.ts'
 

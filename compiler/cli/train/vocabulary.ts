@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/schema.ts'
 import type { PreprocessOptions } from '../../data/index.ts'
 import type { ImportedModel, VocabularyReport } from '../../index.ts'
-import { vocabularySamples } from '../vocabulary-options.ts'
+import { vocabularySamples } from '../compile/vocabulary-options.ts'
 
 /** A model with the rows of embeddings that the settings keep, before it is trained. */
 export async function keptVocabulary(

@@ -15,6 +15,7 @@ import {
   type Says,
   type WorkerMessage,
 } from '../../../tune/queue/index.ts'
+import { Crew } from './crew.ts'
 import { formatTable } from '../../format.ts'
 import type { Judge, Pool, Running } from '../pool.ts'
 import type { Outcome, Task } from '../task.ts'
@@ -41,13 +42,6 @@ interface OpenTask {
   stops: boolean
 }
 
-interface Known {
-  readonly name: string
-  readonly jobs: number
-  readonly refusal: string | undefined
-  seen: number
-}
-
 /** Deliveries of one task in a row that came to nothing, after which the fault is taken to be its own. */
 const mostLost = 10
 /** What a coordinator left that was never gone on with is removed after so long. */
@@ -68,7 +62,7 @@ export class QueuePool implements Pool {
   readonly #queue: Queue
   readonly #leases = new Leases()
   readonly #open = new Map<string, OpenTask>()
-  readonly #workers = new Map<string, Known>()
+  readonly #workers = new Crew()
   /** Deliveries whose result is being taken. */
   readonly #taking = new Set<string>()
   #wake: (() => void)[] = []
@@ -105,10 +99,7 @@ export class QueuePool implements Pool {
   get capacity(): number {
     // When all is over, who waits for room is to see that.
     if (this.#closed) return Infinity
-    return Math.min(
-      this.#options.most,
-      this.#able().reduce((sum, { jobs }) => sum + jobs, 0),
-    )
+    return Math.min(this.#options.most, this.#workers.jobs)
   }
 
   changed(): Promise<void> {
@@ -149,10 +140,6 @@ export class QueuePool implements Pool {
     return (this.#closed ??= this.#end())
   }
 
-  #able(): readonly Known[] {
-    return [...this.#workers.values()].filter(({ refusal }) => refusal === undefined)
-  }
-
   #changed(): void {
     const waiting = this.#wake
     this.#wake = []
@@ -168,11 +155,11 @@ export class QueuePool implements Pool {
     const { server, say } = this.#options
     const { study, run, lease } = this.#announcement
     if (!server.isConnected || this.#closed) return
-    for (const [id, { name, seen }] of this.#workers)
-      if (performance.now() - seen > lease * 1000) {
-        this.#forget(id)
-        say(`worker ${name} is gone`)
-      }
+    for (const id of this.#workers.silent(lease)) {
+      const { name } = this.#workers.get(id)!
+      this.#forget(id)
+      say(`worker ${name} is gone`)
+    }
     try {
       await server.redis.zadd(runsKey, Date.now(), `${study}:${run}`)
       await this.#announce()
@@ -188,7 +175,7 @@ export class QueuePool implements Pool {
   /** Says, when that changes, that there is nobody who takes trials. */
   #tellAlone(): void {
     const { server, say } = this.#options
-    const isAlone = this.#able().length === 0
+    const isAlone = this.#workers.able === 0
     if (performance.now() - this.#openedAt < patience) return
     const others = this.#workers.size > 0 ? 'no worker that is connected can take trials' : 'no worker is connected'
     if (isAlone && this.#alone !== others)
@@ -211,7 +198,8 @@ export class QueuePool implements Pool {
   }
 
   #forget(id: string): void {
-    this.#workers.delete(id)
+    this.#workers.forget(id)
+    this.#workers.settle()
     for (const name of this.#leases.heldBy(id)) this.#options.say(`${name} waits for another worker`)
     this.#changed()
   }
@@ -236,18 +224,12 @@ export class QueuePool implements Pool {
 
   #greet({ worker, name, jobs, refusal }: Extract<WorkerMessage, { kind: 'hello' }>): void {
     const { say } = this.#options
-    const known = this.#workers.get(worker)
-    if (known?.jobs === jobs && known.refusal === refusal) {
-      known.seen = performance.now()
-      return
-    }
-    // Who writes to the server could name workers without end.
-    if (!known && this.#workers.size >= 10_000) return
-    this.#workers.set(worker, { name, jobs, refusal, seen: performance.now() })
-    if (refusal !== undefined) say(`worker ${name} takes no trials: ${refusal}`)
-    else say(`worker ${name} is connected, ${jobs} ${jobs === 1 ? 'trial' : 'trials'} at a time`)
-    this.#changed()
-    this.#tellAlone()
+    const isNew = this.#workers.greet(worker, { name, jobs, refusal })
+    const count = this.#workers.settle()
+    if (isNew && refusal !== undefined) say(`worker ${name} takes no trials: ${refusal}`)
+    else if (isNew) say(`worker ${name} is connected, ${jobs} ${jobs === 1 ? 'trial' : 'trials'} at a time`)
+    if (isNew || count) this.#changed()
+    if (isNew) this.#tellAlone()
   }
 
   async #answer(question: Question): Promise<void> {

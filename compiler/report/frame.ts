@@ -26,6 +26,9 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 export const escape = (text: string): string =>
   printable(text).replaceAll(/[&<>"]/g, (character) => entities[character]!)
 
+/** The same of text whose lines are to stand as they are. */
+export const escapeLines = (text: string): string => text.split('\n').map(escape).join('\n')
+
 export const section = (title: string, parts: readonly string[]): string =>
   `<section><h2>${escape(title)}</h2>\n${parts.join('\n')}</section>`
 

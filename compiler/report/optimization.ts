@@ -1,5 +1,5 @@
 import { confusionTable } from './confusion.ts'
-import { escape, figure, note, page, section, table } from './frame.ts'
+import { escape, escapeLines, figure, note, page, section, table } from './frame.ts'
 import { loadLibraries } from './libraries.ts'
 import { curves, type Curve } from './plots/curves.ts'
 import { front, type TriedModel } from './plots/front.ts'
@@ -116,7 +116,7 @@ export async function optimizationPage(content: OptimizationContent): Promise<st
     ]),
     section(
       'To do it again',
-      reproduce.flatMap(({ what, text }) => [note(what), `<pre>${escape(text)}</pre>`]),
+      reproduce.flatMap(({ what, text }) => [note(what), `<pre>${escapeLines(text)}</pre>`]),
     ),
   ]
   return page(`${content.model}: attar`, parts)

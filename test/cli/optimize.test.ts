@@ -126,6 +126,7 @@ describe('compile --train', () => {
       expect(report.test!.best.samples).toBe(120)
       expect(report.test!.control).toBeDefined()
       const page = readFileSync(at('channels', 'optimization.html'), 'utf8')
+      expect(page).toContain('<pre>export default {\n  &quot;model&quot;')
       expect(page).toContain('<svg')
       expect(page).not.toContain('<script')
       expect(page).toContain('attar train training-1.config.ts')

@@ -198,28 +198,27 @@ function bind(
     }) as Pick<Model, 'state' | 'reset'>),
     inputs,
     outputs,
-    run(values, options) {
+    // Not what is null: a caller's empty request would be answered with what an earlier one left in memory.
+    run(values = inputs, options) {
       const turn = ++runs
       const copy = options?.copy
       const writes: [view: View, value: View][] = []
       for (const name in values) {
         if (!Object.hasOwn(inputs, name)) refuse(`no input "${name}", only "${Object.keys(inputs).join('", "')}"`)
       }
-      if (values) {
-        for (const port of spec.inputs) {
-          const view = inputs[port.name]!
-          const given = Object.hasOwn(values, port.name) ? values[port.name] : undefined
-          if (given === view) continue
-          const value = read(port, view, given)
-          // In the module's memory, what an earlier write goes over is kept first. With states, outputs are seldom passed back.
-          writes.push([
-            view,
-            // An array of the view's kind. Not slice, of which Node's Buffer makes something else.
-            value.buffer === buffer && (hasStates || reach(writes, value))
-              ? new (view.constructor as new (from: View) => View)(value)
-              : value,
-          ])
-        }
+      for (const port of spec.inputs) {
+        const view = inputs[port.name]!
+        const given = Object.hasOwn(values, port.name) ? values[port.name] : undefined
+        if (given === view) continue
+        const value = read(port, view, given)
+        // In the module's memory, what an earlier write goes over is kept first. With states, outputs are seldom passed back.
+        writes.push([
+          view,
+          // An array of the view's kind. Not slice, of which Node's Buffer makes something else.
+          value.buffer === buffer && (hasStates || reach(writes, value))
+            ? new (view.constructor as new (from: View) => View)(value)
+            : value,
+        ])
       }
       // The above may run the caller's code: getters, proxies.
       if (turn !== runs) refuse('run within run')

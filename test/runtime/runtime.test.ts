@@ -124,6 +124,8 @@ describe('run', () => {
     expect(refusal({ ...inputs(), X: [1] })).toBe('attar: no input "X", only "x", "a"b", "__proto__", "half"')
     expect(refusal({ ...inputs(), toString: [1] })).toContain('no input "toString"')
     const { ['__proto__']: __, ...withoutProto } = inputs()
+    // Nothing is no request to compute on what an earlier one left.
+    expect(() => model.run(null as never)).toThrow(TypeError)
     expect(refusal(withoutProto)).toContain('input "__proto__" (i64[]) takes a BigInt64Array of 1, got undefined')
   })
 })

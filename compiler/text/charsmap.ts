@@ -9,6 +9,9 @@ export interface Charsmap {
 /** Units of a trie. SentencePiece's own tables have 65,000. */
 const mostUnits = 2 ** 20
 
+/** Bytes of all replacements, for each byte of the table. */
+const mostShared = 16
+
 /** A longer one is never looked up: graphemes of six bytes and more are looked up character by character. */
 const longestKey = 5
 
@@ -48,6 +51,7 @@ export function readCharsmap(file: string, place: Place, base64: string): Charsm
   const keys: string[] = []
   const replacements: string[] = []
   let visits = 0
+  let total = 0
   const visit = (node: number, key: readonly number[]): void => {
     // Of a tree, each unit is reached once.
     if (++visits > count) wrong('its trie has a cycle')
@@ -63,9 +67,13 @@ export function readCharsmap(file: string, place: Place, base64: string): Charsm
       }
       const start = (units[below(child)] ?? 0xffffffff) & 0x7fffffff
       if (start > texts.length) wrong('a replacement is outside of it')
-      const end = texts.indexOf(0, start)
+      const found = texts.indexOf(0, start)
+      const end = found < 0 ? texts.length : found
+      // Keys may share one, but not so that a small table becomes an endless text.
+      total += end - start
+      if (total > mostShared * bytes.length) wrong('its replacements are too long')
       keys.push(textOf(Uint8Array.from(longer), 'a key'))
-      replacements.push(textOf(texts.subarray(start, end < 0 ? texts.length : end), 'a replacement'))
+      replacements.push(textOf(texts.subarray(start, end), 'a replacement'))
     }
   }
   visit(0, [])

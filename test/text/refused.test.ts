@@ -25,11 +25,11 @@ const precompiled = (precompiled_charsmap: string): object => ({
   ...base,
   normalizer: { type: 'Precompiled', precompiled_charsmap },
 })
-/** A trie of these units, and one empty replacement. */
-function table(units: Readonly<Record<number, number>>): string {
+/** A trie of these units, and one replacement, which is empty unless told. */
+function table(units: Readonly<Record<number, number>>, replacement = ''): string {
   const count = Math.max(...Object.keys(units).map(Number)) + 1
   const words = Uint32Array.from({ length: count + 1 }, (_, i) => (i === 0 ? 4 * count : (units[i - 1] ?? 0)))
-  return Buffer.concat([Buffer.from(words.buffer), Buffer.from([0])]).toString('base64')
+  return Buffer.concat([Buffer.from(words.buffer), Buffer.from(`${replacement}\0`)]).toString('base64')
 }
 
 describe('a tokenizer that cannot be made is refused, with the place', () => {
@@ -61,6 +61,21 @@ describe('a tokenizer that cannot be made is refused, with the place', () => {
       precompiled(table({ 1: 0x101 | (3 << 10), 2: 0x80000063 })),
       'A502',
       'a replacement is outside',
+    ],
+    [
+      'a table whose keys share a long replacement',
+      precompiled(
+        table(
+          Object.fromEntries([
+            [0, 256 << 10],
+            ...Array.from({ length: 100 }, (_, i) => [i + 1, 0x80000000]),
+            ...Array.from({ length: 100 }, (_, i) => [256 ^ (i + 1), 0x100 | (i + 1) | (256 << 10)]),
+          ]) as Record<number, number>,
+          'x'.repeat(20_000),
+        ),
+      ),
+      'A502',
+      'its replacements are too long',
     ],
     [
       'a table of half a character',

@@ -48,7 +48,7 @@ const inputsOf = (value: Value): string[] =>
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
 
 const bindHint = (inputs: readonly string[]) => ({
-  hint: `make ${inputs.length > 1 ? 'these inputs constants' : 'this input a constant'}: ${inputs.map((name) => `--bind ${name}=file.npy`).join(' ')}`,
+  hint: `make ${inputs.length > 1 ? 'these inputs constants' : 'this input a constant'}: ${inputs.map((name) => `--bind ${name}=VALUE`).join(' ')}, where a value is a number or a file (.npy)`,
   inputs,
 })
 

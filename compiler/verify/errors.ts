@@ -37,7 +37,7 @@ export function noValue(input: string): never {
 /** Of an input that is a constant in the module. */
 export function notBound(input: string): never {
   fail('A501', `the model's input "${input}" has no value`, {
-    hint: `bind it as it was when compiled: --bind ${input}=file.npy`,
+    hint: `bind it as it was when compiled: --bind ${input}=VALUE`,
   })
 }
 

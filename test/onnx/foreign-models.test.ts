@@ -150,7 +150,7 @@ describe('inputs whose sizes the model does not tell', () => {
 
   it('what must be a constant is said with the option that makes it one', () => {
     const bytes = model({ inputs: ['x f32[4]', 's i64[1]'], outputs: ['y'], nodes: ['y = Reshape(x, s)'] })
-    expect(diagnosticsOf(bytes)[0]!.hint).toContain('--bind s=file.npy')
+    expect(diagnosticsOf(bytes)[0]!.hint).toContain('--bind s=VALUE, where a value is a number or a file')
   })
 })
 

@@ -103,7 +103,7 @@ interface Sums {
 }
 
 export interface Fit {
-  /** The best epoch by validation: by accuracy where there are classes (or agreement with the teacher), among equals by loss. */
+  /** The best epoch by validation: by accuracy where there are labels of classes, else by loss. */
   readonly best: Best
   readonly history: readonly Epoch[]
   /** Why training ended. */

@@ -23,12 +23,15 @@ export interface Score {
   readonly agreement?: number
 }
 
-/** What a model is chosen by where there are classes. */
+/** What is told of a model where there are classes. */
 export const shareOf = ({ accuracy, agreement }: Score): number | undefined => accuracy ?? agreement
 
-/** Whether `a` is better than `b`: by accuracy, or agreement, where there are classes, among equals by loss. */
+/**
+ * Whether `a` is better than `b`: by accuracy where there are labels of classes, among equals by loss. Without labels the loss is how far
+ * the scores are from the teacher's, of which the agreement is a coarser view.
+ */
 export function isBetter(a: Score, b: Score): boolean {
-  const [one, other] = [shareOf(a), shareOf(b)]
+  const [one, other] = [a.accuracy, b.accuracy]
   return one !== undefined && other !== undefined && one !== other ? one > other : a.loss < b.loss
 }
 

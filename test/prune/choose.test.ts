@@ -27,6 +27,7 @@ import {
   flatten,
   maxPool,
   relu,
+  residual,
   sequential,
   trainableNetwork,
   type Layer,
@@ -45,14 +46,18 @@ const pictures = network(
 const widths = ({ parameters }: TrainableModel): (number | undefined)[] =>
   parameters.filter(({ decays }) => decays).map(({ start }) => start.shape.at(-1))
 
-const chosen = async (limits: Parameters<typeof choose>[3]['limits'], scope: 'global' | 'layer' = 'global') => {
-  const found = couplings(pictures)
-  const choice = await choose(pictures, found, magnitude(pictures, found.groups), {
+const chosen = async (
+  limits: Parameters<typeof choose>[3]['limits'],
+  scope: 'global' | 'layer' = 'global',
+  of: TrainableModel = pictures,
+) => {
+  const found = couplings(of)
+  const choice = await choose(of, found, magnitude(of, found.groups), {
     ...{ limits, scope },
     // Bytes that grow with the parameters.
     measure: (model) => Promise.resolve(4 * new CostCounter(couplings(model), model.parameters).costs.params),
   })
-  const model = withoutGroups(pictures, found, choice.groups)
+  const model = withoutGroups(of, found, choice.groups)
   expect(new CostCounter(couplings(model), model.parameters).costs).toEqual(choice.costs)
   return { ...choice, model }
 }
@@ -99,6 +104,23 @@ describe('targets', () => {
     const { model } = await chosen({ params: Math.floor(costs.params * 0.3) }, 'layer')
     const shares = widths(model).map((width, i) => width! / [16, 24, 12, 3][i]!)
     for (const share of shares.slice(0, 3)) expect(Math.abs(share - shares[0]!)).toBeLessThan(0.1)
+  })
+
+  it('one of few channels is more of its layer than one of many', async () => {
+    const wide = network([conv(8, 3), relu(), flatten(), dense(128), relu(), dense(3)], [6, 6, 1])
+    const { params } = new CostCounter(couplings(wide), wide.parameters).costs
+    const { model } = await chosen({ params: Math.floor(params / 4) }, 'global', wide)
+    // A channel of the convolution has as many parameters as 16 of the dense layer's.
+    expect(widths(model)[0]).toBeGreaterThanOrEqual(4)
+    expect(widths(model)[1]).toBeLessThan(64)
+  })
+
+  it('a channel of a residual stream counts in each layer that has it', async () => {
+    const block = () => residual([conv(16, 3), relu(), conv(16, 3)])
+    const stream = network([conv(16, 3), block(), block(), flatten(), dense(3)], [4, 4, 8])
+    const { macs } = new CostCounter(couplings(stream), stream.parameters).costs
+    const { model } = await chosen({ macs: Math.floor(macs * 0.6) }, 'global', stream)
+    expect(widths(model)).toEqual([16, 8, 16, 8, 16, 3])
   })
 
   it('bytes are met by the fewest channels that do', async () => {

@@ -205,6 +205,7 @@ describe('a training', () => {
     const before = await (
       await scorer(model, 30, { loss: 'cross-entropy', distillation: judged }, compiledExecutor)
     ).score(validation)
+    expect(best.validation.loss).toBe(Math.min(...history.map(({ validation }) => validation.loss)))
     expect(best.validation.agreement).toBeGreaterThan(Math.max(0.75, before.agreement! + 0.2))
     expect(best.validation.loss).toBeLessThan(before.loss / 2)
     expect(Object.keys(history[0]!.train)).toEqual(['loss', 'agreement'])

@@ -38,7 +38,8 @@ interface Family {
   readonly importance: (group: Group) => number
 }
 
-function familiesOf({ groups }: Couplings, importance: Importance): Family[] {
+function familiesOf({ groups }: Couplings, importance: Importance, { parameters }: TrainableModel): Family[] {
+  const weights = new Set(parameters.map(({ value }) => value).filter(({ type }) => type.shape.length > 1))
   const numbers = new Map<Axis, number>()
   const numberOf = (axis: Axis): number => {
     const number = numbers.get(axis) ?? numbers.size
@@ -57,13 +58,15 @@ function familiesOf({ groups }: Couplings, importance: Importance): Family[] {
   }
   return [...byAxes.values()].map((alike) => {
     const of = (group: Group): number => importance.get(group)!
-    const mean = alike.reduce((sum, group) => sum + of(group), 0) / alike.length
+    const all = alike.reduce((sum, group) => sum + of(group), 0)
     const [{ seed, positions }] = alike as [Group]
+    const layers = [...positions.keys()].filter(({ value }) => weights.has(value)).length
     return {
       ...{ size: alike.length, axis: seed, each: positions.get(seed)?.length ?? 1 },
       groups: alike.toSorted((a, b) => of(b) - of(a)),
-      // So that layers compare whose weights are of different sizes.
-      importance: (group) => (mean === 0 ? 1 : of(group) / mean),
+      // A share of each weight that it goes over: so layers compare whose weights or numbers of channels are of different sizes, and a
+      // channel of a residual stream counts in all layers that write or read it.
+      importance: (group) => layers * (all === 0 ? 1 / alike.length : of(group) / all),
     }
   })
 }
@@ -123,7 +126,7 @@ async function chosenIn(
   { limits, scope, plan, measure, onlyWhether = false }: ChooseOptions,
 ): Promise<Choice> {
   const counter = new CostCounter(found, model.parameters, plan)
-  const families = familiesOf(found, importance)
+  const families = familiesOf(found, importance, model)
   const steps: Group[][] = []
   const isOver = (of: keyof Costs): boolean => counter.costs[of] > (limits[of] ?? Infinity)
   const over = (): keyof Costs | undefined => (['macs', 'params', 'ms'] as const).find(isOver)

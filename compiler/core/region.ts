@@ -1,4 +1,4 @@
-import type { DType } from './dtype.ts'
+import type { DType } from './scalar/dtype.ts'
 import { applyPatch, createNode, topological, type Graph, type Node, type Value } from './graph.ts'
 import type { ScanAxis } from './ops/while.ts'
 import type { Shape } from './shape.ts'

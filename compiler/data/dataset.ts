@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, relative, sep } from 'node:path'
-import { choose } from '../core/random.ts'
+import { choose } from '../core/random/random.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import { readCsv } from './csv.ts'
 import { readFile } from './files.ts'

@@ -1,4 +1,4 @@
-import { allocate, byteSize, fromBytes, isFloat, isSigned, type DType, type Scalar } from '../core/dtype.ts'
+import { allocate, byteSize, fromBytes, isFloat, isSigned, type DType, type Scalar } from '../core/scalar/dtype.ts'
 import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
 import { bytesOf, tensor, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'

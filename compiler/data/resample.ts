@@ -1,4 +1,4 @@
-import { cos, sin } from '../core/math.ts'
+import { cos, sin } from '../core/math/index.ts'
 import { cannotResample } from './errors.ts'
 import type { Sound } from './wav.ts'
 

@@ -8,7 +8,7 @@ import { constantOf } from '../core/evaluate.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import { identityOf } from '../core/ops/reduce.ts'
 import type { WindowAxis } from '../core/ops/window.ts'
-import type { Scalar } from '../core/dtype.ts'
+import type { Scalar } from '../core/scalar/dtype.ts'
 import { reader } from '../core/tensor.ts'
 
 /** The `pad` node that gives `value`, and what it pads with. */

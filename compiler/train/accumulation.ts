@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import * as f from '../core/formula.ts'
+import * as f from '../core/scalar/formula.ts'
 import type { Port } from '../core/graph.ts'
 import { batchGradients, trainedParameters, type GradientOptions } from './gradients.ts'
 import { statisticsOf, type TrainableModel } from './model.ts'

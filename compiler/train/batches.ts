@@ -1,4 +1,4 @@
-import type { TypedArray } from '../core/dtype.ts'
+import type { TypedArray } from '../core/scalar/dtype.ts'
 import type { Instance } from '../core/executor.ts'
 import { ports } from './ports.ts'
 import type { Sample, Samples } from './samples.ts'

@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { ParallelExecutor } from '../core/executor.ts'
 import type { Distillation } from './distill/teacher.ts'
 import type { FitOptions } from './fit.ts'

@@ -1,5 +1,5 @@
-import { fail, type Origin } from '../core/diagnostic.ts'
-import type { TypedArray } from '../core/dtype.ts'
+import { fail, type Origin } from '../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../core/scalar/dtype.ts'
 import type { Executor, Instance } from '../core/executor.ts'
 import { nodesOf, type Port } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'

@@ -1,8 +1,8 @@
 import type { Builder } from '../core/builder.ts'
-import { constant } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+import { constant } from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import type { Value } from '../core/graph.ts'
-import { philox, unitInterval } from '../core/philox.ts'
+import { philox, unitInterval } from '../core/random/philox.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { fail } from '../core/diagnostic.ts'
-import type { TypedArray } from '../core/dtype.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../core/scalar/dtype.ts'
 import type { Instance, ParallelExecutor } from '../core/executor.ts'
 import { classWeight } from './batches.ts'
 import { checkFit } from './check-fit.ts'

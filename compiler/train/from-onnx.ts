@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { fixedLayersKey } from '../core/artefact.ts'
-import { fail } from '../core/diagnostic.ts'
+import { fixedLayersKey } from '../core/artefact/artefact.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { Graph, Node, Value } from '../core/graph.ts'
 import { decodeModel } from '../onnx/decode.ts'
 import { importModel, type ImportOptions } from '../onnx/import.ts'

@@ -1,4 +1,4 @@
-import type { TypedArray } from '../core/dtype.ts'
+import type { TypedArray } from '../core/scalar/dtype.ts'
 import type { Executor } from '../core/executor.ts'
 import { applyPatch, createNode, nodesOf, type Graph, type Value } from '../core/graph.ts'
 import { tensor } from '../core/tensor.ts'

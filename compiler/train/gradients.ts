@@ -1,6 +1,6 @@
 import type { Builder } from '../core/builder.ts'
-import { convert } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+import { convert } from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import { applyPatch, type Port, type Value } from '../core/graph.ts'
 import { batch } from '../transform/batch.ts'
 import { vjp } from '../transform/gradients.ts'

@@ -1,5 +1,5 @@
 import type { Graph, Value } from '../core/graph.ts'
-import type { Range } from '../core/lookup-ranges.ts'
+import type { Range } from '../core/analysis/lookup-ranges.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { Initializer } from './network/initializers.ts'
 import type { Activation } from './predictor.ts'

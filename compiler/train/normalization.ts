@@ -1,5 +1,5 @@
 import type { Builder } from '../core/builder.ts'
-import * as f from '../core/formula.ts'
+import * as f from '../core/scalar/formula.ts'
 import type { Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import type { Normalization } from './model.ts'

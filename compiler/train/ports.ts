@@ -1,4 +1,4 @@
-import type { DType } from '../core/dtype.ts'
+import type { DType } from '../core/scalar/dtype.ts'
 import { createNode, type Port } from '../core/graph.ts'
 import type { Shape } from '../core/shape.ts'
 

@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { Graph, Port, Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 

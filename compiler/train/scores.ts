@@ -1,5 +1,5 @@
 import type { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { Value } from '../core/graph.ts'
 import type { Shape } from '../core/shape.ts'
 import { losses, type LossName } from './losses/index.ts'

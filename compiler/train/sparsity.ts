@@ -1,7 +1,7 @@
 /** Zeros that come into the weights while a model trains (Zhu & Gupta, “To prune, or not to prune”, 2017). */
-import type { TypedArray } from '../core/dtype.ts'
+import type { TypedArray } from '../core/scalar/dtype.ts'
 import { nodesOf, type Node, type Value } from '../core/graph.ts'
-import { followedAxis, outputAxisOf } from '../core/relation.ts'
+import { followedAxis, outputAxisOf } from '../core/analysis/relation.ts'
 import type { Instance } from '../core/executor.ts'
 import type { TrainableModel } from './model.ts'
 import { ports } from './ports.ts'

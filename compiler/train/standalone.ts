@@ -1,8 +1,8 @@
 /** A training step and the prediction as programs that stand alone: somebody else's loop runs them, such as a page's. */
 import { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostic.ts'
-import { convert } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import { convert } from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import { applyPatch, type Port, type Value } from '../core/graph.ts'
 import { zeros } from '../core/tensor.ts'
 import { statisticsOf, type TrainableModel } from './model.ts'

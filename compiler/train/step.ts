@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import * as f from '../core/formula.ts'
+import * as f from '../core/scalar/formula.ts'
 import { batchGradients, type GradientOptions } from './gradients.ts'
 import type { TrainableModel } from './model.ts'
 import { input, ports } from './ports.ts'

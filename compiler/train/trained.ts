@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import type { TypedArray } from '../core/dtype.ts'
+import type { TypedArray } from '../core/scalar/dtype.ts'
 import { applyPatch, type Graph, type Port, type Value } from '../core/graph.ts'
 import type { Shape } from '../core/shape.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'

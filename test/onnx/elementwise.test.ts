@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { nodesOf } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/onnx/import.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { compile } from '../../compiler/index.ts'
 import { compare } from '../../compiler/verify/compare.ts'
 import { openReference } from '../../compiler/verify/index.ts'

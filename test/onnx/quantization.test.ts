@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { constantOf } from '../../compiler/core/evaluate.ts'
 import { nodesOf } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'

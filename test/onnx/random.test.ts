@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import { philox } from '../../compiler/core/philox.ts'
+import { philox } from '../../compiler/core/random/philox.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { dtypes, isStorageOnly, type DType } from '../../compiler/core/dtype.ts'
+import { dtypes, isStorageOnly, type DType } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { Compiled, Target } from '../../compiler/core/artefact.ts'
-import { byteSize } from '../../compiler/core/dtype.ts'
+import type { Compiled, Target } from '../../compiler/core/artefact/artefact.ts'
+import { byteSize } from '../../compiler/core/scalar/dtype.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
 import type { Job } from './run-over.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { Compiled, ModuleSpec, PortSpec } from '../../compiler/core/artefact.ts'
-import { fromBytes, isBigInt, isFloat, type DType } from '../../compiler/core/dtype.ts'
+import type { Compiled, ModuleSpec, PortSpec } from '../../compiler/core/artefact/artefact.ts'
+import { fromBytes, isBigInt, isFloat, type DType } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { createNode, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { elementCount } from '../../compiler/core/shape.ts'

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import type { ParallelExecutor, Replica } from '../../compiler/core/executor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
 import { threadedExecutor } from '../../compiler/threads.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
 import {
   adamw,

@@ -22,7 +22,7 @@ import {
   type Network,
 } from '../../compiler/train/network/index.ts'
 import { adamw, sgd, type Optimizer } from '../../compiler/train/optimizers/index.ts'
-import type { TypedArray } from '../../compiler/core/dtype.ts'
+import type { TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { trainableModel } from '../../compiler/train/from-onnx.ts'
 import { ports } from '../../compiler/train/ports.ts'
 import { trainingStep } from '../../compiler/train/step.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import type { TypedArray } from '../../compiler/core/dtype.ts'
+import type { TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
 import { checkpointArrays, checkpointFrom } from '../../compiler/train/checkpoint.ts'
 import {

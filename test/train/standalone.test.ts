@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TypedArray } from '../../compiler/core/dtype.ts'
+import type { TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { tensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'

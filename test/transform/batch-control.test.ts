@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { allNodesOf, createNode, nodesOf, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { unboundedTrips } from '../../compiler/core/ops/while.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import { nodesOf, type Value } from '../../compiler/core/graph.ts'
 import { logSoftmax, softmax } from '../../compiler/onnx/shared/softmax.ts'
 import { gradients } from '../../compiler/transform/gradients.ts'

@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, zeros, type TensorType } from '../tensor.ts'
 import { checkAxis, sameIndex, type Facets } from './facets.ts'

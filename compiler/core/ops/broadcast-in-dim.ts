@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { rowMajorStrides, walk, type Shape } from '../shape.ts'
 import { formatType, zeros } from '../tensor.ts'
 import { checkDistinctAxes, inOperand, inResult, keptShape, type Facets, type Index } from './facets.ts'

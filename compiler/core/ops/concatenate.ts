@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { formatType, zeros, type TensorType } from '../tensor.ts'
 import { checkAxis, inOperand, inResult, sameAttributes, type Facets, type Index } from './facets.ts'

@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import type { Graph } from '../graph.ts'
 import { formatType, sameType } from '../tensor.ts'
 import { keepsAll, type Facets } from './facets.ts'

@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { zeros, type TensorType } from '../tensor.ts'
 import { inOperand, inResult, type Facets } from './facets.ts'

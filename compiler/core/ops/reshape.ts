@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { elementCount, type Shape } from '../shape.ts'
 import { formatType, type Tensor } from '../tensor.ts'
 import { inOperand, inResult, keptShape, type Facets, type Index } from './facets.ts'

@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import type { Graph } from '../graph.ts'
 import { rowMajorStrides, walk, type Shape } from '../shape.ts'
 import { formatType, sameType, zeros, type Tensor, type TensorType } from '../tensor.ts'

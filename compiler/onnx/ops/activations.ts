@@ -1,9 +1,9 @@
-import { isFloat } from '../../core/dtype.ts'
-import { convert, type Expr } from '../../core/expr.ts'
+import { isFloat } from '../../core/scalar/dtype.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { elu, geluErf, geluTanh, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from '../shared/activation.ts'
 import { broadcasting, elementwise } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** x tanh(log(1 + e^x)) with one exponential: tanh(log(1 + t)) = t (t + 2) / (t (t + 2) + 2), which is 1 from t = e^20 on. */
 function mish(x: Expr): Expr {

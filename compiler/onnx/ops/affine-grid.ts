@@ -1,8 +1,8 @@
-import * as expr from '../../core/expr.ts'
+import * as expr from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Grids for GridSample: positions [batch, …spatial, component] of a regular grid under the affine maps `theta`. */
 export const affineGrid: Operator = {

@@ -1,8 +1,8 @@
-import type { Expr } from '../../core/expr.ts'
-import * as expr from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
+import * as expr from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { attentionScores, weightedValues } from '../shared/attention.ts'
 
 /** [batch, heads, sequence, size] from that or from [batch, sequence, heads · size] with the heads of attribute `name`. */

@@ -1,7 +1,7 @@
 import type { Value } from '../../core/graph.ts'
 import type { Operator } from '../context.ts'
 import { alongAxis, range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { moments } from '../shared/normalize.ts'
 
 /**

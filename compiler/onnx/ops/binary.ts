@@ -1,9 +1,9 @@
-import { isSigned } from '../../core/dtype.ts'
-import * as expr from '../../core/expr.ts'
-import type { BinaryOp, Expr } from '../../core/expr.ts'
+import { isSigned } from '../../core/scalar/dtype.ts'
+import * as expr from '../../core/scalar/expr.ts'
+import type { BinaryOp, Expr } from '../../core/scalar/expr.ts'
 import type { Operator } from '../context.ts'
 import { broadcasting } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { equalStrings } from './strings.ts'
 
 const plain = (op: BinaryOp): Operator => broadcasting((a, b) => expr.binary(op, a, b))

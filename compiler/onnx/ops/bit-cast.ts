@@ -1,5 +1,5 @@
-import { bitSize } from '../../core/dtype.ts'
-import { bitcast, convert } from '../../core/expr.ts'
+import { bitSize } from '../../core/scalar/dtype.ts'
+import { bitcast, convert } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 
 /** The same bits as another type of as many. */

@@ -1,6 +1,6 @@
-import { isFloat, type DType } from '../../core/dtype.ts'
+import { isFloat, type DType } from '../../core/scalar/dtype.ts'
 import type { Value } from '../../core/graph.ts'
-import type { Narrowing } from '../../core/small-float.ts'
+import type { Narrowing } from '../../core/scalar/small-float.ts'
 import type { OpContext, Operator } from '../context.ts'
 import type { Item } from '../item.ts'
 

@@ -1,7 +1,7 @@
 import { trivialWindow } from '../../core/ops/window.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { addBias, channelsFirst } from '../shared/convolution.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Depthwise convolution [batch, channel, time] over the state of earlier calls and the input, and the state for later ones. */
 export const causalConvWithState: Operator = {

@@ -1,8 +1,8 @@
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Operator } from '../context.ts'
 import { keepsAligned } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Bounds are attributes before opset 11, then optional scalar inputs. Where they cross, the upper one wins (Clip-13). */
 export const clip: Operator = {

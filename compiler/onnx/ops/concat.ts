@@ -1,5 +1,5 @@
-import { OperandError } from '../../core/diagnostic.ts'
-import * as f from '../../core/formula.ts'
+import { OperandError } from '../../core/diagnostics/diagnostic.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { add, known, numberOf, sameDim } from '../dims.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'

@@ -1,10 +1,10 @@
 import { elementCount } from '../../core/shape.ts'
 import { windowShape } from '../../core/ops/window.ts'
-import * as expr from '../../core/expr.ts'
+import * as expr from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
 import { addBias } from '../shared/convolution.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { linearTaps, sumOf, weightedTaps } from '../shared/sample.ts'
 import { spatialLengths, spatialWindows } from '../shared/window.ts'
 

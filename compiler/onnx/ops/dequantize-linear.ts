@@ -1,6 +1,6 @@
-import { isFloat, isStorageOnly } from '../../core/dtype.ts'
+import { isFloat, isStorageOnly } from '../../core/scalar/dtype.ts'
 import type { Operator } from '../context.ts'
-import { dequantized } from '../../core/quantization.ts'
+import { dequantized } from '../../core/scalar/quantization.ts'
 import { linear } from '../shared/quantization.ts'
 
 /** `storage`: the result has the scale's dtype, or that of attribute output_dtype (0 is none). */

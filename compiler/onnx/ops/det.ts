@@ -1,6 +1,6 @@
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Elimination is unrolled: this many steps at most. */
 const maxSize = 64

@@ -1,6 +1,6 @@
 import { constantOf } from '../../core/evaluate.ts'
-import { convert } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { randomTensor } from '../shared/random.ts'

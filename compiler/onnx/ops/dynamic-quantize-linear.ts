@@ -1,8 +1,8 @@
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
-import { saturated } from '../../core/quantization.ts'
+import * as f from '../../core/scalar/formula.ts'
+import { saturated } from '../../core/scalar/quantization.ts'
 import { quantize } from '../shared/quantization.ts'
 
 /** `x` in u8, with scale and zero point such that the range of x and 0 fill 0..255. */

@@ -1,7 +1,7 @@
-import { convert } from '../../core/expr.ts'
+import { convert } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { diagonalOffset, matrixIndices } from '../shared/matrix.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Ones on the diagonal that `k` moves up, in the input's shape. */
 export const eyeLike: Operator = {

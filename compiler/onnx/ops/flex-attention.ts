@@ -1,7 +1,7 @@
 import type { Value } from '../../core/graph.ts'
 import { sameShape } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { isTensor, kindOf } from '../item.ts'
 import { attentionScores, weightedValues } from '../shared/attention.ts'
 import { softmax } from '../shared/softmax.ts'

@@ -1,8 +1,8 @@
-import { isFloat } from '../../core/dtype.ts'
-import type { Expr } from '../../core/expr.ts'
+import { isFloat } from '../../core/scalar/dtype.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** alpha A' B' + beta C, where ' transposes if the attribute says so. */
 export function gemmOf(c: OpContext): Value {

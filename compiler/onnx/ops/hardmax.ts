@@ -1,8 +1,8 @@
-import { convert } from '../../core/expr.ts'
+import { convert } from '../../core/scalar/expr.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** 1 at the first largest element, else 0. Before opset 13 the axes from `axis` on are taken as one. */
 export const hardmax: Operator = {

@@ -1,5 +1,5 @@
-import { constant, convert } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { constant, convert } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 

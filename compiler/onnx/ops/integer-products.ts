@@ -1,10 +1,10 @@
-import { convert } from '../../core/expr.ts'
+import { convert } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { alongAxis } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { difference, integerConvolution, integerMatmul, type IntegerProduct } from '../shared/integer.ts'
-import { saturated } from '../../core/quantization.ts'
+import { saturated } from '../../core/scalar/quantization.ts'
 import { nonzero, parameter } from '../shared/quantization.ts'
 
 export const matMulInteger: Operator = {

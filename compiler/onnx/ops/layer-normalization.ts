@@ -2,7 +2,7 @@ import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { inverseDeviation, moments, scaleAndShift } from '../shared/normalize.ts'
 
 const normalizedAxes = (c: OpContext, x: Value): number[] => {

@@ -1,7 +1,7 @@
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /**
  * A recurrence over time, unrolled: S ← e^g S + β k (v - (e^g S)ᵀ k)ᵀ, output scale · Sᵀ q, with a state S [key, value] for

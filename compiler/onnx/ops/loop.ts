@@ -1,6 +1,6 @@
 import { constantOf } from '../../core/evaluate.ts'
-import { convert } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { unboundedTrips } from '../../core/ops/while.ts'
 import { regionArgument } from '../../core/region.ts'

@@ -1,9 +1,9 @@
-import { convert } from '../../core/expr.ts'
+import { convert } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { alongAxis, range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { logSoftmax } from '../shared/softmax.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** x divided by its 1- or 2-norm along `axis`; a row of zeros stays zeros. */
 export const lpNormalization: Operator = {

@@ -1,6 +1,6 @@
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { range } from '../shared/axes.ts'
 import { poolWindows, spatialLengths, withoutPooling } from '../shared/window.ts'
 

@@ -1,8 +1,8 @@
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { trivialWindow } from '../../core/ops/window.ts'
 import { simplePower } from './pow.ts'
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 
 /** d^beta of a positive d; 3/4, the usual beta, by square roots. */
 function power(d: Expr, beta: number): Expr {

@@ -1,4 +1,4 @@
-import { OperandError } from '../../core/diagnostic.ts'
+import { OperandError } from '../../core/diagnostics/diagnostic.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { numberOf, sameDim } from '../dims.ts'
 import { broadcastDims } from '../shared/dims.ts'

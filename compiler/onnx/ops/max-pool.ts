@@ -1,11 +1,11 @@
-import { integerRange, isFloat } from '../../core/dtype.ts'
-import { convert, type Expr } from '../../core/expr.ts'
+import { integerRange, isFloat } from '../../core/scalar/dtype.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import type { WindowAxis } from '../../core/ops/window.ts'
 import { elementCount, rowMajorStrides, walk } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { poolWindows, withoutPooling } from '../shared/window.ts'
 
 /** Elements under a window that an unrolled search for the largest may have. */

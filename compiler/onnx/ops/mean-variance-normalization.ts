@@ -1,6 +1,6 @@
 import type { Operator } from '../context.ts'
 import { normalizeAxes } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { moments } from '../shared/normalize.ts'
 
 /** (x - mean) / (deviation + 1e-9), as the operator's function body has it. */

@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { constant, convert, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { constant, convert, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { regionArgument } from '../../core/region.ts'
 import type { OpContext, Operator } from '../context.ts'

@@ -1,5 +1,5 @@
-import { convert } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import { tensorOf } from '../../core/tensor.ts'
 import type { Operator } from '../context.ts'

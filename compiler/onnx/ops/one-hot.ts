@@ -1,7 +1,7 @@
-import { convert } from '../../core/expr.ts'
+import { convert } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** `values` is [off, on]; an index outside of -depth … depth - 1 gives off alone. */
 export const oneHot: Operator = {

@@ -1,4 +1,4 @@
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'

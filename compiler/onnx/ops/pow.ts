@@ -1,12 +1,12 @@
-import { isFloat, type DType } from '../../core/dtype.ts'
+import { isFloat, type DType } from '../../core/scalar/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { constant, convert, type Expr } from '../../core/expr.ts'
+import { constant, convert, type Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { broadcastShapes, sameShape } from '../../core/shape.ts'
 import { toNumbers } from '../../core/tensor.ts'
 import type { Operator } from '../context.ts'
 import { broadcastOperands, keepsAligned } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** The largest exponent that becomes products. */
 const mostFactors = 16

@@ -1,6 +1,6 @@
 import type { Operator } from '../context.ts'
 import { alongAxis } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { elementCount } from '../../core/shape.ts'
 
 /** Before opset 7 a slope of more than one element has one for each channel (axis 1). */

@@ -1,8 +1,8 @@
-import { byteSize, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType } from '../../core/dtype.ts'
-import { convert } from '../../core/expr.ts'
+import { byteSize, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType } from '../../core/scalar/dtype.ts'
+import { convert } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
-import { saturated } from '../../core/quantization.ts'
+import * as f from '../../core/scalar/formula.ts'
+import { saturated } from '../../core/scalar/quantization.ts'
 import { linear } from '../shared/quantization.ts'
 
 /** The result's dtype: the zero point's, or attribute output_dtype (0 is none), or u8. */

@@ -1,5 +1,5 @@
-import { isFloat } from '../../core/dtype.ts'
-import { convert, type Expr } from '../../core/expr.ts'
+import { isFloat } from '../../core/scalar/dtype.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { identityOf, type ReduceKind } from '../../core/ops/reduce.ts'
 import type { OpContext, Operator } from '../context.ts'
@@ -7,7 +7,7 @@ import { known, numberOf, productOf } from '../dims.ts'
 import type { Item } from '../item.ts'
 import { normalizeAxes, range } from '../shared/axes.ts'
 import { masked } from '../shared/mask.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Axes to reduce over; none where `noop_with_empty_axes` says so, then only the formulas around the reduction remain. */
 function reductionAxes(c: OpContext, inputSince: number): number[] {

@@ -1,6 +1,6 @@
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** The first `sequence_lens[b]` steps of sequence b come in reverse order. */
 export const reverseSequence: Operator = {

@@ -1,9 +1,9 @@
 import { elementCount } from '../../core/shape.ts'
-import * as expr from '../../core/expr.ts'
+import * as expr from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { reader, type Tensor } from '../../core/tensor.ts'
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { takeFixed } from '../shared/indices.ts'
 import { sumOf, weightedTaps, type Tap } from '../shared/sample.ts'
 

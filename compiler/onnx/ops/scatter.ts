@@ -1,4 +1,4 @@
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import type { ScatterAttrs } from '../../core/ops/scatter.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { sameShape } from '../../core/shape.ts'

@@ -1,8 +1,8 @@
-import * as expr from '../../core/expr.ts'
-import { pow, log } from '../../core/math.ts'
+import * as expr from '../../core/scalar/expr.ts'
+import { pow, log } from '../../core/math/index.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Σ terms[k] cos(2πkn/N) for n = 0 … size - 1, where N is `size`, or `size` - 1 for a symmetric window. */
 const cosineWindow = (terms: readonly number[]): Operator => ({

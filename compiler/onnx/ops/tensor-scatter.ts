@@ -1,6 +1,6 @@
 import type { OpContext, Operator } from '../context.ts'
 import { normalizeAxis, range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** `update` in place of as many elements along `axis`, from an index on that each example of the batch has for itself. */
 export const tensorScatter: Operator = {

@@ -1,10 +1,10 @@
-import type { Scalar } from '../../core/dtype.ts'
+import type { Scalar } from '../../core/scalar/dtype.ts'
 import type { Value } from '../../core/graph.ts'
-import * as expr from '../../core/expr.ts'
+import * as expr from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { isStrings } from '../item.ts'
 import { range } from '../shared/axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Occurrences [batch, n-gram] in `x` [batch, length] of n-grams `pool` [n-gram, element] whose elements are `step` apart. */
 function occurrences(c: OpContext, x: Value, pool: readonly (readonly Scalar[])[], step: number): Value | undefined {

@@ -1,4 +1,4 @@
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { known, multiply, numberOf, type Dim } from '../dims.ts'
 import { normalizeAxis } from '../shared/axes.ts'

@@ -2,7 +2,7 @@ import type { OpContext, Operator } from '../context.ts'
 import { known, numberOf, rangeOfDim, subtract } from '../dims.ts'
 import { normalizeAxis } from '../shared/axes.ts'
 import { masked } from '../shared/mask.ts'
-import { isFloat } from '../../core/dtype.ts'
+import { isFloat } from '../../core/scalar/dtype.ts'
 import { identityOf } from '../../core/ops/reduce.ts'
 
 /** The k largest or smallest elements along an axis, in order, and where they were; equal ones by ascending index. */

@@ -1,5 +1,5 @@
 import type { OpContext, Operator } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { diagonalOffset, matrixIndices } from '../shared/matrix.ts'
 
 /** The upper or lower triangle of the matrices along the last two axes; the diagonal that `k` moves up belongs to it. */

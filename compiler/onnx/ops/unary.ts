@@ -1,9 +1,9 @@
-import { isFloat, isSigned } from '../../core/dtype.ts'
-import * as expr from '../../core/expr.ts'
-import type { UnaryOp } from '../../core/expr.ts'
+import { isFloat, isSigned } from '../../core/scalar/dtype.ts'
+import * as expr from '../../core/scalar/expr.ts'
+import type { UnaryOp } from '../../core/scalar/expr.ts'
 import type { Operator } from '../context.ts'
 import { elementwise } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 const plain = (op: UnaryOp): Operator => elementwise((x) => expr.unary(op, x))
 

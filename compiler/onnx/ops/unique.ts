@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { isFloat, isStorageOnly, type DType } from '../../core/dtype.ts'
-import * as f from '../../core/formula.ts'
+import { isFloat, isStorageOnly, type DType } from '../../core/scalar/dtype.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { regionArgument } from '../../core/region.ts'
 import { elementCount } from '../../core/shape.ts'

@@ -1,5 +1,5 @@
-import { convert, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'

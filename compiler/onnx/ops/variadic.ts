@@ -1,7 +1,7 @@
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../context.ts'
 import { keepsAligned } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 const variadic = (
   combine: (a: Expr, b: Expr) => Expr,

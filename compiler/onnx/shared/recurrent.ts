@@ -6,7 +6,7 @@ import { toNumbers } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { takeActivation, type Activation } from './activation.ts'
 import { range } from './axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Steps that are unrolled at most: that saves copies of states, but takes code for every step. */
 const mostUnrolled = 4

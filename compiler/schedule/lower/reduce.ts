@@ -1,5 +1,5 @@
-import type { Scalar } from '../../core/dtype.ts'
-import { arg } from '../../core/expr.ts'
+import type { Scalar } from '../../core/scalar/dtype.ts'
+import { arg } from '../../core/scalar/expr.ts'
 import type { NodeOf } from '../../core/graph.ts'
 import type { ReduceKind } from '../../core/ops/reduce.ts'
 import type { Shape } from '../../core/shape.ts'

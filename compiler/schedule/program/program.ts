@@ -1,5 +1,5 @@
-import type { DType } from '../../core/dtype.ts'
-import type { Expr } from '../../core/expr.ts'
+import type { DType } from '../../core/scalar/dtype.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { ReduceKind } from '../../core/ops/reduce.ts'
 import { unboundedTrips } from '../../core/ops/while.ts'
 import { templates, type TemplateName } from '../templates.generated.ts'

@@ -1,5 +1,5 @@
-import { fail } from '../../core/diagnostic.ts'
-import type { TypedArray } from '../../core/dtype.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
 import type { Sample, Samples } from '../samples.ts'
 import type { Augmentation, Layout, Mixing } from './augmentation.ts'
 import { below, randomFor, type Random } from './random.ts'

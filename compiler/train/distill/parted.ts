@@ -8,8 +8,8 @@ import {
   type Port,
   type Value,
 } from '../../core/graph.ts'
-import { formatExpr } from '../../core/expr.ts'
-import { hash } from '../../core/hash.ts'
+import { formatExpr } from '../../core/scalar/expr.ts'
+import { hash } from '../../core/bytes/hash.ts'
 import { bytesOf, formatType } from '../../core/tensor.ts'
 import type { Parted } from '../front.ts'
 import type { Teacher } from './teacher.ts'

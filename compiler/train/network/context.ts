@@ -1,6 +1,6 @@
 import { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
-import { arg } from '../../core/expr.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { arg } from '../../core/scalar/expr.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { Shape } from '../../core/shape.ts'
 import { tensor } from '../../core/tensor.ts'

@@ -1,5 +1,5 @@
-import { fail } from '../../core/diagnostic.ts'
-import * as f from '../../core/formula.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import type { TrainableModel } from '../model.ts'

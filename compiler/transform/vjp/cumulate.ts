@@ -1,5 +1,5 @@
 import type { Builder } from '../../core/builder.ts'
-import { gt, lt, select } from '../../core/formula.ts'
+import { gt, lt, select } from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { regionArgument } from '../../core/region.ts'
 import type { CumulateAttrs } from '../../core/ops/cumulate.ts'

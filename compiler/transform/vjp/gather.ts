@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { integerRange } from '../../core/dtype.ts'
-import { clamp } from '../../core/formula.ts'
+import { integerRange } from '../../core/scalar/dtype.ts'
+import { clamp } from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { tensorOf } from '../../core/tensor.ts'
 import type { Vjp } from './rule.ts'

@@ -1,5 +1,5 @@
 import type { Builder } from '../../core/builder.ts'
-import { eq, mul, select } from '../../core/formula.ts'
+import { eq, mul, select } from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Vjp } from './rule.ts'
 import { mergeAxes } from './merge-axes.ts'

@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
-import { and, ge, le } from '../../core/formula.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { and, ge, le } from '../../core/scalar/formula.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { alongVectors } from './gather.ts'

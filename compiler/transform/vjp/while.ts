@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
-import { sub } from '../../core/formula.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { sub } from '../../core/scalar/formula.ts'
 import { topological, type Value } from '../../core/graph.ts'
 import type { ScanAxis } from '../../core/ops/while.ts'
 import { regionArgument } from '../../core/region.ts'

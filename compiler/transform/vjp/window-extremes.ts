@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { constant, type Expr } from '../../core/expr.ts'
-import { add, eq, select } from '../../core/formula.ts'
+import { constant, type Expr } from '../../core/scalar/expr.ts'
+import { add, eq, select } from '../../core/scalar/formula.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import type { WindowAxis } from '../../core/ops/window.ts'
 import { walk } from '../../core/shape.ts'

@@ -1,7 +1,7 @@
-import type { Expr } from '../../../core/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { attentionScores, weightedValues } from '../../shared/attention.ts'
 import { softmax } from '../../shared/softmax.ts'
 

@@ -3,7 +3,7 @@ import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
 import { takeActivation } from '../../shared/activation.ts'
 import { addBias, convolutionAttrs } from '../../shared/convolution.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { matmul } from '../../shared/matmul.ts'
 import { gemmOf } from '../gemm.ts'
 

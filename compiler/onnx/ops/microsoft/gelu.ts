@@ -1,6 +1,6 @@
-import type { Expr } from '../../../core/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { geluErf, geluTanh } from '../../shared/activation.ts'
 
 /** `formula` of X plus a bias (input 1), where that is given. */

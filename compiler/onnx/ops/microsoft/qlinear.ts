@@ -1,9 +1,9 @@
-import { dequantized, saturated } from '../../../core/quantization.ts'
-import type { Expr } from '../../../core/expr.ts'
+import { dequantized, saturated } from '../../../core/scalar/quantization.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { normalizeAxes, normalizeAxis, range } from '../../shared/axes.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import {
   dequantize,
   quantize,

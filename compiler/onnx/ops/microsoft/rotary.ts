@@ -1,6 +1,6 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { turned } from '../rotary-embedding.ts'
 
 /** [batch, sequence] from that, or from the position of the first element, after which the others follow. */

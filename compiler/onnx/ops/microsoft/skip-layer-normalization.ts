@@ -1,6 +1,6 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { layerNormalized, rmsNormalized } from '../layer-normalization.ts'
 
 /** Input + skip + bias; the skip may lack batch axes. */

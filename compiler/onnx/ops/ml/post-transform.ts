@@ -1,8 +1,8 @@
 import type { Builder } from '../../../core/builder.ts'
-import type { Expr } from '../../../core/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { softmax } from '../../shared/softmax.ts'
 
 const transforms = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT'] as const

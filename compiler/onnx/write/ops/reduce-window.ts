@@ -1,4 +1,4 @@
-import { isFloat } from '../../../core/dtype.ts'
+import { isFloat } from '../../../core/scalar/dtype.ts'
 import { identityOf, type ReduceKind } from '../../../core/ops/reduce.ts'
 import { windowShape, type WindowAxis } from '../../../core/ops/window.ts'
 import { elementCount, type Shape } from '../../../core/shape.ts'

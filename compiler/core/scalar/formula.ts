@@ -1,4 +1,4 @@
-import { OperandError } from './diagnostic.ts'
+import { OperandError } from '../diagnostics/diagnostic.ts'
 import * as expr from './expr.ts'
 import type { BinaryOp, Expr, UnaryOp } from './expr.ts'
 

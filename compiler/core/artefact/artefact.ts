@@ -1,8 +1,8 @@
-import type { Diagnostic } from './diagnostic.ts'
-import type { DType } from './dtype.ts'
+import type { Diagnostic } from '../diagnostics/diagnostic.ts'
+import type { DType } from '../scalar/dtype.ts'
 import type { PrunedReport } from './pruning-report.ts'
 import type { QuantizationReport } from './quantization-report.ts'
-import type { Shape } from './shape.ts'
+import type { Shape } from '../shape.ts'
 import type { VocabularyReport } from './vocabulary-report.ts'
 
 /** Raised when a runtime of one version could misread a module of another. */

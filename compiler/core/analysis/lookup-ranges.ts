@@ -1,7 +1,7 @@
-import { isInteger, type Scalar } from './dtype.ts'
-import { literal, type Expr } from './expr.ts'
-import { nodesOf, type Graph, type Value } from './graph.ts'
-import { reader, type Tensor } from './tensor.ts'
+import { isInteger, type Scalar } from '../scalar/dtype.ts'
+import { literal, type Expr } from '../scalar/expr.ts'
+import { nodesOf, type Graph, type Value } from '../graph.ts'
+import { reader, type Tensor } from '../tensor.ts'
 
 /** The least and the greatest value, both included. */
 export type Range = readonly [low: number, high: number]

@@ -3,9 +3,9 @@
  * move by more than summing up its terms in another order would move it.
  */
 import { channelScales, dequantizer } from './dequantized.ts'
-import type { Value } from './graph.ts'
-import { elementCount } from './shape.ts'
-import { reader } from './tensor.ts'
+import type { Value } from '../graph.ts'
+import { elementCount } from '../shape.ts'
+import { reader } from '../tensor.ts'
 
 /**
  * A constant this many times as large as the weights of a sum rounds it to 16 bits at least. Beyond that the rounding is

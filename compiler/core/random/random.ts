@@ -1,4 +1,4 @@
-import { cos, log } from './math.ts'
+import { cos, log } from '../math/index.ts'
 
 /** Numbers in [0, 1), each another one. */
 export type Random = () => number

@@ -1,4 +1,4 @@
-import { check } from './check.ts'
+import { check } from '../diagnostics/check.ts'
 import { bitSize, isBigInt, isFloat, isInteger, isSmallFloat, isStorageOnly, type DType, type Scalar } from './dtype.ts'
 
 /** Functions that no instruction computes. */

@@ -1,10 +1,10 @@
-import { Builder } from './builder.ts'
-import type { DType, Scalar } from './dtype.ts'
-import { constantOf } from './evaluate.ts'
-import type { Expr } from './expr.ts'
-import type { Node, NodeOf, Value } from './graph.ts'
-import { elementCount } from './shape.ts'
-import { reader, toNumbers } from './tensor.ts'
+import { Builder } from '../builder.ts'
+import type { DType, Scalar } from '../scalar/dtype.ts'
+import { constantOf } from '../evaluate.ts'
+import type { Expr } from '../scalar/expr.ts'
+import type { Node, NodeOf, Value } from '../graph.ts'
+import { elementCount } from '../shape.ts'
+import { reader, toNumbers } from '../tensor.ts'
 
 /** A value that is known to be (q - zero) · scale. */
 export interface Dequantized {
@@ -34,7 +34,7 @@ function aligned(b: Builder, scale: Value, rank: number): Value {
   return b.reshape(scale, [...new Array<number>(rank - shape.length).fill(1), ...shape])
 }
 
-/** A map of the form of `dequantized` in core/quantization.ts. */
+/** A map of the form of `dequantized` in core/scalar/quantization.ts. */
 function fromMap(node: NodeOf<'map'>): Dequantized | undefined {
   const { expr } = node.attrs
   const { operands } = node
@@ -133,7 +133,7 @@ export function channelScales({ scale }: Dequantized, axis: number, channels: nu
   return scale.type.shape.every((d, i) => d === 1 || i === axis) && values.length === channels ? values : undefined
 }
 
-/** A map of the form of `saturated` in core/quantization.ts: the integers of `x` at `scale` and `zero`. */
+/** A map of the form of `saturated` in core/scalar/quantization.ts: the integers of `x` at `scale` and `zero`. */
 export interface Quantizing {
   readonly x: Value
   readonly zero: number

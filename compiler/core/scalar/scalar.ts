@@ -1,4 +1,4 @@
-import { OperandError } from './diagnostic.ts'
+import { OperandError } from '../diagnostics/diagnostic.ts'
 import {
   allocate,
   bitSize,
@@ -12,7 +12,7 @@ import {
 } from './dtype.ts'
 import { foldExpr, type BinaryOp, type CompareOp, type Expr, type UnaryOp } from './expr.ts'
 import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from './half.ts'
-import * as math from './math.ts'
+import * as math from '../math/index.ts'
 
 /** A number congruent to `value` modulo 2^32: a bigint may be too large for a double. */
 const lowBits = (value: Scalar): number => (typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value)

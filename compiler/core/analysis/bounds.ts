@@ -1,8 +1,8 @@
-import { integerRange, isFloat } from './dtype.ts'
-import { constantOf } from './evaluate.ts'
-import { foldExpr, type Expr } from './expr.ts'
-import type { Value } from './graph.ts'
-import { toNumbers } from './tensor.ts'
+import { integerRange, isFloat } from '../scalar/dtype.ts'
+import { constantOf } from '../evaluate.ts'
+import { foldExpr, type Expr } from '../scalar/expr.ts'
+import type { Value } from '../graph.ts'
+import { toNumbers } from '../tensor.ts'
 
 /**
  * A bound of the magnitude of `e`, Infinity where none is known; `argument` gives that of an argument. A float with a finite

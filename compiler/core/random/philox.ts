@@ -1,5 +1,5 @@
-import { binary, constant, convert, type Expr } from './expr.ts'
-import * as f from './formula.ts'
+import { binary, constant, convert, type Expr } from '../scalar/expr.ts'
+import * as f from '../scalar/formula.ts'
 
 /**
  * Philox 4x32-10 (Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011): four u32 of random

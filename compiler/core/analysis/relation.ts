@@ -1,6 +1,6 @@
-import type { Node } from './graph.ts'
-import { facetsOf } from './ops/index.ts'
-import type { Index, Place } from './ops/facets.ts'
+import type { Node } from '../graph.ts'
+import { facetsOf } from '../ops/index.ts'
+import type { Index, Place } from '../ops/facets.ts'
 
 const known = new WeakMap<Node, readonly Index[]>()
 

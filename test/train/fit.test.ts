@@ -10,9 +10,9 @@ import {
   type FitOptions,
   type Sample,
 } from '../../compiler/train/index.ts'
-import { checkpointArrays, checkpointFrom, fingerprintOf } from '../../compiler/train/checkpoint.ts'
-import { ports } from '../../compiler/train/ports.ts'
-import { trainingStep } from '../../compiler/train/step.ts'
+import { checkpointArrays, checkpointFrom, fingerprintOf } from '../../compiler/train/loop/checkpoint.ts'
+import { ports } from '../../compiler/train/model/ports.ts'
+import { trainingStep } from '../../compiler/train/step/step.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import {
   batchNorm,

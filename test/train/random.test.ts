@@ -3,7 +3,7 @@ import { arg } from '../../compiler/core/scalar/expr.ts'
 import { philox, randomBits } from '../../compiler/core/random/philox.ts'
 import { compileExpr } from '../../compiler/core/scalar/scalar.ts'
 import { initialize, initializers } from '../../compiler/train/network/initializers.ts'
-import { shuffled } from '../../compiler/train/order.ts'
+import { shuffled } from '../../compiler/train/loop/order.ts'
 
 const all = 0xffffffff
 

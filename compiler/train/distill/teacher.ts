@@ -7,11 +7,11 @@ import { formatType, sameType } from '../../core/tensor.ts'
 import { decodeModel } from '../../onnx/decode.ts'
 import { importModel, type ImportOptions } from '../../onnx/import.ts'
 import { batch } from '../../transform/batch.ts'
-import { batchOfOne } from '../from-onnx.ts'
+import { batchOfOne } from '../model/from-onnx.ts'
 import { losses, type LossName } from '../losses/index.ts'
-import type { TrainableModel } from '../model.ts'
-import { predictionOf } from '../predictor.ts'
-import { flattened, scoreShape, scoresOf } from '../scores.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { predictionOf } from '../model/predictor.ts'
+import { flattened, scoreShape, scoresOf } from '../model/scores.ts'
 
 /** A model that another one learns from; its numbers are constants. */
 export interface Teacher {

@@ -1,10 +1,10 @@
-import { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import * as f from '../core/scalar/formula.ts'
-import { nodesOf, topological, type NodeOf, type Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
+import { Builder } from '../../core/builder.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import * as f from '../../core/scalar/formula.ts'
+import { nodesOf, topological, type NodeOf, type Value } from '../../core/graph.ts'
+import { elementCount } from '../../core/shape.ts'
 import type { Parameter, TrainableModel } from './model.ts'
-import { initialize } from './network/initializers.ts'
+import { initialize } from '../network/initializers.ts'
 import { input } from './ports.ts'
 
 /**

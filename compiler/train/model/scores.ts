@@ -1,8 +1,8 @@
-import type { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import type { Value } from '../core/graph.ts'
-import type { Shape } from '../core/shape.ts'
-import { losses, type LossName } from './losses/index.ts'
+import type { Builder } from '../../core/builder.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { Value } from '../../core/graph.ts'
+import type { Shape } from '../../core/shape.ts'
+import { losses, type LossName } from '../losses/index.ts'
 import type { TrainableModel } from './model.ts'
 
 /** What the loss takes: the output where it is compared as it is, else what stands before its softmax or sigmoid. */

@@ -1,6 +1,6 @@
-import type { DType } from '../core/scalar/dtype.ts'
-import { createNode, type Port } from '../core/graph.ts'
-import type { Shape } from '../core/shape.ts'
+import type { DType } from '../../core/scalar/dtype.ts'
+import { createNode, type Port } from '../../core/graph.ts'
+import type { Shape } from '../../core/shape.ts'
 
 /** Names of inputs and outputs of training's programs beside the model's own. */
 const own = (name: string): string => `attar:${name}`

@@ -1,7 +1,7 @@
-import { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import type { Graph, Port, Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
+import { Builder } from '../../core/builder.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { Graph, Port, Value } from '../../core/graph.ts'
+import { elementCount } from '../../core/shape.ts'
 
 /** The function at the end of a model that turns scores into its output; undefined where there is none. */
 export type Activation = 'softmax' | 'sigmoid' | undefined

@@ -1,9 +1,9 @@
-import { Builder } from '../core/builder.ts'
-import * as f from '../core/scalar/formula.ts'
-import type { Port } from '../core/graph.ts'
+import { Builder } from '../../core/builder.ts'
+import * as f from '../../core/scalar/formula.ts'
+import type { Port } from '../../core/graph.ts'
 import { batchGradients, trainedParameters, type GradientOptions } from './gradients.ts'
-import { statisticsOf, type TrainableModel } from './model.ts'
-import { input, ports } from './ports.ts'
+import { statisticsOf, type TrainableModel } from '../model/model.ts'
+import { input, ports } from '../model/ports.ts'
 import { programOf, updates, type StepProgram, type UpdateOptions } from './update.ts'
 
 /**

@@ -1,10 +1,10 @@
-import { fail, type Origin } from '../core/diagnostics/diagnostic.ts'
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import type { Executor, Instance } from '../core/executor.ts'
-import { nodesOf, type Port } from '../core/graph.ts'
-import { batch } from '../transform/batch.ts'
-import type { Teacher } from './distill/teacher.ts'
-import { statisticsOf, type TrainableModel } from './model.ts'
+import { fail, type Origin } from '../../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import type { Executor, Instance } from '../../core/executor.ts'
+import { nodesOf, type Port } from '../../core/graph.ts'
+import { batch } from '../../transform/batch.ts'
+import type { Teacher } from '../distill/teacher.ts'
+import { statisticsOf, type TrainableModel } from '../model/model.ts'
 
 const hint = 'lower the learning rate, clip gradients (clipNorm), or look at the data for values far from the others'
 

@@ -1,7 +1,7 @@
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import type { Executor } from '../core/executor.ts'
-import { applyPatch, createNode, nodesOf, type Graph, type Value } from '../core/graph.ts'
-import { tensor } from '../core/tensor.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import type { Executor } from '../../core/executor.ts'
+import { applyPatch, createNode, nodesOf, type Graph, type Value } from '../../core/graph.ts'
+import { tensor } from '../../core/tensor.ts'
 import type { TrainableModel } from './model.ts'
 
 /** Inputs of the model behind the front from those of the whole one, for one sample. */

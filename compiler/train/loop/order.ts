@@ -1,4 +1,4 @@
-import { randomBits } from '../core/random/philox.ts'
+import { randomBits } from '../../core/random/philox.ts'
 
 /** The numbers 0 … count − 1 in an order that is a function of seed and epoch (Fisher & Yates, by Durstenfeld, 1964). */
 export function shuffled(count: number, seed: number, epoch: number): Uint32Array {

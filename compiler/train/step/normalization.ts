@@ -1,8 +1,8 @@
-import type { Builder } from '../core/builder.ts'
-import * as f from '../core/scalar/formula.ts'
-import type { Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
-import type { Normalization } from './model.ts'
+import type { Builder } from '../../core/builder.ts'
+import * as f from '../../core/scalar/formula.ts'
+import type { Value } from '../../core/graph.ts'
+import { elementCount } from '../../core/shape.ts'
+import type { Normalization } from '../model/model.ts'
 
 /**
  * Mean and variance of a batch `x` for each channel, and what running statistics take in: the variance of the population that

@@ -1,9 +1,9 @@
-import type { Builder } from '../core/builder.ts'
-import { constant } from '../core/scalar/expr.ts'
-import * as f from '../core/scalar/formula.ts'
-import type { Value } from '../core/graph.ts'
-import { philox, unitInterval } from '../core/random/philox.ts'
-import { elementCount, type Shape } from '../core/shape.ts'
+import type { Builder } from '../../core/builder.ts'
+import { constant } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
+import type { Value } from '../../core/graph.ts'
+import { philox, unitInterval } from '../../core/random/philox.ts'
+import { elementCount, type Shape } from '../../core/shape.ts'
 
 /**
  * Factors of `shape` of which a share of `ratio` is zero and the others 1 / (1 − ratio) (Srivastava et al., 2014). Which ones is a

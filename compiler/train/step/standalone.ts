@@ -1,14 +1,14 @@
 /** A training step and the prediction as programs that stand alone: somebody else's loop runs them, such as a page's. */
-import { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import { convert } from '../core/scalar/expr.ts'
-import * as f from '../core/scalar/formula.ts'
-import { applyPatch, type Port, type Value } from '../core/graph.ts'
-import { zeros } from '../core/tensor.ts'
-import { statisticsOf, type TrainableModel } from './model.ts'
-import { input, ports } from './ports.ts'
+import { Builder } from '../../core/builder.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { convert } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
+import { applyPatch, type Port, type Value } from '../../core/graph.ts'
+import { zeros } from '../../core/tensor.ts'
+import { statisticsOf, type TrainableModel } from '../model/model.ts'
+import { input, ports } from '../model/ports.ts'
 import { trainingStep, type StepOptions } from './step.ts'
-import { merged, tensorsOf } from './trained.ts'
+import { merged, tensorsOf } from '../model/trained.ts'
 import { programOf, type State, type StepProgram } from './update.ts'
 
 export type StandaloneOptions = Omit<StepOptions, 'average'>

@@ -1,10 +1,10 @@
 /** Zeros that come into the weights while a model trains (Zhu & Gupta, “To prune, or not to prune”, 2017). */
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import { nodesOf, type Node, type Value } from '../core/graph.ts'
-import { followedAxis, outputAxisOf } from '../core/analysis/relation.ts'
-import type { Instance } from '../core/executor.ts'
-import type { TrainableModel } from './model.ts'
-import { ports } from './ports.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import { nodesOf, type Node, type Value } from '../../core/graph.ts'
+import { followedAxis, outputAxisOf } from '../../core/analysis/relation.ts'
+import type { Instance } from '../../core/executor.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { ports } from '../model/ports.ts'
 
 export interface SparsifyOptions {
   /** The share of the weights that is zero in the end, of each parameter. */

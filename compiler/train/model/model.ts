@@ -1,7 +1,7 @@
-import type { Graph, Value } from '../core/graph.ts'
-import type { Range } from '../core/analysis/lookup-ranges.ts'
-import type { Tensor } from '../core/tensor.ts'
-import type { Initializer } from './network/initializers.ts'
+import type { Graph, Value } from '../../core/graph.ts'
+import type { Range } from '../../core/analysis/lookup-ranges.ts'
+import type { Tensor } from '../../core/tensor.ts'
+import type { Initializer } from '../network/initializers.ts'
 import type { Activation } from './predictor.ts'
 
 /** A tensor that training changes: an input of the model's graph until it is trained, then a constant. */

@@ -1,9 +1,9 @@
-import type { Instance, Outputs, ParallelExecutor } from '../core/executor.ts'
-import { gradientProgram, updateProgram } from './accumulation.ts'
+import type { Instance, Outputs, ParallelExecutor } from '../../core/executor.ts'
+import { gradientProgram, updateProgram } from '../step/accumulation.ts'
 import { sumOf, writeBatch, writeScalar } from './batches.ts'
 import { diverged } from './diverged.ts'
-import type { TrainableModel } from './model.ts'
-import { ports } from './ports.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { ports } from '../model/ports.ts'
 import { runAll } from './replicas.ts'
 import type { Stepper, StepperOptions } from './stepper.ts'
 

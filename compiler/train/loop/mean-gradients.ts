@@ -1,10 +1,10 @@
-import type { Executor } from '../core/executor.ts'
-import { gradientProgram } from './accumulation.ts'
+import type { Executor } from '../../core/executor.ts'
+import { gradientProgram } from '../step/accumulation.ts'
 import { classWeight, writeBatch, writeScalar } from './batches.ts'
 import type { FitOptions } from './fit.ts'
-import type { TrainableModel } from './model.ts'
+import type { TrainableModel } from '../model/model.ts'
 import { shuffled } from './order.ts'
-import { ports } from './ports.ts'
+import { ports } from '../model/ports.ts'
 import type { Samples } from './samples.ts'
 
 /** Gradients of the mean loss of a batch of the first epoch, by its number; undefined for a parameter that is frozen. */

@@ -1,4 +1,4 @@
-import type { Outputs, Replica } from '../core/executor.ts'
+import type { Outputs, Replica } from '../../core/executor.ts'
 
 /**
  * Runs a program `count` times, as many runs at a time as there are `replicas`. `write` writes the inputs of run `i`, `take` gets its outputs,

@@ -1,4 +1,4 @@
-import { nodesOf, regionsOf, topological, type Graph, type Node } from '../core/graph.ts'
+import { nodesOf, regionsOf, topological, type Graph, type Node } from '../../core/graph.ts'
 
 /**
  * Constants that products and convolutions multiply, in loops and branches too: those that weight decay shrinks. A shape does not tell

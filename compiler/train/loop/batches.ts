@@ -1,6 +1,6 @@
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import type { Instance } from '../core/executor.ts'
-import { ports } from './ports.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import type { Instance } from '../../core/executor.ts'
+import { ports } from '../model/ports.ts'
 import type { Sample, Samples } from './samples.ts'
 
 /**

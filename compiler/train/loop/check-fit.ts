@@ -1,10 +1,10 @@
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import type { ParallelExecutor } from '../core/executor.ts'
-import type { Distillation } from './distill/teacher.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { ParallelExecutor } from '../../core/executor.ts'
+import type { Distillation } from '../distill/teacher.ts'
 import type { FitOptions } from './fit.ts'
-import { losses } from './losses/index.ts'
-import type { TrainableModel } from './model.ts'
-import { checkLoss, scoreShape } from './scores.ts'
+import { losses } from '../losses/index.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { checkLoss, scoreShape } from '../model/scores.ts'
 
 /** A702 where an option has nothing to act on. */
 export function checkFit(model: TrainableModel, options: FitOptions, { workers }: ParallelExecutor): void {

@@ -1,12 +1,12 @@
-import type { Builder } from '../core/builder.ts'
-import * as f from '../core/scalar/formula.ts'
-import type { Graph, Port, Value } from '../core/graph.ts'
-import { elementCount } from '../core/shape.ts'
-import { tensor, zeros, type Tensor } from '../core/tensor.ts'
+import type { Builder } from '../../core/builder.ts'
+import * as f from '../../core/scalar/formula.ts'
+import type { Graph, Port, Value } from '../../core/graph.ts'
+import { elementCount } from '../../core/shape.ts'
+import { tensor, zeros, type Tensor } from '../../core/tensor.ts'
 import { trainedParameters, type Observed } from './gradients.ts'
-import { statisticsOf, type Parameter, type TrainableModel } from './model.ts'
-import type { Becoming, Optimizer } from './optimizers/index.ts'
-import { input, ports } from './ports.ts'
+import { statisticsOf, type Parameter, type TrainableModel } from '../model/model.ts'
+import type { Becoming, Optimizer } from '../optimizers/index.ts'
+import { input, ports } from '../model/ports.ts'
 
 export interface UpdateOptions {
   readonly optimizer: Optimizer

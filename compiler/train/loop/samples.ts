@@ -1,9 +1,9 @@
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import { lookupRanges, outsideOf, type Range } from '../core/analysis/lookup-ranges.ts'
-import type { Tensor } from '../core/tensor.ts'
-import type { Loss } from './losses/index.ts'
-import type { TrainableModel } from './model.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import { lookupRanges, outsideOf, type Range } from '../../core/analysis/lookup-ranges.ts'
+import type { Tensor } from '../../core/tensor.ts'
+import type { Loss } from '../losses/index.ts'
+import type { TrainableModel } from '../model/model.ts'
 
 /** One sample: the data of each input, and what the loss compares with. */
 export interface Sample {

@@ -1,6 +1,6 @@
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import type { Instance } from '../core/executor.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import type { Instance } from '../../core/executor.ts'
 
 /** Writes `values` over all states of the same names. A502 where one is missing, or of another kind or length. */
 export function fill(state: Instance['state'], values: Readonly<Record<string, TypedArray>>): void {

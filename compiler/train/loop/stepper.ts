@@ -1,11 +1,11 @@
-import type { Instance, ParallelExecutor } from '../core/executor.ts'
+import type { Instance, ParallelExecutor } from '../../core/executor.ts'
 import { accumulatingStepper } from './accumulating-stepper.ts'
 import { writeBatch, writeScalar } from './batches.ts'
 import { diverged } from './diverged.ts'
-import type { TrainableModel } from './model.ts'
-import { ports } from './ports.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { ports } from '../model/ports.ts'
 import type { Sample, Samples } from './samples.ts'
-import { trainingStep, type StepOptions } from './step.ts'
+import { trainingStep, type StepOptions } from '../step/step.ts'
 
 /** What one step of training is about. */
 export interface Batch {

@@ -1,11 +1,11 @@
 import * as v from 'valibot'
-import { fail } from '../core/diagnostics/diagnostic.ts'
-import type { TypedArray } from '../core/scalar/dtype.ts'
-import { tensor, type Tensor } from '../core/tensor.ts'
-import { hash } from '../core/bytes/hash.ts'
-import { printGraph } from '../core/print.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import { tensor, type Tensor } from '../../core/tensor.ts'
+import { hash } from '../../core/bytes/hash.ts'
+import { printGraph } from '../../core/print.ts'
 import type { Checkpoint } from './fit.ts'
-import type { TrainableModel } from './model.ts'
+import type { TrainableModel } from '../model/model.ts'
 import type { Samples } from './samples.ts'
 
 /** What a checkpoint is of: it goes on only with the same. */

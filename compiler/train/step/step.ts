@@ -1,8 +1,8 @@
-import { Builder } from '../core/builder.ts'
-import * as f from '../core/scalar/formula.ts'
+import { Builder } from '../../core/builder.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { batchGradients, type GradientOptions } from './gradients.ts'
-import type { TrainableModel } from './model.ts'
-import { input, ports } from './ports.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { input, ports } from '../model/ports.ts'
 import { programOf, updates, type StepProgram, type UpdateOptions } from './update.ts'
 
 export type StepOptions = GradientOptions & UpdateOptions

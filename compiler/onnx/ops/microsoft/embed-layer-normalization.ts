@@ -5,7 +5,7 @@ import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { nonzero } from '../../shared/quantization.ts'
 import { wrapIndices } from '../../shared/indices.ts'
-import { layerNormalized } from '../layer-normalization.ts'
+import { layerNormalized } from '../normalization/layer-normalization.ts'
 
 /** Where the inputs stand, and how they become floats once they are looked up. */
 interface Form {

@@ -5,7 +5,7 @@ import { takeActivation } from '../../shared/activation.ts'
 import { addBias, convolutionAttrs } from '../../shared/convolution.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { matmul } from '../../shared/matmul.ts'
-import { gemmOf } from '../gemm.ts'
+import { gemmOf } from '../math/gemm.ts'
 
 /** The activation that attributes `activation` and `activation_params` name. */
 function activate(c: OpContext, x: Value): Value {

@@ -5,7 +5,7 @@ import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { range } from '../../shared/axes.ts'
 import { attentionScores, weightedValues } from '../../shared/attention.ts'
-import { turned } from '../rotary-embedding.ts'
+import { turned } from '../attention/rotary-embedding.ts'
 import { mergeHeads, scaleOf, splitHeads } from './attend.ts'
 
 /** Lengths that shapes follow from, and where each sequence of the batch is. */

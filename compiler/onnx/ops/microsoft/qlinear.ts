@@ -14,7 +14,7 @@ import {
 } from '../../shared/quantization.ts'
 import { softmax } from '../../shared/softmax.ts'
 import { leakyRelu } from '../../shared/activation.ts'
-import { averagePoolOf } from '../average-pool.ts'
+import { averagePoolOf } from '../nn/average-pool.ts'
 
 /** One map: the operands' real values, `formula` of them, and its quantized value. */
 function requantized(

@@ -1,7 +1,7 @@
 import { Builder } from '../../compiler/core/builder.ts'
 import { isFloat, isInteger, type DType } from '../../compiler/core/scalar/dtype.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
-import type { ReduceKind } from '../../compiler/core/ops/reduce.ts'
+import type { ReduceKind } from '../../compiler/core/ops/reductions/reduce.ts'
 import { trivialWindow, windowPositions, type WindowAxis } from '../../compiler/core/ops/window.ts'
 import { regionArgument } from '../../compiler/core/region.ts'
 import { elementCount } from '../../compiler/core/shape.ts'

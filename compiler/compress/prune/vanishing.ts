@@ -1,6 +1,6 @@
 import { foldExpr, literal, type Expr } from '../../core/scalar/expr.ts'
 import { nodesOf, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { splitOperands, splitOutputs } from '../../core/ops/while.ts'
+import { splitOperands, splitOutputs } from '../../core/ops/control-flow/while.ts'
 import { indicesOf, isAt } from '../../core/analysis/relation.ts'
 import { isProduct } from '../../passes/channels/product-weights.ts'
 

@@ -1,5 +1,5 @@
 import { createNode, topological, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
+import { splitOutputs, type ScanAxis } from '../../core/ops/control-flow/while.ts'
 import { regionArgument } from '../../core/region.ts'
 
 export type Loop = NodeOf<'while'>

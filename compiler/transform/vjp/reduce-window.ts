@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
-import type { ReduceKind } from '../../core/ops/reduce.ts'
+import type { ReduceKind } from '../../core/ops/reductions/reduce.ts'
 import { isTrivialWindow, spreadLength, trivialWindow, type WindowAxis } from '../../core/ops/window.ts'
 import { regionArgument } from '../../core/region.ts'
 import { elementCount, type Shape } from '../../core/shape.ts'

@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
-import { identityOf, type ReduceKind } from '../../core/ops/reduce.ts'
+import { identityOf, type ReduceKind } from '../../core/ops/reductions/reduce.ts'
 import type { WindowAxis } from '../../core/ops/window.ts'
 import type { Shape } from '../../core/shape.ts'
 import { scalarTensor } from '../../core/tensor.ts'

@@ -1,5 +1,5 @@
 import { fail } from '../../../core/diagnostics/diagnostic.ts'
-import type { ScatterAttrs } from '../../../core/ops/scatter.ts'
+import type { ScatterAttrs } from '../../../core/ops/data-movement/scatter.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { sameShape } from '../../../core/shape.ts'
 import { normalizeAxis, range } from '../../shared/axes.ts'

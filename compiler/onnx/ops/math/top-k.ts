@@ -3,7 +3,7 @@ import { known, numberOf, rangeOfDim, subtract } from '../../dims.ts'
 import { normalizeAxis } from '../../shared/axes.ts'
 import { masked } from '../../shared/mask.ts'
 import { isFloat } from '../../../core/scalar/dtype.ts'
-import { identityOf } from '../../../core/ops/reduce.ts'
+import { identityOf } from '../../../core/ops/reductions/reduce.ts'
 
 /** The k largest or smallest elements along an axis, in order, and where they were; equal ones by ascending index. */
 export const topK: Operator = {

@@ -1,7 +1,7 @@
 import { isFloat } from '../../../core/scalar/dtype.ts'
 import { convert, type Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
-import { identityOf, type ReduceKind } from '../../../core/ops/reduce.ts'
+import { identityOf, type ReduceKind } from '../../../core/ops/reductions/reduce.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { known, numberOf, productOf } from '../../dims.ts'
 import type { Item } from '../../item.ts'

@@ -1,9 +1,9 @@
-import { identityOf } from '../../../core/ops/reduce.ts'
+import { identityOf } from '../../../core/ops/reductions/reduce.ts'
 import { computeType } from '../kernels.ts'
 import { emitBinary } from '../scalar/binary.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
-import type { CumulateAttrs } from '../../../core/ops/cumulate.ts'
+import type { CumulateAttrs } from '../../../core/ops/reductions/cumulate.ts'
 import type { Rule } from './rule.ts'
 
 export const cumulate: Rule<'cumulate'> = (e, { attrs }, [x]) => {

@@ -1,4 +1,4 @@
-import { batchShape, batchingAxis } from '../../../core/ops/gather.ts'
+import { batchShape, batchingAxis } from '../../../core/ops/data-movement/gather.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import { clamped, components, offsetAlong, vectors } from './index-vectors.ts'

@@ -1,5 +1,5 @@
 import { isFloat } from '../../../core/scalar/dtype.ts'
-import { identityOf, type ReduceKind } from '../../../core/ops/reduce.ts'
+import { identityOf, type ReduceKind } from '../../../core/ops/reductions/reduce.ts'
 import { windowShape, type WindowAxis } from '../../../core/ops/window.ts'
 import { elementCount, type Shape } from '../../../core/shape.ts'
 import { tensorOf } from '../../../core/tensor.ts'

@@ -1,4 +1,4 @@
-import { identityOf, type ReduceKind } from '../../../core/ops/reduce.ts'
+import { identityOf, type ReduceKind } from '../../../core/ops/reductions/reduce.ts'
 import { elementCount, type Shape } from '../../../core/shape.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'

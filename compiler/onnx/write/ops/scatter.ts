@@ -1,5 +1,5 @@
-import { batchingAxis } from '../../../core/ops/gather.ts'
-import type { ScatterAttrs } from '../../../core/ops/scatter.ts'
+import { batchingAxis } from '../../../core/ops/data-movement/gather.ts'
+import type { ScatterAttrs } from '../../../core/ops/data-movement/scatter.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'

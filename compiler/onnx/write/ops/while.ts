@@ -1,4 +1,4 @@
-import { splitOperands, splitOutputs, unboundedTrips } from '../../../core/ops/while.ts'
+import { splitOperands, splitOutputs, unboundedTrips } from '../../../core/ops/control-flow/while.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import { closed, argument } from './region.ts'

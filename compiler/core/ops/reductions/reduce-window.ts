@@ -1,9 +1,9 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { reader, writer, zeros, type TensorType } from '../tensor.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { reader, writer, zeros, type TensorType } from '../../tensor.ts'
 import { combiner, identityOf, checkReducible, type ReduceKind } from './reduce.ts'
-import { inResult, type Facets, type Index } from './facets.ts'
-import { isTrivialWindow, windowIndex, windowPlace, windowPositions, windowShape, type WindowAxis } from './window.ts'
+import { inResult, type Facets, type Index } from '../facets.ts'
+import { isTrivialWindow, windowIndex, windowPlace, windowPositions, windowShape, type WindowAxis } from '../window.ts'
 
 export interface ReduceWindowAttrs {
   readonly kind: ReduceKind

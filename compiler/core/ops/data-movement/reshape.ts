@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { elementCount, type Shape } from '../shape.ts'
-import { formatType, type Tensor } from '../tensor.ts'
-import { inOperand, inResult, keptShape, type Facets, type Index } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { elementCount, type Shape } from '../../shape.ts'
+import { formatType, type Tensor } from '../../tensor.ts'
+import { inOperand, inResult, keptShape, type Facets, type Index } from '../facets.ts'
 
 export interface ReshapeAttrs {
   readonly shape: Shape

@@ -1,11 +1,11 @@
-import { check } from '../diagnostics/check.ts'
-import { isInteger } from '../scalar/dtype.ts'
-import { binaryScalar } from '../scalar/scalar.ts'
-import { rowMajorStrides, sameShape, walk } from '../shape.ts'
-import { bytesOf, reader, writer, zeros } from '../tensor.ts'
-import { checkAxis, inOperand, inResult, type Facets, type Index } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { isInteger } from '../../scalar/dtype.ts'
+import { binaryScalar } from '../../scalar/scalar.ts'
+import { rowMajorStrides, sameShape, walk } from '../../shape.ts'
+import { bytesOf, reader, writer, zeros } from '../../tensor.ts'
+import { checkAxis, inOperand, inResult, type Facets, type Index } from '../facets.ts'
 import { batchingAxis, batchShape, checkBatching } from './gather.ts'
-import type { ReduceKind } from './reduce.ts'
+import type { ReduceKind } from '../reductions/reduce.ts'
 
 /** Attribute names and meaning are StableHLO's (specification, section "scatter"). */
 export interface ScatterAttrs {

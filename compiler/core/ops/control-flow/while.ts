@@ -1,8 +1,8 @@
-import { check } from '../diagnostics/check.ts'
-import type { Graph } from '../graph.ts'
-import { rowMajorStrides, walk, type Shape } from '../shape.ts'
-import { formatType, sameType, zeros, type Tensor, type TensorType } from '../tensor.ts'
-import { checkAxis, keepsAll, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import type { Graph } from '../../graph.ts'
+import { rowMajorStrides, walk, type Shape } from '../../shape.ts'
+import { formatType, sameType, zeros, type Tensor, type TensorType } from '../../tensor.ts'
+import { checkAxis, keepsAll, type Facets } from '../facets.ts'
 
 /** How a tensor is cut into one slice for each iteration: along `axis`, which the slices lack. */
 export interface ScanAxis {

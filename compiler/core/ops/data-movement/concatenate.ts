@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { formatType, zeros, type TensorType } from '../tensor.ts'
-import { checkAxis, inOperand, inResult, sameAttributes, type Facets, type Index } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { formatType, zeros, type TensorType } from '../../tensor.ts'
+import { checkAxis, inOperand, inResult, sameAttributes, type Facets, type Index } from '../facets.ts'
 
 export interface ConcatenateAttrs {
   readonly axis: number

@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { reader, zeros, type TensorType } from '../tensor.ts'
-import { checkAxis, sameIndex, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { reader, zeros, type TensorType } from '../../tensor.ts'
+import { checkAxis, sameIndex, type Facets } from '../facets.ts'
 
 export interface ArgreduceAttrs {
   readonly kind: 'max' | 'min'

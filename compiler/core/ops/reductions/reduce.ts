@@ -1,9 +1,9 @@
-import { check } from '../diagnostics/check.ts'
-import { integerRange, isFloat, isStorageOnly, type DType, type Scalar } from '../scalar/dtype.ts'
-import { binaryScalar, normalize } from '../scalar/scalar.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { reader, writer, zeros, type TensorType } from '../tensor.ts'
-import { checkDistinctAxes, inOperand, sameAttributes, sameIndex, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { integerRange, isFloat, isStorageOnly, type DType, type Scalar } from '../../scalar/dtype.ts'
+import { binaryScalar, normalize } from '../../scalar/scalar.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { reader, writer, zeros, type TensorType } from '../../tensor.ts'
+import { checkDistinctAxes, inOperand, sameAttributes, sameIndex, type Facets } from '../facets.ts'
 
 /** Combining functions, by the name of the binary scalar op that combines. */
 export type ReduceKind = 'add' | 'mul' | 'max' | 'min' | 'and' | 'or'

@@ -1,8 +1,8 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { reader, writer, zeros } from '../tensor.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { reader, writer, zeros } from '../../tensor.ts'
 import { combiner, identityOf, checkReducible, type ReduceKind } from './reduce.ts'
-import { checkAxis, sameIndices, type Facets } from './facets.ts'
+import { checkAxis, sameIndices, type Facets } from '../facets.ts'
 
 export interface CumulateAttrs {
   readonly kind: ReduceKind

@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk, type Shape } from '../shape.ts'
-import { formatType, zeros } from '../tensor.ts'
-import { inOperand, inResult, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk, type Shape } from '../../shape.ts'
+import { formatType, zeros } from '../../tensor.ts'
+import { inOperand, inResult, type Facets } from '../facets.ts'
 
 export interface SliceAttrs {
   /** Index of the first element taken along each axis. */

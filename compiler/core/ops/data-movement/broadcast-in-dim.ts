@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk, type Shape } from '../shape.ts'
-import { formatType, zeros } from '../tensor.ts'
-import { checkDistinctAxes, inOperand, inResult, keptShape, type Facets, type Index } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk, type Shape } from '../../shape.ts'
+import { formatType, zeros } from '../../tensor.ts'
+import { checkDistinctAxes, inOperand, inResult, keptShape, type Facets, type Index } from '../facets.ts'
 
 export interface BroadcastInDimAttrs {
   readonly shape: Shape

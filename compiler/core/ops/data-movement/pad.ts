@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { zeros, type TensorType } from '../tensor.ts'
-import { inOperand, inResult, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { zeros, type TensorType } from '../../tensor.ts'
+import { inOperand, inResult, type Facets } from '../facets.ts'
 
 export interface PadAttrs {
   /** Elements added before and after each axis; not negative. */

@@ -1,8 +1,8 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk, type Shape } from '../shape.ts'
-import { reader, zeros, type TensorType } from '../tensor.ts'
-import { isInteger } from '../scalar/dtype.ts'
-import { checkAxis, inOperand, inResult, sameIndex, type Facets, type Index } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk, type Shape } from '../../shape.ts'
+import { reader, zeros, type TensorType } from '../../tensor.ts'
+import { isInteger } from '../../scalar/dtype.ts'
+import { checkAxis, inOperand, inResult, sameIndex, type Facets, type Index } from '../facets.ts'
 
 /** Attribute names and meaning are StableHLO's (specification, section "gather"). */
 export interface GatherAttrs {

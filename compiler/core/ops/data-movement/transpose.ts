@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import { rowMajorStrides, walk } from '../shape.ts'
-import { zeros, type TensorType } from '../tensor.ts'
-import { checkDistinctAxes, sameAttributes, sameIndex, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import { rowMajorStrides, walk } from '../../shape.ts'
+import { zeros, type TensorType } from '../../tensor.ts'
+import { checkDistinctAxes, sameAttributes, sameIndex, type Facets } from '../facets.ts'
 
 export interface TransposeAttrs {
   /** Axis i of the result is axis perm[i] of the operand. */

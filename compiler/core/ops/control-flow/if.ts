@@ -1,7 +1,7 @@
-import { check } from '../diagnostics/check.ts'
-import type { Graph } from '../graph.ts'
-import { formatType, sameType } from '../tensor.ts'
-import { keepsAll, type Facets } from './facets.ts'
+import { check } from '../../diagnostics/check.ts'
+import type { Graph } from '../../graph.ts'
+import { formatType, sameType } from '../../tensor.ts'
+import { keepsAll, type Facets } from '../facets.ts'
 
 export interface IfAttrs {
   /** Both take the operands but the first, and give the same types. */

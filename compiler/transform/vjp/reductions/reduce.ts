@@ -1,9 +1,9 @@
-import type { Builder } from '../../core/builder.ts'
-import { eq, mul, select } from '../../core/scalar/formula.ts'
-import type { Value } from '../../core/graph.ts'
-import type { Vjp } from './rule.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { eq, mul, select } from '../../../core/scalar/formula.ts'
+import type { Value } from '../../../core/graph.ts'
+import type { Vjp } from '../rule.ts'
 import { mergeAxes } from './merge-axes.ts'
-import { isEmpty } from './spread.ts'
+import { isEmpty } from '../spread.ts'
 
 /** `x` beside the axes that a reduction over `axes` took away, of length 1. */
 export const withAxes = (b: Builder, x: Value, shape: readonly number[], axes: readonly number[]): Value =>

@@ -1,5 +1,5 @@
-import type { Vjp } from './rule.ts'
-import { isEmpty, spreadAxis } from './spread.ts'
+import type { Vjp } from '../rule.ts'
+import { isEmpty, spreadAxis } from '../spread.ts'
 
 /** Zeros where nothing was taken; what was taken backwards is turned round. */
 export const slice: Vjp<'slice'> = ({ node, b, dy }) => {

@@ -1,13 +1,13 @@
-import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostics/diagnostic.ts'
-import { sub } from '../../core/scalar/formula.ts'
-import { topological, type Value } from '../../core/graph.ts'
-import type { ScanAxis } from '../../core/ops/control-flow/while.ts'
-import { regionArgument } from '../../core/region.ts'
-import { varyingWith } from '../varying.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
+import { sub } from '../../../core/scalar/formula.ts'
+import { topological, type Value } from '../../../core/graph.ts'
+import type { ScanAxis } from '../../../core/ops/control-flow/while.ts'
+import { regionArgument } from '../../../core/region.ts'
+import { varyingWith } from '../../varying.ts'
 import { ownInputs, residualsOf, type Loop } from './loop-residuals.ts'
-import { rebase } from './rebase.ts'
-import { cotangentType, type Vjp } from './rule.ts'
+import { rebase } from '../rebase.ts'
+import { cotangentType, type Vjp } from '../rule.ts'
 
 /** The body's inputs that depend on what is differentiated by, in the end: what is carried brings it from one iteration to the next. */
 function varyingInputs(node: Loop, varies: (operand: number) => boolean): ReadonlySet<Value> {

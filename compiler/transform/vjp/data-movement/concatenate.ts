@@ -1,4 +1,4 @@
-import type { Vjp } from './rule.ts'
+import type { Vjp } from '../rule.ts'
 
 export const concatenate: Vjp<'concatenate'> = ({ node, b, dy }) => {
   const { axis } = node.attrs

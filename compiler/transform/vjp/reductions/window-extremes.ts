@@ -1,10 +1,10 @@
-import type { Builder } from '../../core/builder.ts'
-import { constant, type Expr } from '../../core/scalar/expr.ts'
-import { add, eq, select } from '../../core/scalar/formula.ts'
-import type { NodeOf, Value } from '../../core/graph.ts'
-import type { WindowAxis } from '../../core/ops/window.ts'
-import { walk } from '../../core/shape.ts'
-import { tensorOf } from '../../core/tensor.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { constant, type Expr } from '../../../core/scalar/expr.ts'
+import { add, eq, select } from '../../../core/scalar/formula.ts'
+import type { NodeOf, Value } from '../../../core/graph.ts'
+import type { WindowAxis } from '../../../core/ops/window.ts'
+import { walk } from '../../../core/shape.ts'
+import { tensorOf } from '../../../core/tensor.ts'
 import { beforePhases, fromPhases, paddedInput } from './window-phases.ts'
 
 /** Of each window the number of the first tap that is its result. */

@@ -1,10 +1,10 @@
-import type { Builder } from '../../core/builder.ts'
-import type { Value } from '../../core/graph.ts'
-import { identityOf, type ReduceKind } from '../../core/ops/reductions/reduce.ts'
-import type { WindowAxis } from '../../core/ops/window.ts'
-import type { Shape } from '../../core/shape.ts'
-import { scalarTensor } from '../../core/tensor.ts'
-import { padOrCut, spreadAxis } from './spread.ts'
+import type { Builder } from '../../../core/builder.ts'
+import type { Value } from '../../../core/graph.ts'
+import { identityOf, type ReduceKind } from '../../../core/ops/reductions/reduce.ts'
+import type { WindowAxis } from '../../../core/ops/window.ts'
+import type { Shape } from '../../../core/shape.ts'
+import { scalarTensor } from '../../../core/tensor.ts'
+import { padOrCut, spreadAxis } from '../spread.ts'
 
 /** `x` spread and padded by what leaves others unchanged, so that every window is inside. */
 export function paddedInput(b: Builder, x: Value, window: readonly WindowAxis[], kind: ReduceKind): Value {

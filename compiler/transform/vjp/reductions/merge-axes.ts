@@ -1,6 +1,6 @@
-import type { Builder } from '../../core/builder.ts'
-import type { Value } from '../../core/graph.ts'
-import { elementCount } from '../../core/shape.ts'
+import type { Builder } from '../../../core/builder.ts'
+import type { Value } from '../../../core/graph.ts'
+import { elementCount } from '../../../core/shape.ts'
 
 /** A tensor with several axes as one, their elements in row-major order. */
 export interface Merged {

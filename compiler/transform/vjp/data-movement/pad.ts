@@ -1,4 +1,4 @@
-import type { Vjp } from './rule.ts'
+import type { Vjp } from '../rule.ts'
 
 export const pad: Vjp<'pad'> = ({ node, b, dy, varies }) => {
   const { low, high } = node.attrs

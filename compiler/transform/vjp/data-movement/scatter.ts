@@ -1,11 +1,11 @@
-import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostics/diagnostic.ts'
-import { and, ge, le } from '../../core/scalar/formula.ts'
-import type { NodeOf, Value } from '../../core/graph.ts'
-import { elementCount } from '../../core/shape.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
+import { and, ge, le } from '../../../core/scalar/formula.ts'
+import type { NodeOf, Value } from '../../../core/graph.ts'
+import { elementCount } from '../../../core/shape.ts'
 import { alongVectors } from './gather.ts'
-import type { Vjp } from './rule.ts'
-import { isEmpty } from './spread.ts'
+import type { Vjp } from '../rule.ts'
+import { isEmpty } from '../spread.ts'
 
 type Scatter = NodeOf<'scatter'>
 

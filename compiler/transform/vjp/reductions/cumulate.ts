@@ -1,11 +1,11 @@
-import type { Builder } from '../../core/builder.ts'
-import { gt, lt, select } from '../../core/scalar/formula.ts'
-import type { Value } from '../../core/graph.ts'
-import { regionArgument } from '../../core/region.ts'
-import type { CumulateAttrs } from '../../core/ops/reductions/cumulate.ts'
-import type { Vjp } from './rule.ts'
-import { scatterAlong } from './scatter-along.ts'
-import { isEmpty } from './spread.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { gt, lt, select } from '../../../core/scalar/formula.ts'
+import type { Value } from '../../../core/graph.ts'
+import { regionArgument } from '../../../core/region.ts'
+import type { CumulateAttrs } from '../../../core/ops/reductions/cumulate.ts'
+import type { Vjp } from '../rule.ts'
+import { scatterAlong } from '../scatter-along.ts'
+import { isEmpty } from '../spread.ts'
 
 /** The cotangents of results that leave each element's own value out, as of those that do not: one step towards the start. */
 function shifted(b: Builder, dy: Value, { axis, reverse }: CumulateAttrs): Value {

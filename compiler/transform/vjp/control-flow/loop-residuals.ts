@@ -1,6 +1,6 @@
-import { createNode, topological, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { splitOutputs, type ScanAxis } from '../../core/ops/control-flow/while.ts'
-import { regionArgument } from '../../core/region.ts'
+import { createNode, topological, type Node, type NodeOf, type Value } from '../../../core/graph.ts'
+import { splitOutputs, type ScanAxis } from '../../../core/ops/control-flow/while.ts'
+import { regionArgument } from '../../../core/region.ts'
 
 export type Loop = NodeOf<'while'>
 

@@ -1,4 +1,4 @@
-import type { Vjp } from './rule.ts'
+import type { Vjp } from '../rule.ts'
 
 /** The inverse permutation. */
 export const transpose: Vjp<'transpose'> = ({ node: { attrs }, b, dy }) => [

@@ -1,10 +1,10 @@
-import type { Builder } from '../../core/builder.ts'
-import { integerRange } from '../../core/scalar/dtype.ts'
-import { clamp } from '../../core/scalar/formula.ts'
-import type { Value } from '../../core/graph.ts'
-import { tensorOf } from '../../core/tensor.ts'
-import type { Vjp } from './rule.ts'
-import { isEmpty } from './spread.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { integerRange } from '../../../core/scalar/dtype.ts'
+import { clamp } from '../../../core/scalar/formula.ts'
+import type { Value } from '../../../core/graph.ts'
+import { tensorOf } from '../../../core/tensor.ts'
+import type { Vjp } from '../rule.ts'
+import { isEmpty } from '../spread.ts'
 
 /** One number for each component of the index vectors, to be broadcast over them. */
 export function alongVectors(b: Builder, indices: Value, vectorDim: number, numbers: readonly number[]): Value {

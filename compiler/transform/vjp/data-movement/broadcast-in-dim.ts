@@ -1,4 +1,4 @@
-import type { Vjp } from './rule.ts'
+import type { Vjp } from '../rule.ts'
 
 /** The sum over the axes that are repeated. */
 export const broadcastInDim: Vjp<'broadcast_in_dim'> = ({ node, b, dy }) => {

@@ -1,6 +1,6 @@
-import { createNode, type Graph, type Value } from '../../core/graph.ts'
-import { regionArgument } from '../../core/region.ts'
-import { cotangentType, type Vjp } from './rule.ts'
+import { createNode, type Graph, type Value } from '../../../core/graph.ts'
+import { regionArgument } from '../../../core/region.ts'
+import { cotangentType, type Vjp } from '../rule.ts'
 
 /** The same choice of two branches that go backwards; each computes again what it needs of its own way forwards. */
 export const ifElse: Vjp<'if'> = ({ node, b, cotangents, varies, pullBack }) => {

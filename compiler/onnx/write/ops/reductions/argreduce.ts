@@ -1,6 +1,6 @@
-import { computeType } from '../kernels.ts'
-import { ordered } from './ordered.ts'
-import type { Rule } from './rule.ts'
+import { computeType } from '../../kernels.ts'
+import { ordered } from '../ordered.ts'
+import type { Rule } from '../rule.ts'
 
 export const argreduce: Rule<'argreduce'> = (e, node, [x]) => {
   const { kind, axis, last } = node.attrs

@@ -1,8 +1,8 @@
-import { batchShape, batchingAxis } from '../../../core/ops/data-movement/gather.ts'
-import type { Emitter } from '../emitter.ts'
-import type { Edge } from '../graph.ts'
+import { batchShape, batchingAxis } from '../../../../core/ops/data-movement/gather.ts'
+import type { Emitter } from '../../emitter.ts'
+import type { Edge } from '../../graph.ts'
 import { clamped, components, offsetAlong, vectors } from './index-vectors.ts'
-import type { Rule } from './rule.ts'
+import type { Rule } from '../rule.ts'
 
 /** An axis of a result: one of the operand's, or one of the indices without the axis of vectors. */
 type Label = `operand ${number}` | `batch ${number}`

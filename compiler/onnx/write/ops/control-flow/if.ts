@@ -1,6 +1,6 @@
-import type { Graph } from '../../../core/graph.ts'
+import type { Graph } from '../../../../core/graph.ts'
 import { closed } from './region.ts'
-import type { Rule } from './rule.ts'
+import type { Rule } from '../rule.ts'
 
 export const ifElse: Rule<'if'> = (e, node, [condition, ...captured], emitRegion) => {
   const branch = (region: Graph) => {

@@ -1,11 +1,11 @@
-import { identityOf, type ReduceKind } from '../../../core/ops/reductions/reduce.ts'
-import { elementCount, type Shape } from '../../../core/shape.ts'
-import type { Emitter } from '../emitter.ts'
-import type { Edge } from '../graph.ts'
-import { computeType } from '../kernels.ts'
-import { emitBinary } from '../scalar/binary.ts'
-import { throughOrder } from './ordered.ts'
-import type { Rule } from './rule.ts'
+import { identityOf, type ReduceKind } from '../../../../core/ops/reductions/reduce.ts'
+import { elementCount, type Shape } from '../../../../core/shape.ts'
+import type { Emitter } from '../../emitter.ts'
+import type { Edge } from '../../graph.ts'
+import { computeType } from '../../kernels.ts'
+import { emitBinary } from '../../scalar/binary.ts'
+import { throughOrder } from '../ordered.ts'
+import type { Rule } from '../rule.ts'
 
 const operators = { add: 'ReduceSum', mul: 'ReduceProd', max: 'ReduceMax', min: 'ReduceMin' } as const
 

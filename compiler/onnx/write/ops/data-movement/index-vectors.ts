@@ -1,7 +1,7 @@
 /** Index vectors of gather and scatter (StableHLO) as ONNX has them. */
-import { reader, tensorOf } from '../../../core/tensor.ts'
-import type { Emitter } from '../emitter.ts'
-import { storedIn, type Edge } from '../graph.ts'
+import { reader, tensorOf } from '../../../../core/tensor.ts'
+import type { Emitter } from '../../emitter.ts'
+import { storedIn, type Edge } from '../../graph.ts'
 
 /** The components of index vectors that stand along `vectorDim`, int64, each of the shape of all other axes. */
 export function components(e: Emitter, indices: Edge, vectorDim: number): Edge[] {

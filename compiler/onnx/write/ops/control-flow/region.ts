@@ -1,6 +1,6 @@
-import type { TensorType } from '../../../core/tensor.ts'
-import type { Emitter } from '../emitter.ts'
-import type { Edge, OnnxGraph } from '../graph.ts'
+import type { TensorType } from '../../../../core/tensor.ts'
+import type { Emitter } from '../../emitter.ts'
+import type { Edge, OnnxGraph } from '../../graph.ts'
 
 /** An input of a graph within a node. */
 export const argument = (type: TensorType): Edge => ({ type, from: { kind: 'input' } })

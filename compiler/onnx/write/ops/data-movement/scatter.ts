@@ -1,10 +1,10 @@
-import { batchingAxis } from '../../../core/ops/data-movement/gather.ts'
-import type { ScatterAttrs } from '../../../core/ops/data-movement/scatter.ts'
-import { elementCount } from '../../../core/shape.ts'
-import type { Emitter } from '../emitter.ts'
-import type { Edge } from '../graph.ts'
+import { batchingAxis } from '../../../../core/ops/data-movement/gather.ts'
+import type { ScatterAttrs } from '../../../../core/ops/data-movement/scatter.ts'
+import { elementCount } from '../../../../core/shape.ts'
+import type { Emitter } from '../../emitter.ts'
+import type { Edge } from '../../graph.ts'
 import { areWithin, components, offsetAlong, vectors } from './index-vectors.ts'
-import type { Rule } from './rule.ts'
+import type { Rule } from '../rule.ts'
 
 const reductions = { set: 'none', add: 'add', mul: 'mul', max: 'max', min: 'min', and: 'min', or: 'max' } as const
 

@@ -1,8 +1,8 @@
-import { splitOperands, splitOutputs, unboundedTrips } from '../../../core/ops/control-flow/while.ts'
-import type { Emitter } from '../emitter.ts'
-import type { Edge } from '../graph.ts'
+import { splitOperands, splitOutputs, unboundedTrips } from '../../../../core/ops/control-flow/while.ts'
+import type { Emitter } from '../../emitter.ts'
+import type { Edge } from '../../graph.ts'
 import { closed, argument } from './region.ts'
-import type { Rule } from './rule.ts'
+import type { Rule } from '../rule.ts'
 
 const counter = { dtype: 'i64', shape: [] } as const
 const flag = { dtype: 'bool', shape: [] } as const

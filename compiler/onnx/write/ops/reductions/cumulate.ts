@@ -1,10 +1,10 @@
-import { identityOf } from '../../../core/ops/reductions/reduce.ts'
-import { computeType } from '../kernels.ts'
-import { emitBinary } from '../scalar/binary.ts'
-import type { Emitter } from '../emitter.ts'
-import type { Edge } from '../graph.ts'
-import type { CumulateAttrs } from '../../../core/ops/reductions/cumulate.ts'
-import type { Rule } from './rule.ts'
+import { identityOf } from '../../../../core/ops/reductions/reduce.ts'
+import { computeType } from '../../kernels.ts'
+import { emitBinary } from '../../scalar/binary.ts'
+import type { Emitter } from '../../emitter.ts'
+import type { Edge } from '../../graph.ts'
+import type { CumulateAttrs } from '../../../../core/ops/reductions/cumulate.ts'
+import type { Rule } from '../rule.ts'
 
 export const cumulate: Rule<'cumulate'> = (e, { attrs }, [x]) => {
   const { kind, axis, exclusive, reverse } = attrs

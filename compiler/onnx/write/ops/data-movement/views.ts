@@ -1,4 +1,4 @@
-import type { Rule } from './rule.ts'
+import type { Rule } from '../rule.ts'
 
 export const reshape: Rule<'reshape'> = (e, { attrs }, [x]) => [e.reshape(x!, attrs.shape)]
 

@@ -3,7 +3,7 @@ import * as expr from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { attentionScores, weightedValues } from '../../shared/attention.ts'
+import { attentionScores, weightedValues } from '../../shared/nn/attention.ts'
 
 /** [batch, heads, sequence, size] from that or from [batch, sequence, heads · size] with the heads of attribute `name`. */
 function splitHeads(c: OpContext, x: Value, name: string): Value {

@@ -3,8 +3,8 @@ import { sameShape } from '../../../core/shape.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { isTensor, kindOf } from '../../item.ts'
-import { attentionScores, weightedValues } from '../../shared/attention.ts'
-import { softmax } from '../../shared/softmax.ts'
+import { attentionScores, weightedValues } from '../../shared/nn/attention.ts'
+import { softmax } from '../../shared/nn/softmax.ts'
 
 /** What the subgraph in attribute `name` makes of `x`, of the same shape; `x` itself without one. */
 function modified(c: OpContext, name: string, x: Value): Value {

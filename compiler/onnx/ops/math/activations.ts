@@ -1,7 +1,15 @@
 import { isFloat } from '../../../core/scalar/dtype.ts'
 import { convert, type Expr } from '../../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { elu, geluErf, geluTanh, hardSigmoid, leakyRelu, softsign, thresholdedRelu } from '../../shared/activation.ts'
+import {
+  elu,
+  geluErf,
+  geluTanh,
+  hardSigmoid,
+  leakyRelu,
+  softsign,
+  thresholdedRelu,
+} from '../../shared/nn/activation.ts'
 import { broadcasting, elementwise } from '../../shared/elementwise.ts'
 import * as f from '../../../core/scalar/formula.ts'
 

@@ -1,7 +1,7 @@
 import type { OpContext, Operator } from '../../context.ts'
 import { normalizeAxis, range } from '../../shared/axes.ts'
 import { masked } from '../../shared/mask.ts'
-import { logSoftmax, softmax } from '../../shared/softmax.ts'
+import { logSoftmax, softmax } from '../../shared/nn/softmax.ts'
 
 /** Before opset 13 the axes from `axis` (1 by default) on are taken as one, then `axis` (the last by default) alone. */
 function softmaxAxes(c: OpContext): number[] {

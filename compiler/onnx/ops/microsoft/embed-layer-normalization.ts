@@ -3,7 +3,7 @@ import { dequantized } from '../../../core/scalar/quantization.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { nonzero } from '../../shared/quantization.ts'
+import { nonzero } from '../../shared/quantization/quantization.ts'
 import { wrapIndices } from '../../shared/indices.ts'
 import { layerNormalized } from '../normalization/layer-normalization.ts'
 

@@ -4,7 +4,7 @@ import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { range } from '../../shared/axes.ts'
-import { attentionScores, weightedValues } from '../../shared/attention.ts'
+import { attentionScores, weightedValues } from '../../shared/nn/attention.ts'
 import { turned } from '../attention/rotary-embedding.ts'
 import { mergeHeads, scaleOf, splitHeads } from './attend.ts'
 

@@ -2,8 +2,8 @@ import { convert } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { difference, integerMatmul } from '../../shared/integer.ts'
-import { parameter } from '../../shared/quantization.ts'
+import { difference, integerMatmul } from '../../shared/quantization/integer.ts'
+import { parameter } from '../../shared/quantization/quantization.ts'
 import { requantize } from '../quantization/integer-products.ts'
 
 /**

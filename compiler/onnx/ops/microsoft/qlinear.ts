@@ -11,9 +11,9 @@ import {
   quantizedOutput,
   type Quantized,
   type Target,
-} from '../../shared/quantization.ts'
-import { softmax } from '../../shared/softmax.ts'
-import { leakyRelu } from '../../shared/activation.ts'
+} from '../../shared/quantization/quantization.ts'
+import { softmax } from '../../shared/nn/softmax.ts'
+import { leakyRelu } from '../../shared/nn/activation.ts'
 import { averagePoolOf } from '../nn/average-pool.ts'
 
 /** One map: the operands' real values, `formula` of them, and its quantized value. */

@@ -3,7 +3,7 @@ import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { softmax } from '../../shared/softmax.ts'
+import { softmax } from '../../shared/nn/softmax.ts'
 
 const transforms = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT'] as const
 export type PostTransform = (typeof transforms)[number]

@@ -5,7 +5,7 @@ import { elementCount, walk } from '../../../core/shape.ts'
 import { tensorOf } from '../../../core/tensor.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { poolWindows, withoutPooling } from '../../shared/window.ts'
+import { poolWindows, withoutPooling } from '../../shared/nn/window.ts'
 
 /** Elements that a constant of divisors may have. */
 const maxDivisors = 1 << 24

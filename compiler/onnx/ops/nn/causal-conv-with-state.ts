@@ -1,6 +1,6 @@
 import { trivialWindow } from '../../../core/ops/window.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { addBias, channelsFirst } from '../../shared/convolution.ts'
+import { addBias, channelsFirst } from '../../shared/nn/convolution.ts'
 import * as f from '../../../core/scalar/formula.ts'
 
 /** Depthwise convolution [batch, channel, time] over the state of earlier calls and the input, and the state for later ones. */

@@ -1,8 +1,8 @@
 import { windowShape } from '../../../core/ops/window.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { overlapAdd } from '../../shared/overlap-add.ts'
-import { spatialWindows } from '../../shared/window.ts'
+import { overlapAdd } from '../../shared/nn/overlap-add.ts'
+import { spatialWindows } from '../../shared/nn/window.ts'
 
 /** Adds columns [batch, channel · block, block position] up where their blocks lie in the image. */
 export const col2Im: Operator = {

@@ -5,9 +5,9 @@ import { elementCount } from '../../../core/shape.ts'
 import { reader } from '../../../core/tensor.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { addBias, channelsFirst } from '../../shared/convolution.ts'
-import { overlapAdd, type BlockAxis } from '../../shared/overlap-add.ts'
-import { autoPadOf, perAxis, spatialLengths } from '../../shared/window.ts'
+import { addBias, channelsFirst } from '../../shared/nn/convolution.ts'
+import { overlapAdd, type BlockAxis } from '../../shared/nn/overlap-add.ts'
+import { autoPadOf, perAxis, spatialLengths } from '../../shared/nn/window.ts'
 
 /** One spatial axis: where the kernel, moved by the stride for each element of the input, lies in the result. */
 interface Spread extends BlockAxis {

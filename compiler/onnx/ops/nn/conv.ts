@@ -1,8 +1,8 @@
 import type { OpContext, Operator } from '../../context.ts'
 import { add, known, numberOf, type Dim } from '../../dims.ts'
 import { masked } from '../../shared/mask.ts'
-import { autoPadOf } from '../../shared/window.ts'
-import { addBias, convolutionAttrs } from '../../shared/convolution.ts'
+import { autoPadOf } from '../../shared/nn/window.ts'
+import { addBias, convolutionAttrs } from '../../shared/nn/convolution.ts'
 
 export const conv: Operator = {
   sized: true,

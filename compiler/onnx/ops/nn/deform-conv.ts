@@ -3,10 +3,10 @@ import { windowShape } from '../../../core/ops/window.ts'
 import * as expr from '../../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { addBias } from '../../shared/convolution.ts'
+import { addBias } from '../../shared/nn/convolution.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { linearTaps, sumOf, weightedTaps } from '../../shared/sample.ts'
-import { spatialLengths, spatialWindows } from '../../shared/window.ts'
+import { spatialLengths, spatialWindows } from '../../shared/nn/window.ts'
 
 /**
  * Convolution whose taps are moved by offsets and weighted by a mask: samples of the input, then a product with the kernel.

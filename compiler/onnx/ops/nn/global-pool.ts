@@ -1,7 +1,7 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { spatialLengths } from '../../shared/window.ts'
+import { spatialLengths } from '../../shared/nn/window.ts'
 
 const spatialAxes = (c: OpContext, x: Value): number[] => range(2, spatialLengths(c, x).length + 2)
 

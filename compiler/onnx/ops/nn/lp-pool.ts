@@ -2,7 +2,7 @@ import type { Expr } from '../../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { range } from '../../shared/axes.ts'
-import { poolWindows, spatialLengths, withoutPooling } from '../../shared/window.ts'
+import { poolWindows, spatialLengths, withoutPooling } from '../../shared/nn/window.ts'
 
 /** |x|^p, and the p-th root of a sum of such. */
 function norm(c: OpContext): { power: (x: Expr) => Expr; root: (x: Expr) => Expr } {

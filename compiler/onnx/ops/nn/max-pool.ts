@@ -6,7 +6,7 @@ import { elementCount, rowMajorStrides, walk } from '../../../core/shape.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { poolWindows, withoutPooling } from '../../shared/window.ts'
+import { poolWindows, withoutPooling } from '../../shared/nn/window.ts'
 
 /** Elements under a window that an unrolled search for the largest may have. */
 const maxTaps = 1024

@@ -1,7 +1,7 @@
 import { elementCount } from '../../../core/shape.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { perAxis, spatialLengths } from '../../shared/window.ts'
+import { perAxis, spatialLengths } from '../../shared/nn/window.ts'
 
 /**
  * Puts the elements of X at the flat indices I of the shape that pooling started from. Where output_shape is larger, the

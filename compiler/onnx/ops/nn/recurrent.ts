@@ -1,7 +1,7 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { lowerRecurrent, part, project, type Direction, type Products, type Step } from '../../shared/recurrent.ts'
+import { lowerRecurrent, part, project, type Direction, type Products, type Step } from '../../shared/nn/recurrent.ts'
 
 /** h' = f(x + R h). */
 export const rnn: Operator = {

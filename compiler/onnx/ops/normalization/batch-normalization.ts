@@ -2,7 +2,7 @@ import type { Value } from '../../../core/graph.ts'
 import type { Operator } from '../../context.ts'
 import { alongAxis, range } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { moments } from '../../shared/normalize.ts'
+import { moments } from '../../shared/nn/normalize.ts'
 
 /**
  * x · scale / √(variance + epsilon) + (bias - mean · the same factor): two small maps over parameters and one over X. With

@@ -1,7 +1,7 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { inverseDeviation, moments, scaleAndShift } from '../../shared/normalize.ts'
+import { inverseDeviation, moments, scaleAndShift } from '../../shared/nn/normalize.ts'
 
 /** Scale and bias have one element for each group before opset 21, then one for each channel. */
 export const groupNormalization: Operator = {

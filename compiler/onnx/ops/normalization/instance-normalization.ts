@@ -1,6 +1,6 @@
 import type { OpContext, Operator } from '../../context.ts'
 import { alongAxis, range } from '../../shared/axes.ts'
-import { inverseDeviation, moments, scaleAndShift } from '../../shared/normalize.ts'
+import { inverseDeviation, moments, scaleAndShift } from '../../shared/nn/normalize.ts'
 
 export const instanceNormalization: Operator = {
   lower: (c: OpContext) => {

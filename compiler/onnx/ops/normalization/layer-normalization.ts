@@ -3,7 +3,7 @@ import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { normalizeAxis, range } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { inverseDeviation, moments, scaleAndShift } from '../../shared/normalize.ts'
+import { inverseDeviation, moments, scaleAndShift } from '../../shared/nn/normalize.ts'
 
 const normalizedAxes = (c: OpContext, x: Value): number[] => {
   const rank = x.type.shape.length

@@ -1,7 +1,7 @@
 import type { Operator } from '../../context.ts'
 import { normalizeAxes } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { moments } from '../../shared/normalize.ts'
+import { moments } from '../../shared/nn/normalize.ts'
 
 /** (x - mean) / (deviation + 1e-9), as the operator's function body has it. */
 export const meanVarianceNormalization: Operator = {

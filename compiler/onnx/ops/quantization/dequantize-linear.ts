@@ -1,7 +1,7 @@
 import { isFloat, isStorageOnly } from '../../../core/scalar/dtype.ts'
 import type { Operator } from '../../context.ts'
 import { dequantized } from '../../../core/scalar/quantization.ts'
-import { linear } from '../../shared/quantization.ts'
+import { linear } from '../../shared/quantization/quantization.ts'
 
 /** `storage`: the result has the scale's dtype, or that of attribute output_dtype (0 is none). */
 export const dequantizeLinear: Operator = {

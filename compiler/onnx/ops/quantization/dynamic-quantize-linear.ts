@@ -3,7 +3,7 @@ import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { saturated } from '../../../core/scalar/quantization.ts'
-import { quantize } from '../../shared/quantization.ts'
+import { quantize } from '../../shared/quantization/quantization.ts'
 
 /** `x` in u8, with scale and zero point such that the range of x and 0 fill 0..255. */
 export function dynamicallyQuantized(c: OpContext, x: Value): { value: Value; scale: Value; zero: Value } {

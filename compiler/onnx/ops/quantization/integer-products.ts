@@ -3,9 +3,14 @@ import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { alongAxis } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { difference, integerConvolution, integerMatmul, type IntegerProduct } from '../../shared/integer.ts'
+import {
+  difference,
+  integerConvolution,
+  integerMatmul,
+  type IntegerProduct,
+} from '../../shared/quantization/integer.ts'
 import { saturated } from '../../../core/scalar/quantization.ts'
-import { nonzero, parameter } from '../../shared/quantization.ts'
+import { nonzero, parameter } from '../../shared/quantization/quantization.ts'
 
 export const matMulInteger: Operator = {
   lower: (c) => [difference(c.b, integerMatmul(c, c.input(0), c.inputs[2], c.input(1), c.inputs[3]))],

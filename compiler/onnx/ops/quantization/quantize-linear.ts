@@ -3,7 +3,7 @@ import { convert } from '../../../core/scalar/expr.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
 import { saturated } from '../../../core/scalar/quantization.ts'
-import { linear } from '../../shared/quantization.ts'
+import { linear } from '../../shared/quantization/quantization.ts'
 
 /** The result's dtype: the zero point's, or attribute output_dtype (0 is none), or u8. */
 function resultType(c: OpContext): DType {

@@ -4,7 +4,7 @@ import { elementCount } from '../../../core/shape.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { alongAxis, range } from '../../shared/axes.ts'
 import * as f from '../../../core/scalar/formula.ts'
-import { logSoftmax } from '../../shared/softmax.ts'
+import { logSoftmax } from '../../shared/nn/softmax.ts'
 
 /**
  * Weighted negative log-likelihood of classes `target` [N, …] under log-probabilities [N, classes, …], reduced as

@@ -1,6 +1,6 @@
-import type { Expr } from '../../core/scalar/expr.ts'
-import type { OpContext } from '../context.ts'
-import * as f from '../../core/scalar/formula.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
+import type { OpContext } from '../../context.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 /** alpha (e^x - 1) below 0 and x above; e^x of a positive x, which may overflow, is never taken. */
 export const elu = (x: Expr, alpha: number, exponent = f.min(x, 0)): Expr =>

@@ -1,6 +1,6 @@
-import type { Builder } from '../../core/builder.ts'
-import type { Value } from '../../core/graph.ts'
-import * as f from '../../core/scalar/formula.ts'
+import type { Builder } from '../../../core/builder.ts'
+import type { Value } from '../../../core/graph.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 const shifted = (b: Builder, x: Value, axes: readonly number[]): Value =>
   b.binary('sub', x, b.reduce('max', x, axes, true))

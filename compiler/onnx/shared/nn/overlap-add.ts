@@ -1,9 +1,9 @@
-import type { Builder } from '../../core/builder.ts'
-import * as f from '../../core/scalar/formula.ts'
-import type { Value } from '../../core/graph.ts'
-import type { WindowAxis } from '../../core/ops/window.ts'
-import type { Shape } from '../../core/shape.ts'
-import { range } from './axes.ts'
+import type { Builder } from '../../../core/builder.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import type { Value } from '../../../core/graph.ts'
+import type { WindowAxis } from '../../../core/ops/window.ts'
+import type { Shape } from '../../../core/shape.ts'
+import { range } from '../axes.ts'
 
 /** Along one axis element k of the block at position p lies at p · stride + k · dilation − low of the image. */
 export type BlockAxis = Pick<WindowAxis, 'size' | 'stride' | 'dilation' | 'low'>

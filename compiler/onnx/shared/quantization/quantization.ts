@@ -1,13 +1,13 @@
-import type { DType } from '../../core/scalar/dtype.ts'
-import { constantOf } from '../../core/evaluate.ts'
-import type { Expr } from '../../core/scalar/expr.ts'
-import { dequantized, saturated } from '../../core/scalar/quantization.ts'
-import type { Value } from '../../core/graph.ts'
-import { elementCount } from '../../core/shape.ts'
-import { toNumbers } from '../../core/tensor.ts'
-import type { OpContext } from '../context.ts'
-import { alongAxis, normalizeAxis } from './axes.ts'
-import * as f from '../../core/scalar/formula.ts'
+import type { DType } from '../../../core/scalar/dtype.ts'
+import { constantOf } from '../../../core/evaluate.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
+import { dequantized, saturated } from '../../../core/scalar/quantization.ts'
+import type { Value } from '../../../core/graph.ts'
+import { elementCount } from '../../../core/shape.ts'
+import { toNumbers } from '../../../core/tensor.ts'
+import type { OpContext } from '../../context.ts'
+import { alongAxis, normalizeAxis } from '../axes.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 /** `zero`, unless it is known to be 0 everywhere. */
 export function nonzero(zero: Value | undefined): Value | undefined {

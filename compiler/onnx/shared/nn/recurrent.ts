@@ -1,12 +1,12 @@
-import type { Builder } from '../../core/builder.ts'
-import { constantOf } from '../../core/evaluate.ts'
-import type { Value } from '../../core/graph.ts'
-import { regionArgument } from '../../core/region.ts'
-import { toNumbers } from '../../core/tensor.ts'
-import type { OpContext } from '../context.ts'
+import type { Builder } from '../../../core/builder.ts'
+import { constantOf } from '../../../core/evaluate.ts'
+import type { Value } from '../../../core/graph.ts'
+import { regionArgument } from '../../../core/region.ts'
+import { toNumbers } from '../../../core/tensor.ts'
+import type { OpContext } from '../../context.ts'
 import { takeActivation, type Activation } from './activation.ts'
-import { range } from './axes.ts'
-import * as f from '../../core/scalar/formula.ts'
+import { range } from '../axes.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 /** Steps that are unrolled at most: that saves copies of states, but takes code for every step. */
 const mostUnrolled = 4

@@ -1,7 +1,7 @@
-import type { Builder } from '../../core/builder.ts'
-import type { Expr } from '../../core/scalar/expr.ts'
-import type { Value } from '../../core/graph.ts'
-import * as f from '../../core/scalar/formula.ts'
+import type { Builder } from '../../../core/builder.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
+import type { Value } from '../../../core/graph.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 export interface Moments {
   readonly mean: Value

@@ -1,8 +1,8 @@
-import type { Value } from '../../core/graph.ts'
-import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
-import type { WindowAxis } from '../../core/ops/window.ts'
-import type { OpContext } from '../context.ts'
-import { alongAxis, range } from './axes.ts'
+import type { Value } from '../../../core/graph.ts'
+import type { ConvolutionAttrs } from '../../../core/ops/convolution.ts'
+import type { WindowAxis } from '../../../core/ops/window.ts'
+import type { OpContext } from '../../context.ts'
+import { alongAxis, range } from '../axes.ts'
 import { spatialLengths, spatialWindows } from './window.ts'
 
 /** Activations as ONNX has them: batch, channel, spatial axes. */

@@ -1,7 +1,7 @@
-import type { WindowAxis } from '../../core/ops/window.ts'
-import { trivialWindow } from '../../core/ops/window.ts'
-import type { Value } from '../../core/graph.ts'
-import type { OpContext } from '../context.ts'
+import type { WindowAxis } from '../../../core/ops/window.ts'
+import { trivialWindow } from '../../../core/ops/window.ts'
+import type { Value } from '../../../core/graph.ts'
+import type { OpContext } from '../../context.ts'
 
 export interface SpatialWindows {
   /** One entry for each spatial axis, with all the padding that its positions need. */

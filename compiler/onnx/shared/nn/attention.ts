@@ -1,5 +1,5 @@
-import type { Builder } from '../../core/builder.ts'
-import type { Value } from '../../core/graph.ts'
+import type { Builder } from '../../../core/builder.ts'
+import type { Value } from '../../../core/graph.ts'
 
 const dot = { lhsBatch: [0, 1], rhsBatch: [0, 1], lhsContract: [3] }
 

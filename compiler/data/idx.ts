@@ -1,6 +1,6 @@
 import { elementCount } from '../core/shape.ts'
 import type { Image } from './image.ts'
-import { canHold, unpack } from './unpack.ts'
+import { canHold, unpack } from './formats/unpack.ts'
 import { cannotUnpack, malformed, notOfFormat, notPictures, unpacksToMore } from './errors.ts'
 import { reasonOf } from '../core/diagnostics/errors.ts'
 

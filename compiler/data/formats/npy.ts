@@ -1,8 +1,8 @@
-import { allocate, byteSize, fromBytes, isFloat, isSigned, type DType, type Scalar } from '../core/scalar/dtype.ts'
-import { elementCount, rowMajorStrides, walk } from '../core/shape.ts'
-import { bytesOf, tensor, tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
-import { maxElements } from '../core/verify.ts'
-import { notOfFormat } from './errors.ts'
+import { allocate, byteSize, fromBytes, isFloat, isSigned, type DType, type Scalar } from '../../core/scalar/dtype.ts'
+import { elementCount, rowMajorStrides, walk } from '../../core/shape.ts'
+import { bytesOf, tensor, tensorOf, toNumbers, type Tensor } from '../../core/tensor.ts'
+import { maxElements } from '../../core/verify.ts'
+import { notOfFormat } from '../errors.ts'
 
 /** NumPy's array-protocol type strings, for the types that it has. */
 const descriptions: Readonly<Partial<Record<DType, string>>> = {

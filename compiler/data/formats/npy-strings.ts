@@ -1,6 +1,6 @@
-import { elementCount } from '../core/shape.ts'
-import { maxElements } from '../core/verify.ts'
-import { notOfFormat } from './errors.ts'
+import { elementCount } from '../../core/shape.ts'
+import { maxElements } from '../../core/verify.ts'
+import { notOfFormat } from '../errors.ts'
 import { npyBytes, openNpy } from './npy.ts'
 
 /** Strings in row-major order. */

@@ -1,4 +1,4 @@
-import { malformed, notFinite, notOfFormat } from './errors.ts'
+import { malformed, notFinite, notOfFormat } from '../errors.ts'
 
 /** A sound of one channel. */
 export interface Sound {

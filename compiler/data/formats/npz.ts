@@ -1,11 +1,11 @@
 import { unzipSync, zipSync, type UnzipFileInfo } from 'fflate'
-import { CompileError } from '../core/diagnostics/diagnostic.ts'
-import type { Tensor } from '../core/tensor.ts'
+import { CompileError } from '../../core/diagnostics/diagnostic.ts'
+import type { Tensor } from '../../core/tensor.ts'
 import { readNpy, writeNpy } from './npy.ts'
 import { readNpyStrings, writeNpyStrings, type StringArray } from './npy-strings.ts'
 import { canHold } from './unpack.ts'
-import { malformed, notOfFormat, tooMany, unpacksToMore } from './errors.ts'
-import { reasonOf } from '../core/diagnostics/errors.ts'
+import { malformed, notOfFormat, tooMany, unpacksToMore } from '../errors.ts'
+import { reasonOf } from '../../core/diagnostics/errors.ts'
 
 /** What an archive may hold, unpacked, whatever it says of itself. */
 const limits = { arrays: 2 ** 16, bytes: 2 ** 31 - 1 }

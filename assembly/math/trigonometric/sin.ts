@@ -1,4 +1,4 @@
-import { shiftedSin as scalarSin } from './scalar'
+import { shiftedSin as scalarSin } from '../scalar'
 import { shiftedSin } from './trig'
 
 /** Sine of x radians; accuracy as in `shiftedSin`. */

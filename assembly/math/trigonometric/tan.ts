@@ -1,5 +1,5 @@
-import { bounded, cosKernel, reduce, sinKernel } from './scalar'
-import { append, step64, swapHalves } from './lanes'
+import { bounded, cosKernel, reduce, sinKernel } from '../scalar'
+import { append, step64, swapHalves } from '../lanes'
 
 /**
  * Tangent of x radians, at most 1 ulp off for |x| <= 2^24. In f64: x less n·pi/2, whose first part has 29 bits, then

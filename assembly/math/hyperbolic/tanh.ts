@@ -1,5 +1,5 @@
-import { powerOfTwo, step, withSign } from './lanes'
-import { expm1 } from './scalar'
+import { powerOfTwo, step, withSign } from '../lanes'
+import { expm1 } from '../scalar'
 
 /**
  * Hyperbolic tangent, at most 2.5 ulp off: |tanh x| = -t / (t + 2) with t = e^y - 1, y = -2|x|.

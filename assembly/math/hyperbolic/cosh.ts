@@ -1,5 +1,5 @@
-import { append, exp64, swapHalves } from './lanes'
-import { scaledExp } from './scalar'
+import { append, exp64, swapHalves } from '../lanes'
+import { scaledExp } from '../scalar'
 
 /** Hyperbolic cosine, at most 1 ulp off: (e^x + e^-x) / 2 in f64. */
 export function f32x4_cosh(x: v128): v128 {

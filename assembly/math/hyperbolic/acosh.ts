@@ -1,5 +1,5 @@
-import { append, log64, swapHalves } from './lanes'
-import { log1p, logSum } from './scalar'
+import { append, log64, swapHalves } from '../lanes'
+import { log1p, logSum } from '../scalar'
 
 /** Inverse hyperbolic cosine, at most 1 ulp off; NaN below 1: ln(x + sqrt(x - 1) sqrt(x + 1)) in f64. */
 export function f32x4_acosh(x: v128): v128 {

@@ -1,5 +1,5 @@
-import { gap, mplane, TILES } from '../winograd'
-import { Aux, In, Out, Scratch } from '../roles'
+import { gap, mplane, TILES } from '../../winograd'
+import { Aux, In, Out, Scratch } from '../../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')

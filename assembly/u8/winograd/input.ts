@@ -1,5 +1,5 @@
-import { load8 } from './extend'
-import { In, Out } from '../roles'
+import { load8 } from '../extend'
+import { In, Out } from '../../roles'
 
 /**
  * Bᵀ d B of TH rows of TW tiles of `u8_winograd_i16_3x3`: 16 planes [TH · TW][C] of i16, `plane` bytes apart. Tiles begin two

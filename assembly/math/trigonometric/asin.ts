@@ -1,6 +1,6 @@
 import { asinRest, asinSquare } from './arc'
-import { withSign } from './lanes'
-import { asinRest as scalarRest } from './scalar'
+import { withSign } from '../lanes'
+import { asinRest as scalarRest } from '../scalar'
 
 /** Inverse sine in radians, at most 2 ulp off; NaN outside -1..1. */
 export function f32x4_asin(x: v128): v128 {

@@ -1,6 +1,6 @@
-import { gap, mplane, TILES } from '../winograd'
-import { finishFour, wide } from './store'
-import { Aux, Flip, In, Out, Scratch } from '../roles'
+import { gap, mplane, TILES } from '../../winograd'
+import { finishFour, wide } from '../store'
+import { Aux, Flip, In, Out, Scratch } from '../../roles'
 
 // @ts-ignore: decorator
 @external('template', 'u8_winograd_input')

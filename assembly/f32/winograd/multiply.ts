@@ -1,6 +1,6 @@
-import { madd } from '../madd'
-import { mplane } from '../winograd'
-import { In, Out } from '../roles'
+import { madd } from '../../madd'
+import { mplane } from '../../winograd'
+import { In, Out } from '../../roles'
 
 /** For each of 16 planes, m [4][8] = v [4][C] · u [C][8]. */
 export function f32_winograd_multiply(v: In, vplane: i32, u: In, uplane: i32, m: Out, C: i32): void {

@@ -1,4 +1,4 @@
-import { clamp, step } from './lanes'
+import { clamp, step } from '../lanes'
 
 // Sine and cosine share this: the argument less a multiple of pi/2, in f64, and polynomials of what is left, in f32.
 

@@ -1,5 +1,5 @@
-import { append, exp64, swapHalves } from './lanes'
-import { expm1, scaledExp } from './scalar'
+import { append, exp64, swapHalves } from '../lanes'
+import { expm1, scaledExp } from '../scalar'
 
 /** Hyperbolic sine, at most 1 ulp off: (e^x - e^-x) / 2 in f64. */
 export function f32x4_sinh(x: v128): v128 {

@@ -1,6 +1,6 @@
-import { madd } from '../madd'
-import { In, Out } from '../roles'
-import { mplane } from '../winograd'
+import { madd } from '../../madd'
+import { In, Out } from '../../roles'
+import { mplane } from '../../winograd'
 
 /**
  * Four channels of a tile without Winograd, to the bits that `f32_igemm_4x8` gives: the sums of its two by two pixels go to the

@@ -1,4 +1,4 @@
-import { In, Out } from '../roles'
+import { In, Out } from '../../roles'
 
 /** G g Gᵀ of a block of eight output channels: u, planes [C][8], of w [3][3][C][8]. */
 export function f32_winograd_weights(w: In, u: Out, C: i32, plane: i32): void {

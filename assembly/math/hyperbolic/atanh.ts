@@ -1,5 +1,5 @@
-import { append, log64, swapHalves, withSign } from './lanes'
-import { log1p } from './scalar'
+import { append, log64, swapHalves, withSign } from '../lanes'
+import { log1p } from '../scalar'
 
 /** Inverse hyperbolic tangent, at most 1 ulp off; ±Infinity at ±1, NaN beyond: ln sqrt((1 + a) / (1 - a)) in f64. */
 export function f32x4_atanh(x: v128): v128 {

@@ -1,5 +1,5 @@
-import { append, log64, swapHalves, withSign } from './lanes'
-import { log1p, logSum } from './scalar'
+import { append, log64, swapHalves, withSign } from '../lanes'
+import { log1p, logSum } from '../scalar'
 
 /** Inverse hyperbolic sine, at most 1 ulp off: ln(a + sqrt(a^2 + 1)) in f64. */
 export function f32x4_asinh(x: v128): v128 {

@@ -1,4 +1,4 @@
-import { step, withSign } from './lanes'
+import { step, withSign } from '../lanes'
 
 /**
  * Inverse tangent in radians, at most 2 ulp off: atan t = t + t z p(z) for t = min(a, 1/a), z = t^2, own minimax fit,

@@ -1,4 +1,4 @@
-import { In, Out } from '../roles'
+import { In, Out } from '../../roles'
 
 /** 2G g (2G)ᵀ of the weights [9][C / 4][8][4] of eight channels: 16 planes [C / 2][8][2] of i16, `plane` bytes apart. */
 export function i8_winograd_weights(w: In, u: Out, C: i32, plane: i32): void {

@@ -1,4 +1,4 @@
-import { step } from './lanes'
+import { step } from '../lanes'
 
 // asin a for a <= 1/2, and pi/2 - 2 asin sqrt((1 - a) / 2) above: inverse sine and cosine share this.
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { scalarTensor, tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { verify } from '../../compiler/core/verify.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { graph, model, node, stored, type AttributeValue, type GraphText } from './build.ts'
+import { CompileError } from '../../../compiler/core/diagnostics/diagnostic.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { scalarTensor, tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { verify } from '../../../compiler/core/verify.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { graph, model, node, stored, type AttributeValue, type GraphText } from '../build.ts'
 
 const f32 = (shape: number[], values: number[]): Tensor => tensorOf('f32', shape, values)
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { runNode, type OneNode } from './one-node.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { runNode, type OneNode } from '../one-node.ts'
 
 const f32 = (shape: number[], values: number[]): Tensor => tensorOf('f32', shape, values)
 const i64 = (...values: number[]): Tensor => tensorOf('i64', [values.length], values)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { DType } from '../../compiler/core/scalar/dtype.ts'
-import { constantOf } from '../../compiler/core/evaluate.ts'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { modelOf, runNode, type OneNode } from './one-node.ts'
+import type { DType } from '../../../compiler/core/scalar/dtype.ts'
+import { constantOf } from '../../../compiler/core/evaluate.ts'
+import { nodesOf } from '../../../compiler/core/graph.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { modelOf, runNode, type OneNode } from '../one-node.ts'
 
 const vector = (dtype: DType, values: number[], shape = [values.length]): Tensor => tensorOf(dtype, shape, values)
 const scalar = (dtype: DType, value: number): Tensor => tensorOf(dtype, [], [value])

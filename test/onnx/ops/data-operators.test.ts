@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
-import { reader, tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { model, node } from './build.ts'
-import { modelOf, runNode, shapesOf, type OneNode } from './one-node.ts'
+import { CompileError } from '../../../compiler/core/diagnostics/diagnostic.ts'
+import { reader, tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { nodesOf } from '../../../compiler/core/graph.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { model, node } from '../build.ts'
+import { modelOf, runNode, shapesOf, type OneNode } from '../one-node.ts'
 
 const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
 const i64 = (...values: number[]): Tensor => tensorOf('i64', [values.length], values)

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import type { AttributeValue } from './build.ts'
-import { runNode } from './one-node.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import type { AttributeValue } from '../../build.ts'
+import { runNode } from '../../one-node.ts'
 
 export const f32 = (shape: number[], values: readonly number[]): Tensor => tensorOf('f32', shape, values)
 

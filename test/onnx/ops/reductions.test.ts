@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { modelOf, runNode, type OneNode } from './one-node.ts'
+import { nodesOf } from '../../../compiler/core/graph.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { modelOf, runNode, type OneNode } from '../one-node.ts'
 
 const f32 = (values: number[], shape = [values.length]): Tensor => tensorOf('f32', shape, values)
 const i64 = (values: number[]): Tensor => tensorOf('i64', [values.length], values)

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { toNumbers, tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
-import { below } from '../../compiler/onnx/ops/ml/forest.ts'
-import { compile } from '../../compiler/pipeline.ts'
-import { Random } from '../support/random.ts'
-import { runModule } from '../support/run-graph.ts'
-import type { AttributeValue } from './build.ts'
-import { modelOf, runNode, type OneNode } from './one-node.ts'
+import { toNumbers, tensorOf, type Tensor } from '../../../../compiler/core/tensor.ts'
+import { below } from '../../../../compiler/onnx/ops/ml/forest.ts'
+import { compile } from '../../../../compiler/pipeline.ts'
+import { Random } from '../../../support/random.ts'
+import { runModule } from '../../../support/run-graph.ts'
+import type { AttributeValue } from '../../build.ts'
+import { modelOf, runNode, type OneNode } from '../../one-node.ts'
 
 interface TestNode {
   readonly tree: number

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { graph, stored, type AttributeValue } from './build.ts'
-import { runNode, type OneNode } from './one-node.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import { graph, stored, type AttributeValue } from '../../build.ts'
+import { runNode, type OneNode } from '../../one-node.ts'
 
 const f32 = (values: number[], shape = [values.length]): Tensor => tensorOf('f32', shape, values)
 const rounded = (t: Tensor): number[] => toNumbers(t).map((v) => Number(v.toFixed(4)))

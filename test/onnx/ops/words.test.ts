@@ -1,10 +1,10 @@
 import onnxProto from 'onnx-proto'
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { openReference } from '../../compiler/verify/index.ts'
-import { model, node, type AttributeValue } from './build.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { openReference } from '../../../compiler/verify/index.ts'
+import { model, node, type AttributeValue } from '../build.ts'
 
 const { onnx } = onnxProto
 

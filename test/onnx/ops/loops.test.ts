@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { nodesOf, type Graph } from '../../compiler/core/graph.ts'
-import { scalarTensor, tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { verify } from '../../compiler/core/verify.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { compileGraph } from '../../compiler/pipeline.ts'
-import { expectClose, runModule } from '../support/run-graph.ts'
-import { graph, model, node, stored, type GraphText } from './build.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { nodesOf, type Graph } from '../../../compiler/core/graph.ts'
+import { scalarTensor, tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { verify } from '../../../compiler/core/verify.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { compileGraph } from '../../../compiler/pipeline.ts'
+import { expectClose, runModule } from '../../support/run-graph.ts'
+import { graph, model, node, stored, type GraphText } from '../build.ts'
 
 /** The model's graph, and its outputs under evaluator and module alike. */
 async function run(text: GraphText, inputs: Record<string, Tensor>): Promise<{ graph: Graph; results: number[][] }> {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import type { AttributeValue } from './build.ts'
-import { modelOf, runNode, type OneNode } from './one-node.ts'
+import { CompileError } from '../../../../compiler/core/diagnostics/diagnostic.ts'
+import { nodesOf } from '../../../../compiler/core/graph.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import { importModel } from '../../../../compiler/onnx/import.ts'
+import type { AttributeValue } from '../../build.ts'
+import { modelOf, runNode, type OneNode } from '../../one-node.ts'
 
 const f32 = (values: number[], shape: number[]): Tensor => tensorOf('f32', shape, values)
 /** One image of one channel and one spatial axis. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { compileGraph } from '../../compiler/pipeline.ts'
-import { runModule } from '../support/run-graph.ts'
-import { feeds, modelOf, runNode, shapesOf, type OneNode } from './one-node.ts'
+import { nodesOf } from '../../../../compiler/core/graph.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import { importModel } from '../../../../compiler/onnx/import.ts'
+import { compileGraph } from '../../../../compiler/pipeline.ts'
+import { runModule } from '../../../support/run-graph.ts'
+import { feeds, modelOf, runNode, shapesOf, type OneNode } from '../../one-node.ts'
 
 interface Case {
   readonly lengths: readonly number[]

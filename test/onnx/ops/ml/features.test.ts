@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { DType, Scalar } from '../../compiler/core/scalar/dtype.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { stored, type AttributeValue } from './build.ts'
-import { close, f32, floats, run, type Case } from './ml-node.ts'
+import type { DType, Scalar } from '../../../../compiler/core/scalar/dtype.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import { stored, type AttributeValue } from '../../build.ts'
+import { close, f32, floats, run, type Case } from './node.ts'
 
 describe('features', () => {
   it('scales', () => {

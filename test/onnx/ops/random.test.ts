@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { Builder } from '../../compiler/core/builder.ts'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { philox } from '../../compiler/core/random/philox.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { compileGraph } from '../../compiler/pipeline.ts'
-import { expectClose, graphOf, inputOf, runModule } from '../support/run-graph.ts'
-import { model, node } from './build.ts'
-import { runNode, type OneNode } from './one-node.ts'
+import { Builder } from '../../../compiler/core/builder.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { philox } from '../../../compiler/core/random/philox.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { compileGraph } from '../../../compiler/pipeline.ts'
+import { expectClose, graphOf, inputOf, runModule } from '../../support/run-graph.ts'
+import { model, node } from '../build.ts'
+import { runNode, type OneNode } from '../one-node.ts'
 
 const values = (text: OneNode): number[] => toNumbers(runNode(text)[0]!)
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length

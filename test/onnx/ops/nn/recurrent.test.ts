@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import type { AttributeValue } from './build.ts'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { Random } from '../support/random.ts'
-import { expectClose, expectCompiledEqualsEvaluated, randomTensor } from '../support/run-graph.ts'
-import { modelOf, runNode } from './one-node.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import type { AttributeValue } from '../../build.ts'
+import { nodesOf } from '../../../../compiler/core/graph.ts'
+import { importModel } from '../../../../compiler/onnx/import.ts'
+import { Random } from '../../../support/random.ts'
+import { expectClose, expectCompiledEqualsEvaluated, randomTensor } from '../../../support/run-graph.ts'
+import { modelOf, runNode } from '../../one-node.ts'
 
 const f32 = (values: number[], shape: number[]): Tensor => tensorOf('f32', shape, values)
 const affine = (count: number): Record<string, AttributeValue> => ({

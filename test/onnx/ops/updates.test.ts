@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
-import type { AttributeValue } from './build.ts'
-import { runNode } from './one-node.ts'
+import { tensorOf, toNumbers } from '../../../compiler/core/tensor.ts'
+import type { AttributeValue } from '../build.ts'
+import { runNode } from '../one-node.ts'
 
 const domain = 'ai.onnx.preview.training'
 const f32 = (...values: number[]) => tensorOf('f32', [values.length], values)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { compile } from '../../compiler/pipeline.ts'
-import { runModule } from '../support/run-graph.ts'
-import { feeds, modelOf, runNode, type OneNode } from './one-node.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { compile } from '../../../compiler/pipeline.ts'
+import { runModule } from '../../support/run-graph.ts'
+import { feeds, modelOf, runNode, type OneNode } from '../one-node.ts'
 
 const far = [2n ** 32n, 2n ** 32n + 1n, -(2n ** 32n), 2n ** 63n - 1n, -(2n ** 63n), 2n ** 31n] as const
 const x = tensorOf('f32', [4], [10, 20, 30, 40])

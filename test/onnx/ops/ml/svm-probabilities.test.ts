@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
-import { openReference } from '../../compiler/verify/index.ts'
-import { Random } from '../support/random.ts'
-import { feeds, modelOf, runNode } from './one-node.ts'
+import { tensorOf, toNumbers } from '../../../../compiler/core/tensor.ts'
+import { openReference } from '../../../../compiler/verify/index.ts'
+import { Random } from '../../../support/random.ts'
+import { feeds, modelOf, runNode } from '../../one-node.ts'
 
 const nothing = (): Uint8Array => new Uint8Array()
 

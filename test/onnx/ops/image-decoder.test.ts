@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { scriptOf } from '../support/script-of.ts'
-import { model, node } from './build.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { tensorOf, toNumbers } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { scriptOf } from '../../support/script-of.ts'
+import { model, node } from '../build.ts'
 
 const opset = { opsetImport: [{ version: 20 }] }
 const decoder = (format?: string) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
-import type { AttributeValue } from './build.ts'
-import { runNode } from './one-node.ts'
+import { tensorOf, toNumbers } from '../../../compiler/core/tensor.ts'
+import type { AttributeValue } from '../build.ts'
+import { runNode } from '../one-node.ts'
 
 /** A row of 0, 1, 2, …, resized: which elements were taken. */
 function taken(

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
-import { evaluate } from '../../compiler/core/evaluate.ts'
-import { scalarTensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { graph, model, node, stored } from './build.ts'
+import { CompileError } from '../../../compiler/core/diagnostics/diagnostic.ts'
+import { evaluate } from '../../../compiler/core/evaluate.ts'
+import { scalarTensor, tensorOf, toNumbers } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { graph, model, node, stored } from '../build.ts'
 
 type Nodes = readonly (string | ReturnType<typeof node>)[]
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
-import type { DType } from '../../compiler/core/scalar/dtype.ts'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/onnx/import.ts'
-import { dataTypes } from './build.ts'
-import { compile } from '../../compiler/pipeline.ts'
-import { runModule } from '../support/run-graph.ts'
-import { feeds, modelOf, runNode, type OneNode } from './one-node.ts'
+import { CompileError } from '../../../compiler/core/diagnostics/diagnostic.ts'
+import type { DType } from '../../../compiler/core/scalar/dtype.ts'
+import { nodesOf } from '../../../compiler/core/graph.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../compiler/core/tensor.ts'
+import { importModel } from '../../../compiler/onnx/import.ts'
+import { dataTypes } from '../build.ts'
+import { compile } from '../../../compiler/pipeline.ts'
+import { runModule } from '../../support/run-graph.ts'
+import { feeds, modelOf, runNode, type OneNode } from '../one-node.ts'
 
 const f32 = (values: number[], shape = [values.length]): Tensor => tensorOf('f32', shape, values)
 const i32 = (values: number[], shape = [values.length]): Tensor => tensorOf('i32', shape, values)

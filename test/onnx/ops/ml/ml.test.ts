@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
-import type { DType } from '../../compiler/core/scalar/dtype.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { stored, type AttributeValue } from './build.ts'
-import { close, f32, floats, logistic, run, strings, type Case } from './ml-node.ts'
+import { CompileError } from '../../../../compiler/core/diagnostics/diagnostic.ts'
+import type { DType } from '../../../../compiler/core/scalar/dtype.ts'
+import { tensorOf, toNumbers, type Tensor } from '../../../../compiler/core/tensor.ts'
+import { stored, type AttributeValue } from '../../build.ts'
+import { close, f32, floats, logistic, run, strings, type Case } from './node.ts'
 
 function codeOf(body: () => unknown): string | undefined {
   try {

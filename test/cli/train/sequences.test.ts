@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { importModel } from '../../compiler/index.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
-import { wav } from '../support/wav.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { importModel } from '../../../compiler/index.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
+import { wav } from '../../support/wav.ts'
 
 const { at, err, attar, json, clear } = commandLine()
 

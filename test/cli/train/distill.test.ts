@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz, writePng } from '../../compiler/data/index.ts'
-import { trainableModel } from '../../compiler/train/index.ts'
-import { model, stored } from '../onnx/build.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz, writePng } from '../../../compiler/data/index.ts'
+import { trainableModel } from '../../../compiler/train/index.ts'
+import { model, stored } from '../../onnx/build.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
 
 const { at, out, err, attar } = commandLine()
 

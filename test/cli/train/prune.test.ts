@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { CostCounter, couplings } from '../../compiler/compress/prune/index.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { compile, importModel } from '../../compiler/index.ts'
-import { trainableModel } from '../../compiler/train/index.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
+import { CostCounter, couplings } from '../../../compiler/compress/prune/index.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { compile, importModel } from '../../../compiler/index.ts'
+import { trainableModel } from '../../../compiler/train/index.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
 
 const { at, out, err, attar } = commandLine()
 

@@ -1,12 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { encode } from 'fast-png'
 import { beforeAll, expect, it } from 'vitest'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import type { PackageReport } from '../../compiler/package/index.ts'
-import { model, node, stored } from '../onnx/build.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import type { PackageReport } from '../../../compiler/package/index.ts'
+import { model, node, stored } from '../../onnx/build.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
 
 const random = new Random(5)
 const floats = (shape: number[]) =>

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { sparsifyOptions } from '../../compiler/cli/train/sparsify.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { compile } from '../../compiler/index.ts'
-import { dense, sequential, trainableNetwork } from '../../compiler/train/network/index.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
+import { sparsifyOptions } from '../../../compiler/cli/train/sparsify.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { compile } from '../../../compiler/index.ts'
+import { dense, sequential, trainableNetwork } from '../../../compiler/train/network/index.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
 
 const { at, out, err, attar } = commandLine()
 

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { existingModel } from '../../compiler/cli/bench/model.ts'
-import { atShape } from '../../compiler/cli/bench/shape.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import type { ModuleSpec, Report } from '../../compiler/index.ts'
-import { model, node, stored } from '../onnx/build.ts'
-import { commandLine } from '../support/command-line.ts'
+import { existingModel } from '../../../compiler/cli/bench/model.ts'
+import { atShape } from '../../../compiler/cli/bench/shape.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import type { ModuleSpec, Report } from '../../../compiler/index.ts'
+import { model, node, stored } from '../../onnx/build.ts'
+import { commandLine } from '../../support/command-line.ts'
 
 const values = (count: number) => Array.from({ length: count }, (_, i) => Math.sin(i * i + 1))
 /** A convolution over time, for any length, and the mean of what it gives. */

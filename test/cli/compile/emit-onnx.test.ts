@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeEach, expect, it } from 'vitest'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { decodeModel } from '../../compiler/onnx/decode.ts'
-import { model, node, stored } from '../onnx/build.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
-import { randomTensor } from '../support/run-graph.ts'
-import { runByOnnxruntime } from '../write/judge.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { decodeModel } from '../../../compiler/onnx/decode.ts'
+import { model, node, stored } from '../../onnx/build.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
+import { randomTensor } from '../../support/run-graph.ts'
+import { runByOnnxruntime } from '../../write/judge.ts'
 
 const random = new Random(5)
 const floats = (shape: number[]) => randomTensor(random, 'f32', shape)

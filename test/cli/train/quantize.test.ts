@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { nodesOf } from '../../compiler/core/graph.ts'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { importModel } from '../../compiler/index.ts'
-import { runPasses } from '../../compiler/passes/index.ts'
-import { commandLine } from '../support/command-line.ts'
-import { Random } from '../support/random.ts'
+import { nodesOf } from '../../../compiler/core/graph.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { importModel } from '../../../compiler/index.ts'
+import { runPasses } from '../../../compiler/passes/index.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { Random } from '../../support/random.ts'
 
 const { at, out, err, attar } = commandLine()
 

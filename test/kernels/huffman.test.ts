@@ -9,9 +9,9 @@ import { coded, codedGroups, tableBytes } from '../../compiler/schedule/memory/e
 import { loadBinaryen } from '../../compiler/wasm/emit.ts'
 import { Linker } from '../../compiler/wasm/link.ts'
 import { memoryName } from '../../compiler/wasm/machine.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { graphOf, inputOf, runModule } from '../support/run-graph.ts'
 
 /** What sums of uniform numbers give: most bytes are near 0, as weights are. */

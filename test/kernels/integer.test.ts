@@ -17,11 +17,11 @@ import {
   type Byte,
   type Form,
 } from '../support/convolution.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
-import { runOver } from '../support/run-over.ts'
+import { runOver } from '../support/engines/run-over.ts'
 
 const b = new Builder(undefined)
 const random = new Random(5)

@@ -10,12 +10,12 @@ import type { Sparsity } from '../../compiler/core/artefact/artefact.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { schedule } from '../../compiler/schedule/lower/index.ts'
 import { convolutionOf, weightShape, type Form } from '../support/convolution.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { poisoned } from '../support/poisoned.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
-import { runOver } from '../support/run-over.ts'
+import { runOver } from '../support/engines/run-over.ts'
 
 const b = new Builder(undefined)
 const random = new Random(5)

@@ -7,7 +7,7 @@ import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)

@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
-import type { Compiled, Target } from '../../compiler/core/artefact/artefact.ts'
-import { byteSize } from '../../compiler/core/scalar/dtype.ts'
-import { elementCount } from '../../compiler/core/shape.ts'
-import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
+import type { Compiled, Target } from '../../../compiler/core/artefact/artefact.ts'
+import { byteSize } from '../../../compiler/core/scalar/dtype.ts'
+import { elementCount } from '../../../compiler/core/shape.ts'
+import { bytesOf, type Tensor } from '../../../compiler/core/tensor.ts'
 import type { Job } from './run-over.ts'
 
 /** Memory that is zeroed, that is full of NaN and of the largest bytes, and that is full of anything. */

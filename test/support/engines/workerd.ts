@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { findExecutable, packageFile, withProcess } from '../../compiler/bench/engines/process.ts'
+import { findExecutable, packageFile, withProcess } from '../../../compiler/bench/engines/process.ts'
 
 /** workerd of the package for this machine, or one that is installed. */
 export const workerdPath = (): string | undefined =>

@@ -19,6 +19,7 @@ import {
   shift,
   swapTokens,
   timeMask,
+  timeShift,
   translate,
   type Augmentation,
   type Layout,
@@ -232,6 +233,20 @@ describe('spectrograms', () => {
       return places.length
     })
     expect([...new Set(counts)].sort()).toEqual([0, 1, 2, 3, 4])
+  })
+
+  it('move in time, and the frame at the edge fills what becomes free', () => {
+    const frames = Array.from({ length: 10 }, (_, t) => [...values.slice(6 * t, 6 * t + 6)])
+    const found = shown(values, layout, timeShift({ frames: 2 }), 60).map((moved) => {
+      const later = [-2, -1, 0, 1, 2].find((by) =>
+        frames.every(
+          (_, t) => moved.slice(6 * t, 6 * t + 6).join() === frames[Math.min(9, Math.max(0, t - by))]!.join(),
+        ),
+      )
+      expect(later).toBeDefined()
+      return later!
+    })
+    expect([...new Set(found)].sort((a, b) => a - b)).toEqual([-2, -1, 0, 1, 2])
   })
 
   it('lose frequencies', () => {

@@ -1,5 +1,5 @@
-import { isFloat, isSigned } from './dtype.ts'
-import { foldExpr, type Expr } from './expr.ts'
+import { isFloat, isSigned } from './scalar/dtype.ts'
+import { foldExpr, type Expr } from './scalar/expr.ts'
 import type { Value } from './graph.ts'
 import { windowsMeet } from './ops/window.ts'
 

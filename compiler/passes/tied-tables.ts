@@ -5,11 +5,11 @@
  * unless its rows are the terms of sums and digits.
  */
 import { Builder } from '../core/builder.ts'
-import { channelScales, dequantizer } from '../core/dequantized.ts'
-import { constant, convert } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+import { channelScales, dequantizer } from '../core/analysis/dequantized.ts'
+import { constant, convert } from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { takesRows } from '../core/ops/gather.ts'
+import { takesRows } from '../core/ops/data-movement/gather.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'
 

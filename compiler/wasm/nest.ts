@@ -1,4 +1,4 @@
-import { identityOf } from '../core/ops/reduce.ts'
+import { identityOf } from '../core/ops/reductions/reduce.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { walk } from '../core/shape.ts'

@@ -1,4 +1,4 @@
-import { byteSize, type DType } from '../core/dtype.ts'
+import { byteSize, type DType } from '../core/scalar/dtype.ts'
 import type { Access } from '../schedule/program/program.ts'
 
 /** A memory stream: a pointer that the loops move. */

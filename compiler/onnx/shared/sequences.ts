@@ -1,7 +1,7 @@
 import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
 import { range } from './axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** `x` with the first `lengths[b]` steps of sequence b in reverse order; axes `time` and `batch` are the first two, in any order. */
 export function reverseSequences(b: Builder, x: Value, lengths: Value, time = 0): Value {

@@ -1,4 +1,4 @@
-import { parts } from '../../core/expr.ts'
+import { parts } from '../../core/scalar/expr.ts'
 import { moveInnermost } from '../program/normalize-nest.ts'
 import type { Access, NestKernel } from '../program/program.ts'
 import { isVectorizable, lanes } from './vectorizable.ts'

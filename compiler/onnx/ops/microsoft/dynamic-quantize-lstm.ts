@@ -1,12 +1,12 @@
 import type { Builder } from '../../../core/builder.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { integerMatmul } from '../../shared/integer.ts'
-import { ofDirection } from '../../shared/recurrent.ts'
-import { dynamicallyQuantized } from '../dynamic-quantize-linear.ts'
-import { lowerLstm } from '../recurrent.ts'
+import { integerMatmul } from '../../shared/quantization/integer.ts'
+import { ofDirection } from '../../shared/nn/recurrent.ts'
+import { dynamicallyQuantized } from '../quantization/dynamic-quantize-linear.ts'
+import { lowerLstm } from '../nn/recurrent.ts'
 import { dequantizedProduct } from './dynamic-quantize.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 /** `x`, [steps, batch, size], with 0 from step `end`, i32[], on. */
 function until(b: Builder, x: Value, end: Value): Value {

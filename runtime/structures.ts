@@ -18,7 +18,7 @@ interface Exports {
 
 type Values = Record<string, unknown>
 
-/** What the script exports, with models whose sequences are arrays of tensors and whose optionals may be left out. */
+/** What the script exports, with models whose sequences are arrays of tensors and whose optionals may be left out, or null. */
 export const withStructures = <T extends Exports>(exports: T, spec: StructuredSpec) => ({
   ...exports,
   instantiate: (source?: WebAssembly.Module | BufferSource) => structured(exports.instantiate(source), spec),
@@ -56,7 +56,7 @@ function structured(model: Model, { inputs: ports, outputs, structures }: Struct
       void Object.defineProperty(made, name, { enumerable: true, configurable: true, value })
     const missing = new Set<string>()
     for (const { name, present } of optionals) {
-      const isMissing = !Object.hasOwn(made, name) || made[name] === undefined
+      const isMissing = ((Object.hasOwn(made, name) ? made[name] : null) ?? null) === null
       if (isMissing) missing.add(name)
       set(present, [!isMissing])
       const isTensor = ports.some((port) => port.name === name)

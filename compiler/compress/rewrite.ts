@@ -6,7 +6,8 @@
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
 import * as f from '../core/scalar/formula.ts'
-import { createNode, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
+import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { takesRows } from '../core/ops/data-movement/gather.ts'
 import type { OpName } from '../core/ops/index.ts'
 import { dequantized, saturated } from '../core/scalar/quantization.ts'
 import { tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
@@ -93,6 +94,8 @@ class Rewriter {
   private readonly restored = new Map<Value, Value>()
   private readonly layerOf: ReadonlyMap<Node, Layer>
   readonly stored = new Map<Layer, Stored>()
+  /** The first product by each constant whose rows are its output channels. */
+  private readonly products = new Map<Value, Layer>()
   /** By the map that adds the bias. */
   private readonly biases = new Map<Node, { layer: Layer; operand: number; weights: QuantizedWeights }[]>()
 
@@ -100,6 +103,11 @@ class Rewriter {
     this.plan = plan
     this.decisions = decisions
     this.layerOf = new Map(plan.layers.map((layer) => [layer.node as Node, layer]))
+    for (const layer of plan.layers) {
+      const { node, weights } = layer
+      if (node.op === 'dot_general' && weights?.axis === 0 && !this.products.has(weights.value))
+        this.products.set(weights.value, layer)
+    }
   }
 
   run(graph: Graph): Graph {
@@ -174,15 +182,38 @@ class Rewriter {
     return createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
   }
 
+  /**
+   * The layer whose integers a layer is stored in: those of a lookup are a product's by the same table, so that they stand once. Its scales are for
+   * rows, which are looked up with them.
+   */
+  private owner(layer: Layer): Layer {
+    const { node, weights } = layer
+    const [table, indices] = node.operands
+    const isLookup = node.op === 'gather' && takesRows(table!.type.shape, indices!.type.shape, node.attrs)
+    const product = isLookup ? this.products.get(weights!.value) : undefined
+    const { bits } = this.decisions
+    return product && bits?.get(product) === bits?.get(layer) ? product : layer
+  }
+
   private visitLayer(node: Node, layer: Layer): void {
     const weights = layer.weights!
     const correction = this.decisions.corrections?.get(layer)
     const b = new Builder(node.origin)
-    const quantized = weightsOf(this.plan, this.decisions, layer)
-    const stored = storedWeights(b, weights, quantized)
-    this.stored.set(layer, { weights: stored })
+    const owner = this.owner(layer)
+    const quantized = weightsOf(this.plan, this.decisions, owner)
+    const stored = this.stored.get(owner)?.weights ?? storedWeights(b, weights, quantized)
+    this.stored.set(owner, { weights: stored })
     if (node.op === 'gather') {
-      this.floats.set(node.results[0]!, lookUp(b, node, layer, stored, quantized, this.floats))
+      const operands = [stored, ...node.operands.slice(1).map((o) => this.floats.get(o)!)]
+      const rows = createNode('gather', operands, node.attrs, node.origin).results[0]!
+      const scale =
+        owner === layer
+          ? scaleOperand(b, quantized.scales, weights.axis && weights.resultAxis, rows.type.shape.length)
+          : rowScales(b, node, quantized.scales, operands[1]!)
+      this.floats.set(
+        node.results[0]!,
+        b.map([rows, scale], (q, s) => dequantized(q!, s!, undefined)),
+      )
       return
     }
     const operands = node.operands.map((_, i) =>
@@ -203,21 +234,9 @@ class Rewriter {
   }
 }
 
-/** Rows of a table of integers, dequantized once they are looked up. */
-function lookUp(
-  b: Builder,
-  node: Node,
-  { weights }: Layer,
-  table: Value,
-  quantized: QuantizedWeights,
-  floats: ReadonlyMap<Value, Value>,
-): Value {
-  const operands = [table, ...node.operands.slice(1).map((o) => floats.get(o)!)]
-  const rows = createNode<OpName>(node.op, operands, node.attrs, node.origin).results[0]!
-  const axis = weights!.axis === undefined ? undefined : weights!.resultAxis
-  const scale = scaleOperand(b, quantized.scales, axis, rows.type.shape.length)
-  return b.map([rows, scale], (q, s) => dequantized(q!, s!, undefined))
-}
+/** The scale of each row that `node` looks up, of the rank of its result. */
+const rowScales = (b: Builder, node: NodeOf<'gather'>, scales: Float32Array, indices: Value): Value =>
+  b.gather(b.constant(tensorOf('f32', [scales.length, 1], scales)), indices, { ...node.attrs, sliceSizes: [1, 1] })
 
 export const rewrite = (graph: Graph, plan: Plan, decisions: Decisions): Graph =>
   new Rewriter(plan, decisions).run(graph)

@@ -39,13 +39,14 @@ ${structured(
   ({ name, encoded }) =>
     name === spec.sound?.input ? soundComment(spec.sound) : encoded ? ', red, green and blue of a picture' : '',
   across.inputs,
+  'null | undefined',
 )}
 ${texts.map(({ name, shape }) => textMember(name, `string[${shape.join(', ')}]`)).join('\n')}
 }
 ${spec.pictures ? pictureType : ''}${boxes ? detectionType(boxes.classes) : ''}${spec.text ? encodeType : ''}${classes ? classificationType(classes) : ''}
 /** What \`run\` gives: row-major. A size after ≤ depends on the inputs: the array is as long as it turns out. */
 export interface Outputs {
-${structured(outputs, spec.structures?.outputs, output, none, across.outputs)}
+${structured(outputs, spec.structures?.outputs, output, none, across.outputs, 'undefined')}
 ${made.map(({ name }) => textMember(name, 'strings; `shapes` has their shape')).join('\n')}
 }
 
@@ -304,18 +305,19 @@ const members = (
     })
     .join('\n')
 
-/** Members for tensors, for sequences as arrays of them, and for optionals, which may be left out. */
+/** Members for tensors, for sequences as arrays of them, and for optionals, which may be left out, or be `none`. */
 function structured(
   all: readonly PortSpec[],
   { sequences, optionals }: Structures = { sequences: [], optionals: [] },
   type: (port: PortSpec) => string,
   more: (port: PortSpec) => string,
   across: (name: string) => readonly PortSpec[],
+  none: string,
 ): string {
   const parts = new Set([...sequences.flatMap(({ elements }) => elements), ...optionals.map(({ present }) => present)])
   const isOptional = (name: string): boolean => optionals.some((each) => each.name === name)
   const member = (name: string, about: string, kind: string): string =>
-    `${about}\n  readonly ${literal(name)}${isOptional(name) ? `?: ${kind} | undefined` : `: ${kind}`}`
+    `${about}\n  readonly ${literal(name)}${isOptional(name) ? `?: ${kind} | ${none}` : `: ${kind}`}`
   const tensors = all
     .filter(({ name }) => !parts.has(name))
     .map((port) => member(port.name, comment(port, more(port), across(port.name)), type(port)))

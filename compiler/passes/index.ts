@@ -63,6 +63,12 @@ export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
 }
 
+/** What is to be quantized: all of the passes but those that store tables as products pack them, in which layers are not seen to share them. */
+export const unpacked = (graph: Graph): Graph =>
+  passes
+    .filter(({ name }) => name !== 'packed-tables' && name !== 'tied-tables')
+    .reduce((g, pass) => pass.run(g), graph)
+
 /** Passes that change in which form, place or order numbers are computed, but not by which formulas. */
 const unneeded: ReadonlySet<string> = new Set([
   ...['merge-identical', 'merge-loops', 'channels-last', 'sink-transposes', 'dead-channels', 'tabulate'],

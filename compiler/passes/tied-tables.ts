@@ -1,67 +1,133 @@
 /**
- * Stores a table that is looked up in and multiplied by as the product packs it: blocks of eight of its output channels
- * (`schedule/kernels/pack.ts`). The module holds equal constants once.
- * Before: tied weights are one constant (`tied-weights`). After: no table of f32 whose rows are looked up is multiplied by as well.
+ * Stores a table that is looked up in and multiplied by as the product packs it: blocks of eight of its output channels, or for a row or
+ * two words of four digits, if it is of integers (`schedule/kernels/pack.ts`). The module holds equal constants once.
+ * Before: tied weights are one constant (`tied-weights`). After: no table of f32 or i8 whose rows are looked up is multiplied by as well,
+ * unless its rows are the terms of sums and digits.
  */
 import { Builder } from '../core/builder.ts'
-import { convert } from '../core/scalar/expr.ts'
+import { channelScales, dequantizer } from '../core/analysis/dequantized.ts'
+import { constant, convert } from '../core/scalar/expr.ts'
 import * as f from '../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
+import { takesRows } from '../core/ops/data-movement/gather.ts'
+import { elementCount } from '../core/shape.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'
 
 /** Output channels of a block. */
 const width = 8
 
-/** Which axis of a table has the output channels of the product that it is in. */
-type Tables = ReadonlyMap<Value, 0 | 1>
+/** Rows that a product of integers as weights does by digits; −128 has none (`lower/products/quantized-weights.ts`). */
+const mostRowsByDigits = 2
 
-const isTable = ({ node, type }: Value): boolean =>
-  node.op === 'constant' && type.dtype === 'f32' && type.shape.length === 2
+interface Form {
+  /** Which axis has the output channels of the product that the table is in. */
+  readonly channels: 0 | 1
+  readonly digits: boolean
+}
+
+type Tables = ReadonlyMap<Value, Form>
+
+const isTable = ({ node, type }: Value, dtype: 'f32' | 'i8'): boolean =>
+  node.op === 'constant' && type.dtype === dtype && type.shape.length === 2
 
 function tablesOf(nodes: readonly Node[]): Tables {
-  const tables = new Map<Value, 0 | 1>()
+  const dequantizedOf = dequantizer()
+  const tables = new Map<Value, Form>()
   for (const node of nodes) {
     if (node.op !== 'dot_general' || node.attrs.rhsBatch.length > 0 || node.attrs.rhsContract.length !== 1) continue
-    const table = node.operands[1]!
-    if (isTable(table) && !tables.has(table)) tables.set(table, node.attrs.rhsContract[0] === 0 ? 1 : 0)
+    const [lhs, rhs] = node.operands
+    const channels = node.attrs.rhsContract[0] === 0 ? 1 : 0
+    const { shape } = rhs!.type
+    const stored = isTable(rhs!, 'f32') ? undefined : dequantizedOf(rhs!)
+    if (stored && (stored.zero !== 0 || !isTable(stored.q, 'i8') || !channelScales(stored, channels, shape[channels]!)))
+      continue
+    const table = stored?.q ?? rhs!
+    if (tables.has(table) || !(stored || isTable(table, 'f32'))) continue
+    const few = elementCount(lhs!.type.shape) <= mostRowsByDigits * shape[1 - channels]!
+    const data = table.node.op === 'constant' ? table.node.attrs.value.data : []
+    tables.set(table, { channels, digits: stored !== undefined && few && !(data as Int8Array).includes(-128) })
   }
   return tables
 }
 
 /** [blocks, terms, width] of a table whose output channels are axis `channels`, padded with zeros. */
-function packed({ shape, data }: Tensor, channels: 0 | 1): Tensor {
+function packed({ dtype, shape, data }: Tensor, channels: 0 | 1): Tensor {
   const [rows = 0, columns = 0] = shape
   const [count, terms] = channels === 0 ? [rows, columns] : [columns, rows]
   const [channelStep, termStep] = channels === 0 ? [columns, 1] : [1, columns]
   const blocks = Math.ceil(count / width)
-  const result = new Float32Array(blocks * terms * width)
+  const length = blocks * terms * width
+  const result = dtype === 'i8' ? new Int8Array(length) : new Float32Array(length)
   for (let channel = 0; channel < count; channel++) {
     const at = Math.floor(channel / width) * terms * width + (channel % width)
     for (let term = 0; term < terms; term++)
       result[at + term * width] = data[channel * channelStep + term * termStep] as number
   }
-  return tensor('f32', [blocks, terms, width], result)
+  return tensor(dtype, [blocks, terms, width], result)
+}
+
+/**
+ * [blocks, terms rounded up to pairs, 2] of an i8 table whose output channels are rows: each i32 is four digits of base 256, those of
+ * channels 0, 2, 4 and 6 of a block, or of the others, with their signs.
+ */
+function words({ shape, data }: Tensor): Tensor {
+  const [rows = 0, terms = 0] = shape
+  const [blocks, steps] = [Math.ceil(rows / width), 2 * Math.ceil(terms / 2)]
+  const result = new Int32Array(blocks * steps * 2)
+  for (let row = 0; row < rows; row++) {
+    const [block, parity, digit] = [Math.floor(row / width), row % 2, Math.floor((row % width) / 2)]
+    for (let term = 0; term < terms; term++)
+      result[(block * steps + term) * 2 + parity]! += Number(data[row * terms + term]) * 256 ** digit
+  }
+  return tensor('i32', [blocks, steps, 2], result)
+}
+
+/** What all four bytes of a word are, or its upper one. */
+const [highBits, upperByte] = [0x80808080 | 0, 0xff000000 | 0]
+
+/** Rows of `words`, whose places are `row`, i32: [row's shape…, terms] in i8. */
+function rowsOfWords(b: Builder, table: Tensor, row: Value): Value {
+  const stored = words(table)
+  const { shape } = row.type
+  const rank = shape.length
+  const column = b.reshape(row, [...shape, 1])
+  const places = b.map([column, b.vector([0, 1], 'i32')], (i, part) =>
+    f.select(f.eq(part!, 0), f.div(i!, width), f.and(i!, 1)),
+  )
+  const found = b.gather(b.constant(stored), places, {
+    ...{ offsetDims: [rank], collapsedSliceDims: [0, 2], startIndexMap: [0, 2], indexVectorDim: rank },
+    ...{ operandBatchingDims: [], startIndicesBatchingDims: [], sliceSizes: [1, stored.shape[1]!, 1] },
+  })
+  const terms = b.sliceAxis(found, rank, 0, table.shape[1]!)
+  // Shifts have no vector code. What makes bytes of digits adds to each what those below borrowed of it; then a product brings one up.
+  const digit = b.map([column], (i) => f.and(f.div(i!, 2), 3))
+  const up = b.map([digit], (d) =>
+    f.select(f.eq(d!, 0), 2 ** 24, f.select(f.eq(d!, 1), 2 ** 16, f.select(f.eq(d!, 2), 2 ** 8, constant(1, 'i32')))),
+  )
+  return b.map([terms, up], (word, factor) => {
+    const bytes = f.xor(f.add(word!, highBits), highBits)
+    return convert(f.mul(convert(f.and(f.mul(bytes, factor!), upperByte), 'f32'), 2 ** -24), 'i8')
+  })
 }
 
 /** The same rows, of the packed table; undefined where something else than whole rows is taken. */
 function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   const [table, indices] = node.operands
   const { attrs } = node
-  const channels = tables.get(table!)
-  if (channels === undefined || table!.node.op !== 'constant') return undefined
+  const form = tables.get(table!)
+  if (!form || table!.node.op !== 'constant') return undefined
+  const { channels, digits } = form
   const [rows = 0, columns = 0] = table!.type.shape
-  const takesRows =
-    attrs.collapsedSliceDims.length === 1 &&
-    attrs.collapsedSliceDims[0] === 0 &&
-    attrs.startIndexMap[0] === 0 &&
-    attrs.sliceSizes[1] === columns &&
-    attrs.indexVectorDim === indices!.type.shape.length
-  if (!takesRows) return undefined
+  if (!takesRows(table!.type.shape, indices!.type.shape, attrs)) return undefined
 
   const b = new Builder(node.origin)
   const { shape } = indices!.type
   const result = node.results[0]!.type.shape
   const row = b.map([indices!], (i) => convert(f.clamp(i!, 0, rows - 1), 'i32'))
+  if (digits) {
+    const isLast = attrs.offsetDims[0] === result.length - 1
+    return channels === 0 && isLast ? rowsOfWords(b, table!.node.attrs.value, row) : undefined
+  }
   const blocks = b.constant(packed(table!.node.attrs.value, channels))
   const across = { operandBatchingDims: [], startIndicesBatchingDims: [], indexVectorDim: shape.length }
   if (channels === 0) {

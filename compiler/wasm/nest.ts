@@ -1,15 +1,16 @@
-import { byteSize, type DType } from '../core/scalar/dtype.ts'
 import { identityOf } from '../core/ops/reductions/reduce.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
+import { walk } from '../core/shape.ts'
 import { lanes } from '../schedule/kernels/vectorizable.ts'
-import type { VectorPlan } from '../schedule/kernels/vector-plan.ts'
+import { longColumn, type VectorPlan } from '../schedule/kernels/vector-plan.ts'
 import { HoistedConstants } from './hoisted.ts'
 import { horizontal } from './horizontal.ts'
 import { checkedIndex, clampedIndex, indexCode } from './index-code.ts'
 import { inlineStraight, type StraightBody } from './inline.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder, type WasmType } from './machine.ts'
 import { binaryCode, constantCode, emitScalar } from './scalar.ts'
+import { Streams, type Stream } from './streams.ts'
 import {
   binaryVector,
   emitVector,
@@ -28,26 +29,11 @@ export interface FunctionRequest {
   readonly build: (f: FunctionBuilder) => Code
 }
 
-/** A memory stream: a pointer that the loops move. */
-interface Stream {
-  readonly access: Access
-  readonly dtype: DType
-  readonly bytes: number
-  /** Parameter that holds the address of the current element. */
-  readonly pointer: number
-  /** Bytes per iteration of each loop. */
-  readonly strides: readonly number[]
-  readonly indices: readonly { readonly stream: Stream; readonly scale: number; readonly limit: number }[]
-}
-
 /** Elements from which on a mathematical function's code goes into the loop: a call loads its constants every time. */
 const inlineElements = 128
 
 /** Elements of a reduced row from which on several sums side by side pay. */
 const longRow = 32
-
-/** Elements of a long column: several columns' sums side by side hide the latency of combining, and use whole lines of the cache. */
-const longColumn = 256
 
 /** Vectors of columns that are reduced side by side. */
 const mostColumns = 4
@@ -66,10 +52,12 @@ export class NestEmitter {
   private readonly reads: Stream[]
   private readonly posts: Stream[]
   private readonly write: Stream
-  private readonly all: Stream[] = []
+  private readonly all: readonly Stream[]
   private readonly constants: HoistedConstants
   /** Reads that do not move in the innermost loops, loaded before them. */
   private cached = new Map<Stream, number>()
+  /** Iterations of the loops that are not emitted, of which the code is. */
+  private within: readonly number[] = []
   /** The iteration that scalar code is emitted for, of those side by side; of vectors the first of four. */
   private place = 0
 
@@ -81,23 +69,12 @@ export class NestEmitter {
     this.inlines = plan.kernel.extents.reduce((a, b) => a * b, 1) >= inlineElements
     this.kernel = plan.kernel
     this.outputs = plan.kernel.extents.length - plan.kernel.reduced
-    let next = 0
-    const stream = (access: Access, dtype = access.buffer.dtype): Stream => {
-      const pointer = next++
-      const bytes = byteSize(dtype)
-      const indices = (access.indirect ?? []).map(({ index, dtype: as, scale, limit }) => ({
-        stream: stream(index, as),
-        scale: scale * bytes,
-        limit,
-      }))
-      const strides = plan.kernel.extents.map((_, i) => (access.strides[i] ?? 0) * bytes)
-      const made = { access, dtype, bytes, pointer, strides, indices }
-      this.all.push(made)
-      return made
-    }
-    this.reads = this.kernel.reads.map((a) => stream(a))
-    this.posts = this.kernel.post.reads.map((a) => stream(a))
+    const streams = new Streams(plan.kernel.extents.length)
+    const stream = (access: Access): Stream => streams.of(access)
+    this.reads = this.kernel.reads.map(stream)
+    this.posts = this.kernel.post.reads.map(stream)
     this.write = stream(this.kernel.write)
+    this.all = streams.all
   }
 
   emit(): Code {
@@ -127,7 +104,7 @@ export class NestEmitter {
   /** How far a stream has moved after all of loop `level` and the loops in it. */
   private moved(level: number, s: Stream): number {
     const { extents } = this.kernel
-    if (level === extents.length) return 0
+    if (level >= this.plan.window) return 0
     const extent = extents[level]!
     if (!this.isVector(level) && !this.isUnrolled(level)) return extent * s.strides[level]!
     const rest = extent % lanes
@@ -261,7 +238,7 @@ export class NestEmitter {
   private inner(level: number, accs: readonly number[], count: number): Code[] {
     const { kernel, f } = this
     const acc = accs[0]!
-    if (level === kernel.extents.length) return this.accumulate(acc, count)
+    if (level === this.plan.window) return this.inWindow(acc, count)
     const extent = kernel.extents[level]!
     if (!this.isVector(level)) return this.loop(level, extent, 1, this.inner(level + 1, accs, count))
     const rest = extent % lanes
@@ -271,6 +248,17 @@ export class NestEmitter {
     const main = this.loop(level, Math.floor(vectors / accs.length), lanes, turn)
     const single = accs.slice(0, vectors % accs.length).flatMap((each) => [...this.accumulate(each, lanes), ...next()])
     return [...main, ...single, ...(rest > 0 ? this.accumulate(acc, rest) : [])]
+  }
+
+  /** What is left to combine where the loops end. */
+  private inWindow(acc: number, count: number): Code[] {
+    const code: Code[] = []
+    walk(this.kernel.extents.slice(this.plan.window), [], (_, position) => {
+      this.within = [...position]
+      code.push(...this.accumulate(acc, count))
+    })
+    this.within = []
+    return code
   }
 
   /** acc = combine(acc, body); lanes beyond `count` of a reduced vector keep the identity. */
@@ -365,11 +353,14 @@ export class NestEmitter {
     const stride = s.strides[level]!
     const apart = s.indices.some((i) => i.stream.strides[level] !== 0)
     if (apart) return loadLanes(f, s.dtype, count, (lane) => [this.address(s, lane), lane * stride])
-    if (stride === 0) return splatScalar(f, f.loadScalar(s.dtype, this.address(s, 0)), s.dtype)
-    if (stride === s.bytes) return loadContiguous(f, s.dtype, this.address(s, 0), this.place * stride)
+    const from = this.within.reduce((sum, at, i) => sum + at * s.strides[this.plan.window + i]!, 0)
+    if (stride === 0) return splatScalar(f, f.loadScalar(s.dtype, this.address(s, 0), from), s.dtype)
+    if (stride === s.bytes) return loadContiguous(f, s.dtype, this.address(s, 0), from + this.place * stride)
     // A negative offset does not fit a load's immediate: it goes into the address.
     return loadLanes(f, s.dtype, count, (lane) =>
-      stride >= 0 ? [this.address(s, 0), lane * stride] : [f.m.i32.add(this.address(s, 0), f.i32(lane * stride)), 0],
+      stride >= 0
+        ? [this.address(s, 0), from + lane * stride]
+        : [f.m.i32.add(this.address(s, 0), f.i32(from + lane * stride)), 0],
     )
   }
 

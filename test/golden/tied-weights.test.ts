@@ -4,6 +4,8 @@ import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
+import { compiledExecutor } from '../../compiler/execute.ts'
+import { quantize } from '../../compiler/compress/index.ts'
 import { Random } from '../support/random.ts'
 import { expectClose, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
 
@@ -63,6 +65,33 @@ describe('A table that is multiplied by as well', () => {
     const other = tensorOf('f32', table.shape, [...table.data.slice(0, -1)].map(Number).concat(1))
     const result = multiplied(looked, b.constant(other), 1)
     expect((await reportOf({ ids: idValues }, [ids], [result])).weights).toBeGreaterThan(2 * rows * columns * 4)
+  })
+})
+
+describe('A table of 8 bits that is multiplied by as well', () => {
+  const bytesOnce = 208 * 20 + 3 * 208 * 4 + 128
+  const known = b.constant(table)
+  const quantizedReport = async (x: Value, values: Tensor, weights: Value, axis: number) => {
+    const looked = b.take(known, x, 0)
+    const source = graphOf([x], [multiplied(looked, weights, axis), looked])
+    const { graph } = await quantize(source, { mode: 'weights', calibration: [], executor: compiledExecutor })
+    return (
+      await reportOf(
+        { ids: values },
+        [x],
+        graph.outputs.map(({ value }) => value),
+      )
+    ).weights
+  }
+  it.each([
+    ['for many rows', [2, 2], [0n, 202n, 7n, 1000n]],
+    ['for one row', [1], [1n]],
+    ['for two rows', [1, 2], [201n, 6n]],
+  ] as const)('stands once in the module, %s', async (_, shape, values) => {
+    const x = inputOf('ids', 'i64', shape)
+    const given = tensorOf('i64', shape, values)
+    expect(await quantizedReport(x, given, known, 1)).toBeLessThan(bytesOnce)
+    expect(await quantizedReport(x, given, b.constant(turned), 0)).toBeLessThan(bytesOnce)
   })
 })
 

@@ -72,9 +72,12 @@ describe('optionals at the boundary', () => {
     for (let i = 0; i < 2; i++) {
       expect(own.run({ d: [1, 2] })).toEqual(expected([-1, -2], undefined))
       expect(own.run({ x: [3, 4], d: [1, 2] })).toEqual(expected([3, 4], [3, 4]))
-      expect(own.run({ x: undefined, d: [1, 2] } as unknown as Values)).toEqual(expected([-1, -2], undefined))
+      for (const x of [undefined, null])
+        expect(own.run({ x, d: [1, 2] } as unknown as Values)).toEqual(expected([-1, -2], undefined))
     }
-    expect(types).toMatch(/readonly "x"\?: .* \| undefined/)
+    expect(() => own.run({ x: [3, 4], d: null } as unknown as Values)).toThrow(TypeError)
+    expect(() => own.run(null as unknown as Values)).toThrow(TypeError)
+    expect(types).toMatch(/readonly "x"\?: .* \| null \| undefined/)
     expect(types).toContain('readonly "o"?: Float32Array | undefined')
   })
 

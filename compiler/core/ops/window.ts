@@ -42,6 +42,14 @@ export function windowIndex(p: number, k: number, length: number, w: WindowAxis)
 export const isTrivialWindow = (w: WindowAxis): boolean =>
   w.size === 1 && w.stride === 1 && w.low === 0 && w.high === 0 && w.baseDilation === 1
 
+/** Whether at each position some element of the operand is under the window, as far as sizes and padding tell. */
+export const windowsMeet = (lengths: Shape, window: readonly WindowAxis[]): boolean =>
+  window.every(
+    (w, i) =>
+      (w.low <= 0 && w.high <= 0 && w.baseDilation === 1) ||
+      (w.low < w.size && w.high < w.size && w.dilation === 1 && w.baseDilation === 1 && lengths[i]! > 0),
+  )
+
 /** Where the positions of a window stand in the axis that it moves along; undefined where the axis is spread first. */
 export const windowPlace = (at: number, axis: number, length: number, w: WindowAxis): Place | undefined =>
   w.baseDilation > 1

@@ -1,11 +1,12 @@
 import type { Scalar } from '../../core/scalar/dtype.ts'
-import { arg } from '../../core/scalar/expr.ts'
-import type { NodeOf } from '../../core/graph.ts'
+import { arg, bitcast, substitute } from '../../core/scalar/expr.ts'
+import type { NodeOf, Value } from '../../core/graph.ts'
 import type { ReduceKind } from '../../core/ops/reductions/reduce.ts'
 import type { Shape } from '../../core/shape.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import { isTrivialWindow, spreadLength, type WindowAxis } from '../../core/ops/window.ts'
+import { isNonNegative } from '../../core/non-negative.ts'
+import { isTrivialWindow, spreadLength, windowsMeet, type WindowAxis } from '../../core/ops/window.ts'
 import { identityOf } from '../../core/ops/reductions/reduce.ts'
 import { mapStrides } from '../program/access.ts'
 import { fillKernel } from '../memory/border.ts'
@@ -38,6 +39,27 @@ export function pendingReduction(
   }
 }
 
+/**
+ * The same for the greatest of f32 without a sign, by their bits: that is one instruction of x86, where the greatest of floats takes nine.
+ * Something must be combined for each result, and padding be 0.
+ */
+function pendingMaxOfBits(s: Scheduler, type: TensorType, reduced: Shape, lazy: Pick<Lazy, 'expr' | 'args'>): Pending {
+  const bits = pendingReduction(s, { ...type, dtype: 'u32' }, reduced, 'max', {
+    ...lazy,
+    expr: bitcast(lazy.expr, 'u32'),
+  })
+  return {
+    type,
+    emit: ({ expr, reads }, write, nodes) => {
+      const result = bitcast(arg(0, 'u32'), type.dtype)
+      bits.emit({ expr: substitute(expr, (i, dtype) => (i === 0 ? result : arg(i, dtype))), reads }, write, nodes)
+    },
+  }
+}
+
+const isMaxOfBits = (kind: ReduceKind, x: Value): boolean =>
+  kind === 'max' && x.type.dtype === 'f32' && isNonNegative(x)
+
 export function reduce(s: Scheduler, node: NodeOf<'reduce'>): void {
   const [x] = node.operands
   const [result] = node.results
@@ -48,13 +70,12 @@ export function reduce(s: Scheduler, node: NodeOf<'reduce'>): void {
   const args = (lazy.args as readonly Access[]).map((a) =>
     mapStrides(a, (strides) => [...kept, ...axes].map((i) => strides[i]!)),
   )
-  const pending = pendingReduction(
-    s,
-    result!.type,
-    axes.map((i) => shape[i]!),
-    kind,
-    { expr: lazy.expr, args },
-  )
+  const reduced = axes.map((i) => shape[i]!)
+  const of = { expr: lazy.expr, args }
+  const pending =
+    !reduced.includes(0) && isMaxOfBits(kind, x!)
+      ? pendingMaxOfBits(s, result!.type, reduced, of)
+      : pendingReduction(s, result!.type, reduced, kind, of)
   s.define(result!, lazyPending(pending, [...lazy.nodes, ...originOf(node)]))
 }
 
@@ -84,7 +105,9 @@ export function reduceWindow(s: Scheduler, node: NodeOf<'reduce_window'>): void 
   const { kind, window } = node.attrs
   const inside = window.every((w) => w.low <= 0 && w.high <= 0 && w.baseDilation === 1)
   const source = s.rereadable(x!)
-  const from = inside ? source : lazyAccess(paddedCopy(s, source, window, identityOf(kind, x!.type.dtype)), x!.type)
+  const byBits = windowsMeet(x!.type.shape, window) && isMaxOfBits(kind, x!)
+  const fill = byBits ? 0 : identityOf(kind, x!.type.dtype)
+  const from = inside ? source : lazyAccess(paddedCopy(s, source, window, fill), x!.type)
   const sized = window.map((_, i) => i).filter((i) => !isTrivialWindow(window[i]!))
   const args = (from.args as readonly Access[]).map((a) => {
     const cut = inside ? window.reduce((sum, w, i) => sum - w.low * a.strides[i]!, 0) : 0
@@ -94,7 +117,10 @@ export function reduceWindow(s: Scheduler, node: NodeOf<'reduce_window'>): void 
     ])
   })
   const sizes = sized.map((i) => window[i]!.size)
-  const pending = pendingReduction(s, result!.type, sizes, kind, { expr: from.expr, args })
+  const of = { expr: from.expr, args }
+  const pending = byBits
+    ? pendingMaxOfBits(s, result!.type, sizes, of)
+    : pendingReduction(s, result!.type, sizes, kind, of)
   s.define(result!, lazyPending(pending, [...from.nodes, ...originOf(node)]))
 }
 

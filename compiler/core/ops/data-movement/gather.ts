@@ -23,6 +23,15 @@ export interface GatherAttrs {
 export const batchShape = (indices: Shape, indexVectorDim: number): number[] =>
   indices.filter((_, i) => i !== indexVectorDim)
 
+/** Whether whole rows of a matrix are taken, each by one index. */
+export const takesRows = (table: Shape, indices: Shape, a: GatherAttrs): boolean =>
+  table.length === 2 &&
+  a.collapsedSliceDims.length === 1 &&
+  a.collapsedSliceDims[0] === 0 &&
+  a.startIndexMap[0] === 0 &&
+  a.sliceSizes[1] === table[1] &&
+  a.indexVectorDim === indices.length
+
 /** Operand axes that have an axis of their own in the slice. */
 const offsetAxes = (rank: number, a: GatherAttrs): number[] =>
   Array.from({ length: rank }, (_, i) => i).filter(

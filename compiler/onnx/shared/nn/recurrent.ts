@@ -6,6 +6,7 @@ import { toNumbers } from '../../../core/tensor.ts'
 import type { OpContext } from '../../context.ts'
 import { takeActivation, type Activation } from './activation.ts'
 import { range } from '../axes.ts'
+import { reverseSequences } from '../sequences.ts'
 import * as f from '../../../core/scalar/formula.ts'
 
 /** Steps that are unrolled at most: that saves copies of states, but takes code for every step. */
@@ -30,11 +31,14 @@ export interface Direction {
 /** From a gate's share of the input, biases included, and the states, all [batch, hidden], to the next states. */
 export type Step = (input: (gate: number) => Value, states: readonly Value[]) => Value[]
 
-/** How inputs and states become shares of the gates, where their weights are not floats. */
+/**
+ * How inputs and states become shares of the gates, where their weights are not floats. What is quantized together is as in
+ * onnxruntime: each direction walks all rows from their own first step, and stops at the end of the longest.
+ */
 export interface Products {
   readonly hidden: number
-  /** Of direction `d`, from all steps [steps, batch, size]. */
-  readonly input: (x: Value, d: number) => Value
+  /** Of direction `d`, from all steps [steps, batch, size], of which `walked`, i32[], are needed; all of them without it. */
+  readonly input: (x: Value, d: number, walked: Value | undefined) => Value
   /** Of direction `d`, from a state [batch, hidden]. */
   readonly recurrent: (state: Value, d: number) => Value
 }
@@ -94,6 +98,8 @@ interface Walk {
   /** Lengths of the sequences, [batch, 1]. */
   readonly lengths: Value | undefined
   readonly reverse: boolean
+  /** Whether states of all rows are quantized together, so that those of rows that have ended matter. */
+  readonly quantized: boolean
 }
 
 /** Hidden states of all steps [steps, batch, hidden], where they are wanted, and the final states. */
@@ -102,12 +108,22 @@ interface Walked {
   readonly finals: readonly Value[]
 }
 
+/**
+ * The hidden state as it is quantized in step `t`. onnxruntime reads it from Y, if there is one, where 0 stands behind a row's end. Otherwise what
+ * a row came to stays; rows without a step have 0 there (memory that onnxruntime has not set).
+ */
+function asQuantized(c: OpContext, lengths: Value, state: Value, t: Value): Value {
+  const written = c.wantsOutput(0) ? t : c.b.map([t], (at) => f.min(at, 1))
+  return c.b.map([lengths, c.b.convert(written, lengths.type.dtype), state], (n, at, h) => f.select(f.lt(n, at), 0, h))
+}
+
 /** One step: the next states, and the output. Where a sequence has ended by step `t`, i32[], they are the old ones and 0. */
-function advance({ c, lengths, step, hidden }: Walk, share: Value, states: readonly Value[], t: Value) {
+function advance({ c, lengths, step, hidden, quantized }: Walk, share: Value, states: readonly Value[], t: Value) {
   const { b } = c
   const [batch = 0] = share.type.shape
   const gate = (i: number): Value => b.slice(share, [0, i * hidden], [batch, hidden])
-  const next = step(gate, states)
+  const [own, ...memory] = states
+  const next = step(gate, lengths && quantized ? [asQuantized(c, lengths, own!, t), ...memory] : states)
   if (!lengths) return { states: next, output: next[0]! }
   const last = b.convert(t, lengths.type.dtype)
   const kept = next.map((v, i) =>
@@ -156,7 +172,7 @@ function looped(walk: Walk): Walked {
 /**
  * A recurrent layer: [Y, Y_h, and Y_c if there are two states]. The input's share of the gates of all steps is one product;
  * the steps are a loop, unless they are few. Where a sequence is shorter than the input, its states stay and its outputs are 0; its reverse direction starts
- * at its own end.
+ * at its own end. As in onnxruntime, the states of a sequence without a step are 0, whatever the initial ones.
  */
 export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
   const { b } = c
@@ -181,7 +197,12 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
     const kept = (cell.gates - cell.ownBias) * hidden
     const joining =
       recurrentBias && b.pad(b.sliceAxis(recurrentBias, 0, 0, kept), b.scalar(0, dtype), [0], [cell.ownBias * hidden])
-    const product = cell.products?.input(x, d) ?? project(b, x, ofDirection(b, c.input(1), d))
+    const reverse = direction === 'reverse' || d === 1
+    const turned = reverse && cell.products ? lengths : undefined
+    const walked = lengths && b.convert(b.reduce('max', b.reshape(lengths, [batch]), [0]), 'i32')
+    const product =
+      cell.products?.input(turned ? reverseSequences(b, x, turned) : x, d, walked) ??
+      project(b, x, ofDirection(b, c.input(1), d))
     const inputs = bias
       ? b.map([product, b.binary('add', part(b, bias, 0, 2), joining!)], (p, s) => f.add(p, s))
       : product
@@ -199,11 +220,16 @@ export function lowerRecurrent(c: OpContext, cell: Cell): Value[] {
       const given = c.inputs[i]
       return given ? b.reshape(b.sliceAxis(swap(given), 0, d, 1), [batch, hidden]) : b.full(0, dtype, [batch, hidden])
     })
-    const reverse = direction === 'reverse' || d === 1
-    const walk = { c, inputs, hidden, step, initial, lengths, reverse }
+    const quantized = cell.products !== undefined
+    const walk = { c, inputs, hidden, step, initial, lengths, reverse: reverse && !turned, quantized }
     const { hiddens, finals: last } = steps <= mostUnrolled ? unrolled(walk) : looped(walk)
-    outputs.push(b.reshape(hiddens ?? b.full(0, dtype, [steps, batch, hidden]), [steps, 1, batch, hidden]))
-    last.forEach((v, i) => finals[i]!.push(b.reshape(v, [1, batch, hidden])))
+    const ordered = hiddens && turned ? reverseSequences(b, hiddens, turned) : hiddens
+    outputs.push(b.reshape(ordered ?? b.full(0, dtype, [steps, batch, hidden]), [steps, 1, batch, hidden]))
+    last.forEach((v, i) => {
+      const zeroed =
+        lengths && c.inputs[cell.states[i]!] ? b.map([lengths, v], (n, e) => f.select(f.gt(n, 0), e, 0)) : v
+      finals[i]!.push(b.reshape(zeroed, [1, batch, hidden]))
+    })
   }
   const all = b.concatenate(outputs, 1)
   return [batchFirst ? b.transpose(all, [2, 0, 1, 3]) : all, ...finals.map((list) => swap(b.concatenate(list, 0)))]

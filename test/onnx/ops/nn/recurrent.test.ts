@@ -57,6 +57,15 @@ describe('RNN', () => {
     ])
   })
 
+  it('ends at 0 where a sequence has no step, as in onnxruntime', () => {
+    const two = f32([1, 10, 2, 20, 3, 30], [3, 2, 1])
+    const rest = [undefined, tensorOf('i32', [2], [0, 2]), f32([7, 7], [1, 2, 1])]
+    expect(run('RNN', [1], two, affine(1), rest)).toEqual([
+      [0, 17, 0, 37, 0, 0],
+      [0, 37],
+    ])
+  })
+
   it('has both biases, an initial state and the batch first', () => {
     const bias = f32([0.25, 0.25], [1, 2])
     const initial = f32([10], [1, 1, 1])

@@ -6,7 +6,7 @@ import { noSoundInput } from './errors.ts'
 import type { SoundPreprocess } from './preprocess.ts'
 import { resampled } from './resample.ts'
 import type { InputType } from './samples.ts'
-import type { Sound } from './wav.ts'
+import type { Sound } from './formats/wav.ts'
 
 /** What makes sounds values of an input. */
 export interface SoundReader {

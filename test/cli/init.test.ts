@@ -14,7 +14,7 @@ import { version } from '../../compiler/version.ts'
 import { writeNpy } from '../../compiler/data/index.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
-import { withWorker, workerdPath } from '../support/workerd.ts'
+import { withWorker, workerdPath } from '../support/engines/workerd.ts'
 
 const { at, attar, out, err, json } = commandLine()
 const chromiumPath = findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome')

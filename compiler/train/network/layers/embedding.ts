@@ -1,4 +1,4 @@
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import type { Layer } from '../context.ts'
 import type { Initializer } from '../initializers.ts'
 import { checkArguments, checkOptions, count, id, initializer } from '../options.ts'

@@ -20,7 +20,12 @@ export function withEncoded<T extends Exports>(exports: T, spec: EncodedSpec) {
   const ports = spec.inputs.filter(({ encoded }) => encoded)
 
   async function decode(file: Blob | BufferSource, input = ports[0]!.name): Promise<Uint8Array> {
-    const [height, width] = ports.find(({ name }) => name === input)!.shape as [number, number, number]
+    const port = ports.find(({ name }) => name === input)
+    if (!port)
+      throw new TypeError(
+        `attar: no input "${input}" takes a picture, only "${ports.map(({ name }) => name).join('", "')}"`,
+      )
+    const [height, width] = port.shape as [number, number, number]
     const blob = file instanceof Blob ? file : new Blob([file])
     const bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' })
     if (bitmap.width !== width || bitmap.height !== height)

@@ -235,7 +235,6 @@ function bindEach(module: WebAssembly.Module, instance: WebAssembly.Instance, sp
   const all = spec.signatures!.map((signature, i) =>
     bind(module, instance, { ...spec, ...signature, run: `run${i || ''}` }),
   )
-  let last = all[0]!
   let runs = 0
   const runAt = (at: Model | undefined, [values, options]: Parameters<Model['run']>): ReturnType<Model['run']> => {
     const turn = ++runs
@@ -255,21 +254,18 @@ function bindEach(module: WebAssembly.Module, instance: WebAssembly.Instance, sp
       at ??
       all.find(({ inputs }) => lengths(inputs) === lengths(given)) ??
       refuse(`no shape takes ${lengths(given)}, only ${all.map(({ inputs }) => lengths(inputs)).join(' or ')}`)
-    const outputs = model.run(values && given, options)
-    last = model
-    return outputs
+    const found = model.run(values && given, options)
+    const { inputs, outputs } = model
+    // Values, not getters: consoles show them.
+    Object.assign(last, { inputs, outputs })
+    return found
   }
-  return {
-    ...last,
+  const last: Model = {
+    ...all[0]!,
     signatures: all.map((model) => ({ ...model, run: (...args) => runAt(model, args) })),
-    get inputs() {
-      return last.inputs
-    },
-    get outputs() {
-      return last.outputs
-    },
     run: (...args) => runAt(undefined, args),
   }
+  return last
 }
 
 const unfit = (port: Port, what: string): never =>

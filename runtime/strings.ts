@@ -158,10 +158,6 @@ export function texted(
   const { inputs = [], steps = [], given = [], taken = [], outputs = [] } = strings ?? {}
   const byName = new Map(steps.map((step) => [step.to, step]))
   const hidden = new Set(taken)
-  const made: object = {}
-  const shapes: object = {}
-  const define = (to: object, name: string, get: () => unknown): void =>
-    void Object.defineProperty(to, name, { enumerable: true, get })
   let known = new Map<string, Values>()
 
   function valueOf(name: string, own: Readonly<Record<string, unknown>>): Values {
@@ -181,7 +177,6 @@ export function texted(
 
   /** The module's inputs: those that are given, without strings that it does not take, and what steps make. */
   function prepare(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    known = new Map()
     const own = { ...values }
     for (const { name, shape } of inputs) {
       const list = Object.hasOwn(own, name) ? own[name] : undefined
@@ -196,23 +191,34 @@ export function texted(
     return own
   }
 
-  for (const { name, value } of outputs) {
-    define(made, name, () => known.get(value)?.values)
-    define(shapes, name, () => known.get(value)?.shape)
-  }
-  for (const name of Object.keys(model.outputs)) if (!hidden.has(name)) define(made, name, () => model.outputs[name])
-  for (const { name, shape } of results)
-    if (!hidden.has(name)) define(shapes, name, () => model.shapes?.[name] ?? shape)
+  // Values, not getters: consoles show them. Even `__proto__` is one of the object's own.
+  const outputsNow = () =>
+    Object.fromEntries([
+      ...outputs.map(({ name, value }) => [name, known.get(value)?.values] as const),
+      ...Object.entries(model.outputs).filter(([name]) => !hidden.has(name)),
+    ]) as Model['outputs']
+  const shapesNow = () =>
+    Object.fromEntries([
+      ...outputs.map(({ name, value }) => [name, known.get(value)?.shape] as const),
+      ...results
+        .filter(({ name }) => !hidden.has(name))
+        .map(({ name, shape }) => [name, model.shapes?.[name] ?? shape] as const),
+    ]) as StringModel['shapes']
+  const made = outputsNow()
+  const shapes = shapesNow()
 
   return {
     ...model,
-    outputs: made as Model['outputs'],
-    shapes: shapes as StringModel['shapes'],
+    outputs: made,
+    shapes,
     run(values, options) {
+      known = new Map()
       const own = values || inputs.length > 0 || given.length > 0 ? prepare(values ?? {}) : undefined
       const found = model.run(own as typeof values, options)
       for (const { value } of outputs) valueOf(value, found)
-      if (!options?.copy) return made as Model['outputs']
+      Object.assign(made, outputsNow())
+      Object.assign(shapes, shapesNow())
+      if (!options?.copy) return made
       const copy = Object.entries(found).filter(([name]) => !hidden.has(name))
       return Object.fromEntries([
         ...copy,

@@ -25,28 +25,26 @@ export const withStructures = <T extends Exports>(exports: T, spec: StructuredSp
   load: async (source?: Source | PromiseLike<Source>) => structured(await exports.load(source), spec),
 })
 
-/** `get` as a property of its own, even of the name `__proto__`. */
-const define = (to: object, name: string, get: () => unknown): void =>
-  void Object.defineProperty(to, name, { enumerable: true, configurable: true, get })
-
 /** Those of `values` that are tensors, then `sequences` as arrays, then `optionals`, undefined where they have no value. */
 function gathered(values: object, names: readonly string[], { sequences, optionals }: Structures): Values {
-  const made: Values = {}
+  const own = values as Values
   const parts = new Set([...sequences.flatMap(({ elements }) => elements), ...optionals.map(({ present }) => present)])
-  for (const name of names) if (!parts.has(name)) define(made, name, () => (values as Values)[name])
-  for (const { name, elements } of sequences)
-    define(made, name, () => elements.map((element) => (values as Values)[element]))
-  for (const { name, present } of optionals) {
-    const { get } = Object.getOwnPropertyDescriptor(made, name) ?? {}
-    define(made, name, () => ((values as Record<string, View>)[present]![0] ? get!() : undefined))
-  }
-  return made
+  const absent = optionals.filter(({ present }) => !(own[present] as View)[0]).map(({ name }) => name)
+  // Even `__proto__` is one of the object's own.
+  return Object.fromEntries(
+    [
+      ...names.filter((name) => !parts.has(name)).map((name) => [name, own[name]] as const),
+      ...sequences.map(({ name, elements }) => [name, elements.map((element) => own[element])] as const),
+    ].map(([name, value]) => [name, absent.includes(name) ? undefined : value]),
+  )
 }
 
 function structured(model: Model, { inputs: ports, outputs, structures }: StructuredSpec): Model {
   const { sequences, optionals } = structures.inputs
   const names = outputs.map(({ name }) => name)
   const results = (values: object) => gathered(values, names, structures.outputs) as Model['outputs']
+  // Values, not getters: consoles show them.
+  const last = results(model.outputs)
   const zeros = (name: string): View => model.inputs[name]!.slice().fill(0 as never)
 
   /** Tensors by their names. */
@@ -74,7 +72,11 @@ function structured(model: Model, { inputs: ports, outputs, structures }: Struct
 
   return {
     ...model,
-    outputs: results(model.outputs),
-    run: (given, options) => results(model.run(given && (spread(given) as typeof given), options)),
+    outputs: last,
+    run(given, options) {
+      const found = model.run(given && (spread(given) as typeof given), options)
+      Object.assign(last, results(model.outputs))
+      return options?.copy ? results(found) : last
+    },
   }
 }

@@ -85,7 +85,7 @@ export const bindOption = (description: string): Option =>
 
 const shape = (value: string): number[] => (value === '' ? [] : value.split(',').map(dimension))
 
-export function addSizeOptions(command: Command): Command {
+function addSizeOptions(command: Command): Command {
   return command
     .addOption(new Repeatable('--shape <name=dims>', 'shape of an input, e.g. x=1,3,224,224', shape))
     .addOption(new Repeatable('--dim <name=size>', 'size of a symbolic dimension, e.g. batch=1', dimension))

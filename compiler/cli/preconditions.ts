@@ -223,10 +223,11 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     ...all(['scores', 'box-units', 'anchors', 'variances'], withOption('detect')),
     classes: either('without --classify or --detect', withOption('classify'), withOption('detect')),
   },
-  init: all(['model', 'shape', 'dim', 'json'], always),
+  init: all(['model', 'shape', 'dim', 'bind', 'bound', 'json'], always),
   run: {
     // Itself it refuses a model that looks nothing up.
-    ...all(['input', 'inputs', 'output', 'check-ids', 'json'], always),
+    ...all(['input', 'inputs', 'text', 'output', 'check-ids', 'json'], always),
+    pair: withOption('text'),
     seed: withValue('input', 'without an --input NAME=random', (value) => value === 'random'),
     preprocess: withValue('input', 'without a picture or sound in --input', (value) =>
       /\.(jpe?g|png|wav)$/i.test(value),

@@ -71,7 +71,8 @@ export function readCsv(
   return { samples, notes, labels: rows.map((row) => labelColumns.map((column) => number(row, column))) }
 }
 
-export function rowsOf(bytes: Uint8Array, what: string): Row[] {
+/** The header and the rows below it, or the first `most` of all. */
+export function rowsOf(bytes: Uint8Array, what: string, most = Infinity): Row[] {
   let cells = 0
   let rows = 0
   const row = (record: readonly string[], { lines }: { lines: number }): Row => {
@@ -82,7 +83,14 @@ export function rowsOf(bytes: Uint8Array, what: string): Row[] {
     return { record, line: lines }
   }
   try {
-    const options = { bom: true, skip_empty_lines: true, max_record_size: limits.rowBytes, on_record: row } as const
+    const to = Number.isFinite(most) && { to: most }
+    const options = {
+      bom: true,
+      skip_empty_lines: true,
+      max_record_size: limits.rowBytes,
+      on_record: row,
+      ...to,
+    } as const
     return parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), options as object) as unknown as Row[]
   } catch (error) {
     if (error instanceof CompileError) throw error

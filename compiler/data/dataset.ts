@@ -21,7 +21,7 @@ import {
   type InputType,
 } from './samples.ts'
 import { soundReader } from './sound.ts'
-import { readWav } from './formats/wav.ts'
+import { readWav, type Sound } from './formats/wav.ts'
 import {
   filesNameNoLabels,
   labelsAreInput,
@@ -157,9 +157,10 @@ async function fromFolder(folder: string, inputs: readonly InputType[], options:
     // Without a rate that is asked for, it is that of the first file.
     const { preprocess: given = {} } = options
     const preprocess = completeSound(given, given.rate ?? soundAt(0).rate)
-    const read = await soundReader(preprocess, input)
+    const { samples, read } = await soundReader(preprocess, input)
     const sample = (i: number) => ({ [input.name]: read(soundAt(i), `"${files[i]!.path}"`) })
-    return { count: files.length, sample, preprocess, ...labels }
+    const notes = isSaid(given) ? [] : unsaidNotes(soundAt(0), samples, `"${folder}"`, input)
+    return { count: files.length, sample, preprocess, notes, ...labels }
   }
   const how = completePreprocess(options.preprocess ?? {}, input)
   return {
@@ -172,6 +173,17 @@ async function fromFolder(folder: string, inputs: readonly InputType[], options:
     ...labels,
   }
 }
+
+/** Whether anything says that the input takes samples, or features of them. */
+const isSaid = ({ rate, features }: PreprocessOptions): boolean => rate !== undefined || features !== undefined
+
+/** Where nothing says so, and the first sound is of another length than the input. */
+const unsaidNotes = ({ length }: Sound, samples: number, what: string, { name }: InputType): string[] =>
+  length === samples
+    ? []
+    : [
+        `${what}: input "${name}" takes ${samples} samples of each sound, the first has ${length}: longer sounds are cut, shorter ones end in zeros; if the input takes features of sounds, --preprocess says which`,
+      ]
 
 /** The file of labels that goes with pictures in an IDX file, where there is one. */
 function labelsBeside(path: string): string | undefined {

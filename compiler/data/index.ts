@@ -16,6 +16,7 @@ export {
   fits,
   imageTensor,
   layouts,
+  otherwise,
   parsePreprocess,
   preprocessOfModel,
   withoutEffect,
@@ -25,6 +26,6 @@ export {
   type Preprocessing,
   type SoundPreprocess,
 } from './preprocess.ts'
-export { soundReader, type SoundReader } from './sound.ts'
+export { lengthAt, soundReader } from './sound.ts'
 export { convert, randomInputs, randomSamples, splitSamples, type Dataset, type InputType } from './samples.ts'
 export { readWav, type Sound } from './formats/wav.ts'

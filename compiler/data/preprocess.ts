@@ -116,6 +116,35 @@ function checkMembers(value: object, legal: Readonly<Record<string, Check>>, wha
   }
 }
 
+/**
+ * What a user says otherwise than a model says of itself, for people: `mean is 0.5, not 0.4,0.5,0.6`. What only one of them says is not
+ * compared.
+ */
+export function otherwise(ofModel: PreprocessOptions, given: PreprocessOptions): string[] {
+  const { features: own, ...rest } = ofModel
+  const { features, ...others } = given
+  const rate = given.rate ?? ofModel.rate
+  return [
+    ...unlike(rest, others, ''),
+    ...(own && features && rate !== undefined
+      ? unlike(completeFeatures(own, rate), completeFeatures(features, rate), 'features: ')
+      : []),
+  ]
+}
+
+function unlike(own: object, given: object, place: string): string[] {
+  const known = new Map<string, unknown>(Object.entries(own))
+  return Object.entries(given).flatMap(([name, value]) => {
+    if (!known.has(name)) return []
+    const [ours, theirs] = [[known.get(name)].flat(), [value].flat()]
+    // One number is for all channels, and 0 samples are as many as there is room for.
+    const at = (list: readonly unknown[], i: number): unknown => (list.length === 1 ? list[0] : list[i])
+    const isSame = (ours.length > theirs.length ? ours : theirs).every((_, i) => at(ours, i) === at(theirs, i))
+    const isOpen = name === 'samples' && [...ours, ...theirs].includes(0)
+    return isSame || isOpen ? [] : [`${place}${name} is ${theirs.join()}, not ${ours.join()}`]
+  })
+}
+
 /** Options with all that was left open filled in for `input`. A504 where it takes no pictures, or other ones. */
 export function completePreprocess(options: PreprocessOptions, input: InputType): Preprocess {
   const { shape } = input

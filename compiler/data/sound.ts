@@ -8,8 +8,13 @@ import { resampled } from './resample.ts'
 import type { InputType } from './samples.ts'
 import type { Sound } from './formats/wav.ts'
 
-/** Makes a sound a value of an input; `what` names the sound. */
-export type SoundReader = (sound: Sound, what: string) => Tensor
+/** What makes sounds values of an input. */
+export interface SoundReader {
+  /** How many samples are taken of a sound, at the rate of the preprocessing. */
+  readonly samples: number
+  /** The value of the input for a sound; `what` names that. */
+  read(sound: Sound, what: string): Tensor
+}
 
 /**
  * How sounds become values of `input`. Without features, f32 with one dimension of any length: at the rate, cut after the input's length,
@@ -19,20 +24,27 @@ export type SoundReader = (sound: Sound, what: string) => Tensor
 export async function soundReader({ rate, features }: SoundPreprocess, input: InputType): Promise<SoundReader> {
   if (!features) {
     checkSoundInput(input)
-    return (sound, what) => tensor('f32', input.shape, resampled(sound, rate, elementCount(input.shape), what))
+    const samples = elementCount(input.shape)
+    return { samples, read: (sound, what) => tensor('f32', input.shape, resampled(sound, rate, samples, what)) }
   }
   const { samples } = extentOf({ rate, features }, input)
   const run = await prepared(JSON.stringify([rate, features, input.shape]), async () => {
     const { compiledExecutor } = await import('../execute.ts')
     return compiledExecutor.prepare(clipGraph({ rate, features }, input))
   })
-  return (sound, what) => {
-    const heard = tensor('f32', [samples], resampled(sound, rate, samples, what))
-    const { dtype, shape, data } = run({ sound: heard })['features']!
-    // It is a view that the next run overwrites.
-    return tensor(dtype, shape, data.slice())
+  return {
+    samples,
+    read(sound, what) {
+      const heard = tensor('f32', [samples], resampled(sound, rate, samples, what))
+      const { dtype, shape, data } = run({ sound: heard })['features']!
+      // It is a view that the next run overwrites.
+      return tensor(dtype, shape, data.slice())
+    },
   }
 }
+
+/** Samples of a sound at another rate. */
+export const lengthAt = (sound: Sound, rate: number): number => Math.ceil((sound.length * rate) / sound.rate)
 
 /** The last graph that was compiled: several data sets are read in the same way. */
 let last: { readonly key: string; readonly run: Promise<Run> } | undefined

@@ -18,6 +18,20 @@ interface Entry {
 /** What the column of texts is called, unless there is one alone beside the labels. */
 const textName = 'text'
 
+/** The column of texts, of those that there are. */
+function textColumn(columns: readonly string[], label: string | undefined): string {
+  const others = columns.filter((name) => name !== (label ?? defaultLabel))
+  return others.includes(textName) || others.length !== 1 ? textName : others[0]!
+}
+
+/** Whether a file has texts where `readTexts` looks for them, by the first of its rows or lines. */
+export function holdsTexts(path: string, label?: string): boolean {
+  if (!['.csv', '.jsonl'].includes(extname(path))) return false
+  const [first] = entriesOf(path, `"${path}"`, 1)
+  const text = first!.fields[textColumn(Object.keys(first!.fields), label)]
+  return typeof text === 'string' && !(extname(path) === '.csv' && numbersIn(text))
+}
+
 /**
  * Texts as inputs: a sample for each row of a `.csv`, or line of a `.jsonl`, with the text in column `text`, or in the only one beside the
  * labels. Labels are numbers, or names of classes, which are numbered in alphabetical order. Ids are cut and filled up to the inputs'
@@ -42,8 +56,7 @@ export function readTexts(
   checkSize(entries.length, inputs)
   const columns = [...new Set(entries.flatMap(({ fields }) => Object.keys(fields)))]
   const labelName = label ?? defaultLabel
-  const others = columns.filter((name) => name !== labelName)
-  const column = others.includes(textName) || others.length !== 1 ? textName : others[0]!
+  const column = textColumn(columns, label)
   const samples = entries.map(({ where, fields }): Record<string, Tensor> => {
     const text = Object.hasOwn(fields, column) ? fields[column] : undefined
     if (typeof text !== 'string') return noTexts(where, column, columns)
@@ -70,16 +83,18 @@ const roleOf = (names: TextSpec, input: string): Part =>
 const valueOf = ({ dtype, shape }: InputType, values: readonly number[]): Tensor =>
   tensorOf(dtype, shape, isBigInt(dtype) ? values.map(BigInt) : values)
 
-function entriesOf(path: string, what: string): Entry[] {
+/** All rows or lines, or the first `most`. */
+function entriesOf(path: string, what: string, most = Infinity): Entry[] {
   const bytes = readFile(path)
   const entries: Entry[] = []
   if (extname(path) === '.jsonl') {
     for (const { text, number } of linesOf(bytes, what)) {
       const where = `${what}, line ${number}`
       entries.push({ where, fields: parseLine(text, (message) => malformed(where, message)) })
+      if (entries.length === most) break
     }
   } else if (extname(path) === '.csv') {
-    const [head, ...rows] = rowsOf(bytes, what)
+    const [head, ...rows] = rowsOf(bytes, what, most + 1)
     for (const { record, line } of rows) {
       const fields = Object.fromEntries(head!.record.map((name, i) => [name, record[i]]))
       entries.push({ where: `${what}, line ${line}`, fields })

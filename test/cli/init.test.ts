@@ -9,6 +9,9 @@ import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findExecutable } from '../../compiler/bench/engines/process.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
+import { dependency } from '../../compiler/cli/init/dependency.ts'
+import { version } from '../../compiler/version.ts'
+import { writeNpy } from '../../compiler/data/index.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { withWorker, workerdPath } from '../support/engines/workerd.ts'
@@ -77,15 +80,72 @@ describe('attar init', () => {
     expect(await attar('init', 'worker', at('around'), ...args)).toBe(0)
     expect(json()).toEqual({
       folder: at('around'),
-      files: ['.gitignore', 'index.ts', 'package.json', 'tsconfig.json', 'wrangler.jsonc'],
+      files: ['.gitignore', 'README.md', 'index.ts', 'package.json', 'tsconfig.json', 'wrangler.jsonc'],
       commands: [`cd ${at('around')}`, 'npm install', 'npm run dev'],
     })
     expect(readFileSync(at('around/package.json'), 'utf8')).toContain(' --target relaxed-simd --shape x=3,2"')
   })
+
+  it('takes constants, several shapes and bounds, which go into the project', async () => {
+    writeFileSync(at('n.npy'), writeNpy(tensorOf('i64', [1], [21n])))
+    const sizes = ['--model', at('sums.onnx'), '--shape', 'x=1,2', '--shape', 'x=8,2']
+    const scripts = (folder: string): { model: string } =>
+      (JSON.parse(readFileSync(at(folder, 'package.json'), 'utf8')) as { scripts: { model: string } }).scripts
+    expect(await attar('init', 'page', at('literal'), ...sizes, '--bind', 'n=[21]'), err.join('\n')).toBe(0)
+    expect(scripts('literal').model).toBe(
+      'attar compile model.onnx -o out/ --shape x=1,2 --shape x=8,2 --bind "n=[21]"',
+    )
+    expect(await attar('init', 'vite', at('file'), ...sizes, '--bind', `n=${at('n.npy')}`), err.join('\n')).toBe(0)
+    expect(readFileSync(at('file/n.npy'))).toEqual(readFileSync(at('n.npy')))
+    expect(readFileSync(at('file/main.ts'), 'utf8')).toContain('?attar&shape=x=1,2&shape=x=8,2&bind=n=n.npy')
+    expect(await attar('init', 'page', at('bound'), ...sizes.slice(0, 4), '--bound', 'n=3'), err.join('\n')).toBe(0)
+    expect(scripts('bound').model).toMatch(/ --bound n=0\.\.3$/)
+    err.length = 0
+    expect(await attar('init', 'page', at('no'), ...sizes, '--bind', 'n=none.npy')).toBe(2)
+    expect(await attar('init', 'page', at('no'), ...sizes, '--bind', 'z=1')).toBe(2)
+    expect(await attar('init', 'page', at('no'), ...sizes, '--dim', 'batch=1,2,3')).toBe(2)
+    expect(err.join('\n')).toMatch(/A502[^]*none\.npy[^]*A106[^]*"z"[^]*A501[^]*3 values, --shape x has 2/)
+    expect(existsSync(at('no'))).toBe(false)
+  })
+
+  it('depends on attar as it is installed itself', () => {
+    const own = at('app/node_modules/attar')
+    mkdirSync(own, { recursive: true })
+    expect(dependency(own, at('app/page'))).toBe(`^${version}`)
+    const list = (resolved: string): void =>
+      writeFileSync(
+        at('app/node_modules/.package-lock.json'),
+        JSON.stringify({ packages: { 'node_modules/attar': { resolved } } }),
+      )
+    list('https://registry.npmjs.org/attar/-/attar-0.1.0.tgz')
+    expect(dependency(own, at('app/page'))).toBe(`^${version}`)
+    list('file:../attar-0.1.0.tgz')
+    expect(dependency(own, at('app/page'))).toBe('file:../../attar-0.1.0.tgz')
+    expect(dependency(at('checkout'), at('app/page'))).toBe('file:../../checkout')
+  })
+
+  it.each(['page', 'vite', 'worker'])('writes a README for %s of files and commands that there are', async (kind) => {
+    const folder = `readme-${kind}`
+    expect(await attar('init', kind, at(folder), '--model', at('sums.onnx'), '--dim', 'batch=1'), err.join('\n')).toBe(
+      0,
+    )
+    const text = readFileSync(at(folder, 'README.md'), 'utf8')
+    const written = ['out/', 'out/model.d.ts', 'models.d.ts', 'dist/']
+    const files = [...text.matchAll(/^\| `([^`]+)` \|/gm)].map(([, file]) => file!)
+    expect(files.filter((file) => !written.includes(file) && !existsSync(at(folder, file)))).toEqual([])
+    const named = readdirSync(at(folder)).filter((file) => !/^(README\.md|\.gitignore|tsconfig\.json)$/.test(file))
+    expect(named.filter((file) => !text.includes(`\`${file}\``))).toEqual([])
+    const { scripts } = JSON.parse(readFileSync(at(folder, 'package.json'), 'utf8')) as { scripts: object }
+    const commands = [...text.matchAll(/npm (?:run )?(start|model|dev|build|check|deploy)/g)].map(([, name]) => name!)
+    expect(commands.length).toBeGreaterThan(1)
+    expect(commands.filter((name) => !Object.hasOwn(scripts, name))).toEqual([])
+    expect(text).toContain('dim')
+  })
 })
 
-const init = async (kind: string): Promise<void> => {
-  expect(await attar('init', kind, at(kind), '--model', at('sums.onnx'), '--dim', 'batch=1'), err.join('\n')).toBe(0)
+const init = async (kind: string, ...options: string[]): Promise<void> => {
+  const more = options.length > 0 ? options : ['--dim', 'batch=1']
+  expect(await attar('init', kind, at(kind), '--model', at('sums.onnx'), ...more), err.join('\n')).toBe(0)
   expect(out.join('\n')).toContain('npm install')
   install(kind)
 }
@@ -122,10 +182,10 @@ describe.skipIf(chromiumPath === undefined)('in Chromium', { timeout: 120_000 },
   afterAll(() => browser.close())
 
   it.each([
-    ['page', 'model', ''],
-    ['vite', 'check', 'dist'],
-  ])('the project "%s" shows what its model gives', async (kind, step, folder) => {
-    await init(kind)
+    ['page', 'model', '', '0', []],
+    ['vite', 'check', 'dist', '42', ['--dim', 'batch=1,2', '--bind', 'n=[21]']],
+  ])('the project "%s" shows what its model gives', async (kind, step, folder, sum, options) => {
+    await init(kind, ...options)
     // The types that TypeScript checks with are written by the build.
     await script(kind, step)
     const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
@@ -145,7 +205,7 @@ describe.skipIf(chromiumPath === undefined)('in Chromium', { timeout: 120_000 },
       expect(await page.locator('dt').allTextContents()).toEqual(['y f32[1, 1]', 'm i64[1]'])
       const values = () => page.locator('dd').allTextContents()
       const [y, m] = await values()
-      expect([Number(y) > 0 && Number(y) < 2, m]).toEqual([true, '0'])
+      expect([Number(y) > 0 && Number(y) < 2, m]).toEqual([true, sum])
       await page.getByRole('button', { name: 'Run' }).click()
       expect((await values())[0]).not.toBe(y)
       expect(problems).toEqual([])

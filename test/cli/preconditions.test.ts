@@ -95,7 +95,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
     ['compile', [...compile, '--quantize', 'weights'], ofData],
     ['compile', [...compile, '--quantize', 'int8', '--calib', at('data.npz')], ['bits', 'force', ...ofPictures]],
     ['compile', [...compile, '--quantize', 'int8', ...random], ['metric', 'max-drop', ...pictures]],
-    ['run', [at('out/model.wasm'), '--input', 'x=0,0,0,0,0,0,0,0'], ['seed', ...pictures]],
+    ['run', [at('out/model.wasm'), '--input', 'x=0,0,0,0,0,0,0,0'], ['seed', 'pair', ...pictures]],
     ['verify', [model, folder], ['filter', 'engine', 'label', 'max-drop', ...pictures]],
     ['verify', [model, folder, '--val', at('data.npz')], ['samples', 'seed', ...ofPictures]],
     ['verify', [model, folder, '--metric', 'mse'], ['atol', 'rtol']],

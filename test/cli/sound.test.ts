@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
+import { completeFeatures, type FeatureOptions } from '../../compiler/features/index.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { wav } from '../support/wav.ts'
@@ -12,7 +13,7 @@ const features = { window: 40, hop: 20, mels: 8, log: 'ln', add: 1e-6, mean: -4,
 /** Low and high tones. */
 const tone = (pitch: number, i: number): number[] =>
   Array.from({ length: 300 }, (_, t) => 0.5 * Math.sin(2 * Math.PI * pitch * (t / rate) * (1 + i / 40)))
-const spotter = model({
+const text = {
   inputs: ['mel f32[1,9,8]', 'h f32[1,2]'],
   outputs: ['scores f32[1,2]', 'hn f32[1,2]'],
   nodes: [
@@ -34,7 +35,8 @@ const spotter = model({
       ),
     ),
   ],
-})
+}
+const spotter = model(text)
 
 beforeAll(() => {
   writeFileSync(at('m.onnx'), spotter)
@@ -107,6 +109,30 @@ describe('compile --pcm', () => {
     alone.at(-1)!.forEach((score, k) => expect(score).toBeCloseTo(data[k]!, 3))
     clear()
     expect(await attar('verify', at('stream.onnx'), at('stream')), err.concat(out).join()).toBe(0)
+  })
+
+  it('takes features from the model, and warns where it is told of others', { timeout: 60_000 }, async () => {
+    const own = JSON.stringify({ rate, features: completeFeatures(features as FeatureOptions, rate) })
+    writeFileSync(at('own.onnx'), model(text, { metadataProps: [{ key: 'preprocess', value: own }] }))
+    writeFileSync(at('more.json'), JSON.stringify({ rate: 2000, features: { ...features, power: 1, samples: 200 } }))
+    const args = ['compile', at('own.onnx'), '-o', at('own'), '--target', 'simd', ...bound, '--pcm']
+    for (const more of [[], preprocess]) {
+      expect(await attar(...args, ...more), err.join()).toBe(0)
+      expect(err.join()).not.toContain('A511')
+    }
+    clear()
+    expect(await attar(...args, '--preprocess', at('more.json'), '--json'), err.join()).toBe(0)
+    expect(json()['warnings']).toMatchObject([{ code: 'A511' }])
+    expect(err.join('\n')).toMatch(
+      /warning A511 other-preprocessing\n.*another way: rate is 2000, not 1000; features: power is 1, not 2; features: high is 1000, not 500\n/,
+    )
+  })
+
+  it('says what of a sound is left out', { timeout: 60_000 }, async () => {
+    expect(await compiled('whole', ...preprocess, ...bound, '--pcm'), err.join()).toBe(0)
+    clear()
+    expect(await attar('run', at('whole'), '--input', `mel=${at('sounds/low/0.wav')}`)).toBe(0)
+    expect(err.join('\n')).toMatch(/has 300 samples at 1000 Hz: the first 200 are taken/)
   })
 
   it.each<[string, readonly string[], RegExp]>([

@@ -40,11 +40,11 @@ const words = model(
   { opsetImport },
 )
 
-const map = (): Uint8Array => {
+const map = (elemType = 1): Uint8Array => {
   const attributes = { string_vocabulary: { strings: ['age', 'size'] } }
   const nodes = [node('y = DictVectorizer(x)', { domain, attributes })]
   const proto = onnx.ModelProto.decode(model({ outputs: ['y'], nodes }, { opsetImport }))
-  const valueType = { tensorType: { elemType: 1 } }
+  const valueType = { tensorType: { elemType } }
   proto.graph!.input = [{ name: 'x', type: { mapType: { keyType: 8, valueType } } }]
   return onnx.ModelProto.encode(proto).finish()
 }
@@ -96,8 +96,16 @@ describe('attar run with strings', () => {
     out.length = 0
     expect(await attar('run', at('map/model.wasm'), '--input', 'x={"size": 2.5, "color": 1}')).toBe(0)
     expect(out).toEqual(['y f32[1,2] 0.000000, 2.500000'])
+    expect(err.join('\n')).toMatch(/not used: "color", which the module does not know/)
     expect(await attar('run', at('map/model.wasm'), '--input', 'x={"size": "big"}')).toBe(2)
     expect(err.join('\n')).toContain('"big" for "size", not a number')
+    writeFileSync(at('whole.onnx'), map(7))
+    expect(await attar('compile', at('whole.onnx'), '-o', at('whole'))).toBe(0)
+    for (const value of ['1.5', '1e400']) {
+      err.length = 0
+      expect(await attar('run', at('whole'), '--input', `x={"size": ${value}}`)).toBe(2)
+      expect(err.join('\n')).toMatch(/A501[^]*for "size", not a whole number/)
+    }
   })
 
   it('refuses what is no list of them', async () => {

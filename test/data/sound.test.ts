@@ -175,6 +175,15 @@ describe('a folder of sounds', () => {
     expect([dataKind(at('set')), samples[0]!['x']!.shape]).toEqual(['sounds', [1, 4]])
   })
 
+  it('says what becomes of sounds of another length where nothing tells what the input takes', async () => {
+    const { notes } = await readDataset(at('set'), [input])
+    expect(notes).toEqual([
+      expect.stringMatching(/set": input "x" takes 4 samples of each sound, the first has 5: longer sounds are cut/),
+    ])
+    expect((await readDataset(at('set'), [input], { preprocess: { rate: 8000 } })).notes).toEqual([])
+    expect((await readDataset(at('set'), [{ ...input, shape: [1, 5] }])).notes).toEqual([])
+  })
+
   it('is read by need', async () => {
     const source = await openDataset(at('lazy'), [input])
     expect(source.count).toBe(2)

@@ -216,7 +216,7 @@ describe('a module that takes sound', () => {
     const { model, spec } = await made()
     expect(spec.inputs).toMatchObject([{ name: 'x', dtype: 'f32', shape: [samples] }])
     expect(spec.sound).toEqual({ input: 'x', rate })
-    const read = await soundReader(
+    const { read } = await soundReader(
       { rate, features: completeFeatures(options, rate) },
       { name: 'x', dtype: 'f32', shape },
     )

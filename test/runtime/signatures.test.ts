@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { compile, instantiate } from '../../compiler/index.ts'
 import { model as onnx } from '../onnx/build.ts'
@@ -51,6 +52,7 @@ describe.each(Object.entries({ library: instantiate, shipped: shippedSignatures.
       expect(model.outputs['z']).toEqual(Float32Array.of(10, 20, 30))
       two!.inputs['x']!.set([4, 5] as never)
       expect(model.run({ x: two!.inputs['x']!, k })['y']).toEqual(Float32Array.of(14, 15))
+      expect(inspect(model)).not.toContain('Getter')
       expect(() => two!.run({ x: [1, 2, 3], k })).toThrow('takes a Float32Array of 2, got array of 3')
     })
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { compile } from '../../compiler/index.ts'
 import type { StringModel } from '../../runtime/strings.ts'
@@ -134,6 +135,8 @@ describe('strings that scripts compute with', () => {
       const z = x.map((text, i) => `${text.toLowerCase()}${y[i]}`)
       expect(own.run({ x })).toEqual({ y: new Float32Array(y), z })
       expect(own.outputs).toEqual({ y: new Float32Array(y), z })
+      expect(own.shapes).toEqual({ y: [2], z: [2] })
+      expect(inspect([own.outputs, own.shapes])).not.toContain('Getter')
     }
     const kept = own.run({ x: ['yes', 'no'] }, { copy: true })
     own.run({ x: ['no', 'no'] })
@@ -145,6 +148,31 @@ describe('strings that scripts compute with', () => {
     expect(types).toContain('/** string[2] */\n  readonly "x": readonly string[]')
     expect(types.slice(0, types.indexOf('export declare const spec'))).not.toContain('strings.')
     expect(script).toContain('strings(attar(')
+  })
+
+  it('are made anew of what each run gives', async () => {
+    const bytes = model(
+      {
+        inputs: ['x i64[1]'],
+        outputs: ['z string'],
+        nodes: [
+          node('t = LabelEncoder(x)', {
+            domain: 'ai.onnx.ml',
+            attributes: { keys_int64s: [0, 1], values_strings: { strings: ['no', 'yes'] }, default_string: '?' },
+          }),
+          'z = StringConcat(t, t)',
+        ],
+      },
+      opset,
+    )
+    const { model: own } = await scriptOf<StringModel>(bytes)
+    for (const [x, z] of [
+      [1n, 'yesyes'],
+      [0n, 'nono'],
+    ] as const) {
+      own.inputs['x']![0] = x as never
+      expect(own.run()).toEqual({ z: [z] })
+    }
   })
 
   it('pass through as they are', async () => {

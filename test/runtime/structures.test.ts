@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { compile } from '../../compiler/index.ts'
 import type { Model } from '../../runtime/index.ts'
@@ -25,6 +26,8 @@ describe('sequences at the boundary', () => {
       z: [new Float32Array([7]), new Float32Array([1, 2, 3]), new Float32Array([8, 9])],
       n: new BigInt64Array([3n]),
     })
+    expect(inspect(results)).not.toContain('Getter')
+    expect(own.outputs).toBe(results)
     const kept = own.run({ x: [[1], [2, 3, 4]], y: [5, 6] } as unknown as Values, { copy: true })
     own.run({ x: [[0], [0, 0, 0]], y: [0, 0] } as unknown as Values)
     expect(kept['z']).toEqual([new Float32Array([1]), new Float32Array([2, 3, 4]), new Float32Array([5, 6])])

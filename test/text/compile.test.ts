@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
@@ -62,6 +62,34 @@ describe('a model that takes texts', () => {
     expect(second!.label).toBe('praise')
     expect(m.classify!('good', { top: 1 })).toHaveLength(1)
     expect(() => m.encode(7 as unknown as string)).toThrow('takes a text')
+  })
+
+  it('runs on a text from the command line', async () => {
+    await compiled('run', '--tokenizer', at('vocab.txt'), ...scored)
+    out.length = 0
+    expect(await attar('run', at('run'), '--text', 'BAD films'), err.join('\n')).toBe(0)
+    expect(out.join('\n')).toMatch(
+      /^scores f32\[1,2\] 0\.000000, 3\.000000\nclass +softmax of scores\nblame +0\.9526\n/,
+    )
+    out.length = 0
+    expect(await attar('run', at('run/model.wasm'), '--text', 'good', '--pair', 'good film', '--json')).toBe(0)
+    expect(json()).toMatchObject({ outputs: { scores: { data: [6, 0], classes: ['praise', 'blame'] } } })
+    await compiled('ids')
+    writeFileSync(at('ids/other.wasm'), readFileSync(at('run/model.wasm')))
+    await compiled('mixed', '--tokenizer', at('vocab.txt'))
+    writeFileSync(at('mixed/model.js'), readFileSync(at('run/model.js')))
+    for (const [args, message] of [
+      [['run', '--input', 'input_ids=good'], /A501[^]*hint: a text goes into all inputs[^]*--text/],
+      [['run', '--text', 'good', '--input', 'input_ids=1,2'], /"input_ids" is given by --input, too/],
+      [['run', '--pair', 'good'], /--pair has no effect without --text/],
+      [['ids/model.wasm', '--text', 'good'], /A501[^]*takes no texts[^]*--tokenizer/],
+      [['ids/other.wasm', '--text', 'good'], /A502[^]*other\.js/],
+      [['mixed', '--text', 'good'], /A502[^]*not the script that was compiled with the module/],
+    ] as const) {
+      err.length = 0
+      expect(await attar('run', at(args[0]), ...args.slice(1)), args.join(' ')).toBe(2)
+      expect(err.join('\n')).toMatch(message)
+    }
   })
 
   it('is refused where it cannot be told what inputs take, and with pictures', async () => {

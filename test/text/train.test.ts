@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { holdsTexts } from '../../compiler/data/texts.ts'
 import type { TextModel } from '../../runtime/texts.ts'
 import { commandLine } from '../support/command-line.ts'
 
@@ -34,6 +35,17 @@ export default {
   writeFileSync(at('small.config.mjs'), network(9))
 })
 
+it('texts are told from numbers in tables', () => {
+  writeFileSync(at('ids.csv'), 'input.0,input.1,y\n3,4,1\n')
+  writeFileSync(at('ids.jsonl'), '{"input":[3,4],"y":1}\n')
+  writeFileSync(at('column.csv'), 'n\n3\n')
+  writeFileSync(at('mails.csv'), 'mail,y\nhello,1\n')
+  const files = ['texts.csv', 'texts.jsonl', 'mails.csv', 'ids.csv', 'ids.jsonl', 'column.csv', 'vocab.txt']
+  expect(files.filter((file) => holdsTexts(at(file), file.startsWith('texts') ? 'label' : undefined))).toEqual(
+    files.slice(0, 3),
+  )
+})
+
 describe('a training on texts', () => {
   it(
     'learns, and what it writes is compiled with its tokenizer, and calibrated with texts',
@@ -48,17 +60,8 @@ describe('a training on texts', () => {
       expect(await attar(...wrong), err.join('\n')).toBe(0)
       expect(err.join('\n')).toMatch(/warning A510 other-tokenizer\n.*other\.txt" is not the tokenizer that/)
       err.length = 0
-      const quantized = [
-        '--quantize',
-        'int8',
-        '--calib',
-        at('texts.csv'),
-        '--label',
-        'label',
-        '--preprocess',
-        at('text.json'),
-      ]
-      for (const more of [[], quantized]) {
+      const quantized = ['--quantize', 'int8', '--calib', at('texts.csv'), '--label', 'label']
+      for (const more of [[], quantized, [...quantized, '--preprocess', at('text.json')]]) {
         const folder = `out${more.length}`
         const options = ['--dim', 'batch=1', '--tokenizer', at('vocab.txt'), '--classify', ...more]
         expect(await attar('compile', model, '-o', at(folder), ...options), err.join('\n')).toBe(0)
@@ -68,6 +71,10 @@ describe('a training on texts', () => {
         expect(m.encode('a good film')).toEqual({ input: BigInt64Array.of(2n, 10n, 4n, 8n, 3n, 0n, 0n, 0n) })
         expect(rows.map(({ text }) => m.classify!(text)[0]!.label)).toEqual(rows.map(({ label }) => label))
       }
+      writeFileSync(at('text-other.json'), JSON.stringify({ tokenizer: at('other.txt') }))
+      const both = ['--tokenizer', at('vocab.txt'), ...quantized, '--preprocess', at('text-other.json')]
+      expect(await attar('compile', model, '-o', at('no'), '--dim', 'batch=1', ...both)).toBe(2)
+      expect(err.join('\n')).toMatch(/A501[^]*names the tokenizer[^]*leave it out of --preprocess/)
     },
   )
 

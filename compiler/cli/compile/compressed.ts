@@ -12,7 +12,7 @@ import { largest } from '../train/module-bytes.ts'
 import { storageOf, type StorageOptions } from '../module-options.ts'
 import { budgetOf } from '../optimize/options.ts'
 import { readPlan } from '../plan.ts'
-import { preprocessOptions, readData, type Carry, type CompressCliOptions } from './quantize-options.ts'
+import { preprocessOptions, readData, textsBy, type Carry, type CompressCliOptions } from './quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { vocabularySamples } from './vocabulary-options.ts'
 
@@ -97,7 +97,8 @@ async function withVocabulary(
   const [folder, file] = [dirname(vocabularyMap ?? ''), basename(vocabularyMap ?? '')]
   if (vocabularyMap !== undefined) checkWritable(folder, [file])
   terminal.status(`reading ${vocabulary}`)
-  const samples = await vocabularySamples(vocabulary, model, (await preprocessOptions(options, model.metadata)).all)
+  const { all } = await preprocessOptions(options, model.metadata)
+  const samples = await vocabularySamples(vocabulary, model, await textsBy(all, options, vocabulary))
   const found = await pruneVocabulary(model, { samples, unknown, validation, metric, seed, ...(state && { state }) })
   if (vocabularyMap === undefined) return { model: found.model, calibration, validation }
   const { model: mapped, maps, mapped: withIds } = found.newIds()

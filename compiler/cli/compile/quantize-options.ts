@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Dataset, InputType, Preprocessing, PreprocessOptions } from '../../data/index.ts'
-import type { Metric, Validation } from '../../index.ts'
+import type { Diagnostic, Metric, Validation } from '../../index.ts'
 import { planOrFileOption, pruneOption, type PruneFlag } from './prune-options.ts'
 import { checkIdsOption, nonNegative, seedNumber, wholeNumber } from '../options.ts'
 import type { Terminal } from '../terminal.ts'
@@ -41,6 +41,8 @@ export interface CompressCliOptions extends PictureOptions, VocabularyCliOptions
   pixels?: string | true
   /** The same of sounds. */
   pcm?: string | true
+  /** What texts among the data become ids by. */
+  tokenizer?: string
 }
 
 function numbers(text: string): number[] {
@@ -118,12 +120,21 @@ export const addCompressOptions = (command: Command): Command =>
       .option('--force', 'take --calib random, which tells nothing about the ranges of real data'),
   )
 
-/** How data becomes inputs: `given` by the options, those of the file included; `all` with what the model says of itself. */
+/** How data becomes inputs. */
+export interface Preprocessed {
+  /** By the options, those of the file included. */
+  readonly given: PreprocessOptions
+  /** With what the model says of itself. */
+  readonly all: PreprocessOptions
+  /** A511 where the two contradict each other. */
+  readonly warnings: readonly Diagnostic[]
+}
+
 export async function preprocessOptions(
   options: PictureOptions,
   metadata: Readonly<Record<string, string>>,
-): Promise<{ readonly given: PreprocessOptions; readonly all: PreprocessOptions }> {
-  const { parsePreprocess, readFile } = await import('../../data/index.ts')
+): Promise<Preprocessed> {
+  const { otherwise, parsePreprocess, readFile } = await import('../../data/index.ts')
   const { preprocessKey } = await import('../../index.ts')
   const own = metadata[preprocessKey]
   const names = ['resize', 'fit', 'layout', 'channels', 'scale', 'mean', 'std'] as const
@@ -138,7 +149,38 @@ export async function preprocessOptions(
     const { fail } = await import('../../index.ts')
     fail('A501', 'the model’s metadata names a file for the tokenizer', { hint: 'name it in --preprocess' })
   }
-  return { given, all: { ...ofModel, ...given } }
+  const other = otherwise(ofModel, given)
+  const message = `the model says of itself that its inputs are prepared in another way: ${other.join('; ')}`
+  const hint = 'leave out what differs: then it is as the model says'
+  return {
+    given,
+    all: { ...ofModel, ...given },
+    warnings: other.length > 0 ? [{ code: 'A511', message, hint }] : [],
+  }
+}
+
+/**
+ * The same for the data at `path`: texts in it become ids by the tokenizer that the script gets, unless another is named, which must be
+ * the same file: A501.
+ */
+export async function textsBy(
+  preprocess: PreprocessOptions,
+  { tokenizer, label }: { readonly tokenizer?: string | undefined; readonly label?: string | undefined },
+  path: string,
+): Promise<PreprocessOptions> {
+  if (tokenizer === undefined) return preprocess
+  const { readFile } = await import('../../data/index.ts')
+  if (preprocess.tokenizer !== undefined) {
+    const { fail } = await import('../../index.ts')
+    const [own, other] = [tokenizer, preprocess.tokenizer].map((file) => Buffer.from(readFile(file)))
+    if (!own!.equals(other!))
+      fail('A501', `--preprocess names the tokenizer "${preprocess.tokenizer}", --tokenizer is "${tokenizer}"`, {
+        hint: 'leave it out of --preprocess: texts among the data become ids by --tokenizer',
+      })
+    return preprocess
+  }
+  const { holdsTexts } = await import('../../data/texts.ts')
+  return holdsTexts(path, label) ? { ...preprocess, tokenizer } : preprocess
 }
 
 export interface Data {
@@ -172,8 +214,8 @@ export async function readData(
     ...(options.pcm === undefined ? [] : ['sounds' as const]),
   ])
   if (misfit !== undefined) fail('A501', misfit)
-  const how = { preprocess, seed }
   const read = async (path: string, some: { limit?: number; label?: string | undefined }): Promise<Dataset> => {
+    const how = { preprocess: await textsBy(preprocess, options, path), seed }
     if (!carry) return readDataset(path, inputs, { ...how, ...some })
     // All steps of the sequence are run, also where few are kept.
     const { samples, labels, ...rest } = await readDataset(path, inputs, { ...how, label: some.label })

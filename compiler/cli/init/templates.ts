@@ -1,3 +1,5 @@
+import { readmes } from './readmes.ts'
+
 /** The projects that `attar init` writes. */
 export const kinds = ['page', 'worker', 'vite'] as const
 export type Kind = (typeof kinds)[number]
@@ -9,6 +11,8 @@ export interface Given {
   readonly options: string
   /** The same in an import: `&dim=batch=1`. */
   readonly query: string
+  /** Whether the model is compiled for one shape alone. */
+  readonly isOneShape: boolean
   /** attar, as package.json has it: a range of versions, or where there is a checkout of it. */
   readonly attar: string
 }
@@ -84,12 +88,21 @@ dd {
 `
 
 /** What page and Vite's page do; \`typed\` is what TypeScript asks for beyond it. */
-const script = (source: string, typed: boolean): string => `import { load, spec } from '${source}'
+const script = (
+  source: string,
+  typed: boolean,
+  { isOneShape }: Given,
+): string => `import { load, spec } from '${source}'
 
 const element = (id${typed ? ': string' : ''}) => document.getElementById(id)${typed ? '!' : ''}
 const button = element('run')${typed ? ' as HTMLButtonElement' : ''}
 
-const model = await load()
+${
+  isOneShape
+    ? 'const model = await load()'
+    : `// At the first of its shapes. What \`load\` gives has all of them, and \`run\` takes the one that the inputs fit.
+const [model] = (await load()).signatures`
+}
 
 /** Puts something into each input. Put your own data here: \`model.run({ NAME: array, … })\` takes it, too. */
 function fill() {
@@ -126,8 +139,9 @@ const page = (given: Given): Project => ({
       { model: `attar compile model.onnx -o out/${given.options}`, start: 'npm run model && esbuild --servedir=.' },
       { esbuild: '^0.28.0' },
     ),
+    'README.md': readmes.page(given),
     'index.html': index('page.js'),
-    'page.js': script('./out/model.js', false),
+    'page.js': script('./out/model.js', false, given),
     'style.css': style,
     '.gitignore': 'node_modules/\nout/\n',
   },
@@ -141,8 +155,9 @@ const vite = (given: Given): Project => ({
       { dev: 'vite', build: 'vite build', check: 'vite build && tsc' },
       { typescript: '^6.0.0', vite: '^8.0.0' },
     ),
+    'README.md': readmes.vite(given),
     'index.html': index('/main.ts'),
-    'main.ts': script(`./model.onnx?attar${given.query}`, true),
+    'main.ts': script(`./model.onnx?attar${given.query}`, true, given),
     'style.css': style,
     'vite.config.ts': `import attar from 'attar/vite'
 import { defineConfig } from 'vite'
@@ -174,6 +189,7 @@ const worker = (given: Given): Project => ({
       },
       { typescript: '^6.0.0', wrangler: '^4.0.0' },
     ),
+    'README.md': readmes.worker(given),
     'index.ts': `import { instantiate, spec, type Inputs } from './out/model.js'
 import wasm from './out/model.relaxed.wasm'
 
@@ -190,7 +206,7 @@ const answer = (value: unknown, status = 200): Response =>
 export default {
   /** GET tells what the model takes and gives; POST takes inputs, \`{ "NAME": [numbers] }\`, and answers with the outputs. */
   async fetch(request: Request): Promise<Response> {
-    if (request.method === 'GET') return answer({ inputs: spec.inputs, outputs: spec.outputs })
+    if (request.method === 'GET') return answer(${given.isOneShape ? '{ inputs: spec.inputs, outputs: spec.outputs }' : '{ signatures: spec.signatures }'})
     if (request.method !== 'POST') return answer({ error: 'GET or POST' }, 405)
     try {
       return answer(model.run((await request.json()) as Inputs))

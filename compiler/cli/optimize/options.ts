@@ -25,6 +25,7 @@ export interface OptimizeOptions extends StorageOptions, BudgetOptions, ShapeOpt
   readonly name: string
   readonly val?: string
   readonly label?: string
+  readonly tokenizer?: string
   readonly metric?: Metric
   readonly maxDrop?: number
   /** Where it is given: a configuration may have one. */

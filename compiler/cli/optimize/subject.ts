@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Settings } from '../../config/schema.ts'
 import type { ImportedModel } from '../../index.ts'
 import type { ShapeOptions } from '../options.ts'
-import type { PictureOptions } from '../compile/quantize-options.ts'
+import { textsBy, type PictureOptions } from '../compile/quantize-options.ts'
 import type { Terminal } from '../terminal.ts'
 import { readSplits, type Splits } from '../train/data.ts'
 import { tensorsIn } from '../train/module-bytes.ts'
@@ -57,7 +57,13 @@ export async function readSubject(path: string, options: OptimizeOptions, termin
   terminal.status('importing')
   const prepared = await prepare(settings, options)
   prepared.notes.forEach((note) => terminal.err(note))
-  const preparation = { ...(await preparing(settings, options, prepared)), front: undefined }
+  const { given, all } = await preparing(settings, options, prepared)
+  const learned = settings.data?.train
+  const preparation = {
+    given,
+    all: learned ? await textsBy(all, { tokenizer: options.tokenizer, label: settings.data?.label }, learned) : all,
+    front: undefined,
+  }
   const data = await readSplits(settings, prepared, preparation, terminal)
   const shapes = inferenceOf(startingGraph(prepared.model).graph, 1).inputs.map(
     ({ name, value }) => [name, value.type.shape] as const,

@@ -60,16 +60,24 @@ function readText(value: string, { name, shape }: Pick<Port, 'name' | 'shape'>):
   return { shape, strings }
 }
 
-/** The value of an input that is a map, as a JSON object: 0 for keys of the module that it lacks, others are of no use to it. */
-export function readMap(value: string, { name, dtype, shape, classes = [] }: Port): Tensor {
+/** The value of an input that is a map, as a JSON object: 0 for keys of the module that it lacks. Others are of no use to it, which `notes` is told. */
+export function readMap(value: string, { name, dtype, shape, classes = [] }: Port, notes: string[]): Tensor {
   const given = json(value, name) as Readonly<Record<string, unknown>>
+  const isInteger = dtype === 'i64' || dtype === 'u64'
   const values = classes.map((key) => {
     const v = Object.hasOwn(given, key) ? given[key] : 0
-    return typeof v === 'number'
-      ? v
-      : fail('A501', `${wanted(name)} has ${JSON.stringify(v)} for "${key}", not a number`)
+    const wrong = (what: string): never =>
+      fail('A501', `${wanted(name)} has ${JSON.stringify(v)} for "${key}", not ${what}`)
+    if (typeof v !== 'number') return wrong('a number')
+    return isInteger && !Number.isSafeInteger(v) ? wrong('a whole number') : v
   })
-  return tensorOf(dtype, shape, dtype === 'i64' || dtype === 'u64' ? values.map((v) => BigInt(Math.trunc(v))) : values)
+  const known = new Set(classes.map(String))
+  const others = Object.keys(given).filter((key) => !known.has(key))
+  if (others.length > 0)
+    notes.push(
+      `${wanted(name)}: not used: ${others.map((key) => `"${key}"`).join(', ')}, which the module does not know`,
+    )
+  return tensorOf(dtype, shape, isInteger ? values.map(BigInt) : values)
 }
 
 /** The arrays in an `.npz` file, strings as the inputs of their names take them. A501 for strings that are for none. */

@@ -1,26 +1,17 @@
 import { basename, dirname } from 'node:path'
-import type { Image, Preprocess, Sound, StringArray } from '../../data/index.ts'
+import type { Preprocess, StringArray } from '../../data/index.ts'
 import type { Detection, ModuleSpec, Tensor } from '../../index.ts'
 import { formatTable, toJson } from '../format.ts'
 import { asIs, checkIdsOption, notEmpty, Repeatable, seedNumber } from '../options.ts'
-import { addPictureOptions, preprocessOptions, type PictureOptions } from '../compile/quantize-options.ts'
+import { addPictureOptions } from '../compile/quantize-options.ts'
 import type { AddCommand } from '../program.ts'
+import type { GatherOptions } from './gather.ts'
 import { emptyLines, present, structuredValues } from './structured.ts'
 
-type Port = ModuleSpec['inputs'][number]
-
-interface Inputs {
-  /** Inputs of any strings, the same in all runs. */
-  readonly strings: Readonly<Record<string, StringArray>>
-  readonly steps: readonly Readonly<Record<string, Tensor>>[]
-  readonly isOne: boolean
-}
-
-interface Options extends PictureOptions {
-  input?: Readonly<Record<string, string>>
-  inputs?: string
+interface Options extends GatherOptions {
+  text?: string
+  pair?: string
   checkIds?: boolean
-  seed: number
   output?: string
   json?: boolean
 }
@@ -32,7 +23,7 @@ What a module keeps between runs (compile --state) starts as it was compiled, an
 export const addRun: AddCommand = (program, terminal) => {
   addPictureOptions(program.command('run'))
     .description('Run a compiled model in this process and print its outputs.')
-    .argument('<model.wasm>', 'a module that attar compiled')
+    .argument('<model>', 'a module that attar compiled, or the folder of one model')
     .addOption(
       new Repeatable(
         '--input <name=value>',
@@ -41,6 +32,8 @@ export const addRun: AddCommand = (program, terminal) => {
       ),
     )
     .option('--inputs <file>', 'inputs by name: .npz')
+    .option('--text <text>', 'of a model that was compiled with --tokenizer: the text, by the script beside the module')
+    .option('--pair <text>', 'of --text: a second text, such as the answer to a question')
     .addOption(checkIdsOption())
     .option('--seed <number>', 'seed of random inputs', seedNumber, 1)
     .option('-o, --output <file>', 'write the outputs: .npz, or .npy for one output', notEmpty)
@@ -50,19 +43,26 @@ export const addRun: AddCommand = (program, terminal) => {
       const { checkIds, checkWritable, readFile, writeFiles } = await import('../../data/index.ts')
       const { fail, inspectModule, reader } = await import('../../index.ts')
       const { localInstance } = await import('../../verify/instance.ts')
+      const { moduleAt } = await import('../modules.ts')
+      const { gatherAt } = await import('./gather.ts')
+      const { sizeOfPicture } = await import('./media.ts')
       const { encodeTensors } = await import('./tensors.ts')
       const { stringsOf } = await import('./named.ts')
+      const { textInputs } = await import('./text.ts')
       if (options.output !== undefined) checkWritable(dirname(options.output), [basename(options.output)])
-      const bytes = readFile(path)
+      const { file, script } = moduleAt(path)
+      const bytes = readFile(file)
       const { spec: whole } = inspectModule(bytes)
-      const { spec, strings, steps, isOne } = await gatherAt(whole, options)
-      if (options.checkIds) checkIds(steps, spec.inputs, 'the inputs')
       const instance = localInstance()
       await instance.load(bytes, whole).catch((error: unknown) => {
         if (!(error instanceof WebAssembly.CompileError)) throw error
         const hint = 'modules with relaxed SIMD need Node 22 or newer; the baseline module runs everywhere'
-        fail('A502', `this engine does not take "${path}": it has instructions that the engine does not know`, { hint })
+        fail('A502', `this engine does not take "${file}": it has instructions that the engine does not know`, { hint })
       })
+      const encoded = options.text === undefined ? {} : await textInputs(bytes, whole, script, options.text, options)
+      const { spec, strings, steps, isOne, notes } = await gatherAt(whole, options, encoded)
+      notes.forEach((note) => terminal.err(note))
+      if (options.checkIds) checkIds(steps, spec.inputs, 'the inputs')
       const pictureSize = await sizeOfPicture(spec, options)
       const results: Record<string, Tensor>[] = []
       const texts: Readonly<Record<string, StringArray>>[] = []
@@ -151,13 +151,6 @@ async function classLines(
   ]
 }
 
-/** Of a detector that runs on a picture from a file, the size of that. */
-async function sizeOfPicture({ pictures }: ModuleSpec, { input = {} }: Options) {
-  const file = pictures?.boxes && input[pictures.input]
-  const { kindOfFile, readFile, readImage } = await import('../../data/index.ts')
-  return file && kindOfFile(file) === 'pictures' ? readImage(readFile(file), `"${file}"`) : undefined
-}
-
 async function detections(
   { pictures, inputs, metadata }: ModuleSpec,
   outputs: Readonly<Record<string, Tensor | StringArray>>,
@@ -179,49 +172,6 @@ const boxLines = (found: readonly Detection[]): string[] =>
       ...[box.x, box.y, box.width, box.height].map((n) => n.toFixed(1)),
     ]),
   ])
-
-/** A picture or sound, prepared as those were that the model was compiled with. */
-async function readMedium(spec: ModuleSpec, name: string, file: string, options: Options): Promise<Tensor> {
-  const data = await import('../../data/index.ts')
-  const { completePreprocess, completeSound, imageTensor, kindOfFile, readFile, readImage, readWav, soundReader } = data
-  const { fail } = await import('../../index.ts')
-  const what = `"${file}"`
-  const input = spec.inputs.find((port) => port.name === name)!
-  const { given, all } = await preprocessOptions(options, spec.metadata)
-  const kinds = Object.values(options.input ?? {}).flatMap((value) => kindOfFile(value) ?? [])
-  const misfit = data.withoutEffect(given, kinds)
-  if (misfit !== undefined) fail('A501', misfit)
-  if (kindOfFile(file) === 'pictures' && input.encoded)
-    return encodedPicture(await readImage(readFile(file), what), input)
-  if (kindOfFile(file) === 'pictures')
-    return imageTensor(await readImage(readFile(file), what), completePreprocess(all, input), input)
-  const heard = readWav(readFile(file), what)
-  const rate = all.rate ?? heard.rate
-  const ofModule = spec.sound?.input === name
-  if (ofModule && Object.keys(given).length > 0)
-    fail('A501', `${Object.keys(given).join(', ')}: the module says itself how it takes sounds`)
-  // Runs of a stream: as many as the sound fills, and at least one.
-  const hop = input.shape[0]!
-  const runs =
-    ofModule && spec.sound!.hops !== undefined ? Math.max(1, Math.floor(lengthAt(heard, rate) / hop)) : undefined
-  const shape = runs === undefined ? input.shape : [runs, hop]
-  const read = await soundReader(
-    ofModule ? { rate } : completeSound(all, rate),
-    runs === undefined ? input : { ...input, shape: [runs * hop] },
-  )
-  return { ...read(heard, what), shape }
-}
-
-/** Pixels as an input takes them that the model would decode itself. A501 for a picture of another size. */
-async function encodedPicture({ width, height, channels, data }: Image, { name, shape }: Port): Promise<Tensor> {
-  const { fail } = await import('../../index.ts')
-  if (height !== shape[0] || width !== shape[1])
-    fail('A501', `input "${name}" takes a picture of ${shape[1]} × ${shape[0]} pixels, got ${width} × ${height}`)
-  const at = (i: number): number => data[channels === 3 ? i : Math.floor(i / 3)]!
-  return { dtype: 'u8', shape, data: Uint8Array.from({ length: width * height * 3 }, (_, i) => at(i)) }
-}
-
-const lengthAt = (sound: Sound, rate: number): number => Math.ceil((sound.length * rate) / sound.rate)
 
 /** The same of strings. */
 async function stackedStrings(
@@ -246,105 +196,4 @@ async function stacked(name: string, results: readonly Record<string, Tensor>[])
   const values = new (data.constructor as new (length: number) => Tensor['data'])(all.length * data.length)
   all.forEach((t, i) => values.set(t.data as never, i * data.length))
   return { dtype, shape: [all.length, ...shape], data: values }
-}
-
-/** The inputs at the first shape of the module that they fit, and its specification at that shape. A501 where they fit none. */
-async function gatherAt(spec: ModuleSpec, options: Options): Promise<Inputs & { readonly spec: ModuleSpec }> {
-  const { CompileError, fail, formatType, signaturesOf } = await import('../../index.ts')
-  const all = signaturesOf(spec)
-  const reasons: unknown[] = []
-  for (const signature of all) {
-    const own = { ...spec, ...signature }
-    try {
-      return { ...(await gather(own, options)), spec: own }
-    } catch (error) {
-      if (!(error instanceof CompileError) || all.length === 1) throw error
-      reasons.push(error)
-    }
-  }
-  const messages = reasons.map((error) => (error as Error).message)
-  if (new Set(messages).size === 1) throw reasons[0]
-  const shapes = all.map(({ inputs }) => inputs.map((port) => `"${port.name}" ${formatType(port)}`).join(', '))
-  return fail('A501', `the inputs fit none of the module's shapes, which are ${shapes.join(' and ')}`)
-}
-
-/** Completes `given` for optionals: their flags, and zeros for those that are not given. */
-async function leaveOut({ inputs, structures }: ModuleSpec, given: Map<string, Tensor>): Promise<void> {
-  const { tensorOf, zeros } = await import('../../index.ts')
-  const { sequences = [], optionals = [] } = structures?.inputs ?? {}
-  for (const { name, present } of optionals) {
-    const { elements = [name] } = sequences.find((each) => each.name === name) ?? {}
-    const isGiven = elements.some((element) => given.has(element))
-    if (!given.has(present)) given.set(present, tensorOf('bool', [], [isGiven ? 1 : 0]))
-    const own = isGiven ? [] : inputs.filter((port) => elements.includes(port.name))
-    for (const { name: element, dtype, shape } of own) given.set(element, zeros(dtype, shape))
-  }
-}
-
-/**
- * The module's inputs for each run, from the files that the options name, and whether it is one run whose inputs have no dimension for
- * several. A501 where an input is missing, unknown or doesn't fit.
- */
-async function gather(spec: ModuleSpec, options: Options): Promise<Inputs> {
-  const { convert, kindOfFile, randomInputs } = await import('../../data/index.ts')
-  const { elementCount, fail, formatType, sameShape } = await import('../../index.ts')
-  const { readTensor } = await import('./tensors.ts')
-  const { readArraysOf, readFreeStrings, readMap, readStrings } = await import('./named.ts')
-  const { inputs: free = [], given: made = [] } = spec.strings ?? {}
-  const own = new Set([...free.map(({ name }) => name), ...made.map(({ input }) => input)])
-  const ports = spec.inputs.filter(({ name }) => !own.has(name))
-  const names = [...free, ...ports].map(({ name }) => `"${name}"`).join(', ') || 'none'
-  const given = new Map(options.inputs === undefined ? [] : Object.entries(readArraysOf(options.inputs, ports)))
-  const random = new Map(Object.entries(randomInputs(ports, options.seed)))
-  const strings = free.map((port) => {
-    const value = options.input?.[port.name]
-    if (value === undefined) return fail('A501', `input "${port.name}" has no value; give its strings by --input`)
-    return [port.name, readFreeStrings(value, port)] as const
-  })
-  for (const [name, file] of Object.entries(options.input ?? {})) {
-    if (free.some((port) => port.name === name)) continue
-    const port =
-      ports.find((each) => each.name === name) ?? fail('A501', `the module has no input "${name}"; it has ${names}`)
-    if (file === 'random') given.set(name, random.get(name)!)
-    else if (port.labels) given.set(name, readStrings(file, port))
-    else if (port.classes && file.startsWith('{')) given.set(name, readMap(file, port))
-    else if (kindOfFile(file)) given.set(name, await readMedium(spec, name, file, options))
-    else
-      given.set(
-        name,
-        readTensor(file, () => port, name),
-      )
-  }
-  if (
-    options.inputs !== undefined &&
-    !ports.some(({ name }) => given.has(name) && !Object.hasOwn(options.input ?? {}, name))
-  )
-    fail('A501', `"${options.inputs}" has no input that the module takes: ${names}`)
-  await leaveOut(spec, given)
-  const inputs = ports.map((port) => {
-    const { name, dtype, shape } = port
-    const t = given.get(name) ?? fail('A501', `input "${name}" has no value; the module's inputs are ${names}`)
-    const isSingle = sameShape(t.shape, shape)
-    const runs = isSingle ? undefined : t.shape[0]
-    if (!isSingle && !(runs! > 0 && sameShape(t.shape.slice(1), shape))) {
-      fail('A501', `input "${name}" is given as ${formatType(t)}, the module takes ${formatType(port)}`)
-    }
-    return { name, shape, runs, value: convert(t, dtype, `input "${name}"`) }
-  })
-  const several = inputs.filter(({ runs }) => runs !== undefined)
-  const [first] = several
-  const other = several.find(({ runs }) => runs !== first!.runs)
-  if (other)
-    fail('A501', `input "${first!.name}" holds ${first!.runs} runs, "${other.name}" ${other.runs}`, {
-      hint: 'an input without the further dimension is the same in all runs',
-    })
-  const steps = Array.from({ length: first?.runs ?? 1 }, (_, i) => {
-    const each = inputs.map(({ name, shape, runs, value }) => {
-      const size = elementCount(shape)
-      const data = runs === undefined ? value.data : value.data.subarray(i * size, (i + 1) * size)
-      return [name, { dtype: value.dtype, shape, data }] as const
-    })
-    return Object.fromEntries(each)
-  })
-  return { strings: Object.fromEntries(strings), steps, isOne: !first }
 }

@@ -14,14 +14,18 @@ import { decodeTensor, fail, type Tensor } from '../../index.ts'
 
 /**
  * The value of input `name`: of a `.npy` or `.pb` file, by its ending alone, or the numbers themselves, in the input's type.
- * A501 for another kind of file, or numbers that do not go into the input, A1xx or A502 where a file cannot be read.
+ * A501 for another kind of file, with `hint`, or numbers that do not go into the input, A1xx or A502 where a file cannot be read.
  */
-export function readTensor(value: string, type: () => LiteralType, name: string): Tensor {
+export function readTensor(value: string, type: () => LiteralType, name: string, hint?: string): Tensor {
   const kind = extname(value)
   if (kind === '.npy') return readNpy(readFile(value), `"${value}"`)
   if (kind === '.pb') return decodeTensor(readFile(value)).tensor
   if (isLiteral(value)) return parseLiteral(value, type(), `the value of input "${name}"`)
-  fail('A501', `"${value}" is neither .npy nor .pb, nor a number or a list of numbers`)
+  fail(
+    'A501',
+    `"${value}" is neither .npy nor .pb, nor a number or a list of numbers`,
+    hint === undefined ? {} : { hint },
+  )
 }
 
 /** The file for tensors that `path` asks for: an `.npz` archive, or for one tensor an `.npy` file. */

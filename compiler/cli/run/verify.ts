@@ -134,7 +134,7 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
     await import('../../data/index.ts')
   const { allowedSteps, labelsOf, modulePlaces, notComparable, openReference, toleranceOf, verifyMetric, verifyModel } =
     await import('../../verify/index.ts')
-  const { fail, quantizationKey, signaturesOf } = await import('../../index.ts')
+  const { fail, quantizationKey, signaturesOf, warningLines } = await import('../../index.ts')
   const { readModules } = await import('../modules.ts')
   const { modules, spec } = readModules(out)
   const all = signaturesOf(spec)
@@ -142,7 +142,8 @@ async function verifyOne(path: string, out: string, options: ModelOptions, termi
   if (spec.structures) notComparable('sequences or optionals')
   if (spec.strings) notComparable('strings that the script computes with')
   if (spec.inputs.some(({ encoded }) => encoded)) notComparable('a file of a picture as an input')
-  const { given: said, all: preprocess } = await preprocessOptions(options, spec.metadata)
+  const { given: said, all: preprocess, warnings } = await preprocessOptions(options, spec.metadata)
+  warnings.forEach((warning) => terminal.err(warningLines(warning)))
   const misfit = options.val === undefined ? undefined : withoutEffect(said, [dataKind(options.val)])
   if (misfit !== undefined) fail('A501', misfit)
   const {

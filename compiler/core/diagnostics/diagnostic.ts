@@ -42,6 +42,7 @@ export const codes = {
   A508: 'no-queue',
   A509: 'unsupported-tokenizer',
   A510: 'other-tokenizer',
+  A511: 'other-preprocessing',
   A601: 'internal',
   A701: 'diverged',
   A702: 'bad-training',

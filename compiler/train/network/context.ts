@@ -1,5 +1,6 @@
 import { Builder } from '../../core/builder.ts'
 import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { isBigInt } from '../../core/scalar/dtype.ts'
 import { arg } from '../../core/scalar/expr.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { Shape } from '../../core/shape.ts'
@@ -22,6 +23,7 @@ export class NetworkContext {
   readonly fixedLayers: string[] = []
   /** Samples a second of the sound that the network takes. */
   rate: number | undefined
+  private padding: { readonly value: Value; isRead: boolean } | undefined
   private readonly counts = new Map<string, number>()
   private name = ''
   private kind = ''
@@ -86,6 +88,29 @@ export class NetworkContext {
     if (this.rate !== undefined && this.rate !== rate)
       fail('A702', `${kind}: its rate is ${rate} Hz, that of another layer ${this.rate} Hz`)
     this.rate = rate
+  }
+
+  /** Says that places of the sequence `ids` that hold `id` fill it up. */
+  pads(ids: Value, id: number): void {
+    const { dtype, shape } = ids.type
+    const other = this.b.binary('ne', ids, this.b.scalar(isBigInt(dtype) ? BigInt(id) : id, dtype))
+    const value = this.b.convert(this.b.reshape(other, [1, shape.at(-1)!]), 'f32')
+    this.padding = { value, isRead: false }
+  }
+
+  /** 1 for places of a sequence of `length` that count, 0 for those that fill up: f32[1, length]. Undefined where nothing says so. */
+  keptPlaces(length: number): Value | undefined {
+    if (this.padding?.value.type.shape[1] !== length) return undefined
+    this.padding.isRead = true
+    return this.padding.value
+  }
+
+  /** A702 where padding was named, and no layer left it out. */
+  checkPadding(): void {
+    if (this.padding?.isRead === false)
+      fail('A702', 'embedding: padding has no effect: no layer behind it leaves places out', {
+        hint: 'lstm, gru, selfAttention and globalAveragePool do, on sequences of the same length',
+      })
   }
 
   private input(role: string, shape: Shape): Value {

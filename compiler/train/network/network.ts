@@ -31,6 +31,7 @@ export function trainableNetwork({ layers }: Network, options: NetworkOptions): 
   const type = { dtype: input.dtype, shape: [1, ...input.shape] }
   const x = createNode('input', [], { name: from, type }, undefined).results[0]!
   const scores = chain(network, layers, x)
+  network.checkPadding()
   const { parameters, normalizations, dropouts, rate, fixedLayers } = network
   const statistics = normalizations.flatMap(({ mean, variance }) => [mean, variance])
   if ([...parameters, ...statistics].some(({ name }) => name === from))

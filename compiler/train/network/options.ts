@@ -6,6 +6,7 @@ import { noSuchField } from './no-such-field.ts'
 export type Check = readonly [legal: (x: unknown) => boolean, wanted: string]
 
 export const count: Check = [(x) => Number.isSafeInteger(x) && (x as number) >= 1, 'a whole number from 1']
+export const id: Check = [(x) => Number.isSafeInteger(x) && (x as number) >= 0, 'a whole number from 0']
 export const number: Check = [(x) => Number.isFinite(x), 'a number']
 export const positive: Check = [(x) => Number.isFinite(x) && (x as number) > 0, 'a positive number']
 /** Of what is kept or dropped, where all of it makes no sense. */

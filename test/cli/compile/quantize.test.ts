@@ -188,7 +188,9 @@ it('keeps the preprocessing of pictures in the artefact and runs pictures by it'
   }
   const own = await run()
   expect(await run('--channels', 'BGR', '--mean', '0.5')).toBe(own)
+  expect(err.join('\n')).not.toContain('A511')
   expect(await run('--channels', 'RGB')).not.toBe(own)
+  expect(err.join('\n')).toMatch(/warning A511[^]*channels is RGB, not BGR\n {2}hint/)
 })
 
 it('exits with 1 where the budget is not kept', async () => {

@@ -167,6 +167,12 @@ export default defineConfig({
     expect(metadata['preprocess']).toBe('{"pad":0}')
   })
 
+  it('with a recurrent layer tells an order before much padding', { timeout: 60_000 }, async () => {
+    const long = config('gru(12)').replace('shape: [12]', 'shape: [40]')
+    put('padded.config.ts', long.replace('embedding(20, 8)', 'embedding(20, 8, { padding: 0 })'))
+    expect(await endToEnd('padded.config.ts', 'padded', 'words.jsonl')).toBeGreaterThan(0.95)
+  })
+
   it('with attention, and with a memory that is read at every step', { timeout: 60_000 }, async () => {
     const bags = (text: string): string =>
       text

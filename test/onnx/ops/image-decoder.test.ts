@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { evaluate } from '../../../compiler/core/evaluate.ts'
 import { tensorOf, toNumbers } from '../../../compiler/core/tensor.ts'
 import { importModel } from '../../../compiler/onnx/import.ts'
+import type { DecodingModel } from '../../../runtime/encoded.ts'
 import { scriptOf } from '../../support/script-of.ts'
 import { model, node } from '../build.ts'
 
@@ -33,7 +34,9 @@ describe('ImageDecoder', () => {
   })
 
   it('has a script that decodes in pages', async () => {
-    const { types, script } = await scriptOf(bytes(), { shapes })
+    const { model: own, types, script } = await scriptOf<DecodingModel>(bytes(), { shapes })
+    const unknown = own.decode(new Uint8Array(), 'y')
+    await expect(unknown).rejects.toThrow(new TypeError('attar: no input "y" takes a picture, only "x"'))
     expect(script).toContain('encoded(attar(')
     expect(types).toContain('decode(file: Blob | BufferSource, input?: string): Promise<Uint8Array>')
   })

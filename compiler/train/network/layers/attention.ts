@@ -1,5 +1,6 @@
 import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import * as f from '../../../core/scalar/formula.ts'
+import type { Builder } from '../../../core/builder.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Layer } from '../context.ts'
 import { checkArguments, checkOptions, count, initializer as known } from '../options.ts'
@@ -12,7 +13,7 @@ export interface SelfAttentionOptions {
 }
 
 /**
- * Self-attention of several heads (Vaswani et al., 2017): f32[1, n, size] to [1, n, size]. Each place attends to all. Its output is
+ * Self-attention of several heads (Vaswani et al., 2017): f32[1, n, size] to [1, n, size]. Each place attends to all that are no padding. Its output is
  * projected once more. It does not know the order of places: `positionEmbedding` tells it.
  */
 export function selfAttention(options: SelfAttentionOptions): Layer {
@@ -43,8 +44,8 @@ export function selfAttention(options: SelfAttentionOptions): Layer {
       const batched = { lhsBatch: [0, 2], rhsBatch: [0, 2] }
       const scores = b.dotGeneral(query, key, { ...batched, lhsContract: [3], rhsContract: [3] })
       const scaled = b.map([scores], (s) => f.mul(s, 1 / Math.sqrt(each)))
-      const powers = b.map([scaled, b.reduce('max', scaled, [3], true)], (s, most) => f.exp(f.sub(s, most)))
-      const weights = b.binary('div', powers, b.reduce('add', powers, [3], true))
+      const kept = network.keptPlaces(length)
+      const weights = kept ? keptShares(b, scaled, b.reshape(kept, [1, 1, 1, length])) : shares(b, scaled)
       const heard = b.dotGeneral(weights, value, {
         ...{ lhsBatch: [0, 1], rhsBatch: [0, 2] },
         ...{ lhsContract: [3], rhsContract: [1] },
@@ -52,6 +53,22 @@ export function selfAttention(options: SelfAttentionOptions): Layer {
       return project('output', b.reshape(b.transpose(heard, [0, 2, 1, 3]), [1, length, size]))
     },
   }
+}
+
+function shares(b: Builder, scores: Value): Value {
+  const powers = b.map([scores, b.reduce('max', scores, [3], true)], (s, most) => f.exp(f.sub(s, most)))
+  return b.binary('div', powers, b.reduce('add', powers, [3], true))
+}
+
+/** The same with nothing for places that fill up, whose scores are lower than all others. */
+function keptShares(b: Builder, scores: Value, kept: Value): Value {
+  const known = b.map([scores, kept], (s, k) => f.select(f.gt(k, 0), s, -1e9))
+  const powers = b.map([known, b.reduce('max', known, [3], true), kept], (s, most, k) =>
+    f.mul(f.exp(f.sub(s, most)), k),
+  )
+  const sum = b.reduce('add', powers, [3], true)
+  // Where all is padding, none of it is heard.
+  return b.map([powers, sum], (p, s) => f.div(p, f.max(s, 1e-30)))
 }
 
 /** Adds a parameter for each place of a sequence (Gehring et al., 2017): f32[1, n, size] to the same. */

@@ -42,8 +42,21 @@ export const averagePool = (size: number, options: PoolOptions = {}): Layer =>
     b.map([b.reduceWindow('add', x, axes)], (s) => f.div(s, size * size)),
   )
 
-/** The mean of each channel, of pictures or of sequences: [1, H, W, C] or [1, n, C] to [1, C]. */
+/** The mean of each channel, of pictures or of sequences without their padding: [1, H, W, C] or [1, n, C] to [1, C]. */
 export const globalAveragePool = (): Layer => ({
   kind: 'globalAveragePool',
-  build: ({ b }, x) => b.mean(x, x.type.shape.map((_, i) => i).slice(1, -1), false),
+  build: (network, x) => {
+    const { b } = network
+    const { shape } = x.type
+    const kept = shape.length === 3 ? network.keptPlaces(shape[1]!) : undefined
+    if (!kept) return b.mean(x, shape.map((_, i) => i).slice(1, -1), false)
+    const places = b.reshape(kept, [1, shape[1]!, 1])
+    const sum = b.reduce(
+      'add',
+      b.map([x, places], (v, k) => f.select(f.gt(k, 0), v, 0)),
+      [1],
+      false,
+    )
+    return b.map([sum, b.reduce('add', kept, [1], true)], (s, count) => f.div(s, f.max(count, 1)))
+  },
 })

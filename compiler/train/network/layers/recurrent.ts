@@ -8,7 +8,7 @@ import { checkArguments, checkOptions, count, flag, initializer } from '../optio
 import type { Initializer } from '../initializers.ts'
 
 export interface RecurrentOptions {
-  /** Give the state after every step, [1, n, units], not only that after the last one, [1, units]. */
+  /** Give the state after every step, [1, n, units], not only that after the last one, [1, units]. Over padding it stays. */
   readonly sequence?: boolean | undefined
   readonly initializer?: Initializer | undefined
 }
@@ -49,13 +49,22 @@ function recurrent(network: NetworkContext, x: Value, kind: string, cell: Cell, 
   const shares = b.binary('add', product(b, x, weight), bias)
   const share = regionArgument('f32', [1, gates * units])
   const before = Array.from({ length: cell.states }, () => regionArgument('f32', [1, units]))
-  const after = step(b, share, before)
+  const stepped = step(b, share, before)
+  const kept = network.keptPlaces(length)
+  const place = regionArgument('f32', [1, 1])
+  // Padding leaves the states as they are, so that the last ones are those behind the last place that counts.
+  const after = kept
+    ? stepped.map((next, i) => b.map([place, next, before[i]!], (k, a, old) => f.select(f.gt(k, 0), a, old)))
+    : stepped
   const initial = b.full(0, 'f32', [1, units])
   const { carried, stacked } = b.while({
     trips: length,
     iteration: regionArgument('i32', []),
     carried: before.map((argument, i) => ({ initial, argument, next: after[i]! })),
-    scanInputs: [{ value: shares, argument: share, axis: 1, reverse: false }],
+    scanInputs: [
+      { value: shares, argument: share, axis: 1, reverse: false },
+      ...(kept ? [{ value: b.reshape(kept, [1, length, 1]), argument: place, axis: 1, reverse: false }] : []),
+    ],
     scanOutputs: sequence ? [{ slice: after[0]!, axis: 1, reverse: false }] : [],
   })
   return sequence ? stacked[0]! : carried[0]!

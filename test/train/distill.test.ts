@@ -13,7 +13,7 @@ import { dense, relu } from '../../compiler/train/network/index.ts'
 import { input, ports } from '../../compiler/train/model/ports.ts'
 import { inDoubles } from '../support/retype.ts'
 import type { GradientOptions } from '../../compiler/train/step/gradients.ts'
-import { distillation, draws, network } from './taught.ts'
+import { distillation, draws, network } from './networks/taught.ts'
 
 const b = new Builder(undefined)
 const names = Object.keys(losses) as LossName[]

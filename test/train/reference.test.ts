@@ -38,11 +38,11 @@ import {
   slopes,
   zerosLike,
   type Parameters,
-} from './by-hand.ts'
-import { attentionByHand, gruByHand, lstmByHand as lstmLayerByHand, meanOf } from './by-hand-sequences.ts'
-import { lstmByHand, lstmModel, lstmSizes } from './lstm.ts'
-import { matrix, range } from './matrices.ts'
-import { transformerByHand, transformerModel, transformerSizes } from './transformer.ts'
+} from './networks/by-hand.ts'
+import { attentionByHand, gruByHand, lstmByHand as lstmLayerByHand, meanOf } from './networks/by-hand-sequences.ts'
+import { lstmByHand, lstmModel, lstmSizes } from './networks/lstm.ts'
+import { matrix, range } from './networks/matrices.ts'
+import { transformerByHand, transformerModel, transformerSizes } from './networks/transformer.ts'
 
 /** In f64, by the evaluator. */
 const exact: Executor = {

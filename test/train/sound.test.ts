@@ -29,7 +29,7 @@ import {
 } from '../../compiler/train/network/index.ts'
 import { factorsOf } from '../../compiler/features/spectrum.ts'
 import { inDoubles } from '../support/retype.ts'
-import { range } from './matrices.ts'
+import { range } from './networks/matrices.ts'
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 

@@ -36,7 +36,7 @@ import {
 import { input } from '../../compiler/train/model/ports.ts'
 import { model as onnxModel, stored } from '../onnx/build.ts'
 import { Random } from '../support/random.ts'
-import { distillation, draws, network, taughtBy } from './taught.ts'
+import { distillation, draws, network, taughtBy } from './networks/taught.ts'
 
 const b = new Builder(undefined)
 

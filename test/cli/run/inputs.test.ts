@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { model } from '../onnx/build.ts'
-import { commandLine } from '../support/command-line.ts'
-import { wav } from '../support/wav.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { model } from '../../onnx/build.ts'
+import { commandLine } from '../../support/command-line.ts'
+import { wav } from '../../support/wav.ts'
 
 const { at, attar, out, err, clear, json } = commandLine()
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { beforeAll, expect, it } from 'vitest'
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { writeNpz } from '../../compiler/data/index.ts'
-import { model, stored } from '../onnx/build.ts'
-import { commandLine } from '../support/command-line.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { writeNpz } from '../../../compiler/data/index.ts'
+import { model, stored } from '../../onnx/build.ts'
+import { commandLine } from '../../support/command-line.ts'
 
 const { at, attar, out, err, json } = commandLine()
 const names = ['ant', 'bee', 'cat', 'dog', 'eel', 'fox']

@@ -1,6 +1,6 @@
-import { tensorOf } from '../../compiler/core/tensor.ts'
-import { model, node, stored } from '../onnx/build.ts'
-import { Random } from '../support/random.ts'
+import { tensorOf } from '../../../compiler/core/tensor.ts'
+import { model, node, stored } from '../../onnx/build.ts'
+import { Random } from '../../support/random.ts'
 import { cumulative, zerosLike, type Parameters } from './by-hand.ts'
 import {
   accumulate,

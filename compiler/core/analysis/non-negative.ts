@@ -1,7 +1,7 @@
-import { isFloat, isSigned } from './scalar/dtype.ts'
-import { foldExpr, type Expr } from './scalar/expr.ts'
-import type { Value } from './graph.ts'
-import { windowsMeet } from './ops/window.ts'
+import { isFloat, isSigned } from '../scalar/dtype.ts'
+import { foldExpr, type Expr } from '../scalar/expr.ts'
+import type { Value } from '../graph.ts'
+import { windowsMeet } from '../ops/window.ts'
 
 /** Values that are looked at before the answer is no. */
 const mostLooks = 32

@@ -1,5 +1,5 @@
 /** Small networks, and what one learns of another. */
-import { type Graph } from '../../compiler/core/graph.ts'
+import { type Graph } from '../../../compiler/core/graph.ts'
 import {
   losses,
   scoresOf,
@@ -9,9 +9,9 @@ import {
   type Distillation,
   type LossName,
   type TrainableModel,
-} from '../../compiler/train/index.ts'
-import { sequential, type Layer } from '../../compiler/train/network/index.ts'
-import { Random } from '../support/random.ts'
+} from '../../../compiler/train/index.ts'
+import { sequential, type Layer } from '../../../compiler/train/network/index.ts'
+import { Random } from '../../support/random.ts'
 
 export const draws = (count: number, seed: number): number[] => {
   const random = new Random(seed)

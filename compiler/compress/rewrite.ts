@@ -94,7 +94,7 @@ class Rewriter {
   private readonly restored = new Map<Value, Value>()
   private readonly layerOf: ReadonlyMap<Node, Layer>
   readonly stored = new Map<Layer, Stored>()
-  /** The first product by each constant whose rows are its output channels. */
+  /** The first product of floats by each constant whose rows are its output channels. */
   private readonly products = new Map<Value, Layer>()
   /** By the map that adds the bias. */
   private readonly biases = new Map<Node, { layer: Layer; operand: number; weights: QuantizedWeights }[]>()
@@ -105,7 +105,9 @@ class Rewriter {
     this.layerOf = new Map(plan.layers.map((layer) => [layer.node as Node, layer]))
     for (const layer of plan.layers) {
       const { node, weights } = layer
-      if (node.op === 'dot_general' && weights?.axis === 0 && !this.products.has(weights.value))
+      // Products of integers are packed in a form of their own.
+      const ofFloats = inputScale(plan, decisions, layer) === undefined
+      if (node.op === 'dot_general' && ofFloats && weights?.axis === 0 && !this.products.has(weights.value))
         this.products.set(weights.value, layer)
     }
   }

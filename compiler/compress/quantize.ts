@@ -2,7 +2,7 @@ import type { Graph } from '../core/graph.ts'
 import type { QuantizationReport } from '../core/quantization-report.ts'
 import type { RemovedChannels } from '../core/artefact.ts'
 import { quantizedAlike } from './alike.ts'
-import { runPasses } from '../passes/index.ts'
+import { runPassesPaddedByZero } from '../passes/index.ts'
 import { removedChannels } from '../passes/channels/removed-channels.ts'
 import { shiftsOf, type LayerErrors } from './techniques/correct-bias.ts'
 import { equalize } from './techniques/equalize.ts'
@@ -59,7 +59,7 @@ export async function quantizeEach(
   const { study, trial, optimized, report, removed } = await studied(first, given)
   const { plan, decisions } = trial
   const decided = { graph: optimized, equalized: study.graph, plan, decisions }
-  const others = rest.map((source) => quantizedAlike(runPasses(source), decided))
+  const others = rest.map((source) => quantizedAlike(runPassesPaddedByZero(source), decided))
   return { graph: trial.graph, report, removed, others }
 }
 
@@ -72,7 +72,7 @@ export async function studied(
   const { options, notes } = prepare(source, given)
   const { maxDrop } = options
   const techniques: string[] = []
-  const optimized = runPasses(source)
+  const optimized = runPassesPaddedByZero(source)
   let study = new Study(optimized, options)
   if (study.layers.length === 0) noWeights()
   await study.observe()

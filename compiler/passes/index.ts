@@ -4,6 +4,7 @@ import { composeViews } from './compose-views.ts'
 import { deadChannels } from './channels/dead-channels.ts'
 import { foldAffine } from './fold-affine.ts'
 import { foldConstants, foldUnstored } from './fold-constants.ts'
+import { foldInputAffine } from './fold-input-affine.ts'
 import { foldPadding } from './fold-padding.ts'
 import { fuseMaps } from './fuse-maps.ts'
 import { integerProducts } from './integers/integer-products.ts'
@@ -46,6 +47,7 @@ export const passes: readonly Pass[] = [
   { name: 'dead-channels', run: (graph) => deadChannels(graph) },
   { name: 'compose-views-again', run: composeViews },
   { name: 'fold-padding-again', run: foldPadding },
+  { name: 'fold-input-affine', run: foldInputAffine, own: true },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
   { name: 'merge-scales', run: mergeScales, own: true },
@@ -61,6 +63,16 @@ export const passes: readonly Pass[] = [
 
 export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
+}
+
+/**
+ * The same for those who need zeros around convolutions: quantization, and other systems. `fold-input-affine` pads with other
+ * numbers.
+ */
+export function runPassesPaddedByZero(graph: Graph): Graph {
+  const run = ({ name, run }: Pass): Pass['run'] =>
+    name === 'regions' ? (g) => optimizeRegions(g, runPassesPaddedByZero) : run
+  return passes.filter(({ name }) => name !== 'fold-input-affine').reduce((g, pass) => run(pass)(g), graph)
 }
 
 /** Passes that change in which form, place or order numbers are computed, but not by which formulas. */

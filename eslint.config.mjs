@@ -56,7 +56,7 @@ export default defineConfig(
       'no-restricted-properties': [
         'error',
         ...noExit,
-        ...restricted('Math', inexact, 'Engines differ in it; use compiler/core/math.ts.'),
+        ...restricted('Math', inexact, 'Engines differ in it; use compiler/core/math/index.ts.'),
         ...restricted('Math', ['random'], 'The same input must give the same bytes; take a seed.'),
       ],
       'no-restricted-globals': [
@@ -69,7 +69,7 @@ export default defineConfig(
         {
           // The same as Math.pow; powers of two are exact everywhere.
           selector: "BinaryExpression[operator='**']:not([left.raw=/^2n?$/])",
-          message: 'Engines differ in it; use compiler/core/math.ts.',
+          message: 'Engines differ in it; use compiler/core/math/index.ts.',
         },
       ],
     },

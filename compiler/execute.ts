@@ -1,4 +1,4 @@
-import type { TypedArray } from './core/dtype.ts'
+import type { TypedArray } from './core/scalar/dtype.ts'
 import type { Executor, Instance, ParallelExecutor } from './core/executor.ts'
 import { compileGraph } from './pipeline.ts'
 import { instantiate } from '../runtime/index.ts'

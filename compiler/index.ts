@@ -7,14 +7,14 @@
 import type { Progress, QuantizeOptions, Sample } from './compress/index.ts'
 import type { PruneOnceOptions } from './compress/prune/index.ts'
 import type { VocabularyOptions } from './compress/vocabulary/index.ts'
-import { preprocessKey, quantizationKey, type Compiled, type RemovedChannels } from './core/artefact.ts'
-import { fail } from './core/diagnostic.ts'
+import { preprocessKey, quantizationKey, type Compiled, type RemovedChannels } from './core/artefact/artefact.ts'
+import { fail } from './core/diagnostics/diagnostic.ts'
 import type { Executor } from './core/executor.ts'
 import type { Graph } from './core/graph.ts'
 import type { FeatureOptions } from './features/index.ts'
 import { importModel, type ImportOptions } from './onnx/import.ts'
-import type { PrunedReport } from './core/pruning-report.ts'
-import type { QuantizationReport } from './core/quantization-report.ts'
+import type { PrunedReport } from './core/artefact/pruning-report.ts'
+import type { QuantizationReport } from './core/artefact/quantization-report.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import type { CompileOptions, Imported } from './pipeline.ts'
 
@@ -51,7 +51,7 @@ export {
   type StateSpec,
   type Target,
   type TextSpec,
-} from './core/artefact.ts'
+} from './core/artefact/artefact.ts'
 export {
   codes,
   CompileError,
@@ -62,7 +62,7 @@ export {
   type Code,
   type Diagnostic,
   type Origin,
-} from './core/diagnostic.ts'
+} from './core/diagnostics/diagnostic.ts'
 export {
   encoderOf,
   encoderSource,
@@ -73,8 +73,8 @@ export {
   type TextInput,
   type Tokenizer,
 } from './text/index.ts'
-export { metricNeedsLabels, missingPackage, reasonOf } from './core/errors.ts'
-export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/dtype.ts'
+export { metricNeedsLabels, missingPackage, reasonOf } from './core/diagnostics/errors.ts'
+export { byteSize, isBigInt, isFloat, type DType, type Scalar } from './core/scalar/dtype.ts'
 export { evaluate, workOf } from './core/evaluate.ts'
 export type { Executor, Run } from './core/executor.ts'
 export { allNodesOf, nodesOf, type Graph, type Node } from './core/graph.ts'
@@ -86,10 +86,10 @@ export {
   type Metric,
   type QuantizationReport,
   type RangeReport,
-} from './core/quantization-report.ts'
-export type { PrunedReport, PruningReport } from './core/pruning-report.ts'
+} from './core/artefact/quantization-report.ts'
+export type { PrunedReport, PruningReport } from './core/artefact/pruning-report.ts'
 export { elementCount, sameShape, type Shape } from './core/shape.ts'
-export type { VocabularyReport } from './core/vocabulary-report.ts'
+export type { VocabularyReport } from './core/artefact/vocabulary-report.ts'
 export type { Progress, Sample } from './compress/calibrate.ts'
 export { doubts } from './compress/accuracy/doubt.ts'
 export { prepareLabels } from './compress/accuracy/labels.ts'

@@ -20,15 +20,15 @@ import {
   type StateReport,
   type StateSpec,
   type Target,
-} from './core/artefact.ts'
-import { Budget, foldingAllowance, within } from './core/budget.ts'
-import { fail, type Diagnostic } from './core/diagnostic.ts'
+} from './core/artefact/artefact.ts'
+import { Budget, foldingAllowance, within } from './core/diagnostics/budget.ts'
+import { fail, type Diagnostic } from './core/diagnostics/diagnostic.ts'
 import { allNodesOf, countsOf, type Graph } from './core/graph.ts'
-import { hash } from './core/hash.ts'
-import type { PrunedReport } from './core/pruning-report.ts'
-import type { QuantizationReport } from './core/quantization-report.ts'
+import { hash } from './core/bytes/hash.ts'
+import type { PrunedReport } from './core/artefact/pruning-report.ts'
+import type { QuantizationReport } from './core/artefact/quantization-report.ts'
 import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
-import type { VocabularyReport } from './core/vocabulary-report.ts'
+import type { VocabularyReport } from './core/artefact/vocabulary-report.ts'
 import { importEach, type ShapeBindings } from './onnx/import-each.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
 import { runPasses, simplify } from './passes/index.ts'

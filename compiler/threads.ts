@@ -1,6 +1,6 @@
 import { Worker, type MessagePort } from 'node:worker_threads'
-import type { PortSpec } from './core/artefact.ts'
-import { byteSize, viewOf, type TypedArray } from './core/dtype.ts'
+import type { PortSpec } from './core/artefact/artefact.ts'
+import { byteSize, viewOf, type TypedArray } from './core/scalar/dtype.ts'
 import type { Outputs, ParallelExecutor, Replica } from './core/executor.ts'
 import { elementCount } from './core/shape.ts'
 import type { Tensor } from './core/tensor.ts'

@@ -1,6 +1,6 @@
 /** What ships to the user: loads a module that attar compiled and runs it. Imports nothing. */
 
-/** The module conventions that this runtime speaks: compiler/core/artefact.ts. */
+/** The module conventions that this runtime speaks: compiler/core/artefact/artefact.ts. */
 const abi = 3
 
 declare const withStates: boolean | undefined

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { arg, constant } from '../dist/compiler/core/expr.js'
+import { arg, constant } from '../dist/compiler/core/scalar/expr.js'
 import { packageFile } from '../dist/compiler/bench/engines/process.js'
 import { loadBinaryen } from '../dist/compiler/wasm/emit.js'
 import { Linker } from '../dist/compiler/wasm/link.js'

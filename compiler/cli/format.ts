@@ -1,4 +1,4 @@
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/diagnostics/printable.ts'
 
 /** JSON in one line. Bigints become numbers where exact, else strings; NaN and infinities strings, as JSON has none. */
 export function toJson(value: unknown): string {

@@ -1,4 +1,4 @@
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/diagnostics/printable.ts'
 
 /** Where text goes, as it is. */
 export interface Streams {

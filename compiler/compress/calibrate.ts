@@ -1,7 +1,7 @@
 /** Observes the values of a graph on samples: ranges, histograms and a seeded choice of the elements themselves. */
 import type { Executor } from '../core/executor.ts'
 import type { Graph, Value } from '../core/graph.ts'
-import { uniform } from '../core/random.ts'
+import { uniform } from '../core/random/random.ts'
 import { typeBytes, type Tensor } from '../core/tensor.ts'
 
 export type Sample = Readonly<Record<string, Tensor>>

@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Graph } from '../core/graph.ts'
 import { typeBytes, zeros, type Tensor } from '../core/tensor.ts'

@@ -1,6 +1,6 @@
 /** Why a model cannot be quantized or judged as asked for, one function for each error. None returns. */
-import { fail, type Origin } from '../core/diagnostic.ts'
-import type { Metric } from '../core/quantization-report.ts'
+import { fail, type Origin } from '../core/diagnostics/diagnostic.ts'
+import type { Metric } from '../core/artefact/quantization-report.ts'
 
 // Options
 

@@ -1,6 +1,6 @@
-import { parts, type Expr } from '../core/expr.ts'
+import { parts, type Expr } from '../core/scalar/expr.ts'
 import { countUses, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import { followedAxis, outputAxisOf, type OutputAxis } from '../core/relation.ts'
+import { followedAxis, outputAxisOf, type OutputAxis } from '../core/analysis/relation.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { typeBytes, type Tensor } from '../core/tensor.ts'
 

@@ -1,6 +1,6 @@
 import type { Executor } from '../core/executor.ts'
 import type { Graph } from '../core/graph.ts'
-import type { Metric } from '../core/quantization-report.ts'
+import type { Metric } from '../core/artefact/quantization-report.ts'
 import type { Progress, Sample } from './calibrate.ts'
 import { measuredOutput, type Validation } from './accuracy/metric.ts'
 import { bitsOfWeights, type Bits } from './weights.ts'
@@ -13,7 +13,7 @@ import {
   sizeOfActivations,
   wrongBits,
 } from './errors.ts'
-import { metricNeedsLabels } from '../core/errors.ts'
+import { metricNeedsLabels } from '../core/diagnostics/errors.ts'
 
 export interface SizeBudget {
   readonly bytes: number

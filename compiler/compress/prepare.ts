@@ -1,4 +1,4 @@
-import { isFloat } from '../core/dtype.ts'
+import { isFloat } from '../core/scalar/dtype.ts'
 import type { Graph } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import { reader } from '../core/tensor.ts'

@@ -1,6 +1,6 @@
 import type { Graph } from '../core/graph.ts'
-import type { QuantizationReport } from '../core/quantization-report.ts'
-import type { RemovedChannels } from '../core/artefact.ts'
+import type { QuantizationReport } from '../core/artefact/quantization-report.ts'
+import type { RemovedChannels } from '../core/artefact/artefact.ts'
 import { quantizedAlike } from './alike.ts'
 import { runPassesPaddedByZero } from '../passes/index.ts'
 import { removedChannels } from '../passes/channels/removed-channels.ts'

@@ -1,4 +1,4 @@
-import { log } from '../core/math.ts'
+import { log } from '../core/math/index.ts'
 import type { Observation } from './calibrate.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Value } from '../core/graph.ts'
-import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
+import type { LayerReport, QuantizationReport, RangeReport } from '../core/artefact/quantization-report.ts'
 import { typeBytes } from '../core/tensor.ts'
 import type { Observation } from './calibrate.ts'
 import type { LayerErrors } from './techniques/correct-bias.ts'

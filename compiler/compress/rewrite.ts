@@ -5,10 +5,10 @@
  */
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
-import * as f from '../core/formula.ts'
+import * as f from '../core/scalar/formula.ts'
 import { createNode, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
-import { dequantized, saturated } from '../core/quantization.ts'
+import { dequantized, saturated } from '../core/scalar/quantization.ts'
 import { tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'

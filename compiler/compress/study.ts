@@ -1,6 +1,6 @@
 import type { Graph, Port, Value } from '../core/graph.ts'
-import type { Accuracy, Metric } from '../core/quantization-report.ts'
-import { choose } from '../core/random.ts'
+import type { Accuracy, Metric } from '../core/artefact/quantization-report.ts'
+import { choose } from '../core/random/random.ts'
 import { observe, type Observation, type Progress, type Sample } from './calibrate.ts'
 import { compensated } from './techniques/compensate.ts'
 import { layerErrors, type LayerErrors } from './techniques/correct-bias.ts'

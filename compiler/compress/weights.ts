@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
 import type { Value } from '../core/graph.ts'
-import { dequantized } from '../core/quantization.ts'
+import { dequantized } from '../core/scalar/quantization.ts'
 import { elementCount, rowMajorStrides } from '../core/shape.ts'
 import { tensor, tensorOf, type Tensor } from '../core/tensor.ts'
 import type { Weights } from './layers.ts'

@@ -1,4 +1,4 @@
-import type { TypedArray } from './dtype.ts'
+import type { TypedArray } from './scalar/dtype.ts'
 import { evaluate } from './evaluate.ts'
 import type { Graph } from './graph.ts'
 import { zeros, type Tensor } from './tensor.ts'

@@ -1,5 +1,5 @@
-import { currentBudget } from './budget.ts'
-import { fail, type Origin } from './diagnostic.ts'
+import { currentBudget } from './diagnostics/budget.ts'
+import { fail, type Origin } from './diagnostics/diagnostic.ts'
 import { facetsOf, type AttrsOf, type OpName } from './ops/index.ts'
 import { formatType, sameType, type TensorType } from './tensor.ts'
 

@@ -1,4 +1,4 @@
-import { formatExpr } from './expr.ts'
+import { formatExpr } from './scalar/expr.ts'
 import { nodesOf, regionsOf, type Graph, type Value } from './graph.ts'
 import type { Node } from './graph.ts'
 import { formatType, toNumbers, type Tensor } from './tensor.ts'

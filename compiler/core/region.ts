@@ -1,6 +1,6 @@
-import type { DType } from './dtype.ts'
+import type { DType } from './scalar/dtype.ts'
 import { applyPatch, createNode, topological, type Graph, type Node, type Value } from './graph.ts'
-import type { ScanAxis } from './ops/while.ts'
+import type { ScanAxis } from './ops/control-flow/while.ts'
 import type { Shape } from './shape.ts'
 
 /** An argument of a region that is being built: an input of its graph. */

@@ -1,4 +1,4 @@
-import { SizeError } from './diagnostic.ts'
+import { SizeError } from './diagnostics/diagnostic.ts'
 import {
   allocate,
   byteSize,
@@ -8,12 +8,12 @@ import {
   type Scalar,
   type SmallFloat,
   type TypedArray,
-} from './dtype.ts'
-import { arg } from './expr.ts'
-import { fromBfloat16, fromHalf, toBfloat16, toHalf } from './half.ts'
-import { compileExpr } from './scalar.ts'
+} from './scalar/dtype.ts'
+import { arg } from './scalar/expr.ts'
+import { fromBfloat16, fromHalf, toBfloat16, toHalf } from './scalar/half.ts'
+import { compileExpr } from './scalar/scalar.ts'
 import { elementCount, rowMajorStrides, walk, type Shape } from './shape.ts'
-import { narrowed, widened } from './small-float.ts'
+import { narrowed, widened } from './scalar/small-float.ts'
 
 export interface TensorType {
   readonly dtype: DType

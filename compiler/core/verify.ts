@@ -8,7 +8,7 @@
  * 6. an output of data-dependent size names an output of type i32[] for each such axis of its own; so is one with a limit;
  * 7. all of this holds for a node's regions, which reach nothing outside themselves (by 4).
  */
-import { CompileError, type Diagnostic } from './diagnostic.ts'
+import { CompileError, type Diagnostic } from './diagnostics/diagnostic.ts'
 import { nodesOf, regionsOf, type Graph, type Node } from './graph.ts'
 import { facetsOf } from './ops/index.ts'
 import { elementCount } from './shape.ts'

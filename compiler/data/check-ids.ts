@@ -1,4 +1,4 @@
-import { outsideOf } from '../core/lookup-ranges.ts'
+import { outsideOf } from '../core/analysis/lookup-ranges.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { noLookups, outsideTable } from './errors.ts'
 

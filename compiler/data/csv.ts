@@ -1,10 +1,10 @@
 import { parse } from 'csv-parse/sync'
-import { CompileError } from '../core/diagnostic.ts'
+import { CompileError } from '../core/diagnostics/diagnostic.ts'
 import { elementCount } from '../core/shape.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { defaultLabel, takesRows, unusedNotes, valueOf, type Dataset, type InputType } from './samples.ts'
 import { hasNone, malformed, notANumber, padHint, wrongColumns, tooMany } from './errors.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf } from '../core/diagnostics/errors.ts'
 
 export interface Row {
   readonly record: readonly string[]

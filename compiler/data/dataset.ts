@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, relative, sep } from 'node:path'
-import { choose } from '../core/random.ts'
+import { choose } from '../core/random/random.ts'
 import { toNumbers, type Tensor } from '../core/tensor.ts'
 import { readCsv } from './csv.ts'
 import { readFile } from './files.ts'
@@ -8,8 +8,8 @@ import { listFolder } from './class-folder.ts'
 import { readImage, type Image } from './image.ts'
 import { imagesOf, isIdx, readIdx } from './idx.ts'
 import { readJsonLines } from './jsonl.ts'
-import { readNpy } from './npy.ts'
-import { readNpz } from './npz.ts'
+import { readNpy } from './formats/npy.ts'
+import { readNpz } from './formats/npz.ts'
 import { completePreprocess, completeSound, imageTensor, type DataKind, type PreprocessOptions } from './preprocess.ts'
 import {
   checkSize,
@@ -21,7 +21,7 @@ import {
   type InputType,
 } from './samples.ts'
 import { soundReader } from './sound.ts'
-import { readWav } from './wav.ts'
+import { readWav } from './formats/wav.ts'
 import {
   filesNameNoLabels,
   labelsAreInput,

@@ -3,8 +3,8 @@
  * it.
  */
 import { formatType, type TensorType } from '../core/tensor.ts'
-import { fail } from '../core/diagnostic.ts'
-import type { Scalar } from '../core/dtype.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import type { Scalar } from '../core/scalar/dtype.ts'
 
 const list = (names: readonly string[]): string => names.join(', ') || 'none'
 

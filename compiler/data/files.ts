@@ -16,9 +16,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
-import { CompileError } from '../core/diagnostic.ts'
+import { CompileError } from '../core/diagnostics/diagnostic.ts'
 import { cannotRead, cannotWrite, notAFile } from './errors.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf } from '../core/diagnostics/errors.ts'
 
 /** A regular file's bytes. A502 where it cannot be read. */
 export function readFile(path: string): Uint8Array {

@@ -1,8 +1,8 @@
 import { elementCount } from '../core/shape.ts'
 import type { Image } from './image.ts'
-import { canHold, unpack } from './unpack.ts'
+import { canHold, unpack } from './formats/unpack.ts'
 import { cannotUnpack, malformed, notOfFormat, notPictures, unpacksToMore } from './errors.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf } from '../core/diagnostics/errors.ts'
 
 /** An array of bytes in the format of the MNIST database: two zeros, type, rank, dimensions (big-endian), data. */
 export interface Idx {

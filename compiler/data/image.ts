@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { readFile } from './files.ts'
-import { plainPng, pngHeader } from './png.ts'
+import { plainPng, pngHeader } from './formats/png.ts'
 import { cannotDecode, hasNone, notAPicture, tooManyPixels } from './errors.ts'
 
 /** Pixels row by row, `channels` bytes each: gray or red, green, blue. */

@@ -5,9 +5,9 @@ export { cannotRead } from './errors.ts'
 export { checkWritable, inTemporaryFolder, readerBeside, readFile, writeFiles } from './files.ts'
 export { readImage, writePng, type Image } from './image.ts'
 export { isLiteral, parseLiteral, type LiteralType } from './literal.ts'
-export { readNpy, writeNpy } from './npy.ts'
-export { readNpyStrings, writeNpyStrings, type StringArray } from './npy-strings.ts'
-export { readNpz, readNpzOfStrings, writeNpz } from './npz.ts'
+export { readNpy, writeNpy } from './formats/npy.ts'
+export { readNpyStrings, writeNpyStrings, type StringArray } from './formats/npy-strings.ts'
+export { readNpz, readNpzOfStrings, writeNpz } from './formats/npz.ts'
 export {
   channelOrders,
   completePreprocess,
@@ -27,4 +27,4 @@ export {
 } from './preprocess.ts'
 export { soundReader, type SoundReader } from './sound.ts'
 export { convert, randomInputs, randomSamples, splitSamples, type Dataset, type InputType } from './samples.ts'
-export { readWav, type Sound } from './wav.ts'
+export { readWav, type Sound } from './formats/wav.ts'

@@ -1,7 +1,7 @@
 import type { Tensor } from '../core/tensor.ts'
 import { defaultLabel, unusedNotes, valueOf, type Dataset, type InputType } from './samples.ts'
 import { hasNone, malformed, incompleteLabels, tooMany } from './errors.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf } from '../core/diagnostics/errors.ts'
 
 /** Lists within one another are no deeper than a tensor's dimensions could be. */
 const maxDepth = 32

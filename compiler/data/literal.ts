@@ -1,4 +1,4 @@
-import { integerRange, isBigInt, isFloat, type DType, type Scalar } from '../core/dtype.ts'
+import { integerRange, isBigInt, isFloat, type DType, type Scalar } from '../core/scalar/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { tensorOf, type Tensor } from '../core/tensor.ts'
 import { badLiteral } from './errors.ts'

@@ -1,4 +1,4 @@
-import { integerRange, isBigInt, isFloat } from '../core/dtype.ts'
+import { integerRange, isBigInt, isFloat } from '../core/scalar/dtype.ts'
 import { writer, zeros, type Tensor } from '../core/tensor.ts'
 import { axesOf, eachValue, type Preprocess } from '../../runtime/pixels.ts'
 import type { Image } from './image.ts'
@@ -13,7 +13,7 @@ import {
   wrongMember,
   unknownMember,
 } from './errors.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf } from '../core/diagnostics/errors.ts'
 
 export const filters = ['nearest', 'bilinear', 'antialias'] as const satisfies readonly Preprocess['resize'][]
 export const fits = ['stretch', 'crop', 'letterbox'] as const satisfies readonly Preprocess['fit'][]

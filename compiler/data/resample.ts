@@ -1,6 +1,6 @@
-import { cos, sin } from '../core/math.ts'
+import { cos, sin } from '../core/math/index.ts'
 import { cannotResample } from './errors.ts'
-import type { Sound } from './wav.ts'
+import type { Sound } from './formats/wav.ts'
 
 /** Zero crossings of the filter on each side, and the share of the lower half rate that passes. */
 const [crossings, rolloff] = [16, 0.945]

@@ -1,5 +1,5 @@
-import { byteSize, integerRange, isBigInt, isFloat, isInteger, type DType } from '../core/dtype.ts'
-import { uniform } from '../core/random.ts'
+import { byteSize, integerRange, isBigInt, isFloat, isInteger, type DType } from '../core/scalar/dtype.ts'
+import { uniform } from '../core/random/random.ts'
 import { elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { formatType, reader, tensorOf, typeBytes, zeros, type Tensor, type TensorType } from '../core/tensor.ts'
 import type { Preprocessing } from './preprocess.ts'

@@ -6,7 +6,7 @@ import { noSoundInput } from './errors.ts'
 import type { SoundPreprocess } from './preprocess.ts'
 import { resampled } from './resample.ts'
 import type { InputType } from './samples.ts'
-import type { Sound } from './wav.ts'
+import type { Sound } from './formats/wav.ts'
 
 /** Makes a sound a value of an input; `what` names the sound. */
 export type SoundReader = (sound: Sound, what: string) => Tensor

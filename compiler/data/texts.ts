@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { tensorOf, type Tensor } from '../core/tensor.ts'
-import { isBigInt } from '../core/dtype.ts'
+import { isBigInt } from '../core/scalar/dtype.ts'
 import type { TextSpec } from '../../runtime/texts.ts'
 import { encoderOf, readTokenizer, textInputs, tokenizerFor } from '../text/index.ts'
 import { rowsOf } from './csv.ts'

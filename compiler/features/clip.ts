@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import * as f from '../core/formula.ts'
+import * as f from '../core/scalar/formula.ts'
 import { createNode, type Graph, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'
 import type { TensorType } from '../core/tensor.ts'

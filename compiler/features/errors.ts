@@ -1,6 +1,6 @@
 /** What can be wrong with features and the input that they are for. None returns. */
-import { log2 } from '../core/math.ts'
-import { fail } from '../core/diagnostic.ts'
+import { log2 } from '../core/math/index.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 
 interface Named extends TensorType {

@@ -1,6 +1,6 @@
 import type { Builder } from '../core/builder.ts'
 import type { Value } from '../core/graph.ts'
-import { cos, exp, log, pow } from '../core/math.ts'
+import { cos, exp, log, pow } from '../core/math/index.ts'
 import { tensorOf } from '../core/tensor.ts'
 import type { Features } from './options.ts'
 import type { Spectrum } from './spectrum.ts'

@@ -1,6 +1,6 @@
 import type { Builder } from '../core/builder.ts'
-import { log as ln, cos, pow } from '../core/math.ts'
-import * as f from '../core/formula.ts'
+import { log as ln, cos, pow } from '../core/math/index.ts'
+import * as f from '../core/scalar/formula.ts'
 import type { Value } from '../core/graph.ts'
 import { tensorOf } from '../core/tensor.ts'
 import { cosines, filtered, melFilters } from './mel.ts'

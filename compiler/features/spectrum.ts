@@ -1,7 +1,7 @@
 import type { Builder } from '../core/builder.ts'
-import * as f from '../core/formula.ts'
+import * as f from '../core/scalar/formula.ts'
 import type { Value } from '../core/graph.ts'
-import { cos, sin } from '../core/math.ts'
+import { cos, sin } from '../core/math/index.ts'
 import { tensorOf } from '../core/tensor.ts'
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)

@@ -1,6 +1,6 @@
 import { decode, type Field } from '@webassemblyjs/wasm-parser'
-import { runName, signaturesOf, type ModuleSpec } from '../core/artefact.ts'
-import { fail } from '../core/diagnostic.ts'
+import { runName, signaturesOf, type ModuleSpec } from '../core/artefact/artefact.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import {
   codeSection,
   customSection,

@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 
 /** Section names of the WebAssembly binary format by id, §5.5.2; a custom section (0) has its own. */
 const names = [

@@ -10,9 +10,9 @@ import {
   type Signature,
   type SoundSpec,
   type StateSpec,
-} from '../core/artefact.ts'
-import { fail } from '../core/diagnostic.ts'
-import { byteSize, dtypes } from '../core/dtype.ts'
+} from '../core/artefact/artefact.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import { byteSize, dtypes } from '../core/scalar/dtype.ts'
 import { elementCount } from '../core/shape.ts'
 import { isStrings, isStructures } from './structures.ts'
 

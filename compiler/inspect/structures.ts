@@ -4,7 +4,7 @@ import {
   type PortSpec,
   type StringsSpec,
   type Structures,
-} from '../core/artefact.ts'
+} from '../core/artefact/artefact.ts'
 
 type Ports = readonly PortSpec[]
 type Rows = readonly Readonly<Record<string, unknown>>[]

@@ -1,5 +1,5 @@
 import type { Builder } from '../core/builder.ts'
-import type { DType } from '../core/dtype.ts'
+import type { DType } from '../core/scalar/dtype.ts'
 import type { Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'

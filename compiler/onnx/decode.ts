@@ -1,5 +1,5 @@
-import { fail } from '../core/diagnostic.ts'
-import type { DType } from '../core/dtype.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import type { DType } from '../core/scalar/dtype.ts'
 import type { Tensor } from '../core/tensor.ts'
 import { foreignFormat } from './foreign-format.ts'
 import { Message, reading, type Integers } from './protobuf.ts'

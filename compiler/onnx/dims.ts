@@ -1,10 +1,19 @@
 import { Builder } from '../core/builder.ts'
-import { isFloat, isInteger } from '../core/dtype.ts'
+import { isFloat, isInteger } from '../core/scalar/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
-import { constant, convert, foldExpr, type Expr } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+import { constant, convert, foldExpr, type Expr } from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import type { Value } from '../core/graph.ts'
-import { exactNumber, hull, intervalOf, meet, rangeOf, singleValue, unknown, type Interval } from '../core/interval.ts'
+import {
+  exactNumber,
+  hull,
+  intervalOf,
+  meet,
+  rangeOf,
+  singleValue,
+  unknown,
+  type Interval,
+} from '../core/scalar/interval.ts'
 import { elementCount } from '../core/shape.ts'
 import { reader, type Tensor } from '../core/tensor.ts'
 import { broadcastIndex, source } from './element-source.ts'

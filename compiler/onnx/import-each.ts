@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { Bindings } from './boundary/bind.ts'
 import { importModel, type ImportOptions } from './import.ts'
 

@@ -1,5 +1,5 @@
-import type { PortNames } from '../core/artefact.ts'
-import { Budget, currentBudget, within } from '../core/budget.ts'
+import type { PortNames } from '../core/artefact/artefact.ts'
+import { Budget, currentBudget, within } from '../core/diagnostics/budget.ts'
 import { Builder } from '../core/builder.ts'
 import {
   CompileError,
@@ -9,7 +9,7 @@ import {
   SizeError,
   type Diagnostic,
   type Origin,
-} from '../core/diagnostic.ts'
+} from '../core/diagnostics/diagnostic.ts'
 import { allNodesOf, type Graph, type Value } from '../core/graph.ts'
 import { elementCount, sameShape } from '../core/shape.ts'
 import { formatType, type Tensor, type TensorType } from '../core/tensor.ts'

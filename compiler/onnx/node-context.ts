@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
-import { fail, type Origin } from '../core/diagnostic.ts'
-import { isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
+import { fail, type Origin } from '../core/diagnostics/diagnostic.ts'
+import { isFloat, isStorageOnly, type DType } from '../core/scalar/dtype.ts'
 import { constantOf } from '../core/evaluate.ts'
 import { topological, type Limit, type Value } from '../core/graph.ts'
 import { elementCount } from '../core/shape.ts'

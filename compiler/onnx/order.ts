@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { GraphProto, NodeProto } from './decode.ts'
 
 /** Names that `graph` takes from the graphs around it. */

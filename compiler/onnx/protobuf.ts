@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 
 /** Wire types of the protobuf encoding ("Message Structure" in its specification); groups do not occur in ONNX. */
 const varint = 0

@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import {
   allocate,
   bitSize,
@@ -8,12 +8,12 @@ import {
   type DType,
   type Scalar,
   type TypedArray,
-} from '../core/dtype.ts'
+} from '../core/scalar/dtype.ts'
 import { elementCount, rowMajorStrides } from '../core/shape.ts'
 import { tensor, zeros, type Tensor, type TensorType } from '../core/tensor.ts'
 import { maxElements } from '../core/verify.ts'
 import type { Integers, Message } from './protobuf.ts'
-import { reasonOf } from '../core/errors.ts'
+import { reasonOf } from '../core/diagnostics/errors.ts'
 
 /** Numbers of the fields of a TensorProto. */
 const fields = {

@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import type { Scalar } from '../core/dtype.ts'
+import type { Scalar } from '../core/scalar/dtype.ts'
 import type { Value } from '../core/graph.ts'
 import { tensorOf, type Tensor } from '../core/tensor.ts'
 import type { GraphProto } from './decode.ts'

@@ -1,5 +1,5 @@
 import { Builder } from '../core/builder.ts'
-import { isFloat, isSmallFloat } from '../core/dtype.ts'
+import { isFloat, isSmallFloat } from '../core/scalar/dtype.ts'
 import { allNodesOf, createNode, nodesOf, topological, type Graph, type Node, type Value } from '../core/graph.ts'
 import type { Tensor } from '../core/tensor.ts'
 import type { LazyTensor } from './decode.ts'

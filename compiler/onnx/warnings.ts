@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../core/diagnostic.ts'
+import type { Diagnostic } from '../core/diagnostics/diagnostic.ts'
 import type { ModelProto } from './decode.ts'
 
 /** The newest opsets whose operators are known, by domain. */

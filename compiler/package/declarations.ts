@@ -10,8 +10,8 @@ import {
   type StateSpec,
   type StringsSpec,
   type Structures,
-} from '../core/artefact.ts'
-import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/dtype.ts'
+} from '../core/artefact/artefact.ts'
+import { allocate, isBigInt, isFloat, isStorageOnly, type DType } from '../core/scalar/dtype.ts'
 
 /** `NAME.wasm.d.ts`: what `import module from './NAME.wasm'` gives where modules are compiled ahead of time. */
 export const moduleDeclarations = `declare const module: WebAssembly.Module

@@ -1,5 +1,5 @@
-import { targets, type Compiled, type Target } from '../core/artefact.ts'
-import { fail } from '../core/diagnostic.ts'
+import { targets, type Compiled, type Target } from '../core/artefact/artefact.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import { inspectModule, specSection } from '../inspect/index.ts'
 import { declarations, moduleDeclarations } from './declarations.ts'
 import { checkName, quantizationFile, reportFile } from './names.ts'

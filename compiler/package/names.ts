@@ -1,5 +1,5 @@
-import { targets } from '../core/artefact.ts'
-import { CompileError, fail } from '../core/diagnostic.ts'
+import { targets } from '../core/artefact/artefact.ts'
+import { CompileError, fail } from '../core/diagnostics/diagnostic.ts'
 import { inspectModule } from '../inspect/index.ts'
 import { moduleDeclarations } from './declarations.ts'
 import { moduleFile } from './script.ts'

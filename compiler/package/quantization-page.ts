@@ -1,6 +1,6 @@
-import { log, pow } from '../core/math.ts'
-import { printable } from '../core/printable.ts'
-import type { LayerReport, QuantizationReport, RangeReport } from '../core/quantization-report.ts'
+import { log, pow } from '../core/math/index.ts'
+import { printable } from '../core/diagnostics/printable.ts'
+import type { LayerReport, QuantizationReport, RangeReport } from '../core/artefact/quantization-report.ts'
 import { generator } from './names.ts'
 
 /** Escaped for HTML text and quoted attributes. */

@@ -1,4 +1,4 @@
-import type { Report, Target } from '../core/artefact.ts'
+import type { Report, Target } from '../core/artefact/artefact.ts'
 import { inspectModule } from '../inspect/index.ts'
 
 /** What `report.json` holds: what the user ships, byte by byte, and what the compiler did. */

@@ -1,4 +1,4 @@
-import { hasEncoded, hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact.ts'
+import { hasEncoded, hasLengths, targets, type ModuleSpec, type Target } from '../core/artefact/artefact.ts'
 import {
   boxesSource,
   decodeSource,

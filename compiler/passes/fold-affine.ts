@@ -3,14 +3,14 @@
  * its constant weights and one bias.
  * Before: maps are fused (`fuse-maps`). After: where the result of a product with constant weights goes to one map that
  * scales it by constants, the weights are scaled and the map adds at most one vector before anything else, as far as
- * `core/reassociation.ts` allows. Weights that modules store in 16 bits, which scaled ones would not fit, stay: there the map adds one
+ * `core/analysis/reassociation.ts` allows. Weights that modules store in 16 bits, which scaled ones would not fit, stay: there the map adds one
  * vector before anything else, and then multiplies by another.
  */
 import { Builder } from '../core/builder.ts'
-import { arg, binary, children, parts, replaceParts, type Expr } from '../core/expr.ts'
+import { arg, binary, children, parts, replaceParts, type Expr } from '../core/scalar/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { asHalves, leastSavedByHalves } from '../core/half.ts'
-import { largest, mayMove, mayScale, weightSums } from '../core/reassociation.ts'
+import { asHalves, leastSavedByHalves } from '../core/scalar/half.ts'
+import { largest, mayMove, mayScale, weightSums } from '../core/analysis/reassociation.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
 import { tensorOf } from '../core/tensor.ts'
 import { channelConstants } from './channel-constants.ts'
@@ -88,7 +88,7 @@ function affineOf(
   }
 }
 
-/** Whether the weights may take the scale, and the constants become one behind them (core/reassociation.ts). */
+/** Whether the weights may take the scale, and the constants become one behind them (core/analysis/reassociation.ts). */
 function isSafe({ scale, addends }: Affine, sums: Float64Array): boolean {
   const scaled = largest(sums.map((sum, c) => sum * scale[c]!))
   return mayScale(1, largest(scale)) && mayScale(largest(sums), scaled) && mayMove(largest(addends), scaled)

@@ -10,7 +10,7 @@ import { constantOf } from '../core/evaluate.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import { sameShape } from '../core/shape.ts'
 import { typeBytes } from '../core/tensor.ts'
-import { dequantizer } from '../core/dequantized.ts'
+import { dequantizer } from '../core/analysis/dequantized.ts'
 
 const growthLimit = 1 << 14
 const storedLimit = 1 << 10

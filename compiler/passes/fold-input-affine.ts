@@ -2,13 +2,13 @@
  * Folds scales and shifts by constants that a map ends in into the weights of the convolution that reads it, and into one vector
  * behind that: hard-swish ends in a division, PP-LCNetV3 in a scale and a shift behind each convolution and each activation.
  * Before: maps are fused, and what stands behind a convolution is in its weights (`fold-affine`). After: a convolution with constant
- * weights that reads a map alone reads what stands before the map's last constants, as far as `core/reassociation.ts` allows.
+ * weights that reads a map alone reads what stands before the map's last constants, as far as `core/analysis/reassociation.ts` allows.
  * Its padding holds what they would bring to the number that it held. The vector is an addition of its own, to be fused.
  */
 import { Builder } from '../core/builder.ts'
-import type { Expr } from '../core/expr.ts'
+import type { Expr } from '../core/scalar/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import { largest, mayMove, mayScale } from '../core/reassociation.ts'
+import { largest, mayMove, mayScale } from '../core/analysis/reassociation.ts'
 import { elementCount, rowMajorStrides, sameShape } from '../core/shape.ts'
 import { tensorOf } from '../core/tensor.ts'
 import { channelConstants } from './channel-constants.ts'

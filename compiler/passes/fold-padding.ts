@@ -6,9 +6,9 @@
 import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
-import { identityOf } from '../core/ops/reduce.ts'
+import { identityOf } from '../core/ops/reductions/reduce.ts'
 import type { WindowAxis } from '../core/ops/window.ts'
-import type { Scalar } from '../core/dtype.ts'
+import type { Scalar } from '../core/scalar/dtype.ts'
 import { reader } from '../core/tensor.ts'
 
 /** The `pad` node that gives `value`, and what it pads with. */

@@ -5,8 +5,8 @@
  * `mostParts` and but for maps that finish a second product; each operand of a map is named once.
  */
 import { Builder } from '../core/builder.ts'
-import { byteSize, isStorageOnly } from '../core/dtype.ts'
-import { arg, constant, mostParts, parts, replaceParts, type Expr } from '../core/expr.ts'
+import { byteSize, isStorageOnly } from '../core/scalar/dtype.ts'
+import { arg, constant, mostParts, parts, replaceParts, type Expr } from '../core/scalar/expr.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 import { broadcastShapes, elementCount, sameShape, type Shape } from '../core/shape.ts'
 import { reader } from '../core/tensor.ts'

@@ -3,7 +3,7 @@
  * Before: any graph. After: no two nodes without regions have the same op, attributes and operands, and no two small constants the same
  * type and data. Nodes with an effect do not exist.
  */
-import { formatExpr } from '../core/expr.ts'
+import { formatExpr } from '../core/scalar/expr.ts'
 import { applyPatch, nodesOf, regionsOf, type Graph, type Node, type Value } from '../core/graph.ts'
 import { bytesOf, formatType } from '../core/tensor.ts'
 

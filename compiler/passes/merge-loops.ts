@@ -2,7 +2,7 @@
  * Loops that go through the same iterations.
  * Before: any graph. After: where a loop has the operands and the body of another one that gives more slices of each
  * iteration, only the latter is left. What differentiates a loop leaves such pairs: the loop, and the loop with what its way
- * back needs (transform/vjp/while.ts).
+ * back needs (transform/vjp/control-flow/while.ts).
  */
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../core/graph.ts'
 

@@ -2,13 +2,13 @@
  * Makes one factor of the constants by which maps of f32 multiply and divide a number one after another: a division takes
  * several times as long as a multiplication, and hard-swish ends in one (MobileNetV3, PP-LCNetV3).
  * Before: scales that can go into weights are there (`fold-affine`). After: in maps of nothing but f32, no constant makes
- * smaller what a constant made smaller and nothing else reads, as far as `core/reassociation.ts` allows. So nothing overflows that
+ * smaller what a constant made smaller and nothing else reads, as far as `core/analysis/reassociation.ts` allows. So nothing overflows that
  * did not, or the other way round. A division alone stays one.
  */
 import { Builder } from '../core/builder.ts'
-import { binary, constant, literal, parts, partUses, replaceParts, type Expr } from '../core/expr.ts'
+import { binary, constant, literal, parts, partUses, replaceParts, type Expr } from '../core/scalar/expr.ts'
 import { applyPatch, nodesOf, type Graph, type Value } from '../core/graph.ts'
-import { mayScale } from '../core/reassociation.ts'
+import { mayScale } from '../core/analysis/reassociation.ts'
 
 interface Scaled {
   readonly x: Expr

@@ -1,5 +1,5 @@
 import type { Node, NodeOf } from '../core/graph.ts'
-import { followedAxis, outputAxisOf } from '../core/relation.ts'
+import { followedAxis, outputAxisOf } from '../core/analysis/relation.ts'
 
 /** A convolution or matrix product whose weights have one axis of output channels. */
 export interface Product {

@@ -4,8 +4,8 @@
  * Before: tied weights are one constant (`tied-weights`). After: no table of f32 whose rows are looked up is multiplied by as well.
  */
 import { Builder } from '../core/builder.ts'
-import { convert } from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+import { convert } from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { tensor, type Tensor } from '../core/tensor.ts'
 

@@ -17,7 +17,7 @@ import {
   formatDiagnostic,
   warningLines,
 } from '../index.ts'
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/diagnostics/printable.ts'
 import { version } from '../version.ts'
 import { asDiagnostic, parseQuery, type ModelImport, type Query } from './query.ts'
 

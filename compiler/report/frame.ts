@@ -1,4 +1,4 @@
-import { printable } from '../core/printable.ts'
+import { printable } from '../core/diagnostics/printable.ts'
 
 /**
  * A page that loads nothing and needs no script: legible on narrow screens, on paper, in the dark, and without telling colours apart.

@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 
 /** Where something stands in a tokenizer.json: `pre_tokenizer.pretokenizers[1].pattern`. */
 export type Place = string

@@ -1,5 +1,5 @@
 import type { Encode } from '../../runtime/text/tokenizer.ts'
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import { version } from '../version.ts'
 import { partSources } from './parts.generated.ts'
 import { called, evaluate, print } from './plan.ts'

@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import { formatType, type TensorType } from '../core/tensor.ts'
 import type { TextSpec } from '../../runtime/texts.ts'
 import type { Tokenizer } from './read.ts'

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { AddedToken, Padding, Template, Truncation } from '../../runtime/text/tokenizer.ts'
 import { flags } from '../../runtime/text/tokenizer.ts'
-import { hash } from '../core/hash.ts'
+import { hash } from '../core/bytes/hash.ts'
 import { malformed, unsupported } from './errors.ts'
 import { modelCall, type TextModel } from './model.ts'
 import { normalizerCalls } from './normalizers.ts'

@@ -4,7 +4,7 @@
  * already stays: it is an axis behind that of the samples, and where it has length 1, rules compute as if it were the samples' own.
  */
 import { Builder } from '../core/builder.ts'
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import {
   applyPatch,
   countsOf,

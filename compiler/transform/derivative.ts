@@ -1,5 +1,5 @@
-import { fail } from '../core/diagnostic.ts'
-import { isFloat } from '../core/dtype.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import { isFloat } from '../core/scalar/dtype.ts'
 import {
   children,
   constant,
@@ -10,8 +10,8 @@ import {
   type BinaryOp,
   type Expr,
   type UnaryOp,
-} from '../core/expr.ts'
-import * as f from '../core/formula.ts'
+} from '../core/scalar/expr.ts'
+import * as f from '../core/scalar/formula.ts'
 import { mayBeInfinite } from './infinite.ts'
 import { cotangentType } from './vjp/rule.ts'
 

@@ -1,6 +1,6 @@
 import { Builder } from '../core/builder.ts'
-import { CompileError, fail, type Diagnostic } from '../core/diagnostic.ts'
-import { isFloat } from '../core/dtype.ts'
+import { CompileError, fail, type Diagnostic } from '../core/diagnostics/diagnostic.ts'
+import { isFloat } from '../core/scalar/dtype.ts'
 import { topological, type NodeOf, type Value } from '../core/graph.ts'
 import type { OpName } from '../core/ops/index.ts'
 import { formatType, sameType } from '../core/tensor.ts'

@@ -1,4 +1,4 @@
-import { children, literal, parts, type BinaryOp, type Expr, type UnaryOp } from '../core/expr.ts'
+import { children, literal, parts, type BinaryOp, type Expr, type UnaryOp } from '../core/scalar/expr.ts'
 import type { Node, Value } from '../core/graph.ts'
 
 const unbounded: ReadonlySet<UnaryOp> = new Set([

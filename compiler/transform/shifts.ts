@@ -1,5 +1,5 @@
-import { isFloat } from '../core/dtype.ts'
-import { foldExpr, literal, type Expr } from '../core/expr.ts'
+import { isFloat } from '../core/scalar/dtype.ts'
+import { foldExpr, literal, type Expr } from '../core/scalar/expr.ts'
 import type { Node, NodeOf, Value } from '../core/graph.ts'
 import type { Shape } from '../core/shape.ts'
 

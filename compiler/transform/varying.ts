@@ -1,4 +1,4 @@
-import { isFloat } from '../core/dtype.ts'
+import { isFloat } from '../core/scalar/dtype.ts'
 import type { Node, Value } from '../core/graph.ts'
 
 /** `wrt` and the floats of `order` that depend on it through floats and not through what is `held`. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { fail } from '../core/diagnostic.ts'
-import { hash } from '../core/hash.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import { hash } from '../core/bytes/hash.ts'
 
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 /** JSON has null for what is no number. */

@@ -1,5 +1,5 @@
-import { randomBits } from '../core/philox.ts'
-import type { Random } from '../core/random.ts'
+import { randomBits } from '../core/random/philox.ts'
+import type { Random } from '../core/random/random.ts'
 
 const key = 0x74756e65
 

@@ -1,4 +1,4 @@
-import { exp, log } from '../core/math.ts'
+import { exp, log } from '../core/math/index.ts'
 
 /** A number between two, both included; by its logarithm where that is what counts. */
 export interface FloatDomain {

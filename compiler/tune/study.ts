@@ -1,4 +1,4 @@
-import { fail } from '../core/diagnostic.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import type { Entry } from './journal.ts'
 import { fronts } from './pareto.ts'
 import { randomOf } from './random.ts'

@@ -1,5 +1,5 @@
-import { fail } from '../core/diagnostic.ts'
-import { exp, log } from '../core/math.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
+import { exp, log } from '../core/math/index.ts'
 import type { FloatDomain, IntDomain, Parameter, Point, Space } from './space.ts'
 
 /** What a configuration asks for the values of its parameters. Names are unique; a parameter may depend on others. */

@@ -1,4 +1,4 @@
-import { byteSize } from '../core/dtype.ts'
+import { byteSize } from '../core/scalar/dtype.ts'
 import type {
   BranchKernel,
   Buffer,

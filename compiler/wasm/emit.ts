@@ -1,5 +1,5 @@
-import { runName, type ModuleSpec, type Target } from '../core/artefact.ts'
-import { fail } from '../core/diagnostic.ts'
+import { runName, type ModuleSpec, type Target } from '../core/artefact/artefact.ts'
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import { tableBytes } from '../schedule/memory/entropy-coding.ts'
 import { widening } from '../schedule/memory/halves.ts'
 import type { MemoryPlan } from '../schedule/memory/plan.ts'

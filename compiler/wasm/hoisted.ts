@@ -1,4 +1,4 @@
-import type { DType, Scalar } from '../core/dtype.ts'
+import type { DType, Scalar } from '../core/scalar/dtype.ts'
 import type { Code, FunctionBuilder } from './machine.ts'
 import { splatCode } from './vector.ts'
 

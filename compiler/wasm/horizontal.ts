@@ -1,5 +1,5 @@
-import type { DType } from '../core/dtype.ts'
-import type { ReduceKind } from '../core/ops/reduce.ts'
+import type { DType } from '../core/scalar/dtype.ts'
+import type { ReduceKind } from '../core/ops/reductions/reduce.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 import { binaryVector } from './vector.ts'
 

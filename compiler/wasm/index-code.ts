@@ -1,4 +1,4 @@
-import { integerRange, type DType } from '../core/dtype.ts'
+import { integerRange, type DType } from '../core/scalar/dtype.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 import { binaryCode, constantCode } from './scalar.ts'
 

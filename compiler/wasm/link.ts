@@ -1,5 +1,5 @@
-import { constant, formatExpr, parts, type Expr } from '../core/expr.ts'
-import type { Target } from '../core/artefact.ts'
+import { constant, formatExpr, parts, type Expr } from '../core/scalar/expr.ts'
+import type { Target } from '../core/artefact/artefact.ts'
 import { epilogueArguments } from '../schedule/kernels/epilogue.ts'
 import { requantizeArguments } from '../schedule/kernels/integer-epilogue.ts'
 import { innerKernels, isIntegerTemplate, type Kernel } from '../schedule/program/program.ts'

@@ -1,5 +1,5 @@
 import type binaryenModule from 'binaryen'
-import { byteSize, isInteger, isSigned, type DType } from '../core/dtype.ts'
+import { byteSize, isInteger, isSigned, type DType } from '../core/scalar/dtype.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 
 export type Binaryen = typeof binaryenModule

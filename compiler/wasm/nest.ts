@@ -1,5 +1,5 @@
-import { byteSize, type DType } from '../core/dtype.ts'
-import { identityOf } from '../core/ops/reduce.ts'
+import { byteSize, type DType } from '../core/scalar/dtype.ts'
+import { identityOf } from '../core/ops/reductions/reduce.ts'
 import type { Access, NestKernel, TemplateArgument } from '../schedule/program/program.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { lanes } from '../schedule/kernels/vectorizable.ts'

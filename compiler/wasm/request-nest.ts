@@ -1,4 +1,4 @@
-import { formatExpr } from '../core/expr.ts'
+import { formatExpr } from '../core/scalar/expr.ts'
 import { planVector } from '../schedule/kernels/vector-plan.ts'
 import { accessesOf, normalizeNest } from '../schedule/program/normalize-nest.ts'
 import type { Access, NestKernel } from '../schedule/program/program.ts'

@@ -1,4 +1,4 @@
-import { byteSize } from '../core/dtype.ts'
+import { byteSize } from '../core/scalar/dtype.ts'
 import { accessesOf } from '../schedule/program/normalize-nest.ts'
 import type { Access, RowsKernel } from '../schedule/program/program.ts'
 import { oneRow } from '../schedule/rows/split.ts'

@@ -1,6 +1,23 @@
-import { bitSize, byteSize, isBigInt, isFloat, isInteger, isSigned, type DType, type Scalar } from '../core/dtype.ts'
-import { toBfloat16, toHalf } from '../core/half.ts'
-import { foldExpr, mathOps, partUses, type BinaryOp, type Expr, type MathOp, type UnaryOp } from '../core/expr.ts'
+import {
+  bitSize,
+  byteSize,
+  isBigInt,
+  isFloat,
+  isInteger,
+  isSigned,
+  type DType,
+  type Scalar,
+} from '../core/scalar/dtype.ts'
+import { toBfloat16, toHalf } from '../core/scalar/half.ts'
+import {
+  foldExpr,
+  mathOps,
+  partUses,
+  type BinaryOp,
+  type Expr,
+  type MathOp,
+  type UnaryOp,
+} from '../core/scalar/expr.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 
 /** Functions that are no wasm instruction; templates compute them. */

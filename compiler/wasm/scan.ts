@@ -1,5 +1,5 @@
-import { byteSize, isFloat, type DType } from '../core/dtype.ts'
-import { identityOf } from '../core/ops/reduce.ts'
+import { byteSize, isFloat, type DType } from '../core/scalar/dtype.ts'
+import { identityOf } from '../core/ops/reductions/reduce.ts'
 import type { Access, ScanKernel } from '../schedule/program/program.ts'
 import { wasmTypeOf, type Code, type FunctionBuilder } from './machine.ts'
 import type { FunctionRequest } from './nest.ts'

@@ -1,4 +1,4 @@
-import { nonZeroRanges } from '../core/zero-runs.ts'
+import { nonZeroRanges } from '../core/bytes/zero-runs.ts'
 /** The parts of a module that we write ourselves: data segments and custom sections (WebAssembly core specification, 5.5). */
 
 function leb128(value: number): number[] {

@@ -1,4 +1,4 @@
-import { byteSize } from '../core/dtype.ts'
+import { byteSize } from '../core/scalar/dtype.ts'
 import type { Access, NestKernel } from '../schedule/program/program.ts'
 import { memoryName, type Code, type FunctionBuilder } from './machine.ts'
 import type { FunctionRequest } from './nest.ts'

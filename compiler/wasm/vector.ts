@@ -1,5 +1,5 @@
-import { bitSize, byteSize, isInteger, isSigned, type DType, type Scalar } from '../core/dtype.ts'
-import type { BinaryOp, Expr, UnaryOp } from '../core/expr.ts'
+import { bitSize, byteSize, isInteger, isSigned, type DType, type Scalar } from '../core/scalar/dtype.ts'
+import type { BinaryOp, Expr, UnaryOp } from '../core/scalar/expr.ts'
 import type { TemplateName } from '../schedule/templates.generated.ts'
 import { lanes } from '../schedule/kernels/vectorizable.ts'
 import { memoryName, type Code, type FunctionBuilder } from './machine.ts'

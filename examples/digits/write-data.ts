@@ -1,7 +1,7 @@
 // Writes the digits that attar.config.ts names to out/, and test.npz. README.md says how to run it.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { writeNpz } from '../../compiler/data/npz.ts'
+import { writeNpz } from '../../compiler/data/formats/npz.ts'
 import { loadDigits, SAMPLES, SEED, select, SIDE, split, trainingFiles } from './data.ts'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))

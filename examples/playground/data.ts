@@ -1,7 +1,7 @@
 /** Files that were dropped, as inputs of runs. */
 import { completePreprocess, imageTensor, type PreprocessOptions } from '../../compiler/data/preprocess.ts'
-import { readNpy } from '../../compiler/data/npy.ts'
-import { readNpz } from '../../compiler/data/npz.ts'
+import { readNpy } from '../../compiler/data/formats/npy.ts'
+import { readNpz } from '../../compiler/data/formats/npz.ts'
 import { splitSamples, type InputType } from '../../compiler/data/samples.ts'
 import { fail, type Sample } from '../../compiler/index.ts'
 import type { Picture } from '../../runtime/pictures.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { difference } from '../../compiler/bench/task.ts'
-import { toHalf } from '../../compiler/core/half.ts'
+import { toHalf } from '../../compiler/core/scalar/half.ts'
 
 const halves = (...values: number[]): Uint16Array => Uint16Array.from(values, toHalf)
 

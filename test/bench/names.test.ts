@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, it } from 'vitest'
-import type { Report } from '../../compiler/core/artefact.ts'
+import type { Report } from '../../compiler/core/artefact/artefact.ts'
 import { model } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
 import { mixed, mixedMacs } from './mixed.ts'

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { reportPage, type EngineBench } from '../../compiler/bench/index.ts'
-import { printable } from '../../compiler/core/printable.ts'
+import { printable } from '../../compiler/core/diagnostics/printable.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { graph, model, node, stored } from '../onnx/build.ts'

@@ -11,7 +11,7 @@ import { findExecutable } from '../../compiler/bench/engines/process.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { model, node, stored } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
-import { withWorker, workerdPath } from '../support/workerd.ts'
+import { withWorker, workerdPath } from '../support/engines/workerd.ts'
 
 const { at, attar, out, err, json } = commandLine()
 const chromiumPath = findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome')

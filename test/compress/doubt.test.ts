@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { doubts } from '../../compiler/compress/accuracy/doubt.ts'
 import { prepareLabels } from '../../compiler/compress/accuracy/labels.ts'
 import { accuracyOf } from '../../compiler/compress/accuracy/metric.ts'
-import type { Metric } from '../../compiler/core/quantization-report.ts'
+import type { Metric } from '../../compiler/core/artefact/quantization-report.ts'
 import { Random } from '../support/random.ts'
 
 describe('labels', () => {

@@ -1,5 +1,5 @@
 import { Builder } from '../../compiler/core/builder.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { CompileError, fail, formatDiagnostic, locate, type Origin } from '../../compiler/core/diagnostic.ts'
+import {
+  CompileError,
+  fail,
+  formatDiagnostic,
+  locate,
+  type Origin,
+} from '../../compiler/core/diagnostics/diagnostic.ts'
 import { constantOf, evaluate, workOf } from '../../compiler/core/evaluate.ts'
-import { arg, binary } from '../../compiler/core/expr.ts'
+import { arg, binary } from '../../compiler/core/scalar/expr.ts'
 import {
   applyPatch,
   countUses,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { hash } from '../../compiler/core/hash.ts'
+import { hash } from '../../compiler/core/bytes/hash.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compile, importModel, instantiate } from '../../compiler/index.ts'
 import { model, stored } from '../onnx/build.ts'

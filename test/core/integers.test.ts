@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { boundOf } from '../../compiler/core/bounds.ts'
+import { boundOf } from '../../compiler/core/analysis/bounds.ts'
 import { Builder } from '../../compiler/core/builder.ts'
 import { constantOf } from '../../compiler/core/evaluate.ts'
-import { arg, bitcast, constant, convert, type Expr } from '../../compiler/core/expr.ts'
-import * as f from '../../compiler/core/formula.ts'
+import { arg, bitcast, constant, convert, type Expr } from '../../compiler/core/scalar/expr.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
-import { compileExpr } from '../../compiler/core/scalar.ts'
+import { compileExpr } from '../../compiler/core/scalar/scalar.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 
 const b = new Builder(undefined)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import * as math from '../../compiler/core/math.ts'
+import * as math from '../../compiler/core/math/index.ts'
 
 type Unary = Exclude<keyof typeof math, 'pow' | 'erf'>
 

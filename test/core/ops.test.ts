@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arg, binary, constant as literal } from '../../compiler/core/expr.ts'
+import { arg, binary, constant as literal } from '../../compiler/core/scalar/expr.ts'
 import { ops, facetsOf, type AttrsOf, type OpName } from '../../compiler/core/ops/index.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { tensorOf, toNumbers, type Tensor, type TensorType } from '../../compiler/core/tensor.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { DType, Scalar } from '../../compiler/core/dtype.ts'
-import * as e from '../../compiler/core/expr.ts'
-import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from '../../compiler/core/half.ts'
-import { binaryScalar, compileExpr, convertScalar, normalize, unaryScalar } from '../../compiler/core/scalar.ts'
+import type { DType, Scalar } from '../../compiler/core/scalar/dtype.ts'
+import * as e from '../../compiler/core/scalar/expr.ts'
+import { fromBfloat16, fromHalf, roundHalfEven, toBfloat16, toHalf } from '../../compiler/core/scalar/half.ts'
+import { binaryScalar, compileExpr, convertScalar, normalize, unaryScalar } from '../../compiler/core/scalar/scalar.ts'
 import { Random } from '../support/random.ts'
 
 describe('arithmetic', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { boundOf } from '../../compiler/core/bounds.ts'
+import { boundOf } from '../../compiler/core/analysis/bounds.ts'
 import { Builder } from '../../compiler/core/builder.ts'
-import * as e from '../../compiler/core/expr.ts'
-import { compileExpr } from '../../compiler/core/scalar.ts'
+import * as e from '../../compiler/core/scalar/expr.ts'
+import { compileExpr } from '../../compiler/core/scalar/scalar.ts'
 import { inputOf } from '../support/run-graph.ts'
 
 const x = e.arg(0, 'f32')

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readDataset, readNpz, writeNpy } from '../../compiler/data/index.ts'
 import { readImage } from '../../compiler/data/image.ts'
 import { readIdx } from '../../compiler/data/idx.ts'
-import { unpack } from '../../compiler/data/unpack.ts'
+import { unpack } from '../../compiler/data/formats/unpack.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 
 /** Deflate makes a thousandth of this. */

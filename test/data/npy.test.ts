@@ -1,8 +1,8 @@
 import { zipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
 import { readNpy, readNpz, writeNpy, writeNpz } from '../../compiler/data/index.ts'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
-import { dtypes, type DType } from '../../compiler/core/dtype.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
+import { dtypes, type DType } from '../../compiler/core/scalar/dtype.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 
 /** How types that NumPy lacks are written. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { readDataset, writeNpz, type DatasetOptions, type InputType } from '../../compiler/data/index.ts'
 

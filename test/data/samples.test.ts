@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { convert, randomInputs, splitSamples } from '../../compiler/data/index.ts'
 

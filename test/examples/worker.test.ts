@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 import ts from 'typescript'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readNpz } from '../../compiler/data/index.ts'
-import { withWorker, workerdPath } from '../support/workerd.ts'
+import { withWorker, workerdPath } from '../support/engines/workerd.ts'
 import { compileExample } from '../support/example.ts'
 
 const example = 'examples/worker'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { clipGraph, completeFeatures, extentOf, type FeatureOptions } from '../../compiler/features/index.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compile } from '../../compiler/pipeline.ts'
 import { model, node, stored } from '../onnx/build.ts'

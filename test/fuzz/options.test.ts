@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import type { Command, Option } from 'commander'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { codes } from '../../compiler/core/diagnostic.ts'
+import { codes } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { writeNpz } from '../../compiler/data/index.ts'
 import { programOf } from '../../compiler/cli/program.ts'

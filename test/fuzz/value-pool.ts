@@ -1,5 +1,5 @@
 import { Builder } from '../../compiler/core/builder.ts'
-import { isFloat, type DType } from '../../compiler/core/dtype.ts'
+import { isFloat, type DType } from '../../compiler/core/scalar/dtype.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { elementCount, type Shape } from '../../compiler/core/shape.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'

@@ -74,6 +74,6 @@ describe.each([...new Set(blocks.map(({ file }) => file))])('%s', (file) => {
 
 it('has no command that is run nowhere', () => {
   const programs = guides.flatMap((guide) => guide.others.flat()).map((line) => line.split(/\s+/)[0]!)
-  // Of Node and npx: long comparisons, and a server. Of npm and of projects that attar init writes: test/cli/init.test.ts. Of Redis: test/cli/tune-queue.test.ts.
+  // Of Node and npx: long comparisons, and a server. Of npm and of projects that attar init writes: test/cli/init.test.ts. Of Redis: test/cli/tune/queue.test.ts.
   expect([...new Set(programs)].sort()).toEqual(['attar', 'error', 'node', 'npm', 'npx', 'redis-server', '…'].sort())
 })

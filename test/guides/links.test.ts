@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
-import { codes } from '../../compiler/core/diagnostic.ts'
+import { codes } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { guideTo, guides } from './markdown.ts'
 
 const examples = readdirSync('examples').map((name) => `examples/${name}/README.md`)

@@ -8,7 +8,7 @@ import ts from 'typescript'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { engines } from '../../compiler/bench/engines/index.ts'
 import { findExecutable, packageFile } from '../../compiler/bench/engines/process.ts'
-import { withWorker } from '../support/workerd.ts'
+import { withWorker } from '../support/engines/workerd.ts'
 import { digits, fixedDigits, prepare, recurrent, texts, yolo } from './files.ts'
 import { elsewhere, guides, guideTo } from './markdown.ts'
 

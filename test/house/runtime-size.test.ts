@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
-import { abiVersion } from '../../compiler/core/artefact.ts'
+import { abiVersion } from '../../compiler/core/artefact/artefact.ts'
 import { script } from '../../compiler/package/script.ts'
 
 it.each([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { callsOf } from '../../compiler/inspect/calls.ts'
 import { inspectModule } from '../../compiler/inspect/index.ts'
 import { compiled, spec, withSection } from '../package/fixture.ts'

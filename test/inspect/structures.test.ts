@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ModuleSpec } from '../../compiler/core/artefact.ts'
+import type { ModuleSpec } from '../../compiler/core/artefact/artefact.ts'
 import { emptyLines, present, structuredValues } from '../../compiler/cli/run/structured.ts'
 import { isStrings, isStructures } from '../../compiler/inspect/structures.ts'
 

@@ -1,17 +1,17 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Target } from '../../compiler/core/artefact.ts'
-import { arg, binary } from '../../compiler/core/expr.ts'
+import type { Target } from '../../compiler/core/artefact/artefact.ts'
+import { arg, binary } from '../../compiler/core/scalar/expr.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { epilogueArguments } from '../../compiler/schedule/kernels/epilogue.ts'
 import { flag } from '../../compiler/schedule/lower/products/template.ts'
 import { call } from '../../compiler/schedule/program/call.ts'
 import type { Buffer, Home, Kernel, Program, ProgramPort } from '../../compiler/schedule/program/program.ts'
-import { expectSameBytes, fills } from '../support/jobs.ts'
+import { expectSameBytes, fills } from '../support/engines/jobs.ts'
 import { poisoned } from '../support/poisoned.ts'
 import { moduleOf } from '../support/program.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
-import { runOver, type Job } from '../support/run-over.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
+import { runOver, type Job } from '../support/engines/run-over.ts'
 
 const engines = await relaxedEngines(false)
 afterAll(() => engines.forEach((engine) => engine.close()))

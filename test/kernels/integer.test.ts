@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import type { Value } from '../../compiler/core/graph.ts'
-import { convert } from '../../compiler/core/expr.ts'
+import { convert } from '../../compiler/core/scalar/expr.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import * as f from '../../compiler/core/formula.ts'
-import { dequantized, saturated } from '../../compiler/core/quantization.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
+import { dequantized, saturated } from '../../compiler/core/scalar/quantization.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
-import { allocate, type TypedArray } from '../../compiler/core/dtype.ts'
+import { allocate, type TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import {
@@ -17,11 +17,11 @@ import {
   type Byte,
   type Form,
 } from '../support/convolution.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
-import { runOver } from '../support/run-over.ts'
+import { runOver } from '../support/engines/run-over.ts'
 
 const b = new Builder(undefined)
 const random = new Random(5)

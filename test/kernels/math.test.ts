@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 import { beforeAll, describe, expect, it } from 'vitest'
-import * as math from '../../compiler/core/math.ts'
+import * as math from '../../compiler/core/math/index.ts'
 
 type Name = Exclude<keyof typeof math, 'pow' | 'expm1' | 'log1p' | 'log2'>
 type Range = (random: () => number) => number

@@ -5,11 +5,11 @@ import { elementCount } from '../../compiler/core/shape.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { convolutionOf, weightShape, type Form } from '../support/convolution.ts'
-import { jobOf } from '../support/jobs.ts'
+import { jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
-import { runOver } from '../support/run-over.ts'
+import { runOver } from '../support/engines/run-over.ts'
 
 const b = new Builder(undefined)
 const random = new Random(3)

@@ -4,7 +4,7 @@ import { compile } from '../../compiler/pipeline.ts'
 import { observePrograms } from '../../compiler/schedule/program/observe.ts'
 import { planMemory } from '../../compiler/schedule/memory/plan.ts'
 import type { Buffer, NestKernel, Program } from '../../compiler/schedule/program/program.ts'
-import { arg } from '../../compiler/core/expr.ts'
+import { arg } from '../../compiler/core/scalar/expr.ts'
 import { model, node, stored, type GraphText } from '../onnx/build.ts'
 import { runModule } from '../support/run-graph.ts'
 

@@ -9,9 +9,9 @@ import {
   type Engine,
   type Runner,
 } from '../../compiler/verify/index.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
-import { runOver } from '../support/run-over.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
+import { runOver } from '../support/engines/run-over.ts'
 
 /** A folder of models with data, as `attar verify --cases` takes it; not part of the repository. */
 const root = process.env.ATTAR_CASES

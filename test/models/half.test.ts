@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { compile } from '../../compiler/pipeline.ts'
 import { model, node, stored, type GraphText } from '../onnx/build.ts'

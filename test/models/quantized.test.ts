@@ -1,10 +1,10 @@
 import * as ort from 'onnxruntime-web/wasm'
 import { afterAll, describe, expect, it } from 'vitest'
 import { compile } from '../../compiler/index.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
-import { runOver } from '../support/run-over.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
+import { runOver } from '../support/engines/run-over.ts'
 import { mobileNetV1, mobileNetV2, outputStep } from './mobilenet.ts'
 
 ort.env.wasm.numThreads = 1

@@ -1,5 +1,5 @@
 import onnxProto, { type onnx as types } from 'onnx-proto'
-import { bitSize, type DType } from '../../compiler/core/dtype.ts'
+import { bitSize, type DType } from '../../compiler/core/scalar/dtype.ts'
 import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
 
 const { onnx } = onnxProto

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { broadcastShapes, elementCount } from '../../compiler/core/shape.ts'
 import { formatType, tensorOf, type Tensor } from '../../compiler/core/tensor.ts'

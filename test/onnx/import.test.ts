@@ -1,6 +1,6 @@
 import onnxProto, { type onnx as types } from 'onnx-proto'
 import { describe, expect, it } from 'vitest'
-import { CompileError, type Diagnostic } from '../../compiler/core/diagnostic.ts'
+import { CompileError, type Diagnostic } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { verify } from '../../compiler/core/verify.ts'

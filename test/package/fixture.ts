@@ -1,6 +1,6 @@
 import binaryen from 'binaryen'
-import { abiVersion, type ModuleSpec, type Target } from '../../compiler/core/artefact.ts'
-import type { Compiled } from '../../compiler/core/artefact.ts'
+import { abiVersion, type ModuleSpec, type Target } from '../../compiler/core/artefact/artefact.ts'
+import type { Compiled } from '../../compiler/core/artefact/artefact.ts'
 
 /**
  * A module put together by hand, with every class of dtype and names that need care. It computes

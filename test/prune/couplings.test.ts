@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { couplings } from '../../compiler/compress/prune/index.ts'
 import {

@@ -23,9 +23,9 @@ import {
   silu,
   type Layer,
 } from '../../compiler/train/network/index.ts'
-import { expectSameBytes, jobOf } from '../support/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines, type RelaxedEngine } from '../support/relaxed-engines.ts'
+import { relaxedEngines, type RelaxedEngine } from '../support/engines/relaxed-engines.ts'
 import { runModule } from '../support/run-graph.ts'
 import { evaluating, networkOf, spots, startOf } from './networks.ts'
 

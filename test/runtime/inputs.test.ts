@@ -1,6 +1,6 @@
 import binaryen from 'binaryen'
 import { describe, expect, it } from 'vitest'
-import { abiVersion } from '../../compiler/core/artefact.ts'
+import { abiVersion } from '../../compiler/core/artefact/artefact.ts'
 import { compile } from '../../compiler/index.ts'
 import { instantiate, type Model, type Port, type Spec, type View } from '../../runtime/index.ts'
 import { model as onnx } from '../onnx/build.ts'

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { Random } from '../support/random.ts'
 import { expectCompiledEqualsEvaluated, graphOf, inputOf } from '../support/run-graph.ts'

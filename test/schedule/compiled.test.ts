@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { dtypes, isStorageOnly, type DType } from '../../compiler/core/dtype.ts'
+import { dtypes, isStorageOnly, type DType } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { Random } from '../support/random.ts'
-import { relaxedEngines } from '../support/relaxed-engines.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { expectCompiledEqualsEvaluated, graphOf, inputOf, randomTensor, runModule } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arg, binary } from '../../compiler/core/expr.ts'
+import { arg, binary } from '../../compiler/core/scalar/expr.ts'
 import { rowMajorStrides, walk, type Shape } from '../../compiler/core/shape.ts'
 import { accessesOf, moveInnermost, normalizeNest } from '../../compiler/schedule/program/normalize-nest.ts'
 import type { Access, Buffer, NestKernel } from '../../compiler/schedule/program/program.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arg } from '../../compiler/core/expr.ts'
+import { arg } from '../../compiler/core/scalar/expr.ts'
 import { bufferBytes, planMemory, readableTail, type MemoryPlan } from '../../compiler/schedule/memory/plan.ts'
 import {
   constantBytes,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'
 import type { Tensor } from '../../compiler/core/tensor.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { arg } from '../../compiler/core/expr.ts'
+import { arg } from '../../compiler/core/scalar/expr.ts'
 import { call } from '../../compiler/schedule/program/call.ts'
 import { schedule } from '../../compiler/schedule/lower/index.ts'
 import { planMemory } from '../../compiler/schedule/memory/plan.ts'

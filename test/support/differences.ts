@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { isFloat, type TypedArray } from '../../compiler/core/dtype.ts'
+import { isFloat, type TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { evaluateValues } from '../../compiler/core/evaluate.ts'
 import type { Graph, Value } from '../../compiler/core/graph.ts'
 import { verify } from '../../compiler/core/verify.ts'

@@ -1,5 +1,5 @@
-import { fromBytes } from '../../compiler/core/dtype.ts'
-import type { ModuleSpec } from '../../compiler/core/artefact.ts'
+import { fromBytes } from '../../compiler/core/scalar/dtype.ts'
+import type { ModuleSpec } from '../../compiler/core/artefact/artefact.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { bytesOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { importModel } from '../../compiler/onnx/import.ts'

@@ -1,4 +1,4 @@
-import { abiVersion, type ModuleSpec, type PortSpec, type Target } from '../../compiler/core/artefact.ts'
+import { abiVersion, type ModuleSpec, type PortSpec, type Target } from '../../compiler/core/artefact/artefact.ts'
 import { planMemory, type MemoryPlan } from '../../compiler/schedule/memory/plan.ts'
 import type { Program, ProgramPort } from '../../compiler/schedule/program/program.ts'
 import { emitCode, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'

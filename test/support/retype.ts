@@ -1,4 +1,4 @@
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import {
   arg,
   binary,
@@ -9,7 +9,7 @@ import {
   select,
   unary,
   type Expr,
-} from '../../compiler/core/expr.ts'
+} from '../../compiler/core/scalar/expr.ts'
 import { createNode, nodesOf, type Graph, type Node, type Value } from '../../compiler/core/graph.ts'
 import type { AttrsOf, OpName } from '../../compiler/core/ops/index.ts'
 import { tensorOf, toNumbers, type TensorType } from '../../compiler/core/tensor.ts'

@@ -1,14 +1,14 @@
 import { expect } from 'vitest'
-import type { Compiled, ModuleSpec, PortSpec } from '../../compiler/core/artefact.ts'
-import { fromBytes, isBigInt, isFloat, type DType } from '../../compiler/core/dtype.ts'
+import type { Compiled, ModuleSpec, PortSpec } from '../../compiler/core/artefact/artefact.ts'
+import { fromBytes, isBigInt, isFloat, type DType } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { createNode, type Graph, type Value } from '../../compiler/core/graph.ts'
 import { elementCount } from '../../compiler/core/shape.ts'
 import { bytesOf, reader, writer, zeros, type Tensor } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
-import { jobOf } from './jobs.ts'
+import { jobOf } from './engines/jobs.ts'
 import type { Random } from './random.ts'
-import type { RelaxedEngine } from './relaxed-engines.ts'
+import type { RelaxedEngine } from './engines/relaxed-engines.ts'
 
 export function inputOf(name: string, dtype: DType, shape: readonly number[]): Value {
   return createNode('input', [], { name, type: { dtype, shape } }, undefined).results[0]!

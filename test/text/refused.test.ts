@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { encoderOf, readTokenizer } from '../../compiler/text/index.ts'
 
 const base = { model: { type: 'WordPiece', vocab: { '[UNK]': 0, a: 1, '##a': 2 } } }

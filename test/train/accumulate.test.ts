@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import type { ParallelExecutor, Replica } from '../../compiler/core/executor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
 import { threadedExecutor } from '../../compiler/threads.ts'
@@ -25,8 +25,8 @@ import {
   trainableNetwork,
   type Layer,
 } from '../../compiler/train/network/index.ts'
-import { ports } from '../../compiler/train/ports.ts'
-import { stepperFor } from '../../compiler/train/stepper.ts'
+import { ports } from '../../compiler/train/model/ports.ts'
+import { stepperFor } from '../../compiler/train/loop/stepper.ts'
 import { Random } from '../support/random.ts'
 
 const threads = { 2: threadedExecutor(2), 3: threadedExecutor(3) }

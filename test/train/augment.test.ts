@@ -24,7 +24,7 @@ import {
   type Layout,
 } from '../../compiler/train/augment/index.ts'
 import { magnitudeFor } from '../../compiler/train/augment/pictures/rand-augment.ts'
-import { samplesOf, type Sample } from '../../compiler/train/samples.ts'
+import { samplesOf, type Sample } from '../../compiler/train/loop/samples.ts'
 
 type Values = Float32Array | Int32Array | BigInt64Array
 

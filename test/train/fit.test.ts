@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CompileError } from '../../compiler/core/diagnostic.ts'
+import { CompileError } from '../../compiler/core/diagnostics/diagnostic.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
 import {
   adamw,
@@ -10,9 +10,9 @@ import {
   type FitOptions,
   type Sample,
 } from '../../compiler/train/index.ts'
-import { checkpointArrays, checkpointFrom, fingerprintOf } from '../../compiler/train/checkpoint.ts'
-import { ports } from '../../compiler/train/ports.ts'
-import { trainingStep } from '../../compiler/train/step.ts'
+import { checkpointArrays, checkpointFrom, fingerprintOf } from '../../compiler/train/loop/checkpoint.ts'
+import { ports } from '../../compiler/train/model/ports.ts'
+import { trainingStep } from '../../compiler/train/step/step.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import {
   batchNorm,

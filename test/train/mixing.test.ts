@@ -11,7 +11,7 @@ import {
 } from '../../compiler/train/augment/index.ts'
 import { beta } from '../../compiler/train/augment/mixing/beta.ts'
 import { randomFor } from '../../compiler/train/augment/random.ts'
-import { samplesOf, type Sample, type Samples } from '../../compiler/train/samples.ts'
+import { samplesOf, type Sample, type Samples } from '../../compiler/train/loop/samples.ts'
 
 const sound: Layout = { kind: 'sound', length: 4 }
 const picture = pictureLayout([1, 2, 6, 5], { layout: 'NCHW', scale: 1, mean: [0, 0], std: [1, 1] })

@@ -5,10 +5,10 @@ import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
 import { losses, schedules, scoreShape, scoresOf, shareInterval, trainableNetwork } from '../../compiler/train/index.ts'
 import { targetFrom } from '../../compiler/train/losses/index.ts'
-import { dropoutMask } from '../../compiler/train/dropout.ts'
+import { dropoutMask } from '../../compiler/train/step/dropout.ts'
 import { dense, rescaling, reshape, sequential } from '../../compiler/train/network/index.ts'
 import { warmed } from '../../compiler/train/schedules/index.ts'
-import { input } from '../../compiler/train/ports.ts'
+import { input } from '../../compiler/train/model/ports.ts'
 import { inDoubles } from '../support/retype.ts'
 
 const b = new Builder(undefined)

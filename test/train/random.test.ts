@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { arg } from '../../compiler/core/expr.ts'
-import { philox, randomBits } from '../../compiler/core/philox.ts'
-import { compileExpr } from '../../compiler/core/scalar.ts'
+import { arg } from '../../compiler/core/scalar/expr.ts'
+import { philox, randomBits } from '../../compiler/core/random/philox.ts'
+import { compileExpr } from '../../compiler/core/scalar/scalar.ts'
 import { initialize, initializers } from '../../compiler/train/network/initializers.ts'
-import { shuffled } from '../../compiler/train/order.ts'
+import { shuffled } from '../../compiler/train/loop/order.ts'
 
 const all = 0xffffffff
 

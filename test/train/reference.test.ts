@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { evaluator, type Executor } from '../../compiler/core/executor.ts'
 import { nodesOf } from '../../compiler/core/graph.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
-import type { TrainableModel } from '../../compiler/train/model.ts'
+import type { TrainableModel } from '../../compiler/train/model/model.ts'
 import {
   batchNorm,
   conv,
@@ -22,10 +22,10 @@ import {
   type Network,
 } from '../../compiler/train/network/index.ts'
 import { adamw, sgd, type Optimizer } from '../../compiler/train/optimizers/index.ts'
-import type { TypedArray } from '../../compiler/core/dtype.ts'
-import { trainableModel } from '../../compiler/train/from-onnx.ts'
-import { ports } from '../../compiler/train/ports.ts'
-import { trainingStep } from '../../compiler/train/step.ts'
+import type { TypedArray } from '../../compiler/core/scalar/dtype.ts'
+import { trainableModel } from '../../compiler/train/model/from-onnx.ts'
+import { ports } from '../../compiler/train/model/ports.ts'
+import { trainingStep } from '../../compiler/train/step/step.ts'
 import { inDoubles } from '../support/retype.ts'
 import {
   adamwByHand,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import type { TypedArray } from '../../compiler/core/dtype.ts'
+import type { TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
-import { checkpointArrays, checkpointFrom } from '../../compiler/train/checkpoint.ts'
+import { checkpointArrays, checkpointFrom } from '../../compiler/train/loop/checkpoint.ts'
 import {
   adamw,
   fit,
@@ -23,8 +23,8 @@ import {
   sequential,
   trainableNetwork,
 } from '../../compiler/train/network/index.ts'
-import { ports } from '../../compiler/train/ports.ts'
-import { shareAt } from '../../compiler/train/sparsity.ts'
+import { ports } from '../../compiler/train/model/ports.ts'
+import { shareAt } from '../../compiler/train/loop/sparsity.ts'
 import { Random } from '../support/random.ts'
 
 /** Rows of numbers, of which one of three thirds is larger. */

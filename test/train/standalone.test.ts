@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TypedArray } from '../../compiler/core/dtype.ts'
+import type { TypedArray } from '../../compiler/core/scalar/dtype.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import { tensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
@@ -12,8 +12,8 @@ import {
   trainedGraph,
 } from '../../compiler/train/index.ts'
 import { batchNorm, conv, dense, dropout, flatten, relu, sequential } from '../../compiler/train/network/index.ts'
-import { ports } from '../../compiler/train/ports.ts'
-import { trainingStep } from '../../compiler/train/step.ts'
+import { ports } from '../../compiler/train/model/ports.ts'
+import { trainingStep } from '../../compiler/train/step/step.ts'
 import { Random } from '../support/random.ts'
 
 const [samples, size] = [6, 4 * 4]

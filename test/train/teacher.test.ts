@@ -33,7 +33,7 @@ import {
   relu,
   type Layer,
 } from '../../compiler/train/network/index.ts'
-import { input } from '../../compiler/train/ports.ts'
+import { input } from '../../compiler/train/model/ports.ts'
 import { model as onnxModel, stored } from '../onnx/build.ts'
 import { Random } from '../support/random.ts'
 import { distillation, draws, network, taughtBy } from './taught.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../compiler/core/artefact.ts'
+import type { Report } from '../../compiler/core/artefact/artefact.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
 import type { Graph } from '../../compiler/core/graph.ts'
 import type { Tensor } from '../../compiler/core/tensor.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arg, binary, unary } from '../../compiler/core/expr.ts'
+import { arg, binary, unary } from '../../compiler/core/scalar/expr.ts'
 import { createNode, nodesOf } from '../../compiler/core/graph.ts'
 import { ops, type AttrsOf, type OpName } from '../../compiler/core/ops/index.ts'
 import { trivialWindow as one } from '../../compiler/core/ops/window.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { evaluateValues } from '../../compiler/core/evaluate.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import { allNodesOf, type Value } from '../../compiler/core/graph.ts'
 import { regionArgument } from '../../compiler/core/region.ts'
 import { scalarTensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'

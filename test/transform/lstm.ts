@@ -1,5 +1,5 @@
 import { Builder } from '../../compiler/core/builder.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { regionArgument } from '../../compiler/core/region.ts'
 import { inputOf } from '../support/run-graph.ts'

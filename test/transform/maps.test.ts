@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { evaluateValues } from '../../compiler/core/evaluate.ts'
-import { arithmeticOps, bitcast, convert, unary, unaryOps, type UnaryOp, type Expr } from '../../compiler/core/expr.ts'
-import * as f from '../../compiler/core/formula.ts'
+import {
+  arithmeticOps,
+  bitcast,
+  convert,
+  unary,
+  unaryOps,
+  type UnaryOp,
+  type Expr,
+} from '../../compiler/core/scalar/expr.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import { scalarTensor, tensorOf, toNumbers } from '../../compiler/core/tensor.ts'
 import { gradients } from '../../compiler/transform/gradients.ts'
 import { expectGradients } from '../support/differences.ts'

@@ -1,8 +1,8 @@
 import { Builder } from '../../compiler/core/builder.ts'
-import * as f from '../../compiler/core/formula.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { trivialWindow } from '../../compiler/core/ops/window.ts'
-import { softmax } from '../../compiler/onnx/shared/softmax.ts'
+import { softmax } from '../../compiler/onnx/shared/nn/softmax.ts'
 import { inputOf } from '../support/run-graph.ts'
 
 const b = new Builder(undefined)

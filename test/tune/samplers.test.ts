@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PointTrial, samplers, spaceOf, stoppers, Study, type Entry, type Trial } from '../../compiler/tune/index.ts'
-import { normal } from '../../compiler/core/random.ts'
+import { normal } from '../../compiler/core/random/random.ts'
 import { randomOf } from '../../compiler/tune/random.ts'
 import type { Sampler } from '../../compiler/tune/samplers/index.ts'
 import { curveOf, surrogates } from './surrogates.ts'

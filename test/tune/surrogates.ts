@@ -1,4 +1,4 @@
-import { cos, exp, pow } from '../../compiler/core/math.ts'
+import { cos, exp, pow } from '../../compiler/core/math/index.ts'
 import type { Trial } from '../../compiler/tune/index.ts'
 
 /** Functions that stand for a training: what a configuration's values come to, less is better. */

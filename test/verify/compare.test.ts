@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { tensorOf } from '../../compiler/core/tensor.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { compare, defaultTolerance, merge, sqnrDb, type Comparison } from '../../compiler/verify/compare.ts'
 
 const of = (actual: (number | bigint)[], expected: (number | bigint)[], dtype: DType = 'f32'): Comparison =>

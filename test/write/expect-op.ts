@@ -1,6 +1,6 @@
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import type { Value } from '../../compiler/core/graph.ts'
-import type { ReduceKind } from '../../compiler/core/ops/reduce.ts'
+import type { ReduceKind } from '../../compiler/core/ops/reductions/reduce.ts'
 import type { Tensor } from '../../compiler/core/tensor.ts'
 import { smallTensor } from '../fuzz/value-pool.ts'
 import { Random } from '../support/random.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import { decodeModel } from '../../compiler/onnx/decode.ts'
 import { importModel } from '../../compiler/onnx/import.ts'
 import { writeModel } from '../../compiler/onnx/write/index.ts'

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import type { DType } from '../../compiler/core/dtype.ts'
+import type { DType } from '../../compiler/core/scalar/dtype.ts'
 import type { Value } from '../../compiler/core/graph.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { expectOp, integers, kinds, types } from './expect-op.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { binary, unary } from '../../compiler/core/expr.ts'
+import { binary, unary } from '../../compiler/core/scalar/expr.ts'
 import { createNode } from '../../compiler/core/graph.ts'
 import type { ConvolutionAttrs } from '../../compiler/core/ops/convolution.ts'
 import { trivialWindow, type WindowAxis } from '../../compiler/core/ops/window.ts'

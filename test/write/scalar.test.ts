@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
-import { integerRange, isBigInt, isFloat, isInteger, type DType, type Scalar } from '../../compiler/core/dtype.ts'
+import {
+  integerRange,
+  isBigInt,
+  isFloat,
+  isInteger,
+  type DType,
+  type Scalar,
+} from '../../compiler/core/scalar/dtype.ts'
 import {
   arithmeticOps,
   arg,
@@ -12,9 +19,9 @@ import {
   unary,
   unaryOps,
   type Expr,
-} from '../../compiler/core/expr.ts'
+} from '../../compiler/core/scalar/expr.ts'
 import type { Value } from '../../compiler/core/graph.ts'
-import { normalize } from '../../compiler/core/scalar.ts'
+import { normalize } from '../../compiler/core/scalar/scalar.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
 import { decodeModel } from '../../compiler/onnx/decode.ts'

@@ -1,4 +1,4 @@
-import { partUses, shareParts, type Expr } from '../../core/expr.ts'
+import { partUses, shareParts, type Expr } from '../../core/scalar/expr.ts'
 import { broadcastShapes } from '../../core/shape.ts'
 import { gridOf } from './fake-quantization.ts'
 import type { NetworkBuilder } from './network-builder.ts'

@@ -3,11 +3,11 @@
  * and it can be left out.
  */
 import { Builder } from '../../core/builder.ts'
-import { dequantizer, quantizingOf, type Quantizing } from '../../core/dequantized.ts'
+import { dequantizer, quantizingOf, type Quantizing } from '../../core/analysis/dequantized.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { integerRange } from '../../core/dtype.ts'
-import { literal, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { integerRange } from '../../core/scalar/dtype.ts'
+import { literal, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Value } from '../../core/graph.ts'
 
 /** Integers of 8 bits, with the sign of i8: they stand for (q − zero) · scale. */

@@ -1,6 +1,6 @@
-import { channelScales, dequantizer } from '../../core/dequantized.ts'
+import { channelScales, dequantizer } from '../../core/analysis/dequantized.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
 import { elementCount, rowMajorStrides, sameShape, walk } from '../../core/shape.ts'

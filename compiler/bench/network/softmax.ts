@@ -1,4 +1,4 @@
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 
 /** Whether the expression is `op` of operands 0 and 1, in this order. */

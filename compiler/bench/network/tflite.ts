@@ -1,5 +1,5 @@
 import type { Builder } from 'flatbuffers'
-import { missingPackage } from '../../core/errors.ts'
+import { missingPackage } from '../../core/diagnostics/errors.ts'
 import { compacted } from './compacted.ts'
 import type { Layer, Network, NetworkPort, NetworkTensor, StoredIntegers } from './network.ts'
 import { builtinOperators, operandAttributes, tensorTypes, writeOptions, zeroPad } from './tflite-schema.ts'

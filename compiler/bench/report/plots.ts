@@ -1,4 +1,4 @@
-import { printable } from '../../core/printable.ts'
+import { printable } from '../../core/diagnostics/printable.ts'
 import type { Layer } from '../layers.ts'
 import type { Measurement } from '../results.ts'
 import { median } from '../statistics.ts'

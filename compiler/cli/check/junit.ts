@@ -1,4 +1,4 @@
-import { printable } from '../../core/printable.ts'
+import { printable } from '../../core/diagnostics/printable.ts'
 import type { Check } from './checks.ts'
 import { limitOf, titleOf, valueOf } from './format.ts'
 

@@ -1,6 +1,6 @@
 import type { Executor } from '../../core/executor.ts'
 import type { Graph } from '../../core/graph.ts'
-import type { Accuracy, Metric } from '../../core/quantization-report.ts'
+import type { Accuracy, Metric } from '../../core/artefact/quantization-report.ts'
 import type { Progress } from '../calibrate.ts'
 import { doubts } from './doubt.ts'
 import { accuracyOf, defaultMetric, measuredOutput, outputsOf, outputWidth, type Validation } from './metric.ts'

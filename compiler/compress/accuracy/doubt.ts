@@ -1,4 +1,4 @@
-import type { Accuracy, Metric } from '../../core/quantization-report.ts'
+import type { Accuracy, Metric } from '../../core/artefact/quantization-report.ts'
 import { places, type Outputs, type Validation } from './metric.ts'
 import { aucNeedsBothClasses, noBetterThanChance, noFiniteOutput } from '../errors.ts'
 

@@ -1,4 +1,4 @@
-import type { Metric } from '../../core/quantization-report.ts'
+import type { Metric } from '../../core/artefact/quantization-report.ts'
 import type { Validation } from './metric.ts'
 import { labelNoClass, labelNotFinite, wrongLabelSize } from '../errors.ts'
 

@@ -1,6 +1,6 @@
 import type { Graph, Port } from '../../core/graph.ts'
-import type { Accuracy, Metric } from '../../core/quantization-report.ts'
-import { uniform } from '../../core/random.ts'
+import type { Accuracy, Metric } from '../../core/artefact/quantization-report.ts'
+import { uniform } from '../../core/random/random.ts'
 import type { Shape } from '../../core/shape.ts'
 import { toNumbers, type Tensor } from '../../core/tensor.ts'
 import type { Run } from '../../core/executor.ts'

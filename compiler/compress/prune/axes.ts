@@ -1,7 +1,7 @@
 import type { Value } from '../../core/graph.ts'
 import type { Index, Place } from '../../core/ops/facets.ts'
 import { facetsOf } from '../../core/ops/index.ts'
-import { isSingle, valueAt } from '../../core/relation.ts'
+import { isSingle, valueAt } from '../../core/analysis/relation.ts'
 import type { Related } from './loops.ts'
 
 /** A place of an index in an axis. */

@@ -1,6 +1,6 @@
 import type { Value } from '../../core/graph.ts'
 import type { Index } from '../../core/ops/facets.ts'
-import { indicesOf } from '../../core/relation.ts'
+import { indicesOf } from '../../core/analysis/relation.ts'
 import { elementCount } from '../../core/shape.ts'
 import { isProduct, type ProductNode } from '../../passes/channels/product-weights.ts'
 import type { Parameter } from '../../train/index.ts'

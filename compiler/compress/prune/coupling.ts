@@ -1,12 +1,12 @@
 /**
- * Which channels must go together, found from the index relations of a graph (core/relation.ts). A channel is a position of an axis:
+ * Which channels must go together, found from the index relations of a graph (core/analysis/relation.ts). A channel is a position of an axis:
  * when it goes, so does each value of an index that stands there, and with it all positions at which that value stands in
  * the node's other operands and results. The seeds are the output channels of products by parameters; a group is what follows from one.
  * Fang et al., 2023 ("DepGraph") have such groups from rules for each kind of layer.
  */
 import { topological, type Node, type Value } from '../../core/graph.ts'
 import type { Index } from '../../core/ops/facets.ts'
-import { outputAxisOf, valueAt } from '../../core/relation.ts'
+import { outputAxisOf, valueAt } from '../../core/analysis/relation.ts'
 import { isProduct } from '../../passes/channels/product-weights.ts'
 import type { TrainableModel } from '../../train/index.ts'
 import { Axes, isEven, positionsAt, type Axis, type Standing } from './axes.ts'

@@ -1,5 +1,5 @@
 import { topological, type Node, type Value } from '../../core/graph.ts'
-import { outputAxisOf } from '../../core/relation.ts'
+import { outputAxisOf } from '../../core/analysis/relation.ts'
 import { elementCount } from '../../core/shape.ts'
 import { tensorOf, type Tensor } from '../../core/tensor.ts'
 import { isProduct, type ProductNode } from '../../passes/channels/product-weights.ts'

@@ -1,4 +1,4 @@
-import type { TypedArray } from '../../core/dtype.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
 import type { Executor } from '../../core/executor.ts'
 import type { Value } from '../../core/graph.ts'
 import { rowMajorStrides, walk } from '../../core/shape.ts'

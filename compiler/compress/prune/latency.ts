@@ -2,10 +2,10 @@
  * How long a model takes with fewer channels, by times that were measured of all of them: a kernel's time falls as the estimate for its
  * lengths does. It reads no clock, so that the same times give the same model.
  */
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import type { Node } from '../../core/graph.ts'
 import type { Index } from '../../core/ops/facets.ts'
-import { indicesOf } from '../../core/relation.ts'
+import { indicesOf } from '../../core/analysis/relation.ts'
 import { elementCount } from '../../core/shape.ts'
 import { isProduct, type ProductNode } from '../../passes/channels/product-weights.ts'
 import { timeOf } from '../../schedule/kernels/estimate.ts'

@@ -1,8 +1,8 @@
 /** Loops as relations: what goes round a loop has the same axes outside, in its body, and from one iteration to the next. */
 import { nodesOf, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import { inOperand, inResult, type Index, type Place } from '../../core/ops/facets.ts'
-import { splitOperands, splitOutputs } from '../../core/ops/while.ts'
-import { indicesOf } from '../../core/relation.ts'
+import { splitOperands, splitOutputs } from '../../core/ops/control-flow/while.ts'
+import { indicesOf } from '../../core/analysis/relation.ts'
 
 /** Values whose axes meet by indices: a node's operands and results, or what a loop makes of one another. */
 export interface Related {

@@ -1,6 +1,6 @@
 import type { Graph } from '../../core/graph.ts'
-import type { PrunedReport } from '../../core/pruning-report.ts'
-import { choose as chooseSome } from '../../core/random.ts'
+import type { PrunedReport } from '../../core/artefact/pruning-report.ts'
+import { choose as chooseSome } from '../../core/random/random.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { removedChannels } from '../../passes/channels/removed-channels.ts'
 import { startingGraph, weightsOf, type ImportedModel } from '../../train/index.ts'

@@ -1,5 +1,5 @@
 import type { Executor } from '../../core/executor.ts'
-import type { PruningReport } from '../../core/pruning-report.ts'
+import type { PruningReport } from '../../core/artefact/pruning-report.ts'
 import { removedChannels } from '../../passes/channels/removed-channels.ts'
 import { withValues, type Fit, type FitOptions, type Samples, type TrainableModel } from '../../train/index.ts'
 import { choose } from './choose.ts'

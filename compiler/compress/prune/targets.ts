@@ -1,4 +1,4 @@
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import type { Choice, Limits } from './choose.ts'
 import type { Costs } from './costs.ts'
 import type { Plan } from './latency.ts'

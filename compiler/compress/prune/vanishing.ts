@@ -1,7 +1,7 @@
-import { foldExpr, literal, type Expr } from '../../core/expr.ts'
+import { foldExpr, literal, type Expr } from '../../core/scalar/expr.ts'
 import { nodesOf, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { splitOperands, splitOutputs } from '../../core/ops/while.ts'
-import { indicesOf, isAt } from '../../core/relation.ts'
+import { splitOperands, splitOutputs } from '../../core/ops/control-flow/while.ts'
+import { indicesOf, isAt } from '../../core/analysis/relation.ts'
 import { isProduct } from '../../passes/channels/product-weights.ts'
 
 /**

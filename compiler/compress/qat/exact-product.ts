@@ -1,7 +1,7 @@
 /** Convolutions and matrix products of integers as floats, whose sums are exact. */
 import { Builder } from '../../core/builder.ts'
-import { convert } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { exactInF32, type Carried } from './carried.ts'
 

@@ -1,9 +1,9 @@
 /** Quantization-aware training: a model is quantized, and then trained as it will compute. */
-import type { TypedArray } from '../../core/dtype.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
 import type { Executor, ParallelExecutor } from '../../core/executor.ts'
 import { allNodesOf, type Graph } from '../../core/graph.ts'
-import type { QuantizationReport } from '../../core/quantization-report.ts'
-import { choose } from '../../core/random.ts'
+import type { QuantizationReport } from '../../core/artefact/quantization-report.ts'
+import { choose } from '../../core/random/random.ts'
 import { tensor } from '../../core/tensor.ts'
 import {
   isBetter,

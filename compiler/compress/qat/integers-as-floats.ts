@@ -5,11 +5,11 @@
  * of the range, and 0 outside.
  */
 import { Builder } from '../../core/builder.ts'
-import { integerRange, isFloat, isInteger, type DType } from '../../core/dtype.ts'
+import { integerRange, isFloat, isInteger, type DType } from '../../core/scalar/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import * as expr from '../../core/expr.ts'
-import { foldExpr, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import * as expr from '../../core/scalar/expr.ts'
+import { foldExpr, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
 import { elementCount } from '../../core/shape.ts'

@@ -1,9 +1,9 @@
 /** Weights and biases of a quantized layer as functions of parameters that are trained. */
 import { Builder } from '../../core/builder.ts'
 import { evaluateValues } from '../../core/evaluate.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { createNode, type Value } from '../../core/graph.ts'
-import { roundHalfEven } from '../../core/half.ts'
+import { roundHalfEven } from '../../core/scalar/half.ts'
 import { tensor, tensorOf, toNumbers, type Tensor } from '../../core/tensor.ts'
 import type { Parameter } from '../../train/index.ts'
 import type { Layer } from '../layers.ts'

@@ -2,10 +2,10 @@
  * A quantized model that can be trained: the integers of its weights and biases are rounded from parameters, and its activations are
  * those of the graph that its integers are compiled to. What training computes of integers has the bits that the module will give.
  */
-import type { TypedArray } from '../../core/dtype.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
 import { Builder } from '../../core/builder.ts'
-import { parts } from '../../core/expr.ts'
+import { parts } from '../../core/scalar/expr.ts'
 import { applyPatch, createNode, nodesOf, type Graph, type Node, type Value } from '../../core/graph.ts'
 import { tensor, toNumbers, type Tensor } from '../../core/tensor.ts'
 import { integerForm } from '../../passes/index.ts'

@@ -1,5 +1,5 @@
-import { formatExpr } from '../../core/expr.ts'
-import { fail } from '../../core/diagnostic.ts'
+import { formatExpr } from '../../core/scalar/expr.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import { regionsOf, topological, type Node, type Value } from '../../core/graph.ts'
 import { formatType } from '../../core/tensor.ts'
 import type { TrainableModel } from '../../train/index.ts'

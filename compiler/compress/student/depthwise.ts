@@ -1,5 +1,5 @@
 import { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import { createNode, topological, type NodeOf, type Value } from '../../core/graph.ts'
 import { trivialWindow } from '../../core/ops/window.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'

@@ -5,7 +5,7 @@
  */
 import { Builder } from '../../core/builder.ts'
 import type { Executor } from '../../core/executor.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { createNode, type Graph, type Value } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
 import { elementCount } from '../../core/shape.ts'

@@ -1,7 +1,7 @@
 import type { Builder } from '../../core/builder.ts'
-import * as expr from '../../core/expr.ts'
-import type { Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import * as expr from '../../core/scalar/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { tensorOf } from '../../core/tensor.ts'
 

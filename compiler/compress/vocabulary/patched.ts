@@ -1,5 +1,5 @@
 import { applyPatch, type Graph, type Node, type Value } from '../../core/graph.ts'
-import type { PortNames } from '../../core/artefact.ts'
+import type { PortNames } from '../../core/artefact/artefact.ts'
 import type { Tensor } from '../../core/tensor.ts'
 
 /** A model whose graph can be rewritten: an imported one, with what training needs to know of it. */

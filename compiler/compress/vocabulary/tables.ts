@@ -1,4 +1,4 @@
-import { isFloat } from '../../core/dtype.ts'
+import { isFloat } from '../../core/scalar/dtype.ts'
 import type { Executor } from '../../core/executor.ts'
 import { allNodesOf, nodesOf, topological, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import { toNumbers, type Tensor } from '../../core/tensor.ts'

@@ -3,10 +3,10 @@
  * the table finds their rows; or it is left out, and whoever makes the ids maps them.
  */
 import { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import { createNode, type Graph, type Node, type Value } from '../../core/graph.ts'
 import { pick, tensorOf, toNumbers, typeBytes, type Tensor } from '../../core/tensor.ts'
-import type { VocabularyReport, VocabularyTable } from '../../core/vocabulary-report.ts'
+import type { VocabularyReport, VocabularyTable } from '../../core/artefact/vocabulary-report.ts'
 import { accuracyBetween, type Measuring } from '../accuracy/between.ts'
 import { measuredOutput } from '../accuracy/metric.ts'
 import type { Sample } from '../calibrate.ts'

@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { zeros } from '../tensor.ts'
 import { inOperand, inResult, sameAttributes, sameIndex, type Facets } from './facets.ts'
 

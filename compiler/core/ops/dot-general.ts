@@ -1,6 +1,6 @@
-import { check } from '../check.ts'
-import { isBigInt, isStorageOnly, type DType } from '../dtype.ts'
-import { normalize } from '../scalar.ts'
+import { check } from '../diagnostics/check.ts'
+import { isBigInt, isStorageOnly, type DType } from '../scalar/dtype.ts'
+import { normalize } from '../scalar/scalar.ts'
 import { elementCount, rowMajorStrides, walk } from '../shape.ts'
 import { formatType, reader, writer, zeros, type TensorType } from '../tensor.ts'
 import {

@@ -1,4 +1,4 @@
-import { normalize } from '../scalar.ts'
+import { normalize } from '../scalar/scalar.ts'
 import { rowMajorStrides } from '../shape.ts'
 import { writer, zeros, type TensorType } from '../tensor.ts'
 import { checkAxis, inResult, keptShape, type Facets } from './facets.ts'

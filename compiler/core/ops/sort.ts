@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import { rowMajorStrides, walk } from '../shape.ts'
 import { reader, writer, zeros } from '../tensor.ts'
 import { checkAxis, sameIndices, type Facets } from './facets.ts'

@@ -1,4 +1,4 @@
-import { check } from '../check.ts'
+import { check } from '../diagnostics/check.ts'
 import type { Shape } from '../shape.ts'
 import { inOperand, type Place } from './facets.ts'
 

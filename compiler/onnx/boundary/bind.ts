@@ -1,6 +1,6 @@
-import type { Bound, StringsSpec } from '../../core/artefact.ts'
+import type { Bound, StringsSpec } from '../../core/artefact/artefact.ts'
 import { Builder } from '../../core/builder.ts'
-import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
+import { CompileError, type Diagnostic } from '../../core/diagnostics/diagnostic.ts'
 import { createNode, type Port, type Value } from '../../core/graph.ts'
 import { elementCount, sameShape, type Shape } from '../../core/shape.ts'
 import { formatType, type Tensor } from '../../core/tensor.ts'

@@ -1,6 +1,6 @@
-import type { PortNames } from '../../core/artefact.ts'
+import type { PortNames } from '../../core/artefact/artefact.ts'
 import type { Graph } from '../../core/graph.ts'
-import { lookupRanges } from '../../core/lookup-ranges.ts'
+import { lookupRanges } from '../../core/analysis/lookup-ranges.ts'
 import { isScores, isStrings, type Item } from '../item.ts'
 import type { Bindings } from './bind.ts'
 import type { OpenedOutputs } from './output-ports.ts'

@@ -1,5 +1,5 @@
-import { fail } from '../../core/diagnostic.ts'
-import type { OptionalSpec, SequenceSpec, StringsSpec, Structures } from '../../core/artefact.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { OptionalSpec, SequenceSpec, StringsSpec, Structures } from '../../core/artefact/artefact.ts'
 import { Builder } from '../../core/builder.ts'
 import type { Limit, Port, Value } from '../../core/graph.ts'
 import {

@@ -1,5 +1,5 @@
-import type { OptionalSpec, SequenceSpec } from '../../core/artefact.ts'
-import type { Code } from '../../core/diagnostic.ts'
+import type { OptionalSpec, SequenceSpec } from '../../core/artefact/artefact.ts'
+import type { Code } from '../../core/diagnostics/diagnostic.ts'
 import type { Bindings } from './bind.ts'
 import type { ValueInfo } from '../decode.ts'
 import { isTensor, type Item } from '../item.ts'

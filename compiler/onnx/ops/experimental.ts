@@ -1,7 +1,7 @@
 import type { OpContext, Operator } from '../context.ts'
 import { alongAxis } from '../shared/axes.ts'
 import { elementwise } from '../shared/elementwise.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** scale · x + bias of each channel, [N, C, H, W]. */
 const imageScaler: Operator = {

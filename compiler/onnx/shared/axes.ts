@@ -1,5 +1,5 @@
-import { SizeError } from '../../core/diagnostic.ts'
-import { currentBudget } from '../../core/budget.ts'
+import { SizeError } from '../../core/diagnostics/diagnostic.ts'
+import { currentBudget } from '../../core/diagnostics/budget.ts'
 import type { Value } from '../../core/graph.ts'
 import type { OpContext } from '../context.ts'
 

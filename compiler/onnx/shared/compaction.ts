@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import type { Item } from '../item.ts'
 

@@ -1,4 +1,4 @@
-import type { Expr } from '../../core/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
 import type { OpContext, Operator } from '../context.ts'

@@ -1,8 +1,8 @@
 import type { Builder } from '../../core/builder.ts'
-import type { DType } from '../../core/dtype.ts'
-import * as expr from '../../core/expr.ts'
+import type { DType } from '../../core/scalar/dtype.ts'
+import * as expr from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** A discrete Fourier transform between `length` points in time and `bins` of frequency, of which the others mirror these. */
 export interface Fourier {

@@ -3,7 +3,7 @@ import { constantOf } from '../../core/evaluate.ts'
 import type { Value } from '../../core/graph.ts'
 import { tensorOf, toNumbers } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** Indices into an axis of `size` elements, negative ones counted from the end. A205 for a constant one outside. */
 export function wrapIndices(c: OpContext, indices: Value, size: number): Value {

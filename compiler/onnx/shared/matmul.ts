@@ -1,4 +1,4 @@
-import { OperandError } from '../../core/diagnostic.ts'
+import { OperandError } from '../../core/diagnostics/diagnostic.ts'
 import type { Builder } from '../../core/builder.ts'
 import type { Value } from '../../core/graph.ts'
 import { broadcastShapes } from '../../core/shape.ts'

@@ -1,7 +1,7 @@
-import { constant, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { constant, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
-import { philox, unitInterval } from '../../core/philox.ts'
+import { philox, unitInterval } from '../../core/random/philox.ts'
 import { rowMajorStrides, type Shape } from '../../core/shape.ts'
 import type { OpContext } from '../context.ts'
 

@@ -1,11 +1,11 @@
 import type { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
-import { isFloat } from '../../core/dtype.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { isFloat } from '../../core/scalar/dtype.ts'
 import type { Value } from '../../core/graph.ts'
 import { tensorOf } from '../../core/tensor.ts'
 import type { OpContext } from '../context.ts'
 import { range } from './axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { takeFixed } from './indices.ts'
 
 /** How one axis is resized, in the terms of the operator Resize. */

@@ -1,10 +1,10 @@
 import type { Builder } from '../../core/builder.ts'
-import * as expr from '../../core/expr.ts'
-import type { Expr } from '../../core/expr.ts'
+import * as expr from '../../core/scalar/expr.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { range } from './axes.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 
 /** One element along one axis that goes into a sample, for all samples: tensors [batch, samples]. */
 export interface Tap {

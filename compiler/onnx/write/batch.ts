@@ -2,9 +2,9 @@
  * One ONNX graph from those of several batch sizes, which it stands for: they are walked in step, and what differs between them is
  * computed from the size of an input.
  */
-import { CompileError, fail, type Diagnostic } from '../../core/diagnostic.ts'
-import { isBigInt, isFloat, isStorageOnly } from '../../core/dtype.ts'
-import { normalize } from '../../core/scalar.ts'
+import { CompileError, fail, type Diagnostic } from '../../core/diagnostics/diagnostic.ts'
+import { isBigInt, isFloat, isStorageOnly } from '../../core/scalar/dtype.ts'
+import { normalize } from '../../core/scalar/scalar.ts'
 import { broadcastStrides, sameShape, walk } from '../../core/shape.ts'
 import { pick, reader, sameType, tensorOf, type Tensor } from '../../core/tensor.ts'
 import { Emitter } from './emitter.ts'

@@ -1,4 +1,4 @@
-import { dtypes, type DType } from '../../core/dtype.ts'
+import { dtypes, type DType } from '../../core/scalar/dtype.ts'
 import { dtypeOf } from '../stored-tensor.ts'
 
 const numbers = new Map<DType, number>()

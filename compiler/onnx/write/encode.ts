@@ -1,7 +1,7 @@
 /** The bytes of a model: protobuf by onnx-proto, whose enumerations are of ONNX 1.10 but whose fields are all that is needed. */
 import onnxProto, { type onnx as proto } from 'onnx-proto'
-import { fail } from '../../core/diagnostic.ts'
-import { bitSize } from '../../core/dtype.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { bitSize } from '../../core/scalar/dtype.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { numberOf, opsetOf } from './data-types.ts'
 import { nodesIn, type Attribute, type Edge, type OnnxGraph, type OnnxNode } from './graph.ts'

@@ -1,5 +1,5 @@
 /** An ONNX graph while it is written: edges instead of names, tensors instead of bytes. */
-import type { Origin } from '../../core/diagnostic.ts'
+import type { Origin } from '../../core/diagnostics/diagnostic.ts'
 import type { Tensor, TensorType } from '../../core/tensor.ts'
 
 /** What a node reads: an input of a graph, an initializer, or a result of another node. */

@@ -1,6 +1,6 @@
 /** Core graph → ONNX model. */
-import type { PortNames } from '../../core/artefact.ts'
-import { CompileError, fail, type Diagnostic } from '../../core/diagnostic.ts'
+import type { PortNames } from '../../core/artefact/artefact.ts'
+import { CompileError, fail, type Diagnostic } from '../../core/diagnostics/diagnostic.ts'
 import { countsOf, nodesOf, regionsOf, type Graph, type Node, type Value } from '../../core/graph.ts'
 import { zeros, type Tensor } from '../../core/tensor.ts'
 import { optimizeRegions } from '../../passes/regions.ts'

@@ -2,7 +2,7 @@
  * The element types for which runtimes compute an operator. ONNX allows more, but onnxruntime has kernels for these alone (its
  * docs/OperatorKernels.md, and tried with onnxruntime-web). Other types are computed as a wider one.
  */
-import type { DType } from '../../core/dtype.ts'
+import type { DType } from '../../core/scalar/dtype.ts'
 
 const floats = ['f32', 'f64'] as const
 const wide = [...floats, 'i32', 'i64'] as const

@@ -1,4 +1,4 @@
-import type { TypedArray } from '../../core/dtype.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
 import { graphsIn, nodesIn, type Edge, type OnnxGraph, type OnnxNode } from './graph.ts'
 
 /** What initializers of an operator are called, by input. */

@@ -1,4 +1,4 @@
-import { isFloat, type DType } from '../../core/dtype.ts'
+import { isFloat, type DType } from '../../core/scalar/dtype.ts'
 import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import {
   anyFinite,
@@ -9,9 +9,9 @@ import {
   rangeOf,
   singleValue,
   type Interval,
-} from '../../core/interval.ts'
+} from '../../core/scalar/interval.ts'
 import { windowIndex, type WindowAxis } from '../../core/ops/window.ts'
-import { indicesOf, isSingle, placeIn, valueAt } from '../../core/relation.ts'
+import { indicesOf, isSingle, placeIn, valueAt } from '../../core/analysis/relation.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import { IntervalSums } from './interval-sums.ts'

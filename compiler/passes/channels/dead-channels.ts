@@ -5,7 +5,7 @@
  * what such a channel adds to the sums is in a bias. Neither stands where it was computed, nor on the way, as far
  * as the ops in between can do without it (`core/ops/facets.ts`, `keep`).
  *
- * A channel is one number if its interval is (`core/interval.ts`): its weights are zeros, or too small to move the bias by half
+ * A channel is one number if its interval is (`core/scalar/interval.ts`): its weights are zeros, or too small to move the bias by half
  * a unit; a clamp cuts all of it off; it is multiplied by zero. In floats this takes it that inputs are finite, that sums and
  * products of finite numbers do not overflow, and that no input is larger than 2^31 (`assumedInput`); where ±∞ or NaN may come from
  * elsewhere (quotients, logarithms, constants), a weight of 0 keeps its channel. Sums are what they were where the number is 0, and
@@ -13,7 +13,7 @@
  */
 import { Builder } from '../../core/builder.ts'
 import { nodesOf, type Graph } from '../../core/graph.ts'
-import { singleValue } from '../../core/interval.ts'
+import { singleValue } from '../../core/scalar/interval.ts'
 import { shortened } from '../../core/shorten.ts'
 import { pick, tensorOf, type Tensor } from '../../core/tensor.ts'
 import { ChannelRanges } from './channel-ranges.ts'

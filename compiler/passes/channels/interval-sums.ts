@@ -1,5 +1,5 @@
-import { isBigInt, isFloat, type DType } from '../../core/dtype.ts'
-import { rangeOf, type Interval } from '../../core/interval.ts'
+import { isBigInt, isFloat, type DType } from '../../core/scalar/dtype.ts'
+import { rangeOf, type Interval } from '../../core/scalar/interval.ts'
 
 /** The intervals of sums, each term of which is a weight times what lies in one of the intervals. */
 export class IntervalSums {

@@ -1,8 +1,8 @@
 import { nodesOf, type Graph, type Node, type Value } from '../../core/graph.ts'
-import { singleValue } from '../../core/interval.ts'
+import { singleValue } from '../../core/scalar/interval.ts'
 import type { Index, Kept, KeptAxes, Place } from '../../core/ops/facets.ts'
 import { facetsOf } from '../../core/ops/index.ts'
-import { indicesOf, isSingle, placeIn, valueAt } from '../../core/relation.ts'
+import { indicesOf, isSingle, placeIn, valueAt } from '../../core/analysis/relation.ts'
 import type { ChannelRanges, Range } from './channel-ranges.ts'
 import { channelsOf, contractedWith, isProduct, productWeights, type ProductNode } from './product-weights.ts'
 

@@ -1,6 +1,6 @@
 import type { Node, NodeOf, Value } from '../../core/graph.ts'
 import type { Index, Place } from '../../core/ops/facets.ts'
-import { indicesOf, outputAxisOf, partnersOf, valueAt } from '../../core/relation.ts'
+import { indicesOf, outputAxisOf, partnersOf, valueAt } from '../../core/analysis/relation.ts'
 import { reader, type Tensor } from '../../core/tensor.ts'
 
 export type ProductNode = NodeOf<'convolution'> | NodeOf<'dot_general'>

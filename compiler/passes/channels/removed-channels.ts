@@ -1,6 +1,6 @@
-import type { RemovedChannels } from '../../core/artefact.ts'
+import type { RemovedChannels } from '../../core/artefact/artefact.ts'
 import { nodesOf, type Graph } from '../../core/graph.ts'
-import { outputAxisOf } from '../../core/relation.ts'
+import { outputAxisOf } from '../../core/analysis/relation.ts'
 import { isProduct } from './product-weights.ts'
 
 /** The output channels of each layer, by its node in the user's model: of its products, those of the widest. */

@@ -7,14 +7,20 @@
  */
 import { Builder } from '../../core/builder.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { convert, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { dequantized, saturated } from '../../core/quantization.ts'
-import { largest, mayScale } from '../../core/reassociation.ts'
+import { dequantized, saturated } from '../../core/scalar/quantization.ts'
+import { largest, mayScale } from '../../core/analysis/reassociation.ts'
 import { elementCount } from '../../core/shape.ts'
 import { reader, tensorOf, toNumbers, type Tensor } from '../../core/tensor.ts'
-import { channelScales, dequantizer, quantizingOf, type Dequantized, type Quantizing } from '../../core/dequantized.ts'
+import {
+  channelScales,
+  dequantizer,
+  quantizingOf,
+  type Dequantized,
+  type Quantizing,
+} from '../../core/analysis/dequantized.ts'
 import { productOf, type Product } from '../product.ts'
 
 /** So many products of differences of bytes, 255 · 255 at most, are sure to fit into 31 bits. */

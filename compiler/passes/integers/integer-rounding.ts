@@ -4,10 +4,10 @@
  * Before: quantization in maps is min(max(round(x) + zero, low), high). After: it is integer arithmetic behind one addition.
  */
 import { Builder } from '../../core/builder.ts'
-import { boundOver } from '../../core/bounds.ts'
-import { integerRange, isInteger } from '../../core/dtype.ts'
-import { bitcast, convert, literal, replaceParts, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { boundOver } from '../../core/analysis/bounds.ts'
+import { integerRange, isInteger } from '../../core/scalar/dtype.ts'
+import { bitcast, convert, literal, replaceParts, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Value } from '../../core/graph.ts'
 
 const magic = 1.5 * 2 ** 23

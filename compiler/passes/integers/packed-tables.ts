@@ -5,8 +5,8 @@
  * number of elements that are taken whole.
  */
 import { Builder } from '../../core/builder.ts'
-import { convert, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
 import { tensor, type Tensor } from '../../core/tensor.ts'
 

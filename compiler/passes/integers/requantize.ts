@@ -4,16 +4,16 @@
  * Before: maps are fused and constants folded. After: in maps, an i32 sum gets at most one bias, in i32, and where it is
  * quantized it is scaled once; an integer that is converted to 8 bits and back stays where it is.
  */
-import { boundOver } from '../../core/bounds.ts'
+import { boundOver } from '../../core/analysis/bounds.ts'
 import { Builder } from '../../core/builder.ts'
-import { integerRange, isInteger } from '../../core/dtype.ts'
+import { integerRange, isInteger } from '../../core/scalar/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { arg, constant, convert, parts, replaceParts, substitute, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { arg, constant, convert, parts, replaceParts, substitute, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
-import { roundHalfEven } from '../../core/half.ts'
-import { largest, mayMove, mayScale, weightSums } from '../../core/reassociation.ts'
-import { convertScalar } from '../../core/scalar.ts'
+import { roundHalfEven } from '../../core/scalar/half.ts'
+import { largest, mayMove, mayScale, weightSums } from '../../core/analysis/reassociation.ts'
+import { convertScalar } from '../../core/scalar/scalar.ts'
 import { elementCount } from '../../core/shape.ts'
 import { tensorOf, toNumbers } from '../../core/tensor.ts'
 import { productOf } from '../product.ts'

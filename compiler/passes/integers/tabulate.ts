@@ -5,7 +5,7 @@
  */
 import { Builder } from '../../core/builder.ts'
 import { constantOf } from '../../core/evaluate.ts'
-import { arg, bitcast, constant, mathOps, parts, replaceParts, substitute, type Expr } from '../../core/expr.ts'
+import { arg, bitcast, constant, mathOps, parts, replaceParts, substitute, type Expr } from '../../core/scalar/expr.ts'
 import { applyPatch, nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
 import { tensorOf } from '../../core/tensor.ts'

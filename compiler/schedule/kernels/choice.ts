@@ -2,7 +2,7 @@
  * Which of two f32 kernels takes less time, by what scripts/calibrate.mjs measured of their parts. Programs are the same for all
  * targets, so that times are summed over these.
  */
-import type { Sparsity } from '../../core/artefact.ts'
+import type { Sparsity } from '../../core/artefact/artefact.ts'
 import { kernelCosts } from './costs.ts'
 
 type Costs = (typeof kernelCosts)[keyof typeof kernelCosts]

@@ -1,5 +1,5 @@
-import { arg, children, parts, replaceParts, substitute, type Expr } from '../../core/expr.ts'
-import { largest, mayMove } from '../../core/reassociation.ts'
+import { arg, children, parts, replaceParts, substitute, type Expr } from '../../core/scalar/expr.ts'
+import { largest, mayMove } from '../../core/analysis/reassociation.ts'
 import { constantBytes, type Access, type Post } from '../program/program.ts'
 
 /**

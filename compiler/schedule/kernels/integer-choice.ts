@@ -1,4 +1,4 @@
-import type { Sparsity } from '../../core/artefact.ts'
+import type { Sparsity } from '../../core/artefact/artefact.ts'
 import {
   blocks,
   leastNanoseconds,

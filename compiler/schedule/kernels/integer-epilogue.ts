@@ -1,6 +1,16 @@
-import { boundOf } from '../../core/bounds.ts'
-import { byteSize, integerRange, type DType } from '../../core/dtype.ts'
-import { arg, binary, children, constant, convert, literal, parts, replaceParts, type Expr } from '../../core/expr.ts'
+import { boundOf } from '../../core/analysis/bounds.ts'
+import { byteSize, integerRange, type DType } from '../../core/scalar/dtype.ts'
+import {
+  arg,
+  binary,
+  children,
+  constant,
+  convert,
+  literal,
+  parts,
+  replaceParts,
+  type Expr,
+} from '../../core/scalar/expr.ts'
 import { constantBytes, type Access, type Post } from '../program/program.ts'
 import { isVectorizable } from './vectorizable.ts'
 

@@ -1,4 +1,4 @@
-import { arg } from '../../core/expr.ts'
+import { arg } from '../../core/scalar/expr.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import type { Scheduler } from '../lower/scheduler.ts'
 import { nameOfForm, packTurned, type ConstantMatrix } from './turned.ts'

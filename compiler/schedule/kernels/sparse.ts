@@ -1,6 +1,6 @@
-import type { DType } from '../../core/dtype.ts'
+import type { DType } from '../../core/scalar/dtype.ts'
 import { elementCount } from '../../core/shape.ts'
-import { storedBytes } from '../../core/zero-runs.ts'
+import { storedBytes } from '../../core/bytes/zero-runs.ts'
 import { constantBytes, type Buffer } from '../program/program.ts'
 import type { Scheduler } from '../lower/scheduler.ts'
 import { formOf, packedLength, packInto, type PackSource } from './pack.ts'

@@ -1,4 +1,4 @@
-import { arg } from '../../core/expr.ts'
+import { arg } from '../../core/scalar/expr.ts'
 import type { Scheduler } from '../lower/scheduler.ts'
 import type { Buffer } from '../program/program.ts'
 

@@ -1,5 +1,5 @@
-import { byteSize, isFloat, type DType } from '../../core/dtype.ts'
-import { parts, type Expr } from '../../core/expr.ts'
+import { byteSize, isFloat, type DType } from '../../core/scalar/dtype.ts'
+import { parts, type Expr } from '../../core/scalar/expr.ts'
 
 /**
  * Vector code holds four elements in 32-bit lanes: narrow integers and the bits of narrow floats are extended, bool is a mask

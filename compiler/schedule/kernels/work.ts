@@ -1,4 +1,4 @@
-import { parts } from '../../core/expr.ts'
+import { parts } from '../../core/scalar/expr.ts'
 import type { Lazy } from '../lower/lazy.ts'
 
 const cheapUnary = new Set(['neg', 'abs', 'not', 'ceil', 'floor', 'trunc', 'round', 'round_straight_through'])

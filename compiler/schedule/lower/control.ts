@@ -1,5 +1,5 @@
 import { countUses, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
+import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/control-flow/while.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { contiguous } from '../program/access.ts'

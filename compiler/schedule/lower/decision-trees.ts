@@ -1,4 +1,4 @@
-import { byteSize } from '../../core/dtype.ts'
+import { byteSize } from '../../core/scalar/dtype.ts'
 import { constantOf } from '../../core/evaluate.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { contiguous } from '../program/access.ts'

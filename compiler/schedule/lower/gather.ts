@@ -1,5 +1,5 @@
 import type { NodeOf, Value } from '../../core/graph.ts'
-import { batchingAxis } from '../../core/ops/gather.ts'
+import { batchingAxis } from '../../core/ops/data-movement/gather.ts'
 import { sameShape } from '../../core/shape.ts'
 import { lazyAccess } from './lazy.ts'
 import type { Access } from '../program/program.ts'

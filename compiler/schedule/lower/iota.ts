@@ -1,5 +1,5 @@
-import { isStorageOnly } from '../../core/dtype.ts'
-import { arg, convert } from '../../core/expr.ts'
+import { isStorageOnly } from '../../core/scalar/dtype.ts'
+import { arg, convert } from '../../core/scalar/expr.ts'
 import type { NodeOf } from '../../core/graph.ts'
 import { ops } from '../../core/ops/index.ts'
 import { scalarTensor, typeBytes } from '../../core/tensor.ts'

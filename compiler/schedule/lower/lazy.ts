@@ -1,4 +1,4 @@
-import { arg, substitute, type Expr } from '../../core/expr.ts'
+import { arg, substitute, type Expr } from '../../core/scalar/expr.ts'
 import { sameShape, type Shape } from '../../core/shape.ts'
 import type { TensorType } from '../../core/tensor.ts'
 import { broadcastAccess, mapStrides, reshapeAccess, sameAccess } from '../program/access.ts'

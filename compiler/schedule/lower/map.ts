@@ -1,5 +1,5 @@
-import { isStorageOnly } from '../../core/dtype.ts'
-import { arg, constant as constantExpr, mostParts, parts, substitute } from '../../core/expr.ts'
+import { isStorageOnly } from '../../core/scalar/dtype.ts'
+import { arg, constant as constantExpr, mostParts, parts, substitute } from '../../core/scalar/expr.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import { elementCount, sameShape } from '../../core/shape.ts'
 import { reader } from '../../core/tensor.ts'

@@ -1,4 +1,4 @@
-import { arg } from '../../core/expr.ts'
+import { arg } from '../../core/scalar/expr.ts'
 import type { NodeOf } from '../../core/graph.ts'
 import { elementCount, rowMajorStrides } from '../../core/shape.ts'
 import { contiguous, mapStrides } from '../program/access.ts'

@@ -1,4 +1,4 @@
-import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
+import { CompileError, type Diagnostic } from '../../core/diagnostics/diagnostic.ts'
 import type { Graph } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { formatType, sameType } from '../../core/tensor.ts'

@@ -1,5 +1,5 @@
-import type { PortNames } from '../../core/artefact.ts'
-import { CompileError, type Diagnostic } from '../../core/diagnostic.ts'
+import type { PortNames } from '../../core/artefact/artefact.ts'
+import { CompileError, type Diagnostic } from '../../core/diagnostics/diagnostic.ts'
 import { countsOf, type Graph, type Port } from '../../core/graph.ts'
 import { bytesOf, formatType, sameType, type Tensor } from '../../core/tensor.ts'
 import type { State } from '../program/program.ts'

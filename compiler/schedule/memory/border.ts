@@ -1,5 +1,5 @@
-import { arg, constant } from '../../core/expr.ts'
-import { byteSize, isBigInt, type Scalar } from '../../core/dtype.ts'
+import { arg, constant } from '../../core/scalar/expr.ts'
+import { byteSize, isBigInt, type Scalar } from '../../core/scalar/dtype.ts'
 import { nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
 import type { Shape } from '../../core/shape.ts'

@@ -4,8 +4,8 @@
  * with a few bytes as they are, the codes of all bytes behind them, and zeros, which take no bytes in the file. `bytes_from_huffman`
  * writes from the highest address down, and reads codes before it writes there.
  */
-import { codedBits, codeLengths, countBytes, encodeBackwards } from '../../core/huffman.ts'
-import { storedBytes } from '../../core/zero-runs.ts'
+import { codedBits, codeLengths, countBytes, encodeBackwards } from '../../core/bytes/huffman.ts'
+import { storedBytes } from '../../core/bytes/zero-runs.ts'
 import { align } from './align.ts'
 
 /** What the decoder writes its table to. */

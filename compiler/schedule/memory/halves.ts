@@ -2,8 +2,8 @@
  * Constants in half their bytes: f32 of which each is one of a format of 16 bits, as weights of float16 and bfloat16 models are,
  * stands in the module as that. Once, before anything runs, the module makes f32 of them where they are.
  */
-import { asHalves, type HalfFormat } from '../../core/half.ts'
-import { storedBytes } from '../../core/zero-runs.ts'
+import { asHalves, type HalfFormat } from '../../core/scalar/half.ts'
+import { storedBytes } from '../../core/bytes/zero-runs.ts'
 import type { TemplateName } from '../templates.generated.ts'
 
 /** What makes f32 of a format. */

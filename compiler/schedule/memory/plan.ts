@@ -1,7 +1,7 @@
-import { byteSize } from '../../core/dtype.ts'
-import { formatExpr } from '../../core/expr.ts'
-import { leastSavedByHalves, type HalfFormat } from '../../core/half.ts'
-import { hash } from '../../core/hash.ts'
+import { byteSize } from '../../core/scalar/dtype.ts'
+import { formatExpr } from '../../core/scalar/expr.ts'
+import { leastSavedByHalves, type HalfFormat } from '../../core/scalar/half.ts'
+import { hash } from '../../core/bytes/hash.ts'
 import { observedPlan } from '../program/observe.ts'
 import {
   buffersOf,

@@ -1,5 +1,5 @@
-import { byteSize } from '../../core/dtype.ts'
-import type { Expr } from '../../core/expr.ts'
+import { byteSize } from '../../core/scalar/dtype.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
 import type {
   Buffer,
   TemplateAddress,

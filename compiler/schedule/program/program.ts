@@ -1,7 +1,7 @@
-import type { DType } from '../../core/dtype.ts'
-import type { Expr } from '../../core/expr.ts'
-import type { ReduceKind } from '../../core/ops/reduce.ts'
-import { unboundedTrips } from '../../core/ops/while.ts'
+import type { DType } from '../../core/scalar/dtype.ts'
+import type { Expr } from '../../core/scalar/expr.ts'
+import type { ReduceKind } from '../../core/ops/reductions/reduce.ts'
+import { unboundedTrips } from '../../core/ops/control-flow/while.ts'
 import { templates, type TemplateName } from '../templates.generated.ts'
 
 /**

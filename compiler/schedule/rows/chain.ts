@@ -1,4 +1,4 @@
-import { byteSize } from '../../core/dtype.ts'
+import { byteSize } from '../../core/scalar/dtype.ts'
 import { bufferBytes } from '../memory/plan.ts'
 import { inArena, readsOf, writesOf, type Buffer, type Kernel } from '../program/program.ts'
 import {

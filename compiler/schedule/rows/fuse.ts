@@ -1,4 +1,4 @@
-import { byteSize } from '../../core/dtype.ts'
+import { byteSize } from '../../core/scalar/dtype.ts'
 import { normalizeNest } from '../program/normalize-nest.ts'
 import { aliveAtPeak, bufferBytes } from '../memory/plan.ts'
 import type { Access, Buffer, Kernel, NestKernel, Program, RowsKernel } from '../program/program.ts'

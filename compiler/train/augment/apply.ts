@@ -1,6 +1,6 @@
-import { fail } from '../../core/diagnostic.ts'
-import type { TypedArray } from '../../core/dtype.ts'
-import type { Sample, Samples } from '../samples.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import type { TypedArray } from '../../core/scalar/dtype.ts'
+import type { Sample, Samples } from '../loop/samples.ts'
 import type { Augmentation, Layout, Mixing } from './augmentation.ts'
 import { below, randomFor, type Random } from './random.ts'
 

@@ -1,4 +1,4 @@
-import { isFloat, type DType } from '../../core/dtype.ts'
+import { isFloat, type DType } from '../../core/scalar/dtype.ts'
 import type { Shape } from '../../core/shape.ts'
 import type { Layout, PictureLayout } from './augmentation.ts'
 

@@ -1,7 +1,7 @@
-import { randomBits } from '../../core/philox.ts'
-import type { Random } from '../../core/random.ts'
+import { randomBits } from '../../core/random/philox.ts'
+import type { Random } from '../../core/random/random.ts'
 
-export { normal, type Random } from '../../core/random.ts'
+export { normal, type Random } from '../../core/random/random.ts'
 
 const key = 0x61756773
 

@@ -1,8 +1,8 @@
 import type { Builder } from '../../core/builder.ts'
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Port, Value } from '../../core/graph.ts'
 import { losses, targetFrom, targetType, type Loss, type LossName, type LossOptions } from '../losses/index.ts'
-import { input, ports } from '../ports.ts'
+import { input, ports } from '../model/ports.ts'
 import { teacherScores, type Distillation } from './teacher.ts'
 
 export interface ObjectiveOptions extends LossOptions {

@@ -8,10 +8,10 @@ import {
   type Port,
   type Value,
 } from '../../core/graph.ts'
-import { formatExpr } from '../../core/expr.ts'
-import { hash } from '../../core/hash.ts'
+import { formatExpr } from '../../core/scalar/expr.ts'
+import { hash } from '../../core/bytes/hash.ts'
 import { bytesOf, formatType } from '../../core/tensor.ts'
-import type { Parted } from '../front.ts'
+import type { Parted } from '../model/front.ts'
 import type { Teacher } from './teacher.ts'
 
 /** A teacher of the whole model as one of what is behind the front; undefined where it does not begin with the same. */

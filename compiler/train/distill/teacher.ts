@@ -1,17 +1,17 @@
 import { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import { allNodesOf, applyPatch, createNode, nodesOf, type Graph, type Port, type Value } from '../../core/graph.ts'
-import { hash } from '../../core/hash.ts'
+import { hash } from '../../core/bytes/hash.ts'
 import { printGraph } from '../../core/print.ts'
 import { formatType, sameType } from '../../core/tensor.ts'
 import { decodeModel } from '../../onnx/decode.ts'
 import { importModel, type ImportOptions } from '../../onnx/import.ts'
 import { batch } from '../../transform/batch.ts'
-import { batchOfOne } from '../from-onnx.ts'
+import { batchOfOne } from '../model/from-onnx.ts'
 import { losses, type LossName } from '../losses/index.ts'
-import type { TrainableModel } from '../model.ts'
-import { predictionOf } from '../predictor.ts'
-import { flattened, scoreShape, scoresOf } from '../scores.ts'
+import type { TrainableModel } from '../model/model.ts'
+import { predictionOf } from '../model/predictor.ts'
+import { flattened, scoreShape, scoresOf } from '../model/scores.ts'
 
 /** A model that another one learns from; its numbers are constants. */
 export interface Teacher {

@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { convert, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { convert, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
 import { sumPerSample, type Loss, type LossOptions } from './loss.ts'
 

@@ -1,4 +1,4 @@
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { elementCount } from '../../core/shape.ts'
 import { sumPerSample, type Loss } from './loss.ts'
 

@@ -1,10 +1,10 @@
 import { Builder } from '../../core/builder.ts'
-import { fail } from '../../core/diagnostic.ts'
-import { arg } from '../../core/expr.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { arg } from '../../core/scalar/expr.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { Shape } from '../../core/shape.ts'
 import { tensor } from '../../core/tensor.ts'
-import type { Dropout, Normalization, Parameter, Statistic } from '../model.ts'
+import type { Dropout, Normalization, Parameter, Statistic } from '../model/model.ts'
 import { initialize, type Fan, type Initializer } from './initializers.ts'
 
 /** A layer of a network: what it is called in names of its parameters, and what it makes of a value with one sample: [1, …]. */

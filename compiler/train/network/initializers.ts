@@ -1,7 +1,7 @@
-import { cos, log } from '../../core/math.ts'
+import { cos, log } from '../../core/math/index.ts'
 import { elementCount, type Shape } from '../../core/shape.ts'
 import { tensor, type Tensor } from '../../core/tensor.ts'
-import { randomBits } from '../../core/philox.ts'
+import { randomBits } from '../../core/random/philox.ts'
 
 /** How many inputs a weight's output sums over, and how many outputs its input goes into. */
 export interface Fan {

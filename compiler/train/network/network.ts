@@ -1,8 +1,8 @@
-import { fail } from '../../core/diagnostic.ts'
-import * as f from '../../core/formula.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { createNode, type Value } from '../../core/graph.ts'
 import type { TensorType } from '../../core/tensor.ts'
-import type { TrainableModel } from '../model.ts'
+import type { TrainableModel } from '../model/model.ts'
 import { NetworkContext, type Layer } from './context.ts'
 import { chain } from './layers/chain.ts'
 

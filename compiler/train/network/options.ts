@@ -1,4 +1,4 @@
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import { initializers } from './initializers.ts'
 import { noSuchField } from './no-such-field.ts'
 

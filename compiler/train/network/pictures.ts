@@ -1,4 +1,4 @@
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import type { Value } from '../../core/graph.ts'
 
 /** A702 where what a layer gets is no picture, [1, H, W, C]. */

@@ -1,4 +1,4 @@
-import * as f from '../../core/formula.ts'
+import * as f from '../../core/scalar/formula.ts'
 import { computed, flushed, type Optimizer, type ScalarFormulas } from './optimizer.ts'
 
 export interface AdamWOptions {

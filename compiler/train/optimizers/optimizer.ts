@@ -1,8 +1,8 @@
 import type { Builder } from '../../core/builder.ts'
-import { arg, type Expr } from '../../core/expr.ts'
-import * as f from '../../core/formula.ts'
+import { arg, type Expr } from '../../core/scalar/expr.ts'
+import * as f from '../../core/scalar/formula.ts'
 import type { Value } from '../../core/graph.ts'
-import { compileExpr } from '../../core/scalar.ts'
+import { compileExpr } from '../../core/scalar/scalar.ts'
 
 /** What is known before a step, on the host. */
 export interface StepMoment {

@@ -1,4 +1,4 @@
-import { cos } from '../../core/math.ts'
+import { cos } from '../../core/math/index.ts'
 import type { Schedule } from './schedule.ts'
 
 /** Half a cosine from 1 to 0 (Loshchilov & Hutter, "SGDR", 2017, without restarts). */

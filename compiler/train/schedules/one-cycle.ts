@@ -1,4 +1,4 @@
-import { cos } from '../../core/math.ts'
+import { cos } from '../../core/math/index.ts'
 import type { Schedule } from './schedule.ts'
 
 const rise = 0.3

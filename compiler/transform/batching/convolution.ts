@@ -1,4 +1,4 @@
-import { fail } from '../../core/diagnostic.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
 import type { Value } from '../../core/graph.ts'
 import { along, fromElements, isBatched, mergedInto, splitFrom, withLeading } from './forms.ts'
 import type { Operand, Rule } from './rule.ts'

@@ -1,4 +1,4 @@
-import type { GatherAttrs } from '../../core/ops/gather.ts'
+import type { GatherAttrs } from '../../core/ops/data-movement/gather.ts'
 import { along, isBatched, leading, sampleShape, shifted, withLeading } from './forms.ts'
 import type { Context, Operand, Rule } from './rule.ts'
 

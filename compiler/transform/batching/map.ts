@@ -1,4 +1,4 @@
-import { substitute, type Expr } from '../../core/expr.ts'
+import { substitute, type Expr } from '../../core/scalar/expr.ts'
 import { mapShape } from '../../core/ops/map.ts'
 import { axesBefore, bestForm, inForm, isBatched, sampleShape, spread, withLeading } from './forms.ts'
 import type { Rule } from './rule.ts'

@@ -1,5 +1,5 @@
 import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
-import { splitOperands, splitOutputs } from '../../core/ops/while.ts'
+import { splitOperands, splitOutputs } from '../../core/ops/control-flow/while.ts'
 import type { LoopFlags } from './rule.ts'
 
 const or = (a: readonly boolean[], b: readonly boolean[]): boolean[] => a.map((flag, i) => flag || b[i]!)

@@ -1,5 +1,5 @@
 import type { Value } from '../../core/graph.ts'
-import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/while.ts'
+import { splitOperands, splitOutputs, type ScanAxis } from '../../core/ops/control-flow/while.ts'
 import { regionArgument } from '../../core/region.ts'
 import { inBestForm, inForm, isBatched, leading, shared, spread, withLeading } from './forms.ts'
 import { masked } from './if.ts'

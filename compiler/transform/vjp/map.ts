@@ -1,6 +1,6 @@
 import type { Builder } from '../../core/builder.ts'
-import { isStorageOnly } from '../../core/dtype.ts'
-import { arg, constant, substitute, type Expr } from '../../core/expr.ts'
+import { isStorageOnly } from '../../core/scalar/dtype.ts'
+import { arg, constant, substitute, type Expr } from '../../core/scalar/expr.ts'
 import type { Value } from '../../core/graph.ts'
 import { elementCount } from '../../core/shape.ts'
 import { reader } from '../../core/tensor.ts'

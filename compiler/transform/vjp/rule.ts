@@ -1,5 +1,5 @@
 import type { Builder } from '../../core/builder.ts'
-import { isStorageOnly, type DType } from '../../core/dtype.ts'
+import { isStorageOnly, type DType } from '../../core/scalar/dtype.ts'
 import type { NodeOf, Value } from '../../core/graph.ts'
 import type { OpName } from '../../core/ops/index.ts'
 

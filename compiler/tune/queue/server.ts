@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { fail } from '../../core/diagnostic.ts'
-import { reasonOf } from '../../core/errors.ts'
+import { fail } from '../../core/diagnostics/diagnostic.ts'
+import { reasonOf } from '../../core/diagnostics/errors.ts'
 
 export type { Job as QueuedJob, Queue, Worker as QueueWorker } from 'bullmq'
 

@@ -1,4 +1,4 @@
-import { permutation } from '../../core/random.ts'
+import { permutation } from '../../core/random/random.ts'
 import { randomOf } from '../random.ts'
 import { fromShare } from '../space.ts'
 import type { Sampler } from './sampler.ts'

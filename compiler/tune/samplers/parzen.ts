@@ -1,5 +1,5 @@
-import { erf, exp, log, pow } from '../../core/math.ts'
-import { normal, type Random } from '../../core/random.ts'
+import { erf, exp, log, pow } from '../../core/math/index.ts'
+import { normal, type Random } from '../../core/random/random.ts'
 import { fromInterval, intervalOf, toInterval, type Domain, type Point, type Space } from '../space.ts'
 
 /** A truncated normal distribution: `inside` is the logarithm of what the whole one has in the interval, `peak` of its density there. */

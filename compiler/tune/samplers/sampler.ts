@@ -1,4 +1,4 @@
-import type { Random } from '../../core/random.ts'
+import type { Random } from '../../core/random/random.ts'
 import type { Point, Space } from '../space.ts'
 
 /** A trial that ended, as samplers see it. */

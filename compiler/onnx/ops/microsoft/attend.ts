@@ -1,9 +1,9 @@
-import type { Expr } from '../../../core/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { attentionScores, weightedValues } from '../../shared/attention.ts'
-import { softmax } from '../../shared/softmax.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { attentionScores, weightedValues } from '../../shared/nn/attention.ts'
+import { softmax } from '../../shared/nn/softmax.ts'
 
 /** The least f32: what a later key's score is replaced by, so that rows that are masked throughout stay finite. */
 const lowest = -3.4028234663852886e38

@@ -1,7 +1,7 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { integerMatmul } from '../../shared/integer.ts'
+import { integerMatmul } from '../../shared/quantization/integer.ts'
 import { matmul } from '../../shared/matmul.ts'
 import { dequantizedProduct } from './dynamic-quantize.ts'
 import { appended, attend, scaleOf, splitHeads } from './attend.ts'

@@ -1,5 +1,5 @@
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 /** Distances of the rows of A [m, k] from those of B [n, k]: [m, n]. */
 export const cDist: Operator = {

@@ -1,8 +1,8 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { poolWindows, withoutPooling } from '../../shared/window.ts'
-import { quantizedConvolution } from '../integer-products.ts'
+import { poolWindows, withoutPooling } from '../../shared/nn/window.ts'
+import { quantizedConvolution } from '../quantization/integer-products.ts'
 import { convolvedAndActivated } from './fused.ts'
 
 const channelsSecond = (c: OpContext, x: Value): Value => {

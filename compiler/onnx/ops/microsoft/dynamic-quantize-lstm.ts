@@ -1,9 +1,9 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import { integerMatmul } from '../../shared/integer.ts'
-import { ofDirection } from '../../shared/recurrent.ts'
-import { dynamicallyQuantized } from '../dynamic-quantize-linear.ts'
-import { lowerLstm } from '../recurrent.ts'
+import { integerMatmul } from '../../shared/quantization/integer.ts'
+import { ofDirection } from '../../shared/nn/recurrent.ts'
+import { dynamicallyQuantized } from '../quantization/dynamic-quantize-linear.ts'
+import { lowerLstm } from '../nn/recurrent.ts'
 import { dequantizedProduct } from './dynamic-quantize.ts'
 
 /**

@@ -1,10 +1,10 @@
-import { convert } from '../../../core/expr.ts'
+import { convert } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { difference, integerMatmul, type IntegerProduct } from '../../shared/integer.ts'
-import { parameter } from '../../shared/quantization.ts'
-import { dynamicallyQuantized } from '../dynamic-quantize-linear.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { difference, integerMatmul, type IntegerProduct } from '../../shared/quantization/integer.ts'
+import { parameter } from '../../shared/quantization/quantization.ts'
+import { dynamicallyQuantized } from '../quantization/dynamic-quantize-linear.ts'
 
 /** Scale of x (one) times scale of w (one, or one for each column) times the integer product, plus the bias if there is one. */
 export function dequantizedProduct(

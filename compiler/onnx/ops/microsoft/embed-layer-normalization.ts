@@ -1,11 +1,11 @@
-import { convert } from '../../../core/expr.ts'
-import { dequantized } from '../../../core/quantization.ts'
+import { convert } from '../../../core/scalar/expr.ts'
+import { dequantized } from '../../../core/scalar/quantization.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { nonzero } from '../../shared/quantization.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { nonzero } from '../../shared/quantization/quantization.ts'
 import { wrapIndices } from '../../shared/indices.ts'
-import { layerNormalized } from '../layer-normalization.ts'
+import { layerNormalized } from '../normalization/layer-normalization.ts'
 
 /** Where the inputs stand, and how they become floats once they are looked up. */
 interface Form {

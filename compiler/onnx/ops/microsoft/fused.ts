@@ -1,11 +1,11 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { range } from '../../shared/axes.ts'
-import { takeActivation } from '../../shared/activation.ts'
-import { addBias, convolutionAttrs } from '../../shared/convolution.ts'
-import * as f from '../../../core/formula.ts'
+import { takeActivation } from '../../shared/nn/activation.ts'
+import { addBias, convolutionAttrs } from '../../shared/nn/convolution.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { matmul } from '../../shared/matmul.ts'
-import { gemmOf } from '../gemm.ts'
+import { gemmOf } from '../math/gemm.ts'
 
 /** The activation that attributes `activation` and `activation_params` name. */
 function activate(c: OpContext, x: Value): Value {

@@ -1,7 +1,7 @@
-import type { Expr } from '../../../core/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { geluErf, geluTanh } from '../../shared/activation.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { geluErf, geluTanh } from '../../shared/nn/activation.ts'
 
 /** `formula` of X plus a bias (input 1), where that is given. */
 const biased = (formula: (x: Expr) => Expr): Operator => ({

@@ -1,11 +1,11 @@
-import * as expr from '../../../core/expr.ts'
-import type { Expr } from '../../../core/expr.ts'
+import * as expr from '../../../core/scalar/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { range } from '../../shared/axes.ts'
-import { attentionScores, weightedValues } from '../../shared/attention.ts'
-import { turned } from '../rotary-embedding.ts'
+import { attentionScores, weightedValues } from '../../shared/nn/attention.ts'
+import { turned } from '../attention/rotary-embedding.ts'
 import { mergeHeads, scaleOf, splitHeads } from './attend.ts'
 
 /** Lengths that shapes follow from, and where each sequence of the batch is. */

@@ -1,7 +1,7 @@
-import { convert } from '../../../core/expr.ts'
+import { convert } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { matmul } from '../../shared/matmul.ts'
 
 /** Products of integers in i32 (ContribOperators.md). */

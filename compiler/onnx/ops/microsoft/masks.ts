@@ -1,8 +1,8 @@
-import * as expr from '../../../core/expr.ts'
-import type { Expr } from '../../../core/expr.ts'
+import * as expr from '../../../core/scalar/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 
 export interface Scores {
   readonly batch: number

@@ -1,8 +1,8 @@
-import { convert } from '../../../core/expr.ts'
+import { convert } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { range } from '../../shared/axes.ts'
 import { matmul } from '../../shared/matmul.ts'
 

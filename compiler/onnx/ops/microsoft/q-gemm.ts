@@ -1,10 +1,10 @@
-import { convert } from '../../../core/expr.ts'
+import { convert } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { difference, integerMatmul } from '../../shared/integer.ts'
-import { parameter } from '../../shared/quantization.ts'
-import { requantize } from '../integer-products.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { difference, integerMatmul } from '../../shared/quantization/integer.ts'
+import { parameter } from '../../shared/quantization/quantization.ts'
+import { requantize } from '../quantization/integer-products.ts'
 
 /**
  * Inputs: a, its scale and zero point, b, its scale and zero point, bias in i32 (at scale a · scale b), scale and zero point

@@ -1,9 +1,9 @@
-import { dequantized, saturated } from '../../../core/quantization.ts'
-import type { Expr } from '../../../core/expr.ts'
+import { dequantized, saturated } from '../../../core/scalar/quantization.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import { normalizeAxes, normalizeAxis, range } from '../../shared/axes.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import {
   dequantize,
   quantize,
@@ -11,10 +11,10 @@ import {
   quantizedOutput,
   type Quantized,
   type Target,
-} from '../../shared/quantization.ts'
-import { softmax } from '../../shared/softmax.ts'
-import { leakyRelu } from '../../shared/activation.ts'
-import { averagePoolOf } from '../average-pool.ts'
+} from '../../shared/quantization/quantization.ts'
+import { softmax } from '../../shared/nn/softmax.ts'
+import { leakyRelu } from '../../shared/nn/activation.ts'
+import { averagePoolOf } from '../nn/average-pool.ts'
 
 /** One map: the operands' real values, `formula` of them, and its quantized value. */
 function requantized(

@@ -1,7 +1,7 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { turned } from '../rotary-embedding.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { turned } from '../attention/rotary-embedding.ts'
 
 /** [batch, sequence] from that, or from the position of the first element, after which the others follow. */
 function positionsOf(c: OpContext, given: Value, batch: number, sequence: number): Value {

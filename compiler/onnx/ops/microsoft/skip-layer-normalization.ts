@@ -1,7 +1,7 @@
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { layerNormalized, rmsNormalized } from '../layer-normalization.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { layerNormalized, rmsNormalized } from '../normalization/layer-normalization.ts'
 
 /** Input + skip + bias; the skip may lack batch axes. */
 function summed(c: OpContext, bias: Value | undefined): Value {

@@ -1,7 +1,7 @@
 import type { Builder } from '../../../core/builder.ts'
-import { convert, type Expr } from '../../../core/expr.ts'
+import { convert, type Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import { range } from '../../shared/axes.ts'
 
 /** Rounds of the iteration, as in LIBSVM and onnxruntime; it is unrolled, and a row that has converged stays as it is. */

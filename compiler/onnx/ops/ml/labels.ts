@@ -1,4 +1,4 @@
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
 import type { Item } from '../../item.ts'

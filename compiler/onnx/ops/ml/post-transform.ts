@@ -1,9 +1,9 @@
 import type { Builder } from '../../../core/builder.ts'
-import type { Expr } from '../../../core/expr.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
-import * as f from '../../../core/formula.ts'
-import { softmax } from '../../shared/softmax.ts'
+import * as f from '../../../core/scalar/formula.ts'
+import { softmax } from '../../shared/nn/softmax.ts'
 
 const transforms = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT'] as const
 export type PostTransform = (typeof transforms)[number]

@@ -1,4 +1,4 @@
-import type { DType } from '../../../core/dtype.ts'
+import type { DType } from '../../../core/scalar/dtype.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext } from '../../context.ts'
 

@@ -1,4 +1,4 @@
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import { toNumbers } from '../../../core/tensor.ts'
 import type { OpContext } from '../../context.ts'
 

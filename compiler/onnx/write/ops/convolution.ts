@@ -1,4 +1,4 @@
-import { isFloat, byteSize } from '../../../core/dtype.ts'
+import { isFloat, byteSize } from '../../../core/scalar/dtype.ts'
 import { activationList } from '../../../core/ops/convolution.ts'
 import { trivialWindow, type WindowAxis } from '../../../core/ops/window.ts'
 import { elementCount } from '../../../core/shape.ts'

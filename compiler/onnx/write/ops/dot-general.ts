@@ -1,4 +1,4 @@
-import { byteSize, isFloat } from '../../../core/dtype.ts'
+import { byteSize, isFloat } from '../../../core/scalar/dtype.ts'
 import { freeAxes } from '../../../core/ops/dot-general.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { computeType } from '../kernels.ts'

@@ -1,5 +1,5 @@
 /** What convolutions and pooling have in common: windows that move along some axes. */
-import type { Scalar } from '../../../core/dtype.ts'
+import type { Scalar } from '../../../core/scalar/dtype.ts'
 import { isTrivialWindow, spreadLength, type WindowAxis } from '../../../core/ops/window.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'

@@ -1,4 +1,4 @@
-import { integerRange, type DType } from '../../../core/dtype.ts'
+import { integerRange, type DType } from '../../../core/scalar/dtype.ts'
 import { elementCount } from '../../../core/shape.ts'
 import { tensorOf, toNumbers } from '../../../core/tensor.ts'
 import { nodeOf, storedIn, type Edge, type OnnxNode } from '../graph.ts'

@@ -1,6 +1,6 @@
 /** ONNX nodes for binary scalar functions. Operands broadcast. */
-import { isFloat } from '../../../core/dtype.ts'
-import type { BinaryOp } from '../../../core/expr.ts'
+import { isFloat } from '../../../core/scalar/dtype.ts'
+import type { BinaryOp } from '../../../core/scalar/expr.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import type { Computing } from '../kernels.ts'

@@ -1,6 +1,6 @@
-import { isFloat } from '../../../core/dtype.ts'
-import { foldExpr, type Expr } from '../../../core/expr.ts'
-import { rangeOf } from '../../../core/interval.ts'
+import { isFloat } from '../../../core/scalar/dtype.ts'
+import { foldExpr, type Expr } from '../../../core/scalar/expr.ts'
+import { rangeOf } from '../../../core/scalar/interval.ts'
 
 /** Ends that a scalar stays within whatever the operands are, and whether it may be NaN. */
 export interface Bounds {

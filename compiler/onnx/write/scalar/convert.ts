@@ -1,6 +1,14 @@
 /** Conversions. ONNX's Cast says nothing of NaN and of floats beyond an integer's range; core's rule is at `Expr`. */
-import { bitSize, byteSize, integerRange, isFloat, isInteger, isStorageOnly, type DType } from '../../../core/dtype.ts'
-import type { Expr } from '../../../core/expr.ts'
+import {
+  bitSize,
+  byteSize,
+  integerRange,
+  isFloat,
+  isInteger,
+  isStorageOnly,
+  type DType,
+} from '../../../core/scalar/dtype.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
 import { numberOf } from '../data-types.ts'
 import { largestExactBelow } from './float-limits.ts'
 import type { Emitter } from '../emitter.ts'

@@ -1,5 +1,5 @@
 /** Division of integers: truncating, 0 by 0, and wrapping for the lowest by -1, where ONNX and runtimes know no result. */
-import { isSigned } from '../../../core/dtype.ts'
+import { isSigned } from '../../../core/scalar/dtype.ts'
 import { reader } from '../../../core/tensor.ts'
 import type { Emitter } from '../emitter.ts'
 import { storedIn, type Edge } from '../graph.ts'

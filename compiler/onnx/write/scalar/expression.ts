@@ -1,4 +1,4 @@
-import { foldExpr, type Expr } from '../../../core/expr.ts'
+import { foldExpr, type Expr } from '../../../core/scalar/expr.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import { emitBinary } from './binary.ts'

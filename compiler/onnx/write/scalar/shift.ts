@@ -1,5 +1,5 @@
 /** Shifts: BitShift is of unsigned integers, by less than their width. */
-import { byteSize, isSigned, type DType } from '../../../core/dtype.ts'
+import { byteSize, isSigned, type DType } from '../../../core/scalar/dtype.ts'
 import { reader } from '../../../core/tensor.ts'
 import type { Emitter } from '../emitter.ts'
 import { storedIn, type Edge } from '../graph.ts'

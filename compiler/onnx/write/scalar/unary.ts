@@ -1,6 +1,6 @@
 /** ONNX nodes for unary scalar functions. */
-import { isFloat, isSigned } from '../../../core/dtype.ts'
-import type { UnaryOp } from '../../../core/expr.ts'
+import { isFloat, isSigned } from '../../../core/scalar/dtype.ts'
+import type { UnaryOp } from '../../../core/scalar/expr.ts'
 import type { Emitter } from '../emitter.ts'
 import type { Edge } from '../graph.ts'
 import type { Computing } from '../kernels.ts'

@@ -1,4 +1,4 @@
-import { binary, convert } from '../../../core/expr.ts'
+import { binary, convert } from '../../../core/scalar/expr.ts'
 import type { NodeOf } from '../../../core/graph.ts'
 import { accumulatorOf } from '../../../core/ops/dot-general.ts'
 import type { WindowAxis } from '../../../core/ops/window.ts'

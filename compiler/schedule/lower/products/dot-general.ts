@@ -1,4 +1,4 @@
-import { binary, convert } from '../../../core/expr.ts'
+import { binary, convert } from '../../../core/scalar/expr.ts'
 import type { NodeOf } from '../../../core/graph.ts'
 import { freeAxes } from '../../../core/ops/dot-general.ts'
 import { elementCount } from '../../../core/shape.ts'

@@ -1,5 +1,5 @@
 import type { NodeOf } from '../../../core/graph.ts'
-import { byteSize } from '../../../core/dtype.ts'
+import { byteSize } from '../../../core/scalar/dtype.ts'
 import { call } from '../../program/call.ts'
 import type { ConvolutionForm } from '../../kernels/convolution-form.ts'
 import { convolutionWeights, depthwiseColumns } from '../../kernels/convolution-weights.ts'

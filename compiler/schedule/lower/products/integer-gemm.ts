@@ -1,4 +1,4 @@
-import { byteSize } from '../../../core/dtype.ts'
+import { byteSize } from '../../../core/scalar/dtype.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { TensorType } from '../../../core/tensor.ts'
 import { channelSums, packedGroup, packIntegers, type PackSource } from '../../kernels/pack.ts'

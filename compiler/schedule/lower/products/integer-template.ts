@@ -1,5 +1,5 @@
-import { byteSize } from '../../../core/dtype.ts'
-import { arg, type Expr } from '../../../core/expr.ts'
+import { byteSize } from '../../../core/scalar/dtype.ts'
+import { arg, type Expr } from '../../../core/scalar/expr.ts'
 import type { TensorType } from '../../../core/tensor.ts'
 import { channelVector, packVectors } from '../../kernels/channel-vectors.ts'
 import { isPerPixel, planIntegerEpilogue, type IntegerEpilogue } from '../../kernels/integer-epilogue.ts'

@@ -1,5 +1,5 @@
 import { elementCount } from '../../../core/shape.ts'
-import { storedBytes } from '../../../core/zero-runs.ts'
+import { storedBytes } from '../../../core/bytes/zero-runs.ts'
 import type { DenseProduct } from '../../kernels/choice.ts'
 import { prefersSparseIntegers } from '../../kernels/integer-choice.ts'
 import { packIntegers, type PackSource } from '../../kernels/pack.ts'

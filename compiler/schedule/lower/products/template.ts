@@ -1,6 +1,6 @@
-import { arg, constant, mathOps, parts, type Expr } from '../../../core/expr.ts'
+import { arg, constant, mathOps, parts, type Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
-import { largest, weightSums } from '../../../core/reassociation.ts'
+import { largest, weightSums } from '../../../core/analysis/reassociation.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { TensorType } from '../../../core/tensor.ts'
 import { channelVector, packVectors } from '../../kernels/channel-vectors.ts'

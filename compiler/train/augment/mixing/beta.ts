@@ -1,4 +1,4 @@
-import { exp, log } from '../../../core/math.ts'
+import { exp, log } from '../../../core/math/index.ts'
 import { normal, type Random } from '../random.ts'
 
 /** A number of the distribution Beta(α, α), in [0, 1]: X / (X + Y) of two of the distribution Gamma(α). */

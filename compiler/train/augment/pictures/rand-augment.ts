@@ -1,4 +1,4 @@
-import { log } from '../../../core/math.ts'
+import { log } from '../../../core/math/index.ts'
 import type { Augmentation, PictureLayout } from '../augmentation.ts'
 import { below, type Random } from '../random.ts'
 import { rotation } from './rotate.ts'

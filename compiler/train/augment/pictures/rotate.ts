@@ -1,4 +1,4 @@
-import { cos, sin } from '../../../core/math.ts'
+import { cos, sin } from '../../../core/math/index.ts'
 import type { Augmentation, PictureLayout } from '../augmentation.ts'
 import { between } from '../random.ts'
 import { warp, type Affine } from './warp.ts'

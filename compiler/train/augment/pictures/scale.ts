@@ -1,4 +1,4 @@
-import { exp, log } from '../../../core/math.ts'
+import { exp, log } from '../../../core/math/index.ts'
 import type { Augmentation, PictureLayout } from '../augmentation.ts'
 import { between } from '../random.ts'
 import { warp } from './warp.ts'

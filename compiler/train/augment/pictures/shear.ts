@@ -1,4 +1,4 @@
-import { tan } from '../../../core/math.ts'
+import { tan } from '../../../core/math/index.ts'
 import type { Augmentation, PictureLayout } from '../augmentation.ts'
 import { between } from '../random.ts'
 import { warp } from './warp.ts'

@@ -1,4 +1,4 @@
-import { exp } from '../../../core/math.ts'
+import { exp } from '../../../core/math/index.ts'
 
 /** The factor of amplitudes that so many decibels are. */
 export const amplitudeOf = (decibels: number): number => exp((decibels / 20) * Math.LN10)

@@ -1,5 +1,5 @@
-import type { Expr } from '../../../core/expr.ts'
-import * as f from '../../../core/formula.ts'
+import type { Expr } from '../../../core/scalar/expr.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import type { Layer } from '../context.ts'
 
 const activations = {

@@ -1,4 +1,4 @@
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Layer, NetworkContext } from '../context.ts'
 

@@ -1,4 +1,4 @@
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import type { WindowAxis } from '../../../core/ops/window.ts'
 import type { Layer } from '../context.ts'
 import type { Initializer } from '../initializers.ts'

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import type { Value } from '../../../core/graph.ts'
 import { completeFeatures, contradiction, featuresOf, framed, melFilters } from '../../../features/index.ts'
 import type { Layer, NetworkContext } from '../context.ts'

@@ -1,5 +1,5 @@
 import { trivialWindow, type WindowAxis } from '../../../core/ops/window.ts'
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import type { Builder } from '../../../core/builder.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { Layer } from '../context.ts'

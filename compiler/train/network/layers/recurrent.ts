@@ -1,5 +1,5 @@
-import { fail } from '../../../core/diagnostic.ts'
-import * as f from '../../../core/formula.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import type { Value } from '../../../core/graph.ts'
 import { regionArgument } from '../../../core/region.ts'
 import type { Builder } from '../../../core/builder.ts'

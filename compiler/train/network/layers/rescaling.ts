@@ -1,4 +1,4 @@
-import * as f from '../../../core/formula.ts'
+import * as f from '../../../core/scalar/formula.ts'
 import type { Layer } from '../context.ts'
 import { checkArguments, number } from '../options.ts'
 

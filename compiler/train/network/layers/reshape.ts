@@ -1,4 +1,4 @@
-import { fail } from '../../../core/diagnostic.ts'
+import { fail } from '../../../core/diagnostics/diagnostic.ts'
 import { elementCount, type Shape } from '../../../core/shape.ts'
 import type { Layer } from '../context.ts'
 

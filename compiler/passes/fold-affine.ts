@@ -12,7 +12,8 @@ import { applyPatch, countUses, nodesOf, type Graph, type Node, type NodeOf, typ
 import { asHalves, leastSavedByHalves } from '../core/scalar/half.ts'
 import { largest, mayMove, mayScale, weightSums } from '../core/analysis/reassociation.ts'
 import { elementCount, type Shape } from '../core/shape.ts'
-import { tensorOf, toNumbers } from '../core/tensor.ts'
+import { tensorOf } from '../core/tensor.ts'
+import { channelConstants } from './channel-constants.ts'
 import { productOf, type Product } from './product.ts'
 
 /** Products whose weights can take a scale: nothing is looked up in them, which would want them a second time as they are. */
@@ -21,18 +22,6 @@ function scalable(node: Node, tables: ReadonlySet<Value>): Product | undefined {
   const weights = product?.node.operands[1]
   const known = weights?.node.op === 'constant' && node.results[0]!.type.dtype === 'f32'
   return known && !tables.has(weights) ? product : undefined
-}
-
-/** The values of a constant for each channel, if it varies along the channels' axis alone. */
-function perChannel(e: Expr, operands: readonly Value[], rank: number, product: Product): number[] | undefined {
-  if (e.kind === 'const' && e.dtype === 'f32') return new Array<number>(product.channels).fill(Number(e.value))
-  if (e.kind !== 'arg') return undefined
-  const { node, type } = operands[e.index]!
-  if (node.op !== 'constant') return undefined
-  const axis = product.resultAxis - (rank - type.shape.length)
-  if (!type.shape.every((d, i) => d === 1 || (i === axis && d === product.channels))) return undefined
-  const values = toNumbers(node.attrs.value)
-  return values.length === 1 ? new Array<number>(product.channels).fill(values[0]!) : values
 }
 
 interface Affine {
@@ -106,7 +95,7 @@ function isSafe({ scale, addends }: Affine, sums: Float64Array): boolean {
 }
 
 /** Whether a module stores the constant in 16 bits, and saves by that. */
-const isHalved = ({ node }: Value): boolean =>
+export const isHalved = ({ node }: Value): boolean =>
   node.op === 'constant' &&
   node.attrs.value.data instanceof Float32Array &&
   node.attrs.value.data.byteLength >= 2 * leastSavedByHalves &&
@@ -133,7 +122,7 @@ function fold(map: NodeOf<'map'>, index: number, product: Product): Value | unde
     map.attrs.expr,
     sum,
     channels,
-    (e) => perChannel(e, map.operands, shape.length, product),
+    (e) => channelConstants(e, map.operands, shape.length, { axis: resultAxis, count: channels }),
     (next) => isSafe(next, magnitudes),
   )
   if (affine.scale.every((s) => s === 1) && affine.steps < 2) return undefined

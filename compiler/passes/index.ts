@@ -4,6 +4,7 @@ import { composeViews } from './compose-views.ts'
 import { deadChannels } from './channels/dead-channels.ts'
 import { foldAffine } from './fold-affine.ts'
 import { foldConstants, foldUnstored } from './fold-constants.ts'
+import { foldInputAffine } from './fold-input-affine.ts'
 import { foldPadding } from './fold-padding.ts'
 import { fuseMaps } from './fuse-maps.ts'
 import { integerProducts } from './integers/integer-products.ts'
@@ -46,6 +47,7 @@ export const passes: readonly Pass[] = [
   { name: 'dead-channels', run: (graph) => deadChannels(graph) },
   { name: 'compose-views-again', run: composeViews },
   { name: 'fold-padding-again', run: foldPadding },
+  { name: 'fold-input-affine', run: foldInputAffine, own: true },
   { name: 'fuse-maps-again', run: fuseMaps },
   { name: 'fold-affine-again', run: foldAffine },
   { name: 'merge-scales', run: mergeScales, own: true },
@@ -63,11 +65,19 @@ export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
 }
 
-/** What is to be quantized: all of the passes but those that store tables as products pack them, in which layers are not seen to share them. */
+/** All of the passes but some, in loops and branches, too. */
+function runPassesBut(omitted: ReadonlySet<string>, graph: Graph): Graph {
+  const run = ({ name, run }: Pass): Pass['run'] =>
+    name === 'regions' ? (g) => optimizeRegions(g, (region) => runPassesBut(omitted, region)) : run
+  return passes.filter(({ name }) => !omitted.has(name)).reduce((g, pass) => run(pass)(g), graph)
+}
+
+/** For those who need zeros around convolutions: `fold-input-affine` pads with other numbers. */
+export const runPassesPaddedByZero = (graph: Graph): Graph => runPassesBut(new Set(['fold-input-affine']), graph)
+
+/** What is to be quantized: padded by zero, and no table stands as products pack it, in which layers are not seen to share one. */
 export const unpacked = (graph: Graph): Graph =>
-  passes
-    .filter(({ name }) => name !== 'packed-tables' && name !== 'tied-tables')
-    .reduce((g, pass) => pass.run(g), graph)
+  runPassesBut(new Set(['fold-input-affine', 'packed-tables', 'tied-tables']), graph)
 
 /** Passes that change in which form, place or order numbers are computed, but not by which formulas. */
 const unneeded: ReadonlySet<string> = new Set([

@@ -172,7 +172,7 @@ const floatConvolution =
   (random) => {
     const shape = form(random)
     return inputSite(whole(random, shape.x, 4), (x) => [
-      bias(random, convolutionOf(x, shape, 0, weights(random, shape))),
+      bias(random, convolutionOf(x, shape, random.pick([0, 3]), weights(random, shape))),
     ])
   }
 
@@ -338,6 +338,11 @@ const exactFloats: Readonly<Record<string, Family>> = {
   'depthwise 5×5': floatConvolution(depthwise(5, 1)),
   'depthwise 5×5 by two': floatConvolution(depthwise(5, 2)),
   'depthwise 1×5': floatConvolution((random) => ({ ...depthwise(5, 1)(random), kernel: [1, 5], pad: 0 })),
+  'depthwise with gaps': floatConvolution((random) => {
+    const channels = random.pick([64, 128])
+    const x = [1 + random.int(2), 3 + random.int(2), random.pick([3, 130]) + random.int(9), channels]
+    return { x, kernel: [3, 3], outputs: channels, groups: channels, stride: 1 + random.int(2), pad: 1 }
+  }),
   'Winograd in bands': floatConvolution(tiled),
   'quantized taps in bands': floatConvolution(beyondBand(3, 1, { pad: 0 }, [127, 250]), scaledWeights),
   'quantized groups': floatConvolution(grouped(1), scaledWeights),

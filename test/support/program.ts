@@ -1,13 +1,13 @@
-import { abiVersion, type ModuleSpec, type PortSpec } from '../../compiler/core/artefact/artefact.ts'
+import { abiVersion, type ModuleSpec, type PortSpec, type Target } from '../../compiler/core/artefact/artefact.ts'
 import { planMemory, type MemoryPlan } from '../../compiler/schedule/memory/plan.ts'
 import type { Program, ProgramPort } from '../../compiler/schedule/program/program.ts'
 import { emitCode, loadBinaryen, sectionsBehind } from '../../compiler/wasm/emit.ts'
 import { concatBytes } from '../../compiler/wasm/sections.ts'
 
-/** The baseline module of a scheduled program. */
+/** A module of a scheduled program, the baseline unless `target` says otherwise. */
 export async function moduleOf(
   program: Program,
-  options: { readonly guarded?: boolean } = {},
+  { target = 'simd', ...options }: { readonly guarded?: boolean; readonly target?: Target } = {},
 ): Promise<{ wasm: Uint8Array; spec: ModuleSpec; plan: MemoryPlan }> {
   const plan = planMemory(program, options)
   const port = ({ name, dtype, shape, buffer }: ProgramPort): PortSpec => ({
@@ -24,6 +24,6 @@ export async function moduleOf(
     outputs: program.outputs.map(port),
     metadata: {},
   }
-  const wasm = concatBytes([emitCode(await loadBinaryen(), [{ program, plan }], 'simd'), sectionsBehind(plan, spec)])
+  const wasm = concatBytes([emitCode(await loadBinaryen(), [{ program, plan }], target), sectionsBehind(plan, spec)])
   return { wasm, spec, plan }
 }

@@ -15,9 +15,11 @@ import { softmaxInput } from './softmax.ts'
 import { unsupported } from './unsupported.ts'
 import { padded } from './windows.ts'
 
-/** What converters to these systems' formats do, too: they fold and fuse, but channels that are the same for every input stay. */
+/** What converters to these systems' formats do not do: they fold and fuse, but all channels stay, and padding is zeros. */
+const left: ReadonlySet<string> = new Set(['dead-channels', 'fold-input-affine'])
+
 const converted = (graph: Graph, runOf: (pass: Pass) => Pass['run']): Graph =>
-  passes.filter(({ name }) => name !== 'dead-channels').reduce((g, pass) => runOf(pass)(g), graph)
+  passes.filter(({ name }) => !left.has(name)).reduce((g, pass) => runOf(pass)(g), graph)
 
 /**
  * The graph as layers that other systems have too: convolutions, matrix products, pools and elementwise functions on f32.

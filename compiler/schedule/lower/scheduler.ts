@@ -4,11 +4,11 @@ import { arg } from '../../core/scalar/expr.ts'
 import { byteSize, type DType } from '../../core/scalar/dtype.ts'
 import { dequantizer } from '../../core/analysis/dequantized.ts'
 import { countUses, nodesOf, type Graph, type Node, type Value } from '../../core/graph.ts'
-import { elementCount, rowMajorStrides, sameShape, type Shape } from '../../core/shape.ts'
+import { elementCount, sameShape, type Shape } from '../../core/shape.ts'
 import { hash } from '../../core/bytes/hash.ts'
 import { bytesOf, type Tensor } from '../../core/tensor.ts'
 import { contiguous, isContiguous } from '../program/access.ts'
-import { borderRequirements, contains, fillBorder, isEmptyBorder, type Border } from '../memory/border.ts'
+import { bordered, borderRequirements, contains, fillBorder, isEmptyBorder, type Border } from '../memory/border.ts'
 import { isPending, lazyAccess, pendingOf, plainAccess, postOf, type Lazy } from './lazy.ts'
 import {
   constantBytes,
@@ -178,7 +178,8 @@ export class Scheduler {
     const copies = this.copies.get(value) ?? []
     const there = [access, ...copies].find((candidate) => this.isBordered(candidate, value.type.shape, border))
     if (there) return there
-    const copy = this.allocate(value.type, border)
+    const wanted = this.wanted.get(value)
+    const copy = this.allocate(value.type, wanted && contains(wanted, border) ? wanted : border)
     this.materialize(lazyAccess(access, value.type), copy)
     this.copies.set(value, [...copies, copy])
     return copy
@@ -193,24 +194,19 @@ export class Scheduler {
 
   /** Whether the access is the interior of its bordered buffer and not a part of it. */
   private isWhole(access: Access, shape: Shape, border: Border): boolean {
-    const full = shape.map((d, i) => d + border.low[i]! + border.high[i]!)
-    const strides = rowMajorStrides(full)
-    const offset = border.low.reduce((sum, n, i) => sum + n * strides[i]!, 0)
-    return elementCount(full) === access.buffer.length && offset === access.offset && sameShape(strides, access.strides)
+    const { length, offset, strides } = bordered(shape, border)
+    return length === access.buffer.length && offset === access.offset && sameShape(strides, access.strides)
   }
 
   /** Memory for a tensor, with a filled border if asked for. */
   allocate(type: { dtype: DType; shape: Shape }, border?: Border): Access {
     const { shape, dtype } = type
     if (!border) return contiguous(this.newBuffer(dtype, elementCount(shape)), shape)
-    const full = shape.map((d, i) => d + border.low[i]! + border.high[i]!)
-    const buffer = this.newBuffer(dtype, elementCount(full))
-    const strides = rowMajorStrides(full)
-    const offset = border.low.reduce((sum, n, i) => sum + n * strides[i]!, 0)
+    const place = bordered(shape, border)
+    const buffer = this.newBuffer(dtype, place.length)
     this.borders.set(buffer, border)
-    const access = { buffer, offset, strides }
-    fillBorder(access, shape, full, border.value).forEach((kernel) => this.emit(kernel))
-    return access
+    fillBorder(buffer, shape, border, place).forEach((kernel) => this.emit(kernel))
+    return { buffer, offset: place.offset, strides: place.strides }
   }
 
   /** Computes a lazy value into memory. */

@@ -1,20 +1,27 @@
 import { arg, constant } from '../../core/scalar/expr.ts'
 import { byteSize, isBigInt, type Scalar } from '../../core/scalar/dtype.ts'
-import { nodesOf, type Graph, type Value } from '../../core/graph.ts'
+import { nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
-import { elementCount, rowMajorStrides, type Shape } from '../../core/shape.ts'
+import type { Shape } from '../../core/shape.ts'
 import { sameType } from '../../core/tensor.ts'
 import { call } from '../program/call.ts'
 import { channelsLastForm } from '../kernels/convolution-form.ts'
 import { weightGradientForm } from '../kernels/weight-gradient-form.ts'
 import { phasesOf, type Phase } from '../kernels/phases.ts'
-import type { Access, Kernel } from '../program/program.ts'
+import type { Access, Buffer, Kernel } from '../program/program.ts'
 
 /** Elements before and after each axis that hold `value`. */
 export interface Border {
   readonly value: number
   readonly low: readonly number[]
   readonly high: readonly number[]
+  /** Elements that hold anything, behind each pixel and behind each row. */
+  readonly gap?: Gap
+}
+
+interface Gap {
+  readonly pixel: number
+  readonly row: number
 }
 
 export const emptyBorder = (rank: number): Border => {
@@ -34,11 +41,58 @@ export function convolutionBorder({ window, padValue = 0 }: Pick<ConvolutionAttr
   return { value: padValue, low: side((w) => w.low), high: side((w) => w.high) }
 }
 
-const widest = (a: Border, b: Border): Border => ({
-  value: a.value,
-  low: a.low.map((n, i) => Math.max(n, b.low[i]!)),
-  high: a.high.map((n, i) => Math.max(n, b.high[i]!)),
-})
+function widest(a: Border, b: Border): Border {
+  const gap = a.gap ?? b.gap
+  return {
+    value: a.value,
+    low: a.low.map((n, i) => Math.max(n, b.low[i]!)),
+    high: a.high.map((n, i) => Math.max(n, b.high[i]!)),
+    ...(gap && { gap }),
+  }
+}
+
+/** Bytes of a line of the first-level cache, and of as many lines as may stand at distances of a power of two. */
+const [lineBytes, cacheBytes] = [64, 1 << 15]
+
+/**
+ * A depthwise convolution goes along rows for a few channels at a time, and comes back to their lines of the cache for the next: pixels
+ * that stand a power of two apart share few of its sets. Where one row goes beyond the cache its pixels get a line between them, else its rows.
+ */
+function gapFor(node: NodeOf<'convolution'>, border: Border): Gap | undefined {
+  const form = channelsLastForm(node)
+  const [x] = node.operands
+  const { shape, dtype } = x!.type
+  if (!form || dtype !== 'f32' || shape.length !== 4 || form.groups === 1) return undefined
+  if (form.groups !== form.channels || form.outputs !== form.channels) return undefined
+  const pixel = form.channels * byteSize(dtype)
+  if (pixel % (4 * lineBytes) !== 0) return undefined
+  const line = lineBytes / byteSize(dtype)
+  const row = (shape[2]! + border.low[2]! + border.high[2]!) * pixel
+  return row > cacheBytes ? { pixel: line, row: 0 } : { pixel: 0, row: line }
+}
+
+/** Where a tensor stands within its border. */
+export interface Bordered {
+  /** Elements in all. */
+  readonly length: number
+  /** Its first element. */
+  readonly offset: number
+  readonly strides: readonly number[]
+}
+
+export function bordered(shape: Shape, { low, high, gap }: Border): Bordered {
+  const full = shape.map((d, i) => d + low[i]! + high[i]!)
+  const rank = shape.length
+  const strides = new Array<number>(rank)
+  let length = 1
+  for (let i = rank - 1; i >= 0; i--) {
+    strides[i] = length
+    length *= full[i]!
+    if (gap && i === rank - 1) length += gap.pixel
+    if (gap && i === rank - 2) length += gap.row
+  }
+  return { length, offset: low.reduce((sum, n, i) => sum + n * strides[i]!, 0), strides }
+}
 
 /** The border that contains those of a transposed convolution's phases. */
 export const convolutionBorders = (attrs: ConvolutionAttrs, combinations: readonly Phase[][]): Border =>
@@ -61,8 +115,10 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
     const border = phases ? convolutionBorders(node.attrs, phases) : convolutionBorder(node.attrs)
     if (isEmptyBorder(border)) continue
     const value = node.operands[0]!
-    const before = wanted.get(value) ?? border
-    if (before.value === border.value) wanted.set(value, widest(border, before))
+    const gap = gapFor(node, border)
+    const own = gap ? { ...border, gap } : border
+    const before = wanted.get(value) ?? own
+    if (before.value === own.value) wanted.set(value, widest(own, before))
   }
   alignBorders(graph, wanted)
   return wanted
@@ -90,45 +146,36 @@ function alignBorders(graph: Graph, wanted: Map<Value, Border>): void {
   }
 }
 
-/** Kernels that put `value` around the interior of a bordered tensor; `full` is its shape with the border. */
-export function fillBorder(interior: Access, shape: Shape, full: Shape, value: number): Kernel[] {
-  const { buffer } = interior
+/** Kernels that put `value` around the interior of a tensor that stands as `place` says within `border`. */
+export function fillBorder(buffer: Buffer, shape: Shape, border: Border, place: Bordered): Kernel[] {
+  const { value, low, high } = border
+  const { length, offset, strides } = place
   const rank = shape.length
-  const around = shape.map((d, i) => full[i]! - d)
-  const spatialOnly = around[0] === 0 && around[rank - 1] === 0
+  const outer = low[0]! + high[0]! + low[rank - 1]! + high[rank - 1]!
   const bytes = byteSize(buffer.dtype)
   const byBytes = value === 0 || bytes === 1
-  if ((rank !== 3 && rank !== 4) || !spatialOnly || !byBytes || shape.includes(0)) {
-    return [
-      fillKernel(
-        { buffer, offset: 0, strides: [1] },
-        [elementCount(full)],
-        isBigInt(buffer.dtype) ? BigInt(value) : value,
-      ),
-    ]
+  const known = byBytes || buffer.dtype === 'f32'
+  if ((rank !== 3 && rank !== 4) || outer !== 0 || !known || shape.includes(0)) {
+    return [fillKernel({ buffer, offset: 0, strides: [1] }, [length], isBigInt(buffer.dtype) ? BigInt(value) : value)]
   }
-  const strides = rowMajorStrides(full)
   const image = strides[0]!
-  const channels = shape[rank - 1]!
-  const row = shape[rank - 2]! * channels
+  const row = shape[rank - 2]! * strides[rank - 2]!
   const rows = rank === 4 ? shape[1]! : 1
-  const gap = around[rank - 2]! * channels
-  const last = interior.offset + (rank === 4 ? (rows - 1) * strides[1]! : 0) + row
-  return Array.from({ length: shape[0]! }, (_, n) =>
-    call(
-      'fill_border',
-      {
-        p: { buffer, offset: n * image },
-        value: value & 255,
-        first: interior.offset * bytes,
-        row: row * bytes,
-        gap: gap * bytes,
-        rows,
-        tail: (image - last - gap) * bytes,
-      },
-      { nodes: [] },
-    ),
-  )
+  const gap = rank === 4 ? strides[1]! - row : 0
+  const last = offset + (rows - 1) * (row + gap) + row
+  return Array.from({ length: shape[0]! }, (_, n) => {
+    const args = {
+      p: { buffer, offset: n * image },
+      first: offset * bytes,
+      row: row * bytes,
+      gap: gap * bytes,
+      rows,
+      tail: (image - last - gap) * bytes,
+    }
+    return byBytes
+      ? call('fill_border', { ...args, value: value & 255 }, { nodes: [] })
+      : call('f32_fill_border', { ...args, value }, { nodes: [] })
+  })
 }
 
 export const fillKernel = (write: Access, extents: Shape, value: Scalar): Kernel => ({

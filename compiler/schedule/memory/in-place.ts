@@ -12,7 +12,7 @@ function mayReplace(kernel: LeafKernel, buffer: Buffer): boolean {
 }
 
 const isFill = (kernel: Kernel): kernel is TemplateKernel =>
-  kernel.kind === 'template' && kernel.template === 'fill_border'
+  kernel.kind === 'template' && kernel.template.endsWith('fill_border')
 
 /** Whether two fills do the same to the borders of their buffers. */
 const sameFill = (a: TemplateKernel, b: TemplateKernel): boolean =>

@@ -6,7 +6,7 @@ import { bytesOf, type Tensor } from '../../../compiler/core/tensor.ts'
 import type { Job } from './run-over.ts'
 
 /** Memory that is zeroed, that is full of NaN and of the largest bytes, and that is full of anything. */
-const fills: Job['fills'] = [{ byte: 0 }, { byte: 0xff }, { seed: 1 }]
+export const fills: Job['fills'] = [{ byte: 0 }, { byte: 0xff }, { seed: 1 }]
 
 /** A run of one of the modules over each of the fills. */
 export function jobOf(

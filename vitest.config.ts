@@ -7,7 +7,15 @@ import { defineConfig } from 'vitest/config'
  */
 const apart = [
   ...['engines', 'examples', 'guides', 'limits', 'package', 'plugin'].map((folder) => `${folder}/*`),
-  ...['bench/peers', 'bench/training', 'cli/optimize', 'cli/tune/tune', 'cli/tune/queue', 'compress/cases', 'data/hostile'],
+  ...[
+    'bench/peers',
+    'bench/training',
+    'cli/optimize',
+    'cli/tune/tune',
+    'cli/tune/queue',
+    'compress/cases',
+    'data/hostile',
+  ],
   ...['kernels/differential', 'models/cases', 'train/reference', 'write/models'],
 ].map((name) => `test/${name}.test.ts`)
 

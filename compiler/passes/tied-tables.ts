@@ -77,7 +77,7 @@ function words({ shape, data }: Tensor): Tensor {
   for (let row = 0; row < rows; row++) {
     const [block, parity, digit] = [Math.floor(row / width), row % 2, Math.floor((row % width) / 2)]
     for (let term = 0; term < terms; term++)
-      result[(block * steps + term) * 2 + parity]! += Number(data[row * terms + term]) * 256 ** digit
+      result[(block * steps + term) * 2 + parity]! += Number(data[row * terms + term]) * (1 << (8 * digit))
   }
   return tensor('i32', [blocks, steps, 2], result)
 }

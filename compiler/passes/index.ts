@@ -65,19 +65,14 @@ export function runPasses(graph: Graph): Graph {
   return passes.reduce((g, pass) => pass.run(g), graph)
 }
 
-/** All of the passes but some, in loops and branches, too. */
-function runPassesBut(omitted: ReadonlySet<string>, graph: Graph): Graph {
-  const run = ({ name, run }: Pass): Pass['run'] =>
-    name === 'regions' ? (g) => optimizeRegions(g, (region) => runPassesBut(omitted, region)) : run
-  return passes.filter(({ name }) => !omitted.has(name)).reduce((g, pass) => run(pass)(g), graph)
+/** Passes whose results the quantizer does not see through: other padding than zero, and tables as products pack them, which layers share. */
+const opaque: ReadonlySet<string> = new Set(['fold-input-affine', 'packed-tables', 'tied-tables'])
+
+/** What is to be quantized: all of the passes but `opaque`, in loops and branches, too. */
+export function unpacked(graph: Graph): Graph {
+  const run = ({ name, run }: Pass): Pass['run'] => (name === 'regions' ? (g) => optimizeRegions(g, unpacked) : run)
+  return passes.filter(({ name }) => !opaque.has(name)).reduce((g, pass) => run(pass)(g), graph)
 }
-
-/** For those who need zeros around convolutions: `fold-input-affine` pads with other numbers. */
-export const runPassesPaddedByZero = (graph: Graph): Graph => runPassesBut(new Set(['fold-input-affine']), graph)
-
-/** What is to be quantized: padded by zero, and no table stands as products pack it, in which layers are not seen to share one. */
-export const unpacked = (graph: Graph): Graph =>
-  runPassesBut(new Set(['fold-input-affine', 'packed-tables', 'tied-tables']), graph)
 
 /** Passes that change in which form, place or order numbers are computed, but not by which formulas. */
 const unneeded: ReadonlySet<string> = new Set([

@@ -74,6 +74,7 @@ const train = strictObject({
   clipNorm: v.optional(above0),
   average: v.optional(fraction),
   patience: v.optional(whole(1)),
+  keep: v.optional(v.picklist(['best', 'last'])),
   freeze: v.optional(v.array(v.string())),
   freezeStatistics: v.optional(v.boolean()),
   classWeights: v.optional(v.union([v.literal('balanced'), v.array(above0)])),

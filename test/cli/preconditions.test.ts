@@ -124,6 +124,7 @@ const calls = (): [command: string, args: string[], refused: string[]][] => {
         'sparsify',
         'average',
         'patience',
+        'keep',
         'resume',
         ...pictures,
       ],

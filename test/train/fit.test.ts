@@ -101,6 +101,20 @@ describe('a training', () => {
     expect(history.length - 1 - best.epoch).toBe(3)
   })
 
+  test('keeps the last epoch where that is asked for, else the best', async () => {
+    const settings = { ...options, epochs: 12, schedule: 'constant', learningRate: 0.3 } as const
+    const best = await fit(network(layers), data, settings, compiledExecutor)
+    const marks: boolean[] = []
+    const last = await fit(network(layers), data, { ...settings, keep: 'last' }, compiledExecutor, {
+      onEpoch: (_, isBest) => void marks.push(isBest),
+    })
+    expect(last.history).toEqual(best.history)
+    expect(best.best.epoch).toBeLessThan(11)
+    expect(last.best).toMatchObject({ epoch: 11, validation: last.history[11]!.validation })
+    expect(last.best.values).not.toEqual(best.best.values)
+    expect(marks).not.toContain(true)
+  })
+
   test('leaves frozen parameters and frozen statistics as they were', async () => {
     const model = network(layers)
     const { best } = await fit(
@@ -276,6 +290,7 @@ describe('an option that would have no effect is refused:', () => {
     ['labelSmoothing', plain, { loss: 'mean-squared-error', labelSmoothing: 0.1 }],
     ['classWeights', plain, { loss: 'mean-squared-error', classWeights: [1, 1, 1] }],
     ['classWeights', plain, { classWeights: [1, 1] }],
+    ['patience', plain, { keep: 'last', patience: 3 }],
     ['freezeStatistics', plain, { frozenStatistics: true }],
     ['all parameters are frozen', plain, { frozen: new Set(['dense1.weight', 'dense1.bias']) }],
     ['is for a sigmoid at the end', plain, { loss: 'binary-cross-entropy' }],

@@ -96,7 +96,7 @@ export async function modelOf({ prepared, data, model, fit, fingerprint, quantiz
 }
 
 export function describe(
-  { prepared, fit: { best }, data, pruning, quantized, sparsity, test }: Results,
+  { settings, prepared, fit: { best }, data, pruning, quantized, sparsity, test }: Results,
   output: string,
   bytes: number,
 ): string[] {
@@ -106,7 +106,9 @@ export function describe(
     ...(pruning && pruning.rounds > 0 ? describePruned(pruning) : []),
     ...(quantized ? describeQuantized(quantized.report) : []),
     ...(sparsity ? describeSparsity(sparsity) : []),
-    ...(best.epoch < 0 ? [] : [`best epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`]),
+    ...(best.epoch < 0
+      ? []
+      : [`${settings.train?.keep ?? 'best'} epoch ${best.epoch + 1}: validation ${scoreText(best.validation)}`]),
     ...(test ? [`test: ${scoreText(test)} (${formatCount(data.test!.count)} samples)`] : []),
     `${join(output, 'model.onnx')}: ${formatCount(bytes)} bytes`,
   ]

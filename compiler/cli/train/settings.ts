@@ -26,6 +26,7 @@ export interface TrainFlags {
   readonly clipNorm?: number
   readonly average?: number
   readonly patience?: number
+  readonly keep?: 'best' | 'last'
   readonly prune?: PruneFlag
   readonly plan?: string
   readonly vocabulary?: string
@@ -157,7 +158,7 @@ const given = <T extends object>(values: T): T =>
 /** What the command line calls as a field of `train` is called. */
 const trainFields = [
   ...(['epochs', 'batch', 'accumulate', 'workers', 'learningRate', 'schedule', 'loss', 'labelSmoothing'] as const),
-  ...(['clipNorm', 'average', 'patience', 'freeze'] as const),
+  ...(['clipNorm', 'average', 'patience', 'keep', 'freeze'] as const),
 ] satisfies (keyof TrainFlags)[]
 
 /** Other targets replace all that the configuration has. */

@@ -105,6 +105,12 @@ export const addTrain: AddCommand = (program, terminal, done) => {
     .option('--clip-norm <number>', 'largest norm of the gradients of a step', nonNegative)
     .option('--average <share>', 'validate and keep a running average of the parameters, e.g. 0.999', share)
     .option('--patience <epochs>', 'end after this many epochs without a better validation', wholeNumber(1, 1_000_000))
+    .addOption(
+      new Option('--keep <epoch>', 'the epoch that is kept: best by validation (default), or last').choices([
+        'best',
+        'last',
+      ]),
+    )
     .addOption(pruneOption())
     .addOption(planOption())
     .option('--teacher <model>', 'an ONNX model whose answers are learned beside the labels', notEmpty)

@@ -30,6 +30,10 @@ export function checkFit(model: TrainableModel, options: FitOptions, { workers }
     fail('A702', `there is no work for ${workers} workers: a batch is ${pieces}`, {
       hint: `accumulate: ${workers} (--accumulate ${workers}) gives each a micro-batch; results differ from those of whole batches`,
     })
+  if (options.keep === 'last' && options.patience !== undefined)
+    fail('A702', 'patience has no effect where the last epoch is kept', {
+      hint: "leave out one of the two, or keep: 'best'",
+    })
   if (frozen && model.parameters.every(({ name }) => frozen.has(name))) fail('A702', 'all parameters are frozen')
 }
 

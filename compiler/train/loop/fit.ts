@@ -41,6 +41,8 @@ export interface FitOptions {
   readonly average?: number | undefined
   /** Epochs without a better validation after which training ends. */
   readonly patience?: number | undefined
+  /** The epoch that is kept: the best by validation (default), or the last, whatever its validation. */
+  readonly keep?: 'best' | 'last' | undefined
   /** Weights become zero while the model trains. Epochs count as validated when the last have. */
   readonly sparsify?: SparsifyOptions | undefined
   readonly frozen?: ReadonlySet<string> | undefined
@@ -103,7 +105,7 @@ interface Sums {
 }
 
 export interface Fit {
-  /** The best epoch by validation: by accuracy where there are labels of classes, else by loss. */
+  /** The epoch that is kept: the best by accuracy of the validation where there are labels of classes, else by loss; or the last. */
   readonly best: Best
   readonly history: readonly Epoch[]
   /** Why training ended. */
@@ -190,9 +192,9 @@ export async function fit(
     sums = none
     history.push(result)
     const isSettled = !zeroing || step > zeroing.last
-    const isBest = isSettled && (!best || isBetter(result.validation, best.validation))
+    const isBest = isSettled && (!best || options.keep === 'last' || isBetter(result.validation, best.validation))
     if (isBest) best = { epoch, validation: result.validation, values: copies(values) }
-    await hooks.onEpoch?.(result, isBest)
+    await hooks.onEpoch?.(result, isBest && options.keep !== 'last')
     await hooks.onCheckpoint?.(saved())
   }
   return { best: best!, history, ended: 'done' }

@@ -126,32 +126,36 @@ async function calibrate(target) {
   )
   report.gemv = { columns, row, step: along }
 
-  const weights = run('f32_winograd_weights')
-  const [weight] = note(
-    'winograd, weights',
-    [4, 16, 32, 64].map((C) => [[C], measure(() => weights(w, u, C, C * 32 + 64))]),
-  )
-  const input = run('f32_winograd_input')
-  const [channel] = note(
-    'winograd, input',
-    grid([4, 16], [4, 16, 32, 64]).map(([TW, C]) => {
-      const call = () => input(x, v, TW, C, (2 * TW + 2) * C * 4, C * 4, TW * C * 4 + 64)
-      return [[(TW * C) / 4], measure(call)]
-    }),
-  )
-  const whole = run('f32_winograd_3x3')
-  const [quad, plane] = note(
-    'winograd, products and output',
-    grid([4, 8, 16], [4, 8, 16, 32, 64], [8, 64]).map(([side, C, CO]) => {
-      const [pixel, out] = [C * 4, CO * 4]
-      const rows = [(2 * side + 2) * pixel, pixel, 2 * side * out, out, 2 * side * out, out]
-      const call = () => whole(x, w, b, y, y, u, v, place[5] + page * 30, side, side, side, C, CO, 0, ...rows, 0, 0)
-      const transforms = (CO / 8) * C * weight + ((side * side * C) / 4) * channel
-      const groups = up(side * side, 4) * (CO / 8)
-      return [[groups, groups * C], Math.max(1, measure(call) - transforms)]
-    }),
-  )
-  report.winograd = { weight, channel, tile: quad, step: plane }
+  report.winograd = {}
+  for (const side of [2, 4]) {
+    const weights = run(`f32_winograd_${side}x${side}_weights`)
+    const [weight] = note(
+      `winograd ${side}, weights`,
+      [4, 16, 32, 64].map((C) => [[C], measure(() => weights(w, u, C, C * 32 + 64))]),
+    )
+    const input = run(`f32_winograd_${side}x${side}_input`)
+    const [channel] = note(
+      `winograd ${side}, input`,
+      grid([4, 16], [4, 16, 32, 64]).map(([TW, C]) => {
+        const call = () => input(x, v, TW, C, (side * TW + 2) * C * 4, C * 4, TW * C * 4 + 64)
+        return [[(TW * C) / 4], measure(call)]
+      }),
+    )
+    const whole = run(`f32_winograd_${side}x${side}`)
+    const [quad, plane] = note(
+      `winograd ${side}, products and output`,
+      grid([4, 8, 16], [4, 8, 16, 32, 64], [8, 64]).map(([tiles, C, CO]) => {
+        const [pixel, out] = [C * 4, CO * 4]
+        const [wide, high] = [(side * tiles + 2) * pixel, side * tiles * out]
+        const rows = [wide, pixel, high, out, high, out]
+        const call = () => whole(x, w, b, y, y, u, v, place[5] + page * 30, tiles, tiles, tiles, C, CO, 0, ...rows, 0, 0)
+        const transforms = (CO / 8) * C * weight + ((tiles * tiles * C) / 4) * channel
+        const groups = up(tiles * tiles, 4) * (CO / 8)
+        return [[groups, groups * C], Math.max(1, measure(call) - transforms)]
+      }),
+    )
+    report.winograd[side] = { weight, channel, tile: quad, step: plane }
+  }
 
   const lists = { values: w, deltas: u, counts: v }
   const shares = [0.5, 0.8, 0.95]

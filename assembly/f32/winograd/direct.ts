@@ -3,13 +3,13 @@ import { In, Out } from '../../roles'
 import { mplane } from '../../winograd'
 
 /**
- * Four channels of a tile without Winograd, to the bits that `f32_igemm_4x8` gives: the sums of its two by two pixels go to the
- * first four planes at `m`. `x` is the first tap of the first pixel, `w` the channels' place in a block [3][3][C][8], `b` that of
+ * Four channels of a row of a tile without Winograd, to the bits that `f32_igemm_4x8` gives: the sums of its `pixels` pixels go to the
+ * first planes at `m`. `x` is the first tap of the first pixel, `w` the channels' place in a block [3][3][C][8], `b` that of
  * their biases.
  */
-export function f32_winograd_direct(x: In, w: In, b: In, m: Out, C: i32, xrow: i32, xpix: i32): void {
-  for (let pixel = 0; pixel < 4; pixel++) {
-    let row = x + (pixel >> 1) * xrow + (pixel & 1) * xpix
+export function f32_winograd_direct(x: In, w: In, b: In, m: Out, pixels: i32, C: i32, xrow: i32, xpix: i32): void {
+  for (; pixels > 0; pixels--) {
+    let row = x
     let p = w
     let sum = v128.load(b)
     for (let kh = 3; kh > 0; kh--) {
@@ -26,5 +26,6 @@ export function f32_winograd_direct(x: In, w: In, b: In, m: Out, C: i32, xrow: i
     }
     v128.store(m, sum)
     m += mplane
+    x += xpix
   }
 }

@@ -2,10 +2,10 @@ import { madd } from '../../madd'
 import { mplane } from '../../winograd'
 import { In, Out } from '../../roles'
 
-/** For each of 16 planes, m [4][8] = v [4][C] · u [C][8]. */
-export function f32_winograd_multiply(v: In, vplane: i32, u: In, uplane: i32, m: Out, C: i32): void {
+/** For each of `planes` planes, m [4][8] = v [4][C] · u [C][8]. */
+export function f32_winograd_multiply(v: In, vplane: i32, u: In, uplane: i32, m: Out, planes: i32, C: i32): void {
   const row = C << 2
-  const last = m + 16 * mplane
+  const last = m + planes * mplane
   do {
     let a0 = v
     let a1 = a0 + row

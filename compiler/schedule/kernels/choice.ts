@@ -26,19 +26,38 @@ export const prefersGemv = (M: number, N: number, K: number): boolean => gemv(M,
 
 /** The share of the time and the nanoseconds that Winograd has to gain: it is 3 KB of code, and adds rounding errors. */
 const leastGain = 0.25
+
+/** The share that tiles of four by four have to gain over those of two by two, whose rounding errors are less. */
+const leastLargerGain = 0.15
 export const leastNanoseconds = 4000
 
-/** A 3 × 3 convolution of `tiles` of two by two pixels by `f32_winograd_3x3`, in nanoseconds. */
-const winograd = (tiles: number, channels: number, outputs: number): number =>
-  total(({ winograd: { weight, channel, tile, step } }) => {
+/** Sides of the tiles of f32 Winograd kernels, in pixels. */
+export const winogradTiles = [2, 4] as const
+export type WinogradTile = (typeof winogradTiles)[number]
+
+/** A 3 × 3 convolution to `pixels` by `f32_winograd_2x2` or `f32_winograd_4x4`, in nanoseconds. */
+const winograd = (side: WinogradTile, pixels: number, channels: number, outputs: number): number =>
+  total((costs) => {
+    const { weight, channel, tile, step } = costs.winograd[side]
+    const tiles = pixels / side ** 2
     const transforms = blocks(outputs, 8) * channels * weight + (tiles * channels * channel) / 4
     return transforms + blocks(tiles, 4) * blocks(outputs, 8) * (tile + step * channels)
   })
 
-/** Whether `f32_winograd_3x3` does a convolution of `tiles` of two by two pixels clearly faster than `f32_igemm_4x8`. */
-export function prefersWinograd(tiles: number, channels: number, outputs: number): boolean {
-  const plain = igemm(tiles * 4, outputs, channels * 9)
-  return plain - winograd(tiles, channels, outputs) > Math.max(leastGain * plain, leastNanoseconds)
+/** Which of `sides` does a 3 × 3 convolution fastest by Winograd; undefined where it is not clearly faster than by `f32_igemm_4x8`. */
+export function preferredTile(
+  pixels: number,
+  channels: number,
+  outputs: number,
+  sides: readonly WinogradTile[],
+): WinogradTile | undefined {
+  let best: { readonly side?: WinogradTile; readonly ns: number } = { ns: igemm(pixels, outputs, channels * 9) }
+  for (const side of sides) {
+    const ns = winograd(side, pixels, channels, outputs)
+    const share = best.side ? leastLargerGain : leastGain
+    if (best.ns - ns > Math.max(share * best.ns, leastNanoseconds)) best = { side, ns }
+  }
+  return best.side
 }
 
 /** A product [M, K] · [K, N], and by which kernel it would be done if no weight was left out. */
@@ -46,7 +65,7 @@ export interface DenseProduct {
   readonly M: number
   readonly N: number
   readonly K: number
-  readonly kernel: 'igemm' | 'gemv' | 'winograd'
+  readonly kernel: 'igemm' | 'gemv' | `winograd ${WinogradTile}`
   /** Whether sparse weights would be multiplied with rows where they stand, by `f32_spmv`. */
   readonly vectors: boolean
   /** Bytes of its weights. */
@@ -61,7 +80,11 @@ export interface SparseProduct {
 }
 
 const dense = ({ M, N, K, kernel }: DenseProduct): number =>
-  kernel === 'gemv' ? gemv(M, N, K) : kernel === 'winograd' ? winograd(M / 4, K / 9, N) : igemm(M, N, K)
+  kernel === 'gemv'
+    ? gemv(M, N, K)
+    : kernel === 'igemm'
+      ? igemm(M, N, K)
+      : winograd(kernel === 'winograd 4' ? 4 : 2, M, K / 9, N)
 
 /** The product by `f32_spmm`, or where `vectors` by `f32_spmv`, in nanoseconds. */
 function sparse({ M, N, K, vectors }: DenseProduct, { width, entries }: SparseProduct): number {

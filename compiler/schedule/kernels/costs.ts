@@ -11,10 +11,18 @@ export const kernelCosts = {
       step: 1.19,
     },
     winograd: {
-      weight: 9.18,
-      channel: 5.03,
-      tile: 61.1,
-      step: 19,
+      2: {
+        weight: 9.18,
+        channel: 5.03,
+        tile: 61.1,
+        step: 19,
+      },
+      4: {
+        weight: 35.1,
+        channel: 25.7,
+        tile: 188,
+        step: 46.2,
+      },
     },
     spmm: {
       1: {
@@ -54,10 +62,18 @@ export const kernelCosts = {
       step: 1.34,
     },
     winograd: {
-      weight: 11.2,
-      channel: 4.75,
-      tile: 28.7,
-      step: 18.9,
+      2: {
+        weight: 11.2,
+        channel: 4.75,
+        tile: 28.7,
+        step: 18.9,
+      },
+      4: {
+        weight: 38.9,
+        channel: 41.7,
+        tile: 151,
+        step: 42.6,
+      },
     },
     spmm: {
       1: {

@@ -23,9 +23,11 @@ export function timeOf(
   if (kernel.includes('dwconv')) return blocks(batch * columns, 4) * rows * depth
   if (kernel.includes('gemv')) return batch * rows * blocks(columns, gemv.columns) * (gemv.row + gemv.step * depth)
   if (kernel.includes('winograd')) {
-    const [channels, tiles] = [depth / taps, rows / 4]
-    const transforms = blocks(columns, 8) * channels * winograd.weight + (tiles * channels * winograd.channel) / 4
-    return batch * (transforms + (tiles / 4) * blocks(columns, 8) * (winograd.tile + winograd.step * channels))
+    const side = kernel.includes('4x4') ? 4 : 2
+    const [channels, tiles] = [depth / taps, rows / side ** 2]
+    const { weight, channel, tile, step } = winograd[side]
+    const transforms = blocks(columns, 8) * channels * weight + (tiles * channels * channel) / 4
+    return batch * (transforms + (tiles / 4) * blocks(columns, 8) * (tile + step * channels))
   }
   return batch * rows * blocks(columns, 8) * (igemm.tile + igemm.step * depth)
 }

@@ -34,7 +34,7 @@ export function prefersSparseIntegers(
   if (sparsity === 'size' && saves) return true
   const gains = costs.map(({ igemm, spmm }) => {
     const plain = blocks(M, 4) * blocks(N, 8) * (igemm.tile + igemm.step * K)
-    const before = kernel === 'winograd' ? leastWinograd * plain : plain
+    const before = kernel === 'winograd 2' ? leastWinograd * plain : plain
     const after = blocks(M, 8) * (K * spmm.row + blocks(N, 4) * spmm.channels + list.entries * spmm.entry)
     return { gain: before - after, enough: before - after > leastSparseGain * before }
   })

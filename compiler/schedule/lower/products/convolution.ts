@@ -32,7 +32,7 @@ import {
 } from './template.ts'
 import { transposedConvolution } from './transposed-convolution.ts'
 import { weightGradient } from './weight-gradient.ts'
-import { suitsWinograd, winograd } from './winograd.ts'
+import { winograd, winogradTile } from './winograd.ts'
 
 type Convolution = NodeOf<'convolution'>
 
@@ -120,14 +120,14 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
   const line = flat && (form.outHeight === 1 || form.outWidth === 1)
   const rows = line ? form.outHeight * form.outWidth : Infinity
   const isGemv = prefersGemv(s, stored, rows, outputs, form.kernelWidth * perGroup) && line
-  const isWinograd = suitsWinograd(node, form)
+  const tile = winogradTile(node, form)
   const sparse = stored
     ? undefined
     : sparseWeights(s, source, {
         M: form.outHeight * form.outWidth,
         N: outputs,
         K: elementCount(source.run.extents),
-        kernel: isWinograd ? 'winograd' : isGemv ? 'gemv' : 'igemm',
+        kernel: tile ? `winograd ${tile}` : isGemv ? 'gemv' : 'igemm',
         flat: line,
       })
   const quantized = stored && packQuantized(s, stored, source, isGemv)
@@ -161,9 +161,9 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
       })
       return
     }
-    if (isWinograd && !sparse) {
+    if (tile && !sparse) {
       const floats = quantized ? expandWeights(s, quantized, nodes) : weights
-      winograd(s, node, form, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
+      winograd(s, node, form, tile, { x, weights: floats }, { x: xs, y: ys, aux: us }, placement, nodes)
       return
     }
     if (sparse ?? isGemv) {

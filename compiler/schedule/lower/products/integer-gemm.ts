@@ -104,7 +104,7 @@ export function integerGemm(s: Scheduler, g: IntegerGemm): Pending {
     M: g.height * g.width,
     K: rows * columns * run,
     N: outputs,
-    kernel: g.winograd ? 'winograd' : 'igemm',
+    kernel: g.winograd ? 'winograd 2' : 'igemm',
   })
   const { strip, scratchBytes } = g.winograd ?? gatherStrip(rows * columns, run, g.height * g.width)
   const emit = (p: IntegerPlacement, nodes: readonly string[]): void => {

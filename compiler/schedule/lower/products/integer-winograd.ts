@@ -26,7 +26,7 @@ export interface IntegerWinograd {
 /** What the template takes where a convolution of bytes is one for it, and large enough for it to pay. */
 export function integerWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm): IntegerWinograd | undefined {
   const { channels, outputs, outHeight, outWidth } = form
-  const whole = hasTiles(node, form) && channels % 8 === 0 && outputs % 8 === 0
+  const whole = hasTiles(node, form, 2) && channels % 8 === 0 && outputs % 8 === 0
   if (!whole || channels > mostChannels || (outHeight * outWidth) / 4 < together) return undefined
   if (outHeight * outWidth * channels * outputs * 9 < fewestMacs) return undefined
   const columns = outWidth / 2

@@ -1,7 +1,7 @@
 import type { NodeOf } from '../../../core/graph.ts'
 import { call } from '../../program/call.ts'
 import type { ConvolutionForm } from '../../kernels/convolution-form.ts'
-import { prefersWinograd } from '../../kernels/choice.ts'
+import { preferredTile, winogradTiles, type WinogradTile } from '../../kernels/choice.ts'
 import type { Access, Buffer } from '../../program/program.ts'
 import type { Scheduler } from '../scheduler.ts'
 import { forEachImage } from './images.ts'
@@ -19,24 +19,24 @@ const wholeFloats = 1 << 14
 /** Floats of transformed weights that are worth their memory. */
 const mostWeights = 1 << 14
 
-/** Whether a convolution can be computed as whole tiles of two by two pixels: 3 × 3 taps, stride 1. */
-export const hasTiles = (node: NodeOf<'convolution'>, { groups, outHeight, outWidth }: ConvolutionForm): boolean =>
+/** Whether a convolution can be computed as whole tiles of `side` by `side` pixels: 3 × 3 taps, stride 1. */
+export const hasTiles = (
+  node: NodeOf<'convolution'>,
+  { groups, outHeight, outWidth }: ConvolutionForm,
+  side: WinogradTile,
+): boolean =>
   groups === 1 &&
   node.attrs.window.length === 2 &&
   node.attrs.window.every((w) => w.size === 3 && w.stride === 1 && w.dilation === 1) &&
-  outHeight % 2 === 0 &&
-  outWidth % 2 === 0
+  outHeight % side === 0 &&
+  outWidth % side === 0
 
-/** Whether a convolution is one for `f32_winograd_3x3`, and faster by it. */
-export function suitsWinograd(node: NodeOf<'convolution'>, form: ConvolutionForm): boolean {
+/** The side of the tiles by which Winograd computes a convolution fastest; undefined where that is not faster. */
+export function winogradTile(node: NodeOf<'convolution'>, form: ConvolutionForm): WinogradTile | undefined {
   const { channels, outputs, outHeight, outWidth } = form
-  return (
-    hasTiles(node, form) &&
-    channels % 4 === 0 &&
-    outputs % 8 === 0 &&
-    channels * outputs <= mostWeights &&
-    prefersWinograd((outHeight * outWidth) / 4, channels, outputs)
-  )
+  if (channels % 4 !== 0 || channels * outputs > mostWeights) return undefined
+  const sides = winogradTiles.filter((side) => hasTiles(node, form, side))
+  return preferredTile(outHeight * outWidth, channels, outputs, sides)
 }
 
 interface Strides {
@@ -45,31 +45,33 @@ interface Strides {
   readonly pixel: number
 }
 
-/** Emits the kernels of a convolution that `suitsWinograd`; `weights` are packed as for implicit gemm, strides in bytes. */
+/** Emits the kernels of a convolution by tiles of `side`; `weights` are packed as for implicit gemm, strides in bytes. */
 export function winograd(
   s: Scheduler,
   node: NodeOf<'convolution'>,
   form: ConvolutionForm,
+  side: WinogradTile,
   operands: { readonly x: Access; readonly weights: Buffer },
   strides: { readonly x: Strides; readonly y: Strides; readonly aux: Strides },
   placement: Placement,
   nodes: readonly string[],
 ): void {
   const { channels, outputs } = form
-  const rows = form.outHeight / 2
-  const columns = form.outWidth / 2
-  const row = 16 * columns * channels
+  const rows = form.outHeight / side
+  const columns = form.outWidth / side
+  const count = (side + 2) ** 2
+  const row = count * columns * channels
   const band = rows * row <= wholeFloats ? rows : Math.max(1, Math.floor(bandFloats / row))
   const tiles = Math.ceil((band * columns) / 4) * 4
-  const planes = (floats: number): number => 16 * (floats + gap)
+  const planes = (floats: number): number => count * (floats + gap)
   const block = planes(channels * 8)
   const blockStride = band < rows ? block : 0
-  const u = s.newBuffer('f32', blockStride ? (block * outputs) / 8 : block)
+  const u = s.newBuffer('f32', blockStride ? block * Math.ceil(outputs / 8) : block)
   const v = s.newBuffer('f32', planes(tiles * channels))
-  const m = s.newBuffer('f32', 16 * 4 * 8)
+  const m = s.newBuffer('f32', count * 4 * 8)
   forEachImage(s, form.batch, nodes, (at) =>
     call(
-      'f32_winograd_3x3',
+      side === 4 ? 'f32_winograd_4x4' : 'f32_winograd_2x2',
       {
         ...placed(placement, operands.x, start(operands.weights), at),
         u: start(u),

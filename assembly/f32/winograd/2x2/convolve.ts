@@ -1,25 +1,27 @@
-import { gap, mplane, TILES } from '../../winograd'
-import { Aux, In, Out, Scratch } from '../../roles'
+import { storeLanes } from '../../store'
+import { gap, mplane, TILES } from '../../../winograd'
+import { ragged } from '../../../ragged'
+import { Aux, In, Out, Scratch } from '../../../roles'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
 declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128, p1: v128): v128
 
 // @ts-ignore: decorator
-@external('template', 'f32_winograd_weights')
+@external('template', 'f32_winograd_2x2_weights')
 declare function transformWeights(w: usize, u: usize, C: i32, plane: i32): void
 
 // @ts-ignore: decorator
-@external('template', 'f32_winograd_input')
+@external('template', 'f32_winograd_2x2_input')
 declare function transformInput(x: usize, v: usize, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void
 
 // @ts-ignore: decorator
 @external('template', 'f32_winograd_multiply')
-declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, C: i32): void
+declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, planes: i32, C: i32): void
 
 // @ts-ignore: decorator
 @external('template', 'f32_winograd_direct')
-declare function direct(x: usize, w: usize, b: usize, m: usize, C: i32, xrow: i32, xpix: i32): void
+declare function direct(x: usize, w: usize, b: usize, m: usize, pixels: i32, C: i32, xrow: i32, xpix: i32): void
 
 /**
  * Convolution with 3 × 3 taps and stride 1 by Winograd's F(2 × 2, 3 × 3) (Lavin & Gray 2016): 16 products instead of 36 for
@@ -28,7 +30,7 @@ declare function direct(x: usize, w: usize, b: usize, m: usize, C: i32, xrow: i3
  * sums of inputs or of products may not overflow. Results that are finite come of nothing that is not.
  *
  * x       first tap of the first pixel
- * w       packed [CO / 8][3][3][C][8]; C is a multiple of 4, CO of 8
+ * w       packed [CO / 8][3][3][C][8]; C is a multiple of 4
  * b       bias [CO]
  * u       scratch, 16 planes [C][8] for each block of eight output channels: the weights transformed. Blocks are `ublock`
  *         bytes apart: 0 if one band is all there is, so that each may take the last one's place.
@@ -37,7 +39,7 @@ declare function direct(x: usize, w: usize, b: usize, m: usize, C: i32, xrow: i3
  * m       scratch, 16 planes [4][8]: the products of four tiles and eight channels
  * TH, TW  tiles of two by two pixels
  */
-export function f32_winograd_3x3(
+export function f32_winograd_2x2(
   x: In,
   w: In,
   b: In,
@@ -82,7 +84,7 @@ export function f32_winograd_3x3(
       let s = aux + 2 * top * auxrow + column
       let from = v
       for (let tile = 0; tile < tiles; tile += TILES) {
-        multiply(from, vplane, un, uplane, m, C)
+        multiply(from, vplane, un, uplane, m, 16, C)
         from += TILES * (C << 2)
         const end = min(tiles - tile, TILES) << 5
         for (let p = 0; p < end; p += 32) {
@@ -90,6 +92,8 @@ export function f32_winograd_3x3(
             const q = r + half
             const a = s + half
             const n = column + half
+            const left = CO - (n >> 2)
+            if (ragged() && left <= 0) break
             const bias = v128.load(b + n)
             const z = m + p + half
             let s0 = v128.load(z)
@@ -124,16 +128,18 @@ export function f32_winograd_3x3(
             // 0 where it is finite, else NaN.
             if (v128.any_true(f32x4.sub(sum, sum))) {
               const down = (tile + (p >> 5)) / TW
-              direct(x + 2 * (down * xrow + tx * xpix), wn + half, b + n, z, C, xrow, xpix)
+              const first = x + 2 * (down * xrow + tx * xpix)
+              direct(first, wn + half, b + n, z, 2, C, xrow, xpix)
+              direct(first + xrow, wn + half, b + n, z + 2 * mplane, 2, C, xrow, xpix)
               y00 = v128.load(z)
               y01 = v128.load(z, mplane)
               y10 = v128.load(z, 2 * mplane)
               y11 = v128.load(z, 3 * mplane)
             }
-            v128.store(q, epilogue(y00, q, a, n, p0, p1))
-            v128.store(q + ypix, epilogue(y01, q + ypix, a + auxpix, n, p0, p1))
-            v128.store(q + yrow, epilogue(y10, q + yrow, a + auxrow, n, p0, p1))
-            v128.store(q + yrow + ypix, epilogue(y11, q + yrow + ypix, a + auxrow + auxpix, n, p0, p1))
+            storeLanes(q, epilogue(y00, q, a, n, p0, p1), left)
+            storeLanes(q + ypix, epilogue(y01, q + ypix, a + auxpix, n, p0, p1), left)
+            storeLanes(q + yrow, epilogue(y10, q + yrow, a + auxrow, n, p0, p1), left)
+            storeLanes(q + yrow + ypix, epilogue(y11, q + yrow + ypix, a + auxrow + auxpix, n, p0, p1), left)
           }
           const ends = ++tx == TW
           tx = select(0, tx, ends)

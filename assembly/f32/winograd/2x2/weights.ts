@@ -1,7 +1,7 @@
-import { In, Out } from '../../roles'
+import { In, Out } from '../../../roles'
 
 /** G g Gᵀ of a block of eight output channels: u, planes [C][8], of w [3][3][C][8]. */
-export function f32_winograd_weights(w: In, u: Out, C: i32, plane: i32): void {
+export function f32_winograd_2x2_weights(w: In, u: Out, C: i32, plane: i32): void {
   const half = f32x4.splat(0.5)
   const tap = C << 5
   for (let c = 0; c < tap; c += 16) {

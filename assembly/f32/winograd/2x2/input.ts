@@ -1,7 +1,7 @@
-import { In, Out } from '../../roles'
+import { In, Out } from '../../../roles'
 
 /** Bᵀ d B of a row of tiles: v, planes [TW][C], of x, whose rows and pixels are `xrow` and `xpix` bytes apart. */
-export function f32_winograd_input(x: In, v: Out, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void {
+export function f32_winograd_2x2_input(x: In, v: Out, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void {
   const size = C << 2
   for (let tx = 0; tx < TW; tx++) {
     for (let n = 0; n < size; n += 16) {

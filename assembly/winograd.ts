@@ -5,6 +5,3 @@ export const gap = 64
 
 /** Tiles that are multiplied together. */
 export const TILES = 4
-
-/** Bytes of a plane of products: four tiles, eight channels of 32 bits. */
-export const mplane = 128

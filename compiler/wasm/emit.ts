@@ -21,6 +21,7 @@ import type { FunctionRequest } from './nest.ts'
 import { requestNest } from './request-nest.ts'
 import { requestRows } from './rows.ts'
 import { requestScan } from './scan.ts'
+import { hoistVectorConstants } from './vector-constants.ts'
 import { concatBytes, customSection, dataSection } from './sections.ts'
 
 const pageBytes = 65536
@@ -181,7 +182,7 @@ export function emitCode(
       run.finish(runName(i), [], m.block(null, calls))
       m.addFunctionExport(runName(i), runName(i))
     })
-    return m.emitBinary()
+    return hoistVectorConstants(m.emitBinary())
   } finally {
     linker.dispose()
     m.dispose()

@@ -1,7 +1,7 @@
 import { nonZeroRanges } from '../core/bytes/zero-runs.ts'
 /** The parts of a module that we write ourselves: data segments and custom sections (WebAssembly core specification, 5.5). */
 
-function leb128(value: number): number[] {
+export function leb128(value: number): number[] {
   const bytes: number[] = []
   for (let rest = value; ;) {
     const low = rest % 128
@@ -11,11 +11,12 @@ function leb128(value: number): number[] {
   }
 }
 
-function signedLeb128(value: number): number[] {
+/** Of a number its low 32 bits. */
+export function signedLeb128(value: number | bigint): number[] {
   const bytes: number[] = []
-  for (let rest = value | 0; ; rest >>= 7) {
-    const low = rest & 127
-    const done = (rest >> 7 === 0 && (low & 64) === 0) || (rest >> 7 === -1 && (low & 64) !== 0)
+  for (let rest = typeof value === 'bigint' ? value : BigInt(value | 0); ; rest >>= 7n) {
+    const low = Number(rest & 127n)
+    const done = (rest >> 7n === 0n && low < 64) || (rest >> 7n === -1n && low >= 64)
     bytes.push(done ? low : low | 128)
     if (done) return bytes
   }
@@ -31,7 +32,7 @@ export function concatBytes(chunks: readonly (Uint8Array | readonly number[])[])
   return result
 }
 
-const section = (id: number, chunks: readonly (Uint8Array | readonly number[])[]): Uint8Array => {
+export const section = (id: number, chunks: readonly (Uint8Array | readonly number[])[]): Uint8Array => {
   const length = chunks.reduce((sum, c) => sum + c.length, 0)
   return concatBytes([[id], leb128(length), ...chunks])
 }

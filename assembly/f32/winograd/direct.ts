@@ -1,6 +1,6 @@
 import { madd } from '../../madd'
 import { In, Out } from '../../roles'
-import { mplane } from '../../winograd'
+import { mplane } from './planes'
 
 /**
  * Four channels of a row of a tile without Winograd, to the bits that `f32_igemm_4x8` gives: the sums of its `pixels` pixels go to the

@@ -1,4 +1,5 @@
-import { gap, mplane, TILES } from '../../winograd'
+import { gap, TILES } from '../../winograd'
+import { mplane } from './planes'
 import { finishFour, wide } from '../store'
 import { Aux, Flip, In, Out, Scratch } from '../../roles'
 

@@ -1,5 +1,5 @@
 import { In, Out } from '../../roles'
-import { mplane } from '../../winograd'
+import { mplane } from './planes'
 
 /**
  * Products of four tiles of 16 planes [C], `vplane` bytes apart, and eight channels' weights of 16 planes [C / 2][8][2],

@@ -1,5 +1,6 @@
 import { storeLanes } from '../../store'
-import { gap, mplane, TILES } from '../../../winograd'
+import { gap, TILES } from '../../../winograd'
+import { most, mplane } from '../planes'
 import { ragged } from '../../../ragged'
 import { Aux, In, Out, Scratch } from '../../../roles'
 
@@ -17,7 +18,7 @@ declare function transformInput(x: usize, v: usize, TW: i32, C: i32, xrow: i32, 
 
 // @ts-ignore: decorator
 @external('template', 'f32_winograd_multiply')
-declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, planes: i32, C: i32): void
+declare function multiply(v: usize, vplane: i32, u: usize, uplane: i32, m: usize, planes: i32, tiles: i32, C: i32): void
 
 // @ts-ignore: decorator
 @external('template', 'f32_winograd_direct')
@@ -83,10 +84,11 @@ export function f32_winograd_2x2(
       let r = y + 2 * top * yrow + column
       let s = aux + 2 * top * auxrow + column
       let from = v
-      for (let tile = 0; tile < tiles; tile += TILES) {
-        multiply(from, vplane, un, uplane, m, 16, C)
-        from += TILES * (C << 2)
-        const end = min(tiles - tile, TILES) << 5
+      for (let tile = 0; tile < tiles; tile += most) {
+        const count = min(tiles - tile, most)
+        multiply(from, vplane, un, uplane, m, 16, count, C)
+        from += most * (C << 2)
+        const end = count << 5
         for (let p = 0; p < end; p += 32) {
           for (let half = 0; half < 32; half += 16) {
             const q = r + half

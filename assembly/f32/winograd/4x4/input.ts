@@ -7,6 +7,7 @@ import { In, Out } from '../../../roles'
  */
 export function f32_winograd_4x4_input(x: In, v: Out, TW: i32, C: i32, xrow: i32, xpix: i32, plane: i32): void {
   const size = C << 2
+  const six = 6 * plane
   for (let tx = 0; tx < TW; tx++) {
     for (let n = 0; n < size; n += 16) {
       let from = x + n
@@ -14,11 +15,11 @@ export function f32_winograd_4x4_input(x: In, v: Out, TW: i32, C: i32, xrow: i32
       for (let row = 0; row < 6; row++) {
         line(from, xpix, to, plane)
         from += xrow
-        to += 6 * plane
+        to += six
       }
       to = v + n
       for (let column = 0; column < 6; column++) {
-        line(to, 6 * plane, to, 6 * plane)
+        line(to, six, to, six)
         to += plane
       }
     }

@@ -68,7 +68,7 @@ export function winograd(
   const blockStride = band < rows ? block : 0
   const u = s.newBuffer('f32', blockStride ? block * Math.ceil(outputs / 8) : block)
   const v = s.newBuffer('f32', planes(tiles * channels))
-  const m = s.newBuffer('f32', count * 4 * 8)
+  const m = s.newBuffer('f32', planes(16 * 8))
   forEachImage(s, form.batch, nodes, (at) =>
     call(
       side === 4 ? 'f32_winograd_4x4' : 'f32_winograd_2x2',

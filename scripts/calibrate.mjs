@@ -8,6 +8,7 @@ import { packageFile } from '../dist/compiler/bench/engines/process.js'
 import { loadBinaryen } from '../dist/compiler/wasm/emit.js'
 import { Linker } from '../dist/compiler/wasm/link.js'
 import { memoryName } from '../dist/compiler/wasm/machine.js'
+import { hoistVectorConstants } from '../dist/compiler/wasm/vector-constants.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -20,7 +21,7 @@ function instantiate(binaryen, target, template) {
   m.setFeatures(binaryen.Features.All)
   m.setMemory(256, 256, 'memory', [], false, false, memoryName)
   m.addFunctionExport(new Linker(binaryen, m, target).link(template, holes), 'run')
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(m.emitBinary()))
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(hoistVectorConstants(m.emitBinary())))
   m.dispose()
   const { run, memory } = instance.exports
   return Object.assign((...args) => run(...args), { run, bytes: new Uint8Array(memory.buffer) })
@@ -148,7 +149,8 @@ async function calibrate(target) {
         const [pixel, out] = [C * 4, CO * 4]
         const [wide, high] = [(side * tiles + 2) * pixel, side * tiles * out]
         const rows = [wide, pixel, high, out, high, out]
-        const call = () => whole(x, w, b, y, y, u, v, place[5] + page * 30, tiles, tiles, tiles, C, CO, 0, ...rows, 0, 0)
+        const call = () =>
+          whole(x, w, b, y, y, u, v, place[5] + page * 30, tiles, tiles, tiles, C, CO, 0, ...rows, 0, 0)
         const transforms = (CO / 8) * C * weight + ((tiles * tiles * C) / 4) * channel
         const groups = up(tiles * tiles, 4) * (CO / 8)
         return [[groups, groups * C], Math.max(1, measure(call) - transforms)]

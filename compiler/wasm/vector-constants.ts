@@ -35,7 +35,16 @@ class Reader {
   }
 }
 
-const op = { block: 0x02, loop: 0x03, if: 0x04, end: 0x0b, localGet: 0x20, localSet: 0x21, i32Const: 0x41, i64Const: 0x42 }
+const op = {
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  end: 0x0b,
+  localGet: 0x20,
+  localSet: 0x21,
+  i32Const: 0x41,
+  i64Const: 0x42,
+}
 const simd = { prefix: 0xfd, const: 12, shuffle: 13, i32x4Splat: 17, i64x2Splat: 18 }
 const v128 = 0x7b
 

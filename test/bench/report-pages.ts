@@ -31,7 +31,7 @@ function bench(): Promise<string> {
     macs: { f32: 1e6, i16: 0, dot: 3e6 },
   }
   const layers = Array.from({ length: 24 }, (_, i): Layer => ({
-    kernel: ['u8_igemm_i16_4x8', 'nest', 'f32_gemv_1x32', 'zero_border', 'rows', 'f32_winograd_3x3'][i % 6]!,
+    kernel: ['u8_igemm_i16_4x8', 'nest', 'f32_gemv_1x32', 'zero_border', 'rows', 'f32_winograd_2x2'][i % 6]!,
     nodes: [layerName(i)],
     ...{ macs: 60_000, integerMacs: 60_000, dotMacs: 0, gmacs: 30, ofPeak: 0.6, medianMs: 0.002 * (1 + (i % 5)) },
   }))

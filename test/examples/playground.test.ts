@@ -130,7 +130,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     const zip = unzipSync(await downloaded('Download all (.zip)'))
     expect(Object.keys(zip).sort()).toEqual(Object.keys(files).sort())
     for (const [name, content] of Object.entries(files)) expect(Buffer.from(zip[name]!)).toEqual(Buffer.from(content))
-    expect(await page.locator('#model').innerText()).toContain('f32_winograd_3x3')
+    expect(await page.locator('#model').innerText()).toContain('f32_winograd_2x2')
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
   })
 

@@ -141,7 +141,7 @@ describe.each(['i8', 'u8', 'i4', 'u4'] as const)('weights of %s', (dtype) => {
     [
       'by Winograd',
       { image: [10, 10], channels: 16, outputs: 24, kernel: [3, 3] },
-      ['f32_qcw_expand', 'f32_winograd_3x3'],
+      ['f32_qcw_expand', 'f32_winograd_2x2'],
     ],
     ['depthwise', { image: [6, 9], channels: 300, outputs: 300, kernel: [3, 3], groups: 300 }, ['f32_dwconv_3x3']],
   ])('go through a convolution: %s', async (_, shape, wanted) => {

@@ -10,6 +10,7 @@ import type { Sparsity } from '../../compiler/core/artefact/artefact.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { bytes, convolutionOf, requantized, weightShape, type Byte, type Form } from '../support/convolution.ts'
 import type { Random } from '../support/random.ts'
+import { bandBytes, beyondBand, depthwise, grouped, large, tiled, tiledByFour } from './forms.ts'
 import { thinOut } from '../support/thin-out.ts'
 import { inputOf, randomTensor } from '../support/run-graph.ts'
 
@@ -25,16 +26,6 @@ export interface Site {
 }
 
 export type Family = (random: Random, draw: number) => Site
-
-/** What one band of activations holds at most, in bytes; the bands of expanded weights are four times as long. */
-const bandBytes = 1 << 16
-
-/** Rows and columns of somewhat more than `least` pixels, rows of a few or of many. */
-function pixels(random: Random, least: number): [number, number] {
-  const count = least + 1 + random.int(least)
-  const columns = random.pick([1, 5, 13, 29, 65, count])
-  return [Math.ceil(count / columns), Math.min(columns, count)]
-}
 
 /** Floats that are small integers, so that no sum of their products is rounded, fused or not. */
 function whole(random: Random, shape: readonly number[], most: number): Tensor {
@@ -80,49 +71,6 @@ const integerConvolution =
     return { ...site, ...(share > 0 && { sparse: 'size' }) }
   }
 
-/** Whose pixels' activations fill more than a band. */
-const beyondBand =
-  (kernel: number, element: number, more: Partial<Form> = {}, channelCounts = [40, 56, 96, 160, 256, 512]) =>
-  (random: Random): Form => {
-    const channels = random.pick(channelCounts)
-    const [rows, columns] = pixels(random, Math.floor(bandBytes / (channels * element)))
-    const outputs = 5 + random.int(9)
-    const pad = kernel >> 1
-    return { x: [1, rows, columns, channels], kernel: [kernel, kernel], outputs, pad, ...more }
-  }
-
-/** So many multiply-adds that six pixels are taken at a time. */
-const large = (random: Random): Form => {
-  const channels = random.pick([61, 130])
-  const outputs = 57 + random.int(9)
-  const [rows, columns] = pixels(random, Math.ceil(2 ** 23 / (9 * channels * outputs)))
-  return { x: [1, rows, columns, channels], kernel: [3, 3], outputs, pad: 1 }
-}
-
-const grouped =
-  (element: number) =>
-  (random: Random): Form => {
-    const groups = random.pick([2, 3])
-    const channels = groups * random.pick([9, 16, 22])
-    const [rows, columns] = pixels(random, Math.floor(bandBytes / (channels * element)))
-    return { x: [2, rows, columns, channels], kernel: [1, 1], outputs: groups * (4 + random.int(7)), groups }
-  }
-
-const depthwise =
-  (kernel: number, stride: number) =>
-  (random: Random): Form => {
-    const channels = 5 + random.int(40)
-    const x = [1 + random.int(2), kernel + random.int(9), kernel + random.int(30), channels]
-    return { x, kernel: [kernel, kernel], outputs: channels, groups: channels, stride, pad: random.int(2) }
-  }
-
-/** Even lengths and whole blocks, of more tiles than a strip. */
-const tiled = (random: Random): Form => {
-  const channels = random.pick([16, 24, 32])
-  const x = [1 + random.int(2), 2 * (4 + random.int(7)), 2 * (11 + random.int(11)), channels]
-  return { x, kernel: [3, 3], outputs: random.pick([16, 24]), pad: 1 }
-}
-
 const contraction = { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] }
 
 const integerMatrix =
@@ -150,7 +98,7 @@ export const integerFamilies: Readonly<Record<string, Family>> = {
   'depthwise 3×3': integerConvolution(depthwise(3, 1)),
   'depthwise 3×3 by two': integerConvolution(depthwise(3, 2)),
   'depthwise 5×5': integerConvolution(depthwise(5, 1)),
-  'Winograd in strips': integerConvolution(tiled),
+  'Winograd in strips': integerConvolution(tiled([16, 24])),
   'sparse pixels': integerConvolution(beyondBand(1, 4, { outputs: 90 }, [75, 160, 256]), 0.8),
   'sparse images by two': integerConvolution(
     (random) => ({ x: [2, 9 + random.int(5), 11, 50 + random.int(40)], kernel: [1, 1], outputs: 84, stride: 2 }),
@@ -343,11 +291,11 @@ const exactFloats: Readonly<Record<string, Family>> = {
     const x = [1 + random.int(2), 3 + random.int(2), random.pick([3, 130]) + random.int(9), channels]
     return { x, kernel: [3, 3], outputs: channels, groups: channels, stride: 1 + random.int(2), pad: 1 }
   }),
-  'Winograd in bands': floatConvolution(tiled),
+  'Winograd in bands': floatConvolution(tiled([16, 21, 24])),
   'quantized taps in bands': floatConvolution(beyondBand(3, 1, { pad: 0 }, [127, 250]), scaledWeights),
   'quantized groups': floatConvolution(grouped(1), scaledWeights),
   'quantized depthwise': floatConvolution(depthwise(3, 1), scaledWeights),
-  'quantized Winograd': floatConvolution(tiled, scaledWeights),
+  'quantized Winograd': floatConvolution(tiled([16, 21, 24]), scaledWeights),
   'rows in bands': matrix((random) => [130 + random.int(90), 127 + random.int(9), 13 + random.int(30)], false),
   'quantized rows in bands': matrix((random) => [520 + random.int(90), 126 + random.int(9), 9 + random.int(9)], true),
   'one or two rows': matrix((random) => [1 + random.int(2), 70 + random.int(90), 30 + random.int(60)], false),
@@ -394,6 +342,7 @@ export const floatFamilies = {
   rounded: {
     attention: [attention, 1e-5],
     functions: [functions, 1e-5],
+    'Winograd by four in bands': [floatConvolution(tiledByFour), 1e-3],
     'one or two quantized rows': [quantizedRows, 2e-3],
   },
 } satisfies { exact: Readonly<Record<string, Family>>; rounded: Readonly<Record<string, readonly [Family, number]>> }

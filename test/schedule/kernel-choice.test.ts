@@ -3,7 +3,7 @@ import { prefersSparseIntegers } from '../../compiler/schedule/kernels/integer-c
 import {
   preferredForm,
   prefersGemv,
-  prefersWinograd,
+  preferredTile,
   type SparseProduct,
 } from '../../compiler/schedule/kernels/choice.ts'
 
@@ -16,12 +16,20 @@ describe('prefersGemv', () => {
   })
 })
 
-describe('prefersWinograd', () => {
-  it('is for enough tiles and channels to repay the transforms', () => {
-    expect(prefersWinograd(16, 64, 64)).toBe(true)
-    expect(prefersWinograd(256, 16, 16)).toBe(true)
-    expect(prefersWinograd(1, 64, 64)).toBe(false)
-    expect(prefersWinograd(4, 16, 16)).toBe(false)
+describe('preferredTile', () => {
+  it('is for enough pixels and channels to repay the transforms', () => {
+    const tile = (pixels: number, channels: number, outputs: number) => preferredTile(pixels, channels, outputs, [2, 4])
+    expect(tile(50176, 64, 64)).toBe(4)
+    expect(tile(1024, 16, 16)).toBe(4)
+    expect(tile(50176, 32, 9)).toBe(4)
+    expect(tile(64, 64, 64)).toBe(2)
+    expect(tile(16, 16, 16)).toBe(undefined)
+    expect(tile(4, 64, 64)).toBe(undefined)
+  })
+
+  it('is one of those that a layer can have', () => {
+    expect(preferredTile(50176, 64, 64, [2])).toBe(2)
+    expect(preferredTile(50176, 64, 64, [])).toBe(undefined)
   })
 })
 

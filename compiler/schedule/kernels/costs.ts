@@ -18,10 +18,10 @@ export const kernelCosts = {
         step: 19,
       },
       4: {
-        weight: 35.1,
-        channel: 25.7,
-        tile: 188,
-        step: 46.2,
+        weight: 33.8,
+        channel: 26.8,
+        tile: 213,
+        step: 44.5,
       },
     },
     spmm: {
@@ -69,10 +69,10 @@ export const kernelCosts = {
         step: 18.9,
       },
       4: {
-        weight: 38.9,
-        channel: 41.7,
-        tile: 151,
-        step: 42.6,
+        weight: 38,
+        channel: 26,
+        tile: 108,
+        step: 45.9,
       },
     },
     spmm: {

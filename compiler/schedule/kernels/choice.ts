@@ -39,7 +39,7 @@ export type WinogradTile = (typeof winogradTiles)[number]
 const winograd = (side: WinogradTile, pixels: number, channels: number, outputs: number): number =>
   total((costs) => {
     const { weight, channel, tile, step } = costs.winograd[side]
-    const tiles = pixels / side ** 2
+    const tiles = pixels / (side * side)
     const transforms = blocks(outputs, 8) * channels * weight + (tiles * channels * channel) / 4
     return transforms + blocks(tiles, 4) * blocks(outputs, 8) * (tile + step * channels)
   })

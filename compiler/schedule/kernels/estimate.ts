@@ -24,7 +24,7 @@ export function timeOf(
   if (kernel.includes('gemv')) return batch * rows * blocks(columns, gemv.columns) * (gemv.row + gemv.step * depth)
   if (kernel.includes('winograd')) {
     const side = kernel.includes('4x4') ? 4 : 2
-    const [channels, tiles] = [depth / taps, rows / side ** 2]
+    const [channels, tiles] = [depth / taps, rows / (side * side)]
     const { weight, channel, tile, step } = winograd[side]
     const transforms = blocks(columns, 8) * channels * weight + (tiles * channels * channel) / 4
     return batch * (transforms + (tiles / 4) * blocks(columns, 8) * (tile + step * channels))

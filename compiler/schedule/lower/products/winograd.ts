@@ -59,7 +59,7 @@ export function winograd(
   const { channels, outputs } = form
   const rows = form.outHeight / side
   const columns = form.outWidth / side
-  const count = (side + 2) ** 2
+  const count = (side + 2) * (side + 2)
   const row = count * columns * channels
   const band = rows * row <= wholeFloats ? rows : Math.max(1, Math.floor(bandFloats / row))
   const tiles = Math.ceil((band * columns) / 4) * 4

@@ -27,8 +27,8 @@ export default defineConfig({
     // One more than there are cores: tests wait for browsers and other programs that they start.
     maxWorkers: availableParallelism() + 1,
     // For machines many times slower or busier than one's own; tests take seconds.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     projects: [
       { extends: true, test: { name: 'apart', include: apart } },
       // To start a process, load the compiler and let the engine compile it takes longer than most files.

@@ -68,7 +68,7 @@ const measured = {
 }
 
 describe('attar bench', () => {
-  it('measures a model and onnxruntime-web beside it', { timeout: 180_000 }, async () => {
+  it('measures a model and onnxruntime-web beside it', async () => {
     const peer = ['--against', 'onnxruntime-web', '--engines', 'node (current)', '--json']
     expect(await attar('bench', at('dense.onnx'), ...shape(), ...peer, ...quick)).toBe(0)
     expect(lines()).toEqual([
@@ -214,7 +214,7 @@ describe('peaks', () => {
     expect(limitMs({ f32: 1_000_000, i16: 0, dot: 0 }, { f32: 20 })).toBeCloseTo(0.05, 12)
   })
 
-  it('are those of the module that runs', { timeout: 60_000 }, async () => {
+  it('are those of the module that runs', async () => {
     writeFileSync(at('mixed.onnx'), model(mixed))
     const { integer, float } = mixedMacs
     const on = ['--engines', 'node (current)', '--json', ...quick]

@@ -13,7 +13,7 @@ import { mixed, mixedMacs } from './mixed.ts'
 const current = findCurrentNode()
 const benched = (compiled: Compiled) => benchLayers(compiled, 'simd', randomInputs(compiled.spec.inputs, 1))
 
-it('times every kernel that does something, and only in a build made for it', { timeout: 60_000 }, async () => {
+it('times every kernel that does something, and only in a build made for it', async () => {
   const digits = readFileSync('examples/digits/digits.onnx')
   const options = { dims: { batch: 1 }, targets: ['simd'] } as const
   const compiled = await compile(digits, { ...options, instrument: true })
@@ -34,7 +34,7 @@ it('times every kernel that does something, and only in a build made for it', { 
   expect((await benched(await compile(digits, options))).layers).toEqual([])
 })
 
-it('measures products of integers by their own peak', { timeout: 60_000 }, async () => {
+it('measures products of integers by their own peak', async () => {
   const { layers, macs, peaks } = await benched(await compile(model(mixed), { targets: ['simd'], instrument: true }))
   expect(macs).toEqual({ f32: mixedMacs.float, i16: mixedMacs.integer, dot: 0 })
   const [integer, float] = layers.filter((l) => l.macs > 0)
@@ -43,7 +43,7 @@ it('measures products of integers by their own peak', { timeout: 60_000 }, async
   expect(float!.ofPeak).toBeCloseTo(float!.gmacs! / peaks.f32, 9)
 })
 
-it.skipIf(!current)('names the kernels that run in this engine', { timeout: 60_000 }, () => {
+it.skipIf(!current)('names the kernels that run in this engine', () => {
   const folder = mkdtempSync(join(tmpdir(), 'attar-'))
   try {
     writeFileSync(join(folder, 'mixed.onnx'), model(mixed))

@@ -21,28 +21,24 @@ const lines = (): Record<string, unknown>[] => out.map((line) => JSON.parse(line
 const peers = ['onnxruntime-web', 'litert', 'tfjs']
 const { absent } = await chromium()
 
-it.skipIf(absent)(
-  'measures other systems in one page, where they compute what attar does',
-  { timeout: 180_000 },
-  async () => {
-    const args = ['--engines', 'chromium', '--against', peers.join(), '--html', at('report.html'), '--json']
-    expect(await bench(at('classifier.onnx'), ...args), err.join()).toBe(0)
-    const found = lines()
-    expect(found.slice(0, 4).map(({ system }) => system)).toEqual(['attar', ...peers])
-    expect(found.slice(4).map(({ against, agrees }) => [against, agrees])).toEqual(peers.map((peer) => [peer, true]))
-    for (const { difference } of found.slice(4)) expect(difference).toBeLessThan(1e-5)
-    for (const { peakBytes, fetchMs } of found.slice(1, 4)) {
-      expect(peakBytes).toBeGreaterThanOrEqual(2 ** 24)
-      expect(fetchMs).toBeGreaterThan(0)
-    }
+it.skipIf(absent)('measures other systems in one page, where they compute what attar does', async () => {
+  const args = ['--engines', 'chromium', '--against', peers.join(), '--html', at('report.html'), '--json']
+  expect(await bench(at('classifier.onnx'), ...args), err.join()).toBe(0)
+  const found = lines()
+  expect(found.slice(0, 4).map(({ system }) => system)).toEqual(['attar', ...peers])
+  expect(found.slice(4).map(({ against, agrees }) => [against, agrees])).toEqual(peers.map((peer) => [peer, true]))
+  for (const { difference } of found.slice(4)) expect(difference).toBeLessThan(1e-5)
+  for (const { peakBytes, fetchMs } of found.slice(1, 4)) {
+    expect(peakBytes).toBeGreaterThanOrEqual(2 ** 24)
+    expect(fetchMs).toBeGreaterThan(0)
+  }
 
-    const page = readFileSync(at('report.html'), 'utf8')
-    expect(page).not.toMatch(/(src|href)="?http|<script/)
-    expect(page.match(/<svg /g)!.length).toBeGreaterThanOrEqual(4)
-    for (const peer of peers) expect(page).toContain(`<th>${peer}</th>`)
-    expect(page).toMatch(/Kernels of the (relaxed-)?simd module/)
-  },
-)
+  const page = readFileSync(at('report.html'), 'utf8')
+  expect(page).not.toMatch(/(src|href)="?http|<script/)
+  expect(page.match(/<svg /g)!.length).toBeGreaterThanOrEqual(4)
+  for (const peer of peers) expect(page).toContain(`<th>${peer}</th>`)
+  expect(page).toMatch(/Kernels of the (relaxed-)?simd module/)
+})
 
 /** A convolution and a dense layer between roundings to integers. */
 const quantized = {
@@ -68,7 +64,7 @@ const quantized = {
   ],
 }
 
-it.skipIf(absent)('gives them a quantized model as integers and as floats', { timeout: 180_000 }, async () => {
+it.skipIf(absent)('gives them a quantized model as integers and as floats', async () => {
   writeFileSync(at('quantized.onnx'), model(quantized))
   const args = ['--engines', 'chromium', '--against', 'onnxruntime-web,litert', '--json']
   expect(await bench(at('quantized.onnx'), ...args), err.join()).toBe(0)
@@ -99,7 +95,7 @@ it('says which systems cannot run a model, and where', async () => {
   ])
 })
 
-it('gives onnxruntime-web what states start as, and says which systems have none', { timeout: 60_000 }, async () => {
+it('gives onnxruntime-web what states start as, and says which systems have none', async () => {
   const sums = { inputs: ['x f32[4]', 'h f32[4]'], outputs: ['hn f32[4]', 'y f32[4]'] }
   writeFileSync(at('sums.onnx'), model({ ...sums, nodes: ['hn = Add(x, h)', 'y = Mul(hn, hn)'] }))
   const args = ['--state', 'h=hn', '--state-init', 'h=1,2,3,4', '--against', 'onnxruntime-web,litert,tfjs', '--json']

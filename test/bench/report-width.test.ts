@@ -6,13 +6,13 @@ import { pages } from './report-pages.ts'
 const executable = ['/usr/bin/chromium', chromium.executablePath()].find(existsSync)
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run']
 
-describe.skipIf(executable === undefined)('reports in a browser', { timeout: 60_000 }, () => {
+describe.skipIf(executable === undefined)('reports in a browser', () => {
   let browser: Browser
   let written: Record<string, string>
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: executable!, args: flags })
     written = await pages()
-  }, 60_000)
+  })
   afterAll(() => browser.close())
 
   const opened = async (name: string, width: number) => {

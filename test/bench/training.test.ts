@@ -23,7 +23,7 @@ const bench = (file: string, ...args: string[]): Promise<number> =>
 const lines = (): Record<string, unknown>[] => out.map((line) => JSON.parse(line) as Record<string, unknown>)
 const { absent } = await chromium()
 
-it.skipIf(absent)('other systems train the same network, to the same losses', { timeout: 240_000 }, async () => {
+it.skipIf(absent)('other systems train the same network, to the same losses', async () => {
   const code = await bench('pictures.config.ts', '--engines', 'chromium', '--against', 'tfjs,jax-js')
   expect(code, err.join()).toBe(0)
   const found = lines()
@@ -38,7 +38,7 @@ it.skipIf(absent)('other systems train the same network, to the same losses', { 
   expect((found[0] as { macs: { f32: number } }).macs.f32).toBeGreaterThan(3 * 4 * 64 * 9 * 2 * 8 * 0.6)
 })
 
-it('measures steps of any training, and says what others cannot train', { timeout: 120_000 }, async () => {
+it('measures steps of any training, and says what others cannot train', async () => {
   const reasons = {
     'sgd.config.ts': 'the optimizer sgd',
     'scaled.config.ts': 'parameters that are not the kernel or bias of one convolution or dense layer',

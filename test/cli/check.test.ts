@@ -95,7 +95,7 @@ describe('limits of size and memory', () => {
 })
 
 describe('limits of time', () => {
-  it('are of each engine, in milliseconds and against the calibration loop', { timeout: 60_000 }, async () => {
+  it('are of each engine, in milliseconds and against the calibration loop', async () => {
     const quick = ['--runs', '2', '--starts', '1', '--warm-up', '0', '--json', '--junit', at('j.xml')]
     // No model takes no time, and none an hour.
     const limits = ['--max-latency', '0x', '--max-cold-start', '3600s']

@@ -115,7 +115,7 @@ describe('names that would act on a terminal', () => {
     ['a usage error', (kind, name) => ['compile', at(`${kind}.onnx`), '-o', at('no'), `--${name}`]],
   ]
 
-  it.each(commands)('are escaped by %s', { timeout: 60_000 }, async (title, args) => {
+  it.each(commands)('are escaped by %s', async (title, args) => {
     const found = await printed(...args('evil', evil))
     const usual = await printed(...args('plain', 'n'))
     expect(found.code).toBe(usual.code)

@@ -150,7 +150,7 @@ const init = async (kind: string, ...options: string[]): Promise<void> => {
   install(kind)
 }
 
-it.skipIf(workerdPath() === undefined)('a Worker gives outputs for inputs', { timeout: 120_000 }, async () => {
+it.skipIf(workerdPath() === undefined)('a Worker gives outputs for inputs', async () => {
   await init('worker')
   await script('worker', 'model')
   const { config } = ts.readConfigFile(at('worker/tsconfig.json'), ts.sys.readFile)
@@ -174,7 +174,7 @@ it.skipIf(workerdPath() === undefined)('a Worker gives outputs for inputs', { ti
   })
 })
 
-describe.skipIf(chromiumPath === undefined)('in Chromium', { timeout: 120_000 }, () => {
+describe.skipIf(chromiumPath === undefined)('in Chromium', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: chromiumPath!, args: ['--no-sandbox', '--disable-gpu'] })

@@ -167,11 +167,11 @@ describe('rails', () => {
 
 const executable = ['/usr/bin/chromium', chromium.executablePath()].find(existsSync)
 
-describe.skipIf(executable === undefined)('in a browser', { timeout: 60_000 }, () => {
+describe.skipIf(executable === undefined)('in a browser', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: executable!, args: ['--no-sandbox', '--disable-gpu'] })
-  }, 60_000)
+  })
   afterAll(() => browser.close())
 
   it.each(['module.html', 'model.html', 'odd.html'])('%s fits a telephone and shows all on a desktop', async (name) => {

@@ -154,7 +154,7 @@ const mistakes: string[] = [
 ]
 
 describe('a mistake', () => {
-  it.each(mistakes)('ends in a message: %s', { timeout: 30_000 }, async (line) => {
+  it.each(mistakes)('ends in a message: %s', async (line) => {
     const args = line === '' ? [] : line.split(' ').map((word) => word.replaceAll('@', `${folder}/`))
     expect(await attar(...args)).toBe(2)
     const text = err.join('\n')

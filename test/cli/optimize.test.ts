@@ -91,47 +91,43 @@ describe('compile --train', () => {
     expect(told()).toEqual([])
   })
 
-  it(
-    'trains fewer channels where integers are too large, beside a control, and scores the test data',
-    { timeout: 240_000 },
-    async () => {
-      const args = [
-        '--max-size',
-        '5500',
-        '--max-drop',
-        '5%',
-        '--epochs',
-        '8',
-        '--learning-rate',
-        '0.01',
-        '--test',
-        at('test.npz'),
-      ]
-      const { code, report } = await optimized('channels', ...args)
-      expect(code).toBe(0)
-      const [first, second] = report.stages
-      expect(first!.stage).toBe('integers')
-      expect(second!.stage).toBe('channels')
-      expect(
-        report.candidates.filter(({ name }) => name.startsWith('weights')).every(({ over }) => over['size']! > 1),
-      ).toBe(true)
-      const best = report.candidates.find(({ name }) => name === report.best)!
-      expect(best.name).toMatch(/^fewer channels/)
-      expect(best.bytes).toBe(bytesOf('channels'))
-      expect(best.bytes).toBeLessThanOrEqual(5500)
-      expect(best.trainings[0]!.history).toHaveLength(8)
-      const control = report.candidates.find(({ isControl }) => isControl)!
-      expect(control.bytes).toBeLessThan(1.1 * best.bytes)
-      expect(report.front).not.toContain(control.name)
-      expect(report.test!.best.samples).toBe(120)
-      expect(report.test!.control).toBeDefined()
-      const page = readFileSync(at('channels', 'optimization.html'), 'utf8')
-      expect(page).toContain('<pre>export default {\n  &quot;model&quot;')
-      expect(page).toContain('<svg')
-      expect(page).not.toContain('<script')
-      expect(page).toContain('attar train training-1.config.ts')
-    },
-  )
+  it('trains fewer channels where integers are too large, beside a control, and scores the test data', async () => {
+    const args = [
+      '--max-size',
+      '5500',
+      '--max-drop',
+      '5%',
+      '--epochs',
+      '8',
+      '--learning-rate',
+      '0.01',
+      '--test',
+      at('test.npz'),
+    ]
+    const { code, report } = await optimized('channels', ...args)
+    expect(code).toBe(0)
+    const [first, second] = report.stages
+    expect(first!.stage).toBe('integers')
+    expect(second!.stage).toBe('channels')
+    expect(
+      report.candidates.filter(({ name }) => name.startsWith('weights')).every(({ over }) => over['size']! > 1),
+    ).toBe(true)
+    const best = report.candidates.find(({ name }) => name === report.best)!
+    expect(best.name).toMatch(/^fewer channels/)
+    expect(best.bytes).toBe(bytesOf('channels'))
+    expect(best.bytes).toBeLessThanOrEqual(5500)
+    expect(best.trainings[0]!.history).toHaveLength(8)
+    const control = report.candidates.find(({ isControl }) => isControl)!
+    expect(control.bytes).toBeLessThan(1.1 * best.bytes)
+    expect(report.front).not.toContain(control.name)
+    expect(report.test!.best.samples).toBe(120)
+    expect(report.test!.control).toBeDefined()
+    const page = readFileSync(at('channels', 'optimization.html'), 'utf8')
+    expect(page).toContain('<pre>export default {\n  &quot;model&quot;')
+    expect(page).toContain('<svg')
+    expect(page).not.toContain('<script')
+    expect(page).toContain('attar train training-1.config.ts')
+  })
 
   it('hands over the nearest miss, and says so by its exit code', async () => {
     const { code, report } = await optimized('miss', '--max-size', '1kB', '--epochs', '1')

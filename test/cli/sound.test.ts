@@ -62,7 +62,7 @@ const outputs = async (folder: string, sound: string): Promise<Record<string, { 
 }
 
 describe('compile --pcm', () => {
-  it('quantized by sounds, answers for a sound as the model does for its features', { timeout: 120_000 }, async () => {
+  it('quantized by sounds, answers for a sound as the model does for its features', async () => {
     const how = [...preprocess, ...bound, '--quantize', 'int8', '--calib', at('sounds'), '--no-sensitivity']
     expect(await compiled('plain', ...how), err.join()).toBe(0)
     const emitted = ['--emit-onnx', at('sound.onnx')]
@@ -90,7 +90,7 @@ describe('compile --pcm', () => {
     expect(err.join()).toMatch(/rate, features: the module says itself how it takes sounds/)
   })
 
-  it('takes a stream hop by hop, beside states of the model', { timeout: 60_000 }, async () => {
+  it('takes a stream hop by hop, beside states of the model', async () => {
     expect(await compiled('whole', ...preprocess, ...bound, '--pcm'), err.join()).toBe(0)
     const stream = [...preprocess, '--state', 'h=hn', '--pcm', '--stream', '--emit-onnx', at('stream.onnx')]
     expect(await compiled('stream', ...stream), err.join()).toBe(0)
@@ -111,7 +111,7 @@ describe('compile --pcm', () => {
     expect(await attar('verify', at('stream.onnx'), at('stream')), err.concat(out).join()).toBe(0)
   })
 
-  it('takes features from the model, and warns where it is told of others', { timeout: 60_000 }, async () => {
+  it('takes features from the model, and warns where it is told of others', async () => {
     const own = JSON.stringify({ rate, features: completeFeatures(features as FeatureOptions, rate) })
     writeFileSync(at('own.onnx'), model(text, { metadataProps: [{ key: 'preprocess', value: own }] }))
     writeFileSync(at('more.json'), JSON.stringify({ rate: 2000, features: { ...features, power: 1, samples: 200 } }))
@@ -128,7 +128,7 @@ describe('compile --pcm', () => {
     )
   })
 
-  it('says what of a sound is left out', { timeout: 60_000 }, async () => {
+  it('says what of a sound is left out', async () => {
     expect(await compiled('whole', ...preprocess, ...bound, '--pcm'), err.join()).toBe(0)
     clear()
     expect(await attar('run', at('whole'), '--input', `mel=${at('sounds/low/0.wav')}`)).toBe(0)

@@ -194,7 +194,7 @@ describe('run of a module with states', () => {
 })
 
 describe('verify of a module with states', () => {
-  it('compares steps of one sequence, the states too', { timeout: 60_000 }, async () => {
+  it('compares steps of one sequence, the states too', async () => {
     for (const data of [[], ['--val', at('data.npz')]]) {
       out.length = 0
       expect(await attar('verify', at('m.onnx'), at('out'), ...data, '--json'), err.join()).toBe(0)
@@ -206,7 +206,7 @@ describe('verify of a module with states', () => {
     expect(out.join('\n')).toContain('40 runs against onnxruntime-web, as steps of one sequence: each keeps h, n')
   })
 
-  it('fails where the first step is right and states go wrong', { timeout: 60_000 }, async () => {
+  it('fails where the first step is right and states go wrong', async () => {
     const one = writeNpz({ x: { ...frames, shape: [1, 8], data: frames.data.subarray(0, 8) } })
     writeFileSync(at('one.npz'), one)
     const verify = (...args: string[]): Promise<number> =>
@@ -231,30 +231,26 @@ describe('verify of a module with states', () => {
 })
 
 describe('compile --state --quantize', () => {
-  it(
-    'carries states along the data, which has none, and judges by an output that stays',
-    { timeout: 60_000 },
-    async () => {
-      const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--samples', '20', '--metric', 'mse', '--json']
-      expect(await attar('compile', at('m.onnx'), '-o', at('q'), ...states, ...args), err.join()).toBe(0)
-      const { spec, report } = json() as unknown as { spec: ModuleSpec; report: Report }
-      expect(spec.inputs.map(({ name }) => name)).toEqual(['x'])
-      expect(spec.states!.map(({ name, next }) => [name, next])).toEqual([
-        ['h', 'hn'],
-        ['n', 'n_out'],
-      ])
-      expect(report.quantization!.layers).toHaveLength(3)
-      expect(report.quantization!.accuracy!.samples).toBe(20)
-      // Two of the three read the state, which is 0 where it is not carried.
-      for (const { inputs } of report.quantization!.layers) expect(inputs[0]!.high).toBeGreaterThan(0.2)
-      out.length = 0
-      expect(await attar('verify', at('m.onnx'), at('q'), '--val', at('data.npz')), out.join()).toBe(0)
-      const others = ['--quantize', 'int8', '--calib', 'random', '--force', '--samples', '5', '--val', at('data.npz')]
-      out.length = 0
-      expect(await attar('compile', at('m.onnx'), '-o', at('q2'), ...states, ...others, '--json'), err.join()).toBe(0)
-      expect((json() as unknown as { report: Report }).report.quantization!.accuracy!.samples).toBe(40)
-    },
-  )
+  it('carries states along the data, which has none, and judges by an output that stays', async () => {
+    const args = ['--quantize', 'int8', '--calib', at('data.npz'), '--samples', '20', '--metric', 'mse', '--json']
+    expect(await attar('compile', at('m.onnx'), '-o', at('q'), ...states, ...args), err.join()).toBe(0)
+    const { spec, report } = json() as unknown as { spec: ModuleSpec; report: Report }
+    expect(spec.inputs.map(({ name }) => name)).toEqual(['x'])
+    expect(spec.states!.map(({ name, next }) => [name, next])).toEqual([
+      ['h', 'hn'],
+      ['n', 'n_out'],
+    ])
+    expect(report.quantization!.layers).toHaveLength(3)
+    expect(report.quantization!.accuracy!.samples).toBe(20)
+    // Two of the three read the state, which is 0 where it is not carried.
+    for (const { inputs } of report.quantization!.layers) expect(inputs[0]!.high).toBeGreaterThan(0.2)
+    out.length = 0
+    expect(await attar('verify', at('m.onnx'), at('q'), '--val', at('data.npz')), out.join()).toBe(0)
+    const others = ['--quantize', 'int8', '--calib', 'random', '--force', '--samples', '5', '--val', at('data.npz')]
+    out.length = 0
+    expect(await attar('compile', at('m.onnx'), '-o', at('q2'), ...states, ...others, '--json'), err.join()).toBe(0)
+    expect((json() as unknown as { report: Report }).report.quantization!.accuracy!.samples).toBe(40)
+  })
 })
 
 describe('the hint', () => {

@@ -63,7 +63,7 @@ const all: readonly (Judge & { readonly form: string })[] = [
 ]
 
 describe.skipIf(root === undefined)('real models', () => {
-  it.each(all)('$model, $form, loses no more than $allowed of $metric', { timeout: 600_000 }, async (judge) => {
+  it.each(all)('$model, $form, loses no more than $allowed of $metric', async (judge) => {
     const { model, dims, calibration, validation, preprocess, metric, allowed, bits } = judge
     if (!existsSync(calibration)) return
     const { graph } = importModel(readFileSync(join(root!, model, 'model.onnx')), { ...(dims && { dims }) })

@@ -19,7 +19,6 @@ const required = ['node', 'node (current)', 'chromium', 'workerd', 'deno']
 const fallingBack = ['node (current)', 'chromium', 'deno']
 
 /** A browser's cold start on a busy machine. */
-const limit = { timeout: 60_000 }
 
 /** Runs the fixture's model in the audio thread: on the first channel from a module, on the second from one script. */
 const worklet = `
@@ -186,43 +185,39 @@ describe.each(known)('$name', (engine) => {
     expect(required).not.toContain(engine.name)
   })
 
-  it.skipIf(engine.absent)('runs the artefacts', limit, async () => {
+  it.skipIf(engine.absent)('runs the artefacts', async () => {
     const run = await runModel(engine, both, name, inputs())
     console.log(`${engine.name}: ${run.version}, ran ${run.picked}`)
     // The output `relaxed` is written by the module: it tells which one has really run.
     expect(run.outputs).toEqual(outputs(run.picked))
   })
 
-  it.skipIf(engine.absent)('computes what the reference evaluator does', limit, async () => {
+  it.skipIf(engine.absent)('computes what the reference evaluator does', async () => {
     const { outputs } = await runModel(engine, digits, 'digits', { image: pixels })
     const found = Array.from(outputs['probabilities'] as Float32Array)
     expect(found).toHaveLength(10)
     found.forEach((p, i) => expect(p).toBeCloseTo(probabilities[i]!, 5))
   })
 
-  it.skipIf(engine.absent)('gives the same bits of an 8-bit model', limit, async () => {
+  it.skipIf(engine.absent)('gives the same bits of an 8-bit model', async () => {
     const { outputs } = await runModel(engine, digits8, 'digits8', { image: pixels })
     expect(outputs['probabilities']).toEqual(probabilities8)
   })
 
-  it.skipIf(engine.absent)('keeps states, each instance its own, and sets and resets them', limit, async () => {
+  it.skipIf(engine.absent)('keeps states, each instance its own, and sets and resets them', async () => {
     await expectStates(engine, recurrent)
   })
 
-  it.runIf(fallingBack.includes(engine.name))('does so in the baseline module', limit, async () => {
+  it.runIf(fallingBack.includes(engine.name))('does so in the baseline module', async () => {
     await expectStates(engine, recurrentBaseline)
   })
 
-  it.runIf(fallingBack.includes(engine.name))(
-    'runs the baseline where the other module is missing',
-    limit,
-    async () => {
-      const run = await runModel(engine, baseline, name, inputs())
-      expect(run.outputs).toEqual(outputs('simd'))
-    },
-  )
+  it.runIf(fallingBack.includes(engine.name))('runs the baseline where the other module is missing', async () => {
+    const run = await runModel(engine, baseline, name, inputs())
+    expect(run.outputs).toEqual(outputs('simd'))
+  })
 
-  it.runIf(engine.name === 'chromium')('runs in an AudioWorklet, by a module or from one script', limit, async () => {
+  it.runIf(engine.name === 'chromium')('runs in an AudioWorklet, by a module or from one script', async () => {
     const processor = join(both, 'processor.js')
     await writeFile(processor, `${worklet}\nregisterProcessor('attar', Processor)`)
     await writeFile(join(both, 'inline.js'), artefacts(compiled(['simd']), 'inline', { inline: true })['inline.js']!)
@@ -245,7 +240,7 @@ describe.each(known)('$name', (engine) => {
     expect(result).toEqual([y, y])
   })
 
-  it.runIf(required.includes(engine.name))('reports an error of the job', limit, async () => {
+  it.runIf(required.includes(engine.name))('reports an error of the job', async () => {
     const task = async (script: ModelScript) => (await script.load()).run({ z: new Float32Array(1) })
     const job = { directory: both, name, script: scriptOf(task), payload: null }
     await expect(engine.run(job)).rejects.toThrow('no input "z"')

@@ -97,7 +97,6 @@ function written(executable: string, name: string, [command, ...args]: readonly 
 
 it.runIf(current && system && relaxed(system) === 'simd')(
   'quantizes to the same bytes on engines with and without relaxed SIMD',
-  { timeout: 240_000 },
   () => {
     const args = [
       'compile',
@@ -127,21 +126,17 @@ it.runIf(current && system && relaxed(system) === 'simd').each([
       [2, 1],
     ],
   ],
-] as const)(
-  'trains to the same bytes on engines with and without relaxed SIMD: %s',
-  { timeout: 240_000 },
-  (name, [here, there]) => {
-    const results = [
-      ...here.map((workers) => [system!, workers] as const),
-      ...there.map((workers) => [current!.path, workers] as const),
-    ].map(([executable, workers], i) => {
-      const more = name === 'micro-batches' ? ['--accumulate', '2', '--workers', `${workers}`] : []
-      return written(executable, `${name} ${i}`, ['train', join(folder, 'attar.config.ts'), ...more])
-    })
-    const [first, ...others] = results
-    for (const other of others)
-      for (const file of ['model.onnx', 'checkpoint.npz']) expect(other[file] === first![file], file).toBe(true)
-    const { history } = JSON.parse(first!['report.json']!) as { history: { train: { accuracy: number } }[] }
-    expect(history.at(-1)!.train.accuracy).toBeGreaterThan(0.7)
-  },
-)
+] as const)('trains to the same bytes on engines with and without relaxed SIMD: %s', (name, [here, there]) => {
+  const results = [
+    ...here.map((workers) => [system!, workers] as const),
+    ...there.map((workers) => [current!.path, workers] as const),
+  ].map(([executable, workers], i) => {
+    const more = name === 'micro-batches' ? ['--accumulate', '2', '--workers', `${workers}`] : []
+    return written(executable, `${name} ${i}`, ['train', join(folder, 'attar.config.ts'), ...more])
+  })
+  const [first, ...others] = results
+  for (const other of others)
+    for (const file of ['model.onnx', 'checkpoint.npz']) expect(other[file] === first![file], file).toBe(true)
+  const { history } = JSON.parse(first!['report.json']!) as { history: { train: { accuracy: number } }[] }
+  expect(history.at(-1)!.train.accuracy).toBeGreaterThan(0.7)
+})

@@ -35,7 +35,7 @@ beforeAll(async () => {
   ]
   if (executablePath)
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...microphone] })
-}, 120_000)
+})
 afterAll(async () => {
   await browser?.close()
   server.close()
@@ -45,47 +45,43 @@ describe.skipIf(executablePath === undefined)('the page that hears speech', () =
   it.each([
     [1280, 'light'],
     [390, 'dark'],
-  ] as const)(
-    'tells a voice from a tone at the microphone, %i pixels wide and %s',
-    { timeout: 120_000 },
-    async (width, colorScheme) => {
-      const page = await browser.newPage({ viewport: { width, height: 844 }, colorScheme })
-      const problems: string[] = []
-      page.on('pageerror', (error) => problems.push(error.message))
-      page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
-      await page.goto(server.url)
-      await page.getByText('Not listening.').waitFor()
-      const listen = page.getByRole('button')
-      await listen.click()
-      await page.getByText('Somebody is speaking.').waitFor()
-      expect(await listen.textContent()).toBe('Stop')
-      await page.getByText('Nobody is speaking.').waitFor()
-      await page.getByText('Somebody is speaking.').waitFor()
-      expect(Number(await page.getByRole('meter').getAttribute('aria-valuenow'))).toBeGreaterThan(0)
-      // Both kinds of sound stand in the picture, in the colours of the legend.
-      const painted = await page.evaluate(() => {
-        const canvas = document.querySelector('canvas')!
-        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
-        const colours = new Set<string>()
-        for (let i = 0; i < data.length; i += 4)
-          if (data[i + 3] === 255) colours.add(`rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`)
-        return ['speech', 'other'].map((id) =>
-          colours.has(getComputedStyle(document.getElementById(id)!).backgroundColor),
-        )
-      })
-      expect(painted).toEqual([true, true])
-      // Where somebody wants to look at it.
-      const folder = process.env['ATTAR_SCREENSHOTS']
-      if (folder) await page.screenshot({ path: `${folder}/audio-${width}-${colorScheme}.png`, fullPage: true })
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
-      await listen.click()
-      await page.getByText('Not listening.').waitFor()
-      expect(problems).toEqual([])
-      await page.close()
-    },
-  )
+  ] as const)('tells a voice from a tone at the microphone, %i pixels wide and %s', async (width, colorScheme) => {
+    const page = await browser.newPage({ viewport: { width, height: 844 }, colorScheme })
+    const problems: string[] = []
+    page.on('pageerror', (error) => problems.push(error.message))
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
+    await page.goto(server.url)
+    await page.getByText('Not listening.').waitFor()
+    const listen = page.getByRole('button')
+    await listen.click()
+    await page.getByText('Somebody is speaking.').waitFor()
+    expect(await listen.textContent()).toBe('Stop')
+    await page.getByText('Nobody is speaking.').waitFor()
+    await page.getByText('Somebody is speaking.').waitFor()
+    expect(Number(await page.getByRole('meter').getAttribute('aria-valuenow'))).toBeGreaterThan(0)
+    // Both kinds of sound stand in the picture, in the colours of the legend.
+    const painted = await page.evaluate(() => {
+      const canvas = document.querySelector('canvas')!
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
+      const colours = new Set<string>()
+      for (let i = 0; i < data.length; i += 4)
+        if (data[i + 3] === 255) colours.add(`rgb(${data[i]}, ${data[i + 1]}, ${data[i + 2]})`)
+      return ['speech', 'other'].map((id) =>
+        colours.has(getComputedStyle(document.getElementById(id)!).backgroundColor),
+      )
+    })
+    expect(painted).toEqual([true, true])
+    // Where somebody wants to look at it.
+    const folder = process.env['ATTAR_SCREENSHOTS']
+    if (folder) await page.screenshot({ path: `${folder}/audio-${width}-${colorScheme}.png`, fullPage: true })
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width)
+    await listen.click()
+    await page.getByText('Not listening.').waitFor()
+    expect(problems).toEqual([])
+    await page.close()
+  })
 
-  it('has a worklet that gives the model 16 kHz of any rate', { timeout: 120_000 }, async () => {
+  it('has a worklet that gives the model 16 kHz of any rate', async () => {
     const page = await browser.newPage()
     await page.goto(server.url)
     const means = (rate: number, samples: readonly number[]): Promise<number> =>

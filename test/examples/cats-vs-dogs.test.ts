@@ -34,7 +34,7 @@ beforeAll(async () => {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`
-}, 120_000)
+})
 afterAll(() => server.close())
 
 describe('the example of cats and dogs', () => {
@@ -50,7 +50,7 @@ describe('the example of cats and dogs', () => {
     expect(existsSync(at('example', 'out', 'optimization.html'))).toBe(true)
   })
 
-  it.skipIf(!chromiumPath)('tells in its page what a photo shows', { timeout: 60_000 }, async () => {
+  it.skipIf(!chromiumPath)('tells in its page what a photo shows', async () => {
     const browser = await chromium.launch({ executablePath: chromiumPath!, args: ['--no-sandbox', '--disable-gpu'] })
     try {
       const page = await browser.newPage({ viewport: { width: 390, height: 844 } })

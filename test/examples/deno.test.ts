@@ -20,13 +20,13 @@ const env = { ...process.env, NO_COLOR: '1', DENO_DIR: at('cache'), DENO_NO_UPDA
 beforeAll(async () => {
   for (const file of ['main.ts', 'deno.json']) cpSync(`${example}/${file}`, at('server', file))
   await compileExample(example, at('server/out'))
-}, 120_000)
+})
 
-it.skipIf(!existsSync(deno))('passes Deno’s type checker', { timeout: 120_000 }, async () => {
+it.skipIf(!existsSync(deno))('passes Deno’s type checker', async () => {
   await promisify(execFile)(deno, ['check', 'main.ts'], { cwd: at('server'), env })
 })
 
-it.skipIf(!existsSync(deno))('reads digits in Deno, without a permission', { timeout: 120_000 }, async () => {
+it.skipIf(!existsSync(deno))('reads digits in Deno, without a permission', async () => {
   const [line] = /^ {4}npx deno serve .*$/m.exec(readme)!
   const args = line.trim().split(' ').slice(2)
   expect(args).toEqual(['serve', 'main.ts'])

@@ -52,14 +52,14 @@ beforeAll(async () => {
     ],
   })
   background = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'))
-}, 120_000)
+})
 afterAll(async () => {
   await context?.close()
   server.close()
 })
 
 describe.skipIf(executablePath === undefined)('the extension that reads digits', () => {
-  it('shows on its button what the picture is that was chosen in the context menu', { timeout: 120_000 }, async () => {
+  it('shows on its button what the picture is that was chosen in the context menu', async () => {
     const page = await context.newPage()
     await page.goto(url)
     /** As the browser calls it: playwright has no hand for menus of the system. */
@@ -90,7 +90,7 @@ describe.skipIf(executablePath === undefined)('the extension that reads digits',
     await page.close()
   })
 
-  it.each(['light', 'dark'] as const)('reads files in its popup, %s', { timeout: 120_000 }, async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('reads files in its popup, %s', async (colorScheme) => {
     const page = await context.newPage()
     await page.setViewportSize({ width: 320, height: 330 })
     await page.emulateMedia({ colorScheme })

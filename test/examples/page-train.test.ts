@@ -82,7 +82,7 @@ beforeAll(async () => {
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   url = `http://127.0.0.1:${(server.address() as { port: number }).port}/`
-}, 120_000)
+})
 afterAll(() => server.close())
 
 const textOf = (page: Page, id: string): Promise<string> =>
@@ -144,7 +144,7 @@ describe.each([
   ['Chromium, as wide as a telephone', chromiumPath, inChromium, 390],
   ['Firefox', firefoxPath, inFirefox, 1280],
 ] as const)('the page that learns, in %s', (_, executable, open, width) => {
-  it.skipIf(executable === undefined)('tells new drawings apart as it was taught', { timeout: 240_000 }, async () => {
+  it.skipIf(executable === undefined)('tells new drawings apart as it was taught', async () => {
     const { page, problems, close } = await open(width)
     try {
       await ready(page)

@@ -22,7 +22,7 @@ beforeAll(async () => {
   await compileExample(example, at('page/out'))
   server = await serveFolder(at('page'))
   if (executablePath) browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
-}, 120_000)
+})
 afterAll(async () => {
   await browser?.close()
   server.close()
@@ -69,7 +69,7 @@ describe.skipIf(executablePath === undefined).each([
   [1280, 'light'],
   [390, 'dark'],
 ] as const)('the page that reads digits, %i pixels wide and %s', (width, colorScheme) => {
-  it('reads what is drawn', { timeout: 120_000 }, async () => {
+  it('reads what is drawn', async () => {
     const page = await browser.newPage({ viewport: { width, height: 844 }, colorScheme })
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(error.message))

@@ -38,7 +38,6 @@ async function serve(answer: Parameters<typeof createServer>[1]): Promise<string
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
 
 /** Browsers on a busy machine. */
-const limit = { timeout: 180_000 }
 
 /** The baseline module and what it makes of random values. */
 let compiled: Compiled
@@ -63,7 +62,7 @@ beforeAll(async () => {
   values = toNumbers(tensorOf('f32', [10], [...(probabilities as Float32Array)]))
     .map((x) => String(Number(x.toPrecision(9))))
     .join(' ')
-}, 180_000)
+})
 afterAll(() => {
   for (const server of servers) server.close()
   rmSync(site, { recursive: true })
@@ -110,16 +109,16 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     page = await browser.newPage({ viewport: { width: 390, height: 844 } })
     page.on('request', (request) => requests.push(`${request.method()} ${request.url()}`))
     page.on('pageerror', (error) => problems.push(error.message))
-    page.setDefaultTimeout(limit.timeout)
+    page.setDefaultTimeout(180_000)
     await page.goto(url)
-  }, 180_000)
+  })
   afterAll(() => browser?.close())
 
   it('loads no Binaryen before there is a model', () => {
     expect(requests.filter((request) => request.includes('binaryen'))).toEqual([])
   })
 
-  it('compiles a dropped model to what Node makes of it, and runs it to the same values', limit, async () => {
+  it('compiles a dropped model to what Node makes of it, and runs it to the same values', async () => {
     await dropped('#pick', 'digits.onnx', digits)
     await page.locator('#trial').waitFor()
     await idle()
@@ -134,7 +133,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
   })
 
-  it('makes integers of it by dropped data, as Node does', limit, async () => {
+  it('makes integers of it by dropped data, as Node does', async () => {
     await page.locator('[name=quantize]').selectOption('int8')
     await page.locator('#compile').click()
     await page.getByText('integers for activations need calibration data').waitFor()
@@ -150,7 +149,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     expect(Buffer.from(await downloaded('Download digits.wasm'))).toEqual(Buffer.from(modules.simd!))
   })
 
-  it('tells latency of the modules that were compiled', limit, async () => {
+  it('tells latency of the modules that were compiled', async () => {
     await page.locator('#measure').click()
     await page.locator('#timings tbody tr').waitFor()
     expect(await page.locator('#timings tbody tr').allInnerTexts()).toEqual([
@@ -159,7 +158,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     await idle()
   })
 
-  it('says of wrong files what is wrong, where, and what helps', limit, async () => {
+  it('says of wrong files what is wrong, where, and what helps', async () => {
     await dropped('#pick', 'notes.onnx', new TextEncoder().encode('not a model at all'))
     await page.getByText('A101 not-onnx').waitFor()
     await idle()
@@ -170,7 +169,7 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
     await idle()
   })
 
-  it('lets nothing out, neither the page nor its worker', limit, async () => {
+  it('lets nothing out, neither the page nor its worker', async () => {
     const send = (to: string): Promise<string> =>
       fetch(to, { method: 'POST', body: 'x' }).then(
         () => 'sent',
@@ -190,12 +189,12 @@ describe.skipIf(executablePath === undefined)('the playground in Chromium', () =
 const firefoxPath = findExecutable('/usr/bin/firefox-esr', 'firefox-esr', 'firefox')
 
 describe.skipIf(firefoxPath === undefined)('the playground in Firefox', () => {
-  it('compiles and runs a dropped model', limit, async () => {
+  it('compiles and runs a dropped model', async () => {
     const { default: puppeteer } = await import('puppeteer-core')
     const browser = await puppeteer.launch({ browser: 'firefox', executablePath: firefoxPath!, headless: true })
     try {
       const page = await browser.newPage()
-      page.setDefaultTimeout(limit.timeout)
+      page.setDefaultTimeout(180_000)
       await page.goto(url)
       await page.evaluate(drop, ['#pick', 'digits.onnx', base64(digits)] as const)
       await page.waitForSelector('#trial:not([hidden])')

@@ -27,7 +27,7 @@ it('passes the type checker with its own configuration', () => {
   expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([])
 })
 
-it.skipIf(workerdPath() === undefined)('reads digits in workerd', { timeout: 120_000 }, async () => {
+it.skipIf(workerdPath() === undefined)('reads digits in workerd', async () => {
   const { config } = ts.readConfigFile(at('worker/wrangler.jsonc'), ts.sys.readFile)
   const { main, compatibility_date: date } = config as Record<string, string>
   // As wrangler does: one script, and modules of WebAssembly beside it.

@@ -53,7 +53,7 @@ describe.each([...new Set(blocks.map(({ file }) => file))])('%s', (file) => {
     process.chdir(own)
   })
   const own = blocks.filter((block) => block.file === file).map(({ lines }) => [lines.join('\n'), lines] as const)
-  it.each(own)('%s', { timeout: 600_000 }, async (_, lines) => {
+  it.each(own)('%s', async (_, lines) => {
     for (const line of lines) {
       if (/^(cd|npm) /.test(line)) continue
       if (absent.has('chromium') && line.includes('chromium')) continue

@@ -101,7 +101,7 @@ it('is all there is', () => {
   expect(others.filter(({ text }) => !tested.includes(text) && !text.includes('attar/config'))).toEqual([])
 })
 
-it('pass the type checker', { timeout: 120_000 }, () => {
+it('pass the type checker', () => {
   const options: ts.CompilerOptions = {
     ...{ strict: true, noEmit: true, allowJs: true, checkJs: true, skipLibCheck: true },
     ...{
@@ -161,52 +161,48 @@ it.skipIf(missing('deno'))('run in Deno with --allow-read', async () => {
   await expect(run(deno, ['run', '--no-prompt', at('page.mjs')], { cwd: folder, env })).rejects.toThrow('read access')
 })
 
-it.skipIf(missing('chromium'))(
-  "run in a page whose policy allows 'wasm-unsafe-eval' and not without",
-  { timeout: 120_000 },
-  async () => {
-    const inPage = async (policy: string): Promise<string> => {
-      const types: Record<string, string> = {
-        mjs: 'text/javascript',
-        js: 'text/javascript',
-        wasm: 'application/wasm',
-      }
-      const server = createServer(({ url }, response) => {
-        const file = at(url!.slice(1))
-        const found =
-          url === '/'
-            ? '<!doctype html><script type="module" src="/page.mjs"></script>'
-            : existsSync(file) && readFileSync(file)
-        response.writeHead(found ? 200 : 404, {
-          'Content-Type': types[url!.split('.').at(-1)!] ?? 'text/html',
-          'Content-Security-Policy': policy,
-        })
-        response.end(found || '')
-      })
-      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-      const { chromium } = await import('playwright')
-      const executablePath = findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome')
-      const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ['--disable-gpu'] })
-      try {
-        const tab = await browser.newPage()
-        const said = new Promise<string>((settle) => {
-          tab.on('console', (message) => message.type() === 'log' && settle(message.text()))
-          tab.on('pageerror', (error) => settle(error.message))
-        })
-        await tab.goto(`http://127.0.0.1:${(server.address() as { port: number }).port}/`)
-        return await said
-      } finally {
-        await browser.close()
-        server.closeAllConnections()
-        server.close()
-      }
+it.skipIf(missing('chromium'))("run in a page whose policy allows 'wasm-unsafe-eval' and not without", async () => {
+  const inPage = async (policy: string): Promise<string> => {
+    const types: Record<string, string> = {
+      mjs: 'text/javascript',
+      js: 'text/javascript',
+      wasm: 'application/wasm',
     }
-    expect(await inPage("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'")).toMatch(/^Float32Array\(10\)/)
-    expect(await inPage("default-src 'self'")).toMatch(/unsafe-eval/)
-  },
-)
+    const server = createServer(({ url }, response) => {
+      const file = at(url!.slice(1))
+      const found =
+        url === '/'
+          ? '<!doctype html><script type="module" src="/page.mjs"></script>'
+          : existsSync(file) && readFileSync(file)
+      response.writeHead(found ? 200 : 404, {
+        'Content-Type': types[url!.split('.').at(-1)!] ?? 'text/html',
+        'Content-Security-Policy': policy,
+      })
+      response.end(found || '')
+    })
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    const { chromium } = await import('playwright')
+    const executablePath = findExecutable('/usr/bin/chromium', 'chromium', 'chromium-browser', 'google-chrome')
+    const browser = await chromium.launch({ ...(executablePath && { executablePath }), args: ['--disable-gpu'] })
+    try {
+      const tab = await browser.newPage()
+      const said = new Promise<string>((settle) => {
+        tab.on('console', (message) => message.type() === 'log' && settle(message.text()))
+        tab.on('pageerror', (error) => settle(error.message))
+      })
+      await tab.goto(`http://127.0.0.1:${(server.address() as { port: number }).port}/`)
+      return await said
+    } finally {
+      await browser.close()
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+  expect(await inPage("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'")).toMatch(/^Float32Array\(10\)/)
+  expect(await inPage("default-src 'self'")).toMatch(/unsafe-eval/)
+})
 
-it.skipIf(missing('workerd'))('run as a Worker', { timeout: 120_000 }, async () => {
+it.skipIf(missing('workerd'))('run as a Worker', async () => {
   const { outputText } = ts.transpileModule(worker, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   })

@@ -185,7 +185,7 @@ const bombs: Readonly<Record<string, GraphText>> = {
   'an input of 2^31 elements': { inputs: ['x f32[2147483648]'], ...output, nodes: ['y = Relu(x)'] },
 }
 
-describe('what a few bytes can ask for', { timeout: 240_000 }, () => {
+describe('what a few bytes can ask for', () => {
   it.each(Object.entries(bombs))('%s', async (_, text) => {
     const { size, module, code, done } = await outcome(text)
     expect(size).toBeLessThan(12_000)

@@ -37,7 +37,7 @@ async function compiled(text: GraphText) {
   return { report, bytes: wasm.length, run }
 }
 
-describe('models of many nodes compile', { timeout: 600_000 }, () => {
+describe('models of many nodes compile', () => {
   it('one after another, element by element', async () => {
     const nodes = list(many, (i) => node(`y${i + 1} = ${['Add', 'Sub'][(i >> 3) % 2]}(y${i}, z${i % 8})`))
     const first = [node('y0 = Identity(x)'), ...list(8, (i) => node(`z${i} = Slice(x, s${i}, e${i})`))]
@@ -143,7 +143,7 @@ describe('plans of memory', () => {
     write: { buffer: to, offset: 0, strides: [1] },
   })
 
-  it('go by time alone where many buffers live together, and still reuse what ends', { timeout: 60_000 }, () => {
+  it('go by time alone where many buffers live together, and still reuse what ends', () => {
     const x = buffer('x', 4)
     const outputs = list(5000, (i) => buffer(`y${i}`, 4))
     // What lives shortly before each output: 16 to 64 bytes, which the next one can take.

@@ -71,7 +71,7 @@ async function expectModulesAlike({ compiled, runs }: Recorded): Promise<void> {
 }
 
 describe.skipIf(root === undefined)('real models', () => {
-  it.each(root === undefined ? [] : findCases(root))('$name', { timeout: 120_000 }, async (folder) => {
+  it.each(root === undefined ? [] : findCases(root))('$name', async (folder) => {
     const records: Recorded[] = []
     const result = await runCase(folder, recording(records))
     expect(result.status, result.message).toBe('pass')

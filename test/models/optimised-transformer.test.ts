@@ -30,7 +30,7 @@ const kernelsOf = ({ kernels }: Report): unknown[] =>
   kernels.map(({ kernel, relaxed, macs }) => [kernel, relaxed, macs])
 
 describe.each(['f32', 'int8'] as const)('BERT after onnxruntime’s optimizer, in %s', (numbers) => {
-  it('is right in both modules, and the program that it is without', { timeout: 240_000 }, async () => {
+  it('is right in both modules, and the program that it is without', async () => {
     const [plain, fused] = await Promise.all([compile(bert('plain', numbers)), compile(bert('fused', numbers))])
     expect(kernelsOf(fused.report)).toEqual(kernelsOf(plain.report))
     expect(fused.report.weights).toBe(plain.report.weights)

@@ -22,7 +22,7 @@ describe.skipIf(root === undefined)('real models with states', () => {
     expect(names).toContain('gtcrn')
   })
 
-  it.each(recurrent)('$name keeps them itself', { timeout: 120_000 }, async ({ folder }) => {
+  it.each(recurrent)('$name keeps them itself', async ({ folder }) => {
     const { model, inputs, outputs, meta, sets } = readCase(folder)
     const given = sets.map((set) => readSet(set, 'input', inputs))
     const state = Object.fromEntries([...meta.state].map(([next, input]) => [input, next]))

@@ -23,7 +23,7 @@ const line = ({ case: name, status, code, message }: CaseResult): string =>
 const keyOf = (text: string): string => text.split('\t').slice(0, 3).join('\t')
 
 describe.skipIf(!existsSync(suiteRoot))('ONNX backend suite', () => {
-  it('passes but for the cases that expected.txt lists with their reasons', { timeout: 600_000 }, async () => {
+  it('passes but for the cases that expected.txt lists with their reasons', async () => {
     const places = modulePlaces()
     const engine = moduleEngine(places)
     const results: CaseResult[] = []
@@ -43,7 +43,7 @@ describe.skipIf(!existsSync(suiteRoot))('ONNX backend suite', () => {
 })
 
 describe.skipIf(!process.env.ATTAR_CASES || !existsSync(moreCases))('newer cases of the ONNX backend suite', () => {
-  it('pass but for three', { timeout: 600_000 }, async () => {
+  it('pass but for three', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'attar-cases-'))
     const places = modulePlaces()
     try {

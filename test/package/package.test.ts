@@ -152,7 +152,7 @@ describe('NAME.js', () => {
 })
 
 describe('NAME.d.ts', () => {
-  it('knows names, dtypes and shapes', { timeout: 30_000 }, () => {
+  it('knows names, dtypes and shapes', () => {
     const found = errors(`import { load, instantiate, spec, target, type Inputs } from ${JSON.stringify(`./${name}.js`)}
 const shape: readonly [2, 3] = spec.inputs[0].shape, label: string = spec.metadata.labels
 const inputs: Inputs = { x: [1, 2, 3, 4, 5, 6], 'a"b': new Uint8ClampedArray(4), ['__proto__']: [1n, 2], half: new Uint16Array(2) }
@@ -192,7 +192,7 @@ describe('a model with states', async () => {
   const state = { h: 'hn', n: 'n*/2', '*/"b"': 'b2' }
   const result = await compileGraph(sums, { state, targets: ['simd'] })
 
-  it('has types for them, and one without states has none', { timeout: 30_000 }, () => {
+  it('has types for them, and one without states has none', () => {
     const made = artefacts(result, 'stateful')
     for (const [file, content] of Object.entries(made)) writeFileSync(join(folder, file), content)
     const found = errors(`import { load, spec, type Model, type State, type Inputs } from './stateful.js'
@@ -252,7 +252,7 @@ export { n, next, y }`)
 })
 
 describe('NAME.wasm.d.ts', () => {
-  it('types modules that are compiled ahead of time, as Workers import them', { timeout: 30_000 }, () => {
+  it('types modules that are compiled ahead of time, as Workers import them', () => {
     const use = `import { instantiate } from './${name}.js'
 import wasm from './${name}.wasm'
 import relaxed from './${name}.relaxed.wasm'

@@ -16,7 +16,7 @@ const options: InlineConfig = { root: folder, configFile: false, logLevel: 'sile
 const shown = 'document.body.textContent = JSON.stringify(answer)\n'
 const answers = (scale: number): string => JSON.stringify(expected.map((y) => scale * y))
 
-describe.skipIf(absent)('in Chromium', { timeout: 120_000 }, () => {
+describe.skipIf(absent)('in Chromium', () => {
   let browser: Browser
 
   beforeAll(async () => {

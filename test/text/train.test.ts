@@ -47,36 +47,32 @@ it('texts are told from numbers in tables', () => {
 })
 
 describe('a training on texts', () => {
-  it(
-    'learns, and what it writes is compiled with its tokenizer, and calibrated with texts',
-    { timeout: 60_000 },
-    async () => {
-      expect(await attar('train', at('a.config.mjs'), '-o', at('trained')), err.join('\n')).toBe(0)
-      const model = at('trained/model.onnx')
-      // A model names no files of whoever trained it.
-      expect(readFileSync(model).includes('vocab.txt')).toBe(false)
-      writeFileSync(at('other.txt'), [...vocab].reverse().join('\n'))
-      const wrong = ['compile', model, '-o', at('wrong'), '--dim', 'batch=1', '--tokenizer', at('other.txt')]
-      expect(await attar(...wrong), err.join('\n')).toBe(0)
-      expect(err.join('\n')).toMatch(/warning A510 other-tokenizer\n.*other\.txt" is not the tokenizer that/)
-      err.length = 0
-      const quantized = ['--quantize', 'int8', '--calib', at('texts.csv'), '--label', 'label']
-      for (const more of [[], quantized, [...quantized, '--preprocess', at('text.json')]]) {
-        const folder = `out${more.length}`
-        const options = ['--dim', 'batch=1', '--tokenizer', at('vocab.txt'), '--classify', ...more]
-        expect(await attar('compile', model, '-o', at(folder), ...options), err.join('\n')).toBe(0)
-        expect(err.join('\n')).not.toContain('A510')
-        const { load } = (await import(pathToFileURL(at(folder, 'model.js')).href)) as { load(): Promise<TextModel> }
-        const m = await load()
-        expect(m.encode('a good film')).toEqual({ input: BigInt64Array.of(2n, 10n, 4n, 8n, 3n, 0n, 0n, 0n) })
-        expect(rows.map(({ text }) => m.classify!(text)[0]!.label)).toEqual(rows.map(({ label }) => label))
-      }
-      writeFileSync(at('text-other.json'), JSON.stringify({ tokenizer: at('other.txt') }))
-      const both = ['--tokenizer', at('vocab.txt'), ...quantized, '--preprocess', at('text-other.json')]
-      expect(await attar('compile', model, '-o', at('no'), '--dim', 'batch=1', ...both)).toBe(2)
-      expect(err.join('\n')).toMatch(/A501[^]*names the tokenizer[^]*leave it out of --preprocess/)
-    },
-  )
+  it('learns, and what it writes is compiled with its tokenizer, and calibrated with texts', async () => {
+    expect(await attar('train', at('a.config.mjs'), '-o', at('trained')), err.join('\n')).toBe(0)
+    const model = at('trained/model.onnx')
+    // A model names no files of whoever trained it.
+    expect(readFileSync(model).includes('vocab.txt')).toBe(false)
+    writeFileSync(at('other.txt'), [...vocab].reverse().join('\n'))
+    const wrong = ['compile', model, '-o', at('wrong'), '--dim', 'batch=1', '--tokenizer', at('other.txt')]
+    expect(await attar(...wrong), err.join('\n')).toBe(0)
+    expect(err.join('\n')).toMatch(/warning A510 other-tokenizer\n.*other\.txt" is not the tokenizer that/)
+    err.length = 0
+    const quantized = ['--quantize', 'int8', '--calib', at('texts.csv'), '--label', 'label']
+    for (const more of [[], quantized, [...quantized, '--preprocess', at('text.json')]]) {
+      const folder = `out${more.length}`
+      const options = ['--dim', 'batch=1', '--tokenizer', at('vocab.txt'), '--classify', ...more]
+      expect(await attar('compile', model, '-o', at(folder), ...options), err.join('\n')).toBe(0)
+      expect(err.join('\n')).not.toContain('A510')
+      const { load } = (await import(pathToFileURL(at(folder, 'model.js')).href)) as { load(): Promise<TextModel> }
+      const m = await load()
+      expect(m.encode('a good film')).toEqual({ input: BigInt64Array.of(2n, 10n, 4n, 8n, 3n, 0n, 0n, 0n) })
+      expect(rows.map(({ text }) => m.classify!(text)[0]!.label)).toEqual(rows.map(({ label }) => label))
+    }
+    writeFileSync(at('text-other.json'), JSON.stringify({ tokenizer: at('other.txt') }))
+    const both = ['--tokenizer', at('vocab.txt'), ...quantized, '--preprocess', at('text-other.json')]
+    expect(await attar('compile', model, '-o', at('no'), '--dim', 'batch=1', ...both)).toBe(2)
+    expect(err.join('\n')).toMatch(/A501[^]*names the tokenizer[^]*leave it out of --preprocess/)
+  })
 
   it('is refused for data without texts, and for ids that the table does not have', async () => {
     for (const [args, message] of [

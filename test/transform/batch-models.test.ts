@@ -148,7 +148,7 @@ const models: Readonly<Record<string, string | undefined>> = {
 
 describe.skipIf(root === undefined)('real models', () => {
   const cases = root === undefined ? [] : findCases(root).filter(({ name }) => name in models)
-  it.each(cases)('$name', { timeout: 120_000 }, async ({ name, folder }) => {
+  it.each(cases)('$name', async ({ name, folder }) => {
     const dim = models[name]
     const { graph } = importModel(readFile(join(folder, 'model.onnx')), dim === undefined ? {} : { dims: { [dim]: 1 } })
     const { modules, spec, report: one } = await compileGraph(graph, { targets: ['simd'] })

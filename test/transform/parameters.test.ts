@@ -176,7 +176,7 @@ const models = ['mlperf-kws-float-bn', 'bert-tiny-sms-static', 'mnist-cnn-bn', '
 
 describe.skipIf(root === undefined)('real models with parameters as inputs', () => {
   const cases = root === undefined ? [] : findCases(root).filter(({ name }) => models.includes(name))
-  it.each(cases)('$name', { timeout: 120_000 }, async ({ folder }) => {
+  it.each(cases)('$name', async ({ folder }) => {
     const { graph, training } = importModel(readFile(join(folder, 'model.onnx')))
     const made = withParameters(graph, training.trainable)
     verify(made)

@@ -47,7 +47,7 @@ function spread(folder: string): Tolerance {
 }
 
 describe.skipIf(root === undefined)('real models, simplified, written as ONNX', () => {
-  it.each(root === undefined ? [] : findCases(root))('$name', { timeout: 120_000 }, async (folder) => {
+  it.each(root === undefined ? [] : findCases(root))('$name', async (folder) => {
     const result = await runCase(folder, written, spread(folder.folder))
     expect(result.status, result.message).toBe('pass')
   })

@@ -72,7 +72,7 @@ describe('a training with pruning', () => {
     expect(costs).toMatchObject({ macs: pruning.macs.after, params: pruning.parameters.after })
   })
 
-  it('has rounds, and goes on after each from where it was', { timeout: 120_000 }, async () => {
+  it('has rounds, and goes on after each from where it was', async () => {
     const prune = "params: '60%', importance: 'taylor', scope: 'layer', steps: 3, epochs: 1"
     const report = await trained('rounds', prune)
     expect(report.pruning.rounds).toBe(3)

@@ -60,7 +60,7 @@ beforeAll(() => {
 })
 
 describe('a training with integers', () => {
-  it('comes after that in floats, and goes on where it was interrupted', { timeout: 60_000 }, async () => {
+  it('comes after that in floats, and goes on where it was interrupted', async () => {
     const report = await trained('int8', at('int8.config.ts'))
     const { float, before, after, helped, quantization } = report.quantization
     expect(report.history).toHaveLength(2)

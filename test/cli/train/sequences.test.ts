@@ -160,20 +160,20 @@ export default defineConfig({
     put('bag.jsonl', bag(100, 3))
   })
 
-  it('with a recurrent layer tells an order', { timeout: 60_000 }, async () => {
+  it('with a recurrent layer tells an order', async () => {
     put('gru.config.ts', config('gru(12)'))
     expect(await endToEnd('gru.config.ts', 'gru', 'words.jsonl')).toBeGreaterThan(0.95)
     const { metadata } = importModel(readFileSync(at('gru', 'model.onnx')), { dims: { batch: 1 } })
     expect(metadata['preprocess']).toBe('{"pad":0}')
   })
 
-  it('with a recurrent layer tells an order before much padding', { timeout: 60_000 }, async () => {
+  it('with a recurrent layer tells an order before much padding', async () => {
     const long = config('gru(12)').replace('shape: [12]', 'shape: [40]')
     put('padded.config.ts', long.replace('embedding(20, 8)', 'embedding(20, 8, { padding: 0 })'))
     expect(await endToEnd('padded.config.ts', 'padded', 'words.jsonl')).toBeGreaterThan(0.95)
   })
 
-  it('with attention, and with a memory that is read at every step', { timeout: 60_000 }, async () => {
+  it('with attention, and with a memory that is read at every step', async () => {
     const bags = (text: string): string =>
       text
         .replace('train.jsonl', 'bag-train.jsonl')

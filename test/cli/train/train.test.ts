@@ -74,7 +74,7 @@ describe('a training by a configuration', () => {
     expect(err.join('\n')).toContain('of another training')
   })
 
-  it('is interrupted by Ctrl-C, and goes on to the same files', { timeout: 120_000 }, async () => {
+  it('is interrupted by Ctrl-C, and goes on to the same files', async () => {
     const args = (name: string) => ['train', at('attar.config.ts'), '-o', at(name), '--epochs', '300']
     expect(await attar(...args('whole'))).toBe(0)
     const child = spawn(process.execPath, ['dist/compiler/cli/main.js', ...args('stopped')])
@@ -97,7 +97,7 @@ describe('a training by a configuration', () => {
       expect(readFileSync(at('stopped', file)).equals(readFileSync(at('whole', file))), file).toBe(true)
   })
 
-  it('is killed, and goes on to the same files with another number of workers', { timeout: 120_000 }, async () => {
+  it('is killed, and goes on to the same files with another number of workers', async () => {
     const args = (name: string, workers: number) => [
       ...['train', at('attar.config.ts'), '-o', at(name), '--epochs', '200', '--accumulate', '4'],
       ...['--workers', `${workers}`],

@@ -65,7 +65,7 @@ interface TuneReport {
 }
 const reportIn = (name: string): TuneReport => JSON.parse(read(name, 'tune.json')) as TuneReport
 
-describe.skipIf(!hasRedis)('a search on a queue (redis-server)', { timeout: 240_000 }, () => {
+describe.skipIf(!hasRedis)('a search on a queue (redis-server)', () => {
   let redis: RedisServer
 
   beforeAll(async () => {

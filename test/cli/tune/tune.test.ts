@@ -66,7 +66,7 @@ interface TuneReport {
 }
 const reportIn = (name: string): TuneReport => JSON.parse(readFileSync(at(name, 'tune.json'), 'utf8')) as TuneReport
 
-describe('a search', { timeout: 240_000 }, () => {
+describe('a search', () => {
   it('finds better values than the defaults, and trains with them again', async () => {
     expect(await built(...search('whole'))).toMatchObject({ code: 0 })
     const { best, trials, finals, comparison } = reportIn('whole')

@@ -1,12 +1,13 @@
 /**
  * Stores a table that is looked up in and multiplied by as the product packs it: blocks of eight of its output channels, or for a row or
  * two words of four digits, if it is of integers (`schedule/kernels/pack.ts`). The module holds equal constants once.
- * Before: tied weights are one constant (`tied-weights`). After: no table of f32 or i8 whose rows are looked up is multiplied by as well,
- * unless its rows are the terms of sums and digits.
+ * Before: tied weights are one constant (`tied-weights`). After: no table of f32, i8 or i4 whose rows are looked up is multiplied by as
+ * well, unless its rows are the terms of sums and digits or have 4 bits.
  */
 import { Builder } from '../core/builder.ts'
 import { channelScales, dequantizer } from '../core/analysis/dequantized.ts'
 import { constant, convert } from '../core/scalar/expr.ts'
+import type { DType } from '../core/scalar/dtype.ts'
 import * as f from '../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { takesRows } from '../core/ops/data-movement/gather.ts'
@@ -19,6 +20,8 @@ const width = 8
 /** Rows that a product of integers as weights does by digits; −128 has none (`lower/products/quantized-weights.ts`). */
 const mostRowsByDigits = 2
 
+const integers = ['i8', 'i4'] as const
+
 interface Form {
   /** Which axis has the output channels of the product that the table is in. */
   readonly channels: 0 | 1
@@ -27,8 +30,8 @@ interface Form {
 
 type Tables = ReadonlyMap<Value, Form>
 
-const isTable = ({ node, type }: Value, dtype: 'f32' | 'i8'): boolean =>
-  node.op === 'constant' && type.dtype === dtype && type.shape.length === 2
+const isTable = ({ node, type }: Value, ...dtypes: readonly DType[]): boolean =>
+  node.op === 'constant' && dtypes.includes(type.dtype) && type.shape.length === 2
 
 function tablesOf(nodes: readonly Node[]): Tables {
   const dequantizedOf = dequantizer()
@@ -39,7 +42,10 @@ function tablesOf(nodes: readonly Node[]): Tables {
     const channels = node.attrs.rhsContract[0] === 0 ? 1 : 0
     const { shape } = rhs!.type
     const stored = isTable(rhs!, 'f32') ? undefined : dequantizedOf(rhs!)
-    if (stored && (stored.zero !== 0 || !isTable(stored.q, 'i8') || !channelScales(stored, channels, shape[channels]!)))
+    if (
+      stored &&
+      (stored.zero !== 0 || !isTable(stored.q, ...integers) || !channelScales(stored, channels, shape[channels]!))
+    )
       continue
     const table = stored?.q ?? rhs!
     if (tables.has(table) || !(stored || isTable(table, 'f32'))) continue
@@ -110,6 +116,51 @@ function rowsOfWords(b: Builder, table: Tensor, row: Value): Value {
   })
 }
 
+/**
+ * [blocks, steps, pairs, parts, channels] of an i4 table whose output channels are rows: bytes of two terms, both plus 8. A step has two
+ * terms of the eight channels of a block; for words of digits it has four, of which the third stands above the first, and channels of even places
+ * come before the others.
+ */
+function bytesOfTwo({ shape, data }: Tensor, digits: boolean): Tensor {
+  const [rows = 0, terms = 0] = shape
+  const parts = digits ? 2 : 1
+  const depth = 2 * parts
+  const [blocks, steps, channels] = [Math.ceil(rows / width), Math.ceil(terms / depth), width / parts]
+  const result = new Uint8Array(blocks * steps * parts * width).fill(0x88)
+  for (let row = 0; row < rows; row++) {
+    const [block, part, channel] = [Math.floor(row / width), row % parts, Math.floor((row % width) / parts)]
+    for (let term = 0; term < terms; term++) {
+      const [step, pair] = [Math.floor(term / depth), term % parts]
+      const isUpper = term % depth >= parts
+      const at = (((block * steps + step) * parts + pair) * parts + part) * channels + channel
+      result[at]! += Number(data[row * terms + term]) * (isUpper ? 16 : 1)
+    }
+  }
+  return tensor('u8', [blocks, steps, parts, parts, channels], result)
+}
+
+/** Rows of `bytesOfTwo`, whose places are `row`, i32: [row's shape…, terms] in i4. */
+function rowsOfTwo(b: Builder, table: Tensor, row: Value, digits: boolean): Value {
+  const stored = bytesOfTwo(table, digits)
+  const [, steps = 0, parts = 0] = stored.shape
+  const { shape } = row.type
+  const rank = shape.length
+  const places = b.map([b.reshape(row, [...shape, 1]), b.vector([0, 1, 2], 'i32')], (i, part) => {
+    const within = f.and(i!, width - 1)
+    const inner = f.select(f.eq(part!, 1), f.and(i!, parts - 1), f.div(within, parts))
+    return f.select(f.eq(part!, 0), f.div(i!, width), inner)
+  })
+  const bytes = b.gather(b.constant(stored), places, {
+    ...{ offsetDims: [rank, rank + 1], collapsedSliceDims: [0, 3, 4], startIndexMap: [0, 3, 4], indexVectorDim: rank },
+    ...{ operandBatchingDims: [], startIndicesBatchingDims: [], sliceSizes: [1, steps, parts, 1, 1] },
+  })
+  // Shifts have no vector code, multiplication by a power of two in floats has.
+  const lower = b.map([bytes], (e) => convert(f.sub(convert(f.and(e!, 15), 'f32'), 8), 'i4'))
+  const upper = b.map([bytes], (e) => convert(f.sub(f.mul(convert(f.and(e!, 240), 'f32'), 1 / 16), 8), 'i4'))
+  const terms = b.reshape(b.concatenate([lower, upper], rank + 1), [...shape, steps * parts * 2])
+  return b.sliceAxis(terms, rank, 0, table.shape[1]!)
+}
+
 /** The same rows, of the packed table; undefined where something else than whole rows is taken. */
 function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   const [table, indices] = node.operands
@@ -124,11 +175,12 @@ function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   const { shape } = indices!.type
   const result = node.results[0]!.type.shape
   const row = b.map([indices!], (i) => convert(f.clamp(i!, 0, rows - 1), 'i32'))
-  if (digits) {
-    const isLast = attrs.offsetDims[0] === result.length - 1
-    return channels === 0 && isLast ? rowsOfWords(b, table!.node.attrs.value, row) : undefined
+  const { value } = table!.node.attrs
+  if (digits || value.dtype === 'i4') {
+    if (channels !== 0 || attrs.offsetDims[0] !== result.length - 1) return undefined
+    return value.dtype === 'i4' ? rowsOfTwo(b, value, row, digits) : rowsOfWords(b, value, row)
   }
-  const blocks = b.constant(packed(table!.node.attrs.value, channels))
+  const blocks = b.constant(packed(value, channels))
   const across = { operandBatchingDims: [], startIndicesBatchingDims: [], indexVectorDim: shape.length }
   if (channels === 0) {
     const both = b.map([b.reshape(row, [...shape, 1]), b.vector([0, 1], 'i32')], (i, part) =>

@@ -5,6 +5,7 @@
  * well, unless its rows are the terms of sums and digits or have 4 bits.
  */
 import { Builder } from '../core/builder.ts'
+import { hash } from '../core/bytes/hash.ts'
 import { channelScales, dequantizer } from '../core/analysis/dequantized.ts'
 import { constant, convert } from '../core/scalar/expr.ts'
 import type { DType } from '../core/scalar/dtype.ts'
@@ -12,7 +13,7 @@ import * as f from '../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { takesRows } from '../core/ops/data-movement/gather.ts'
 import { elementCount } from '../core/shape.ts'
-import { tensor, type Tensor } from '../core/tensor.ts'
+import { bytesOf, tensor, type Tensor } from '../core/tensor.ts'
 
 /** Output channels of a block. */
 const width = 8
@@ -200,13 +201,30 @@ function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   return b.sliceAxis(b.reshape(parts, [...shape, count * width]), shape.length, 0, columns)
 }
 
-export function tiedTables(graph: Graph): Graph {
-  const nodes = nodesOf(graph)
-  const tables = tablesOf(nodes)
-  const patch = new Map<Value, Value>()
-  for (const node of nodes) {
-    const replacement = node.op === 'gather' ? lookup(node, tables) : undefined
-    if (replacement) patch.set(node.results[0]!, replacement)
-  }
-  return applyPatch(graph, patch)
+/** Of graphs that become one module: where one of them has many rows, the others read what it packs, too. */
+export function tiedTablesEach(graphs: readonly Graph[]): Graph[] {
+  const forms = graphs.map((graph) => tablesOf(nodesOf(graph)))
+  const keyOf = ({ node }: Value): string => (node.op === 'constant' ? hash([bytesOf(node.attrs.value)]) : '')
+  const withDigits = forms.some((tables) => [...tables.values()].some(({ digits }) => digits))
+  const whole = new Set(
+    graphs.length > 1 && withDigits
+      ? forms.flatMap((tables) => [...tables].flatMap(([table, { digits }]) => (digits ? [] : [keyOf(table)])))
+      : [],
+  )
+  return graphs.map((graph, i) => {
+    const tables = new Map(
+      [...forms[i]!].map(([table, form]) => {
+        const digits = form.digits && !(whole.size > 0 && whole.has(keyOf(table)))
+        return [table, { ...form, digits }] as const
+      }),
+    )
+    const patch = new Map<Value, Value>()
+    for (const node of nodesOf(graph)) {
+      const replacement = node.op === 'gather' ? lookup(node, tables) : undefined
+      if (replacement) patch.set(node.results[0]!, replacement)
+    }
+    return applyPatch(graph, patch)
+  })
 }
+
+export const tiedTables = (graph: Graph): Graph => tiedTablesEach([graph])[0]!

@@ -35,6 +35,11 @@ function cacheOf(c: OpContext, added: number, batch: number): Cache {
   const old = c.inputs[3]?.type.shape[2] ?? 0
   // Without a past all positions are new.
   const given = c.inputs[3] ? c.sizes(6)[0]! : known(added)
+  const fixed = numberOf(given) ?? added
+  c.check(
+    fixed >= added && fixed <= old + added,
+    `total_sequence_length is ${fixed} for ${added} new positions and a past of ${old}`,
+  )
   const { high } = rangeOfDim(given)
   // What nothing bounds stays within the room of the past.
   const most = high <= mostLength ? Math.min(high, old + added) : Math.max(old, added)
@@ -44,8 +49,8 @@ function cacheOf(c: OpContext, added: number, batch: number): Cache {
 
   const lengths = b.convert(b.reshape(c.input(5), [batch, 1]), 'i32')
   const total = b.map([lengths], (n) => f.add(n, 1))
-  const fixed = numberOf(longest)
-  const isPrompt = fixed === undefined ? undefined : fixed === added
+  const number = numberOf(longest)
+  const isPrompt = number === undefined ? undefined : number === added
   const before = (n: Expr): Expr => f.sub(n, added)
   const past = (): Value => {
     if (isPrompt) return b.full(0, 'i32', [batch, 1])

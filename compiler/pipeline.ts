@@ -31,7 +31,7 @@ import { bytesOf, typeBytes, type Tensor } from './core/tensor.ts'
 import type { VocabularyReport } from './core/artefact/vocabulary-report.ts'
 import { importEach, type ShapeBindings } from './onnx/import-each.ts'
 import type { BatchedWriteOptions } from './onnx/write/index.ts'
-import { runPasses, simplify } from './passes/index.ts'
+import { runPasses, runPassesEach, simplify } from './passes/index.ts'
 import { removedChannels } from './passes/channels/removed-channels.ts'
 import { scheduleEach } from './schedule/lower/index.ts'
 import { checkSignatures } from './schedule/lower/signatures.ts'
@@ -170,7 +170,7 @@ async function compileGraphs(
     sources.reduce((sum, { graph }) => sum + sizeOf(graph), 0),
     foldingAllowance,
   )
-  const optimized = sources.map(({ graph }) => within(budget, () => runPasses(graph)))
+  const optimized = within(budget, () => runPassesEach(sources.map(({ graph }) => graph)))
   phase('schedule')
   const programs = within(budget, () => scheduleEach(optimized, stated, options.sparse))
   const plans = planTogether(programs, { entropyCode: options.entropyCode })

@@ -25,7 +25,8 @@ export interface Quantized {
 const isBetter = (a: Trial, b: Trial): boolean => a.noise < b.noise
 
 /** How many layers were given back, and how far. */
-function describeGiven(study: Study, { levels }: Trial): string[] {
+function describeGiven(study: Study, trial: Trial): string[] {
+  const levels = study.together(trial.levels)
   const given = [...levels].filter(([, level]) => level > 0).map(([layer, level]) => study.form(layer, level))
   const { mode } = study.options
   const kinds = {

@@ -66,7 +66,8 @@ function bytesOf({ weights, bias }: Layer, bits: Bits): { float: number; quantiz
 }
 
 export function reportOf(study: Study, trial: Trial, findings: Findings): QuantizationReport {
-  const { plan, decisions, levels } = trial
+  const { plan, decisions } = trial
+  const levels = study.together(trial.levels)
   const fitting = new Set(study.fitting())
   const groups = study.groups(plan)
   const ranges = decisions.parameters as ReadonlyMap<Value, Choice>
@@ -78,7 +79,7 @@ export function reportOf(study: Study, trial: Trial, findings: Findings): Quanti
     const bytes = bytesOf(layer, own?.bits ?? 8)
     const integers = form === 'integers'
     // Of a layer in f32, what it would lose.
-    const error = findings.errors[form === 'float' ? 0 : levels.get(layer)!]?.get(layer)
+    const error = (findings.errors[form === 'float' ? 0 : levels.get(layer)!] ?? findings.errors[0])?.get(layer)
     const roots = layer.data.map((i) => plan.stored.get(layer.node.operands[i]!)).filter((root) => root !== undefined)
     const reason = fitting.has(layer) ? 'it costs too much accuracy' : 'its activations are not finite'
     const asked = study.options.mode === 'int8' ? integers : form !== 'float'

@@ -7,12 +7,12 @@ import { Builder } from '../core/builder.ts'
 import { constantOf } from '../core/evaluate.ts'
 import * as f from '../core/scalar/formula.ts'
 import { createNode, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
-import { takesRows } from '../core/ops/data-movement/gather.ts'
 import type { OpName } from '../core/ops/index.ts'
 import { dequantized, saturated } from '../core/scalar/quantization.ts'
 import { tensorOf, toNumbers, type Tensor } from '../core/tensor.ts'
 import type { Layer } from './layers.ts'
 import type { Plan } from './plan.ts'
+import { tiedLayers } from './tied.ts'
 import { highest, lowest, roundHalfEven, type QuantizationParameters } from './range.ts'
 import {
   biasUnits,
@@ -94,8 +94,8 @@ class Rewriter {
   private readonly restored = new Map<Value, Value>()
   private readonly layerOf: ReadonlyMap<Node, Layer>
   readonly stored = new Map<Layer, Stored>()
-  /** The first product of floats by each constant whose rows are its output channels. */
-  private readonly products = new Map<Value, Layer>()
+  /** The product of floats by the table that a layer looks up in. */
+  private readonly productOf: ReadonlyMap<Layer, Layer>
   /** By the map that adds the bias. */
   private readonly biases = new Map<Node, { layer: Layer; operand: number; weights: QuantizedWeights }[]>()
 
@@ -103,13 +103,11 @@ class Rewriter {
     this.plan = plan
     this.decisions = decisions
     this.layerOf = new Map(plan.layers.map((layer) => [layer.node as Node, layer]))
-    for (const layer of plan.layers) {
-      const { node, weights } = layer
-      // Products of integers are packed in a form of their own.
-      const ofFloats = inputScale(plan, decisions, layer) === undefined
-      if (node.op === 'dot_general' && ofFloats && weights?.axis === 0 && !this.products.has(weights.value))
-        this.products.set(weights.value, layer)
-    }
+    // Products of integers are packed in a form of their own.
+    const ofFloats = plan.layers.filter((layer) => inputScale(plan, decisions, layer) === undefined)
+    this.productOf = new Map(
+      [...tiedLayers(ofFloats)].flatMap(([product, lookups]) => lookups.map((lookup) => [lookup, product] as const)),
+    )
   }
 
   run(graph: Graph): Graph {
@@ -189,10 +187,7 @@ class Rewriter {
    * rows, which are looked up with them.
    */
   private owner(layer: Layer): Layer {
-    const { node, weights } = layer
-    const [table, indices] = node.operands
-    const isLookup = node.op === 'gather' && takesRows(table!.type.shape, indices!.type.shape, node.attrs)
-    const product = isLookup ? this.products.get(weights!.value) : undefined
+    const product = this.productOf.get(layer)
     const { bits } = this.decisions
     return product && bits?.get(product) === bits?.get(layer) ? product : layer
   }

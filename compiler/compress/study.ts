@@ -21,6 +21,7 @@ import { planOf, type Plan } from './plan.ts'
 import { chooseRange, type Choice } from './range.ts'
 import { rewrite, weightsOf, type Decisions } from './rewrite.ts'
 import { sensitivities } from './search.ts'
+import { tiedLayers } from './tied.ts'
 import { secondMoments } from './techniques/second-moments.ts'
 import type { QuantizedWeights } from './weights.ts'
 
@@ -59,6 +60,8 @@ export class Study {
   readonly graph: Graph
   readonly options: QuantizeOptions
   readonly layers: readonly Layer[]
+  /** Products with the lookups in the same tables. */
+  private readonly tied: ReturnType<typeof tiedLayers>
   readonly seed: number
   readonly progress: Progress
   readonly calibration: readonly Sample[]
@@ -84,6 +87,7 @@ export class Study {
     this.judged = options.validation?.samples ?? this.some(judgingSamples, this.calibration)
     const all = layersOf(graph)
     this.layers = options.mode === 'weights' ? all.filter(({ weights }) => weights) : all
+    this.tied = tiedLayers(this.layers)
     const { validation } = options
     this.metric =
       options.metric ?? defaultMetric(outputWidth(this.output.value.type.shape), validation?.labels !== undefined)
@@ -99,6 +103,25 @@ export class Study {
     return (level === undefined ? undefined : formsOf(layer, this.options)[level]) ?? 'float'
   }
 
+  /**
+   * The levels with lookups and the product by the same table on the form of as many bits: that of the one that has most, since it then
+   * stands once.
+   */
+  together(levels: Levels): Levels {
+    const result = new Map(levels)
+    for (const [product, lookups] of this.tied) {
+      const all = [product, ...lookups].filter((layer) => levels.has(layer))
+      if (all[0] !== product || this.form(product, levels.get(product)) === 'integers') continue
+      const most = Math.max(...all.map((layer) => bitsOfForm[this.form(layer, levels.get(layer))]))
+      for (const layer of all) {
+        let level = levels.get(layer)!
+        while (bitsOfForm[this.form(layer, level)] < most) level++
+        result.set(layer, level)
+      }
+    }
+    return result
+  }
+
   private layersIn(form: Form, levels: Levels): Layer[] {
     return [...levels].filter(([layer, level]) => this.form(layer, level) === form).map(([layer]) => layer)
   }
@@ -110,12 +133,13 @@ export class Study {
   }
 
   /** `found` is of each level. */
-  private plannedFor(levels: Levels, found: readonly Found[]): { plan: Plan; decisions: Decisions } {
+  private plannedFor(given: Levels, found: readonly Found[]): { plan: Plan; decisions: Decisions } {
+    const levels = this.together(given)
     const plan = this.planFor(levels)
     const weights = new Map<Layer, QuantizedWeights>()
     const corrections = new Map<Layer, ArrayLike<number>>()
     for (const layer of plan.layers) {
-      const own = found[levels.get(layer)!]
+      const own = found[levels.get(layer)!] ?? found[given.get(layer)!]
       if (own?.weights?.has(layer)) weights.set(layer, own.weights.get(layer)!)
       if (own?.corrections?.has(layer)) corrections.set(layer, own.corrections.get(layer)!)
     }

@@ -17,13 +17,15 @@ import { requantize } from './integers/requantize.ts'
 import { optimizeRegions } from './regions.ts'
 import { sinkTransposes } from './sink-transposes.ts'
 import { tabulate } from './integers/tabulate.ts'
-import { tiedTables } from './tied-tables.ts'
+import { tiedTables, tiedTablesEach } from './tied-tables.ts'
 import { tiedWeights } from './tied-weights.ts'
 
 /** A rewrite of the whole graph. */
 export interface Pass {
   readonly name: string
   readonly run: (graph: Graph) => Graph
+  /** What runs in its place on graphs that become one module. */
+  readonly runEach?: (graphs: readonly Graph[]) => readonly Graph[]
   /** What it leaves is for our own kernels, not for other compilers of the graph. */
   readonly own?: true
   /** What runs in its place where the graph is for other compilers. */
@@ -54,16 +56,18 @@ export const passes: readonly Pass[] = [
   { name: 'tabulate', run: tabulate, own: true },
   { name: 'requantize', run: requantize, own: true },
   { name: 'integer-rounding', run: integerRounding, own: true },
+  { name: 'tied-tables', run: tiedTables, runEach: tiedTablesEach, own: true },
   { name: 'packed-tables', run: packedTables, own: true },
-  { name: 'tied-tables', run: tiedTables, own: true },
   { name: 'fold-constants-last', run: foldConstants, instead: foldUnstored },
   { name: 'merge-identical-last', run: mergeIdentical },
   { name: 'regions', run: (graph) => optimizeRegions(graph, runPasses) },
 ]
 
-export function runPasses(graph: Graph): Graph {
-  return passes.reduce((g, pass) => pass.run(g), graph)
-}
+export const runPasses = (graph: Graph): Graph => runPassesEach([graph])[0]!
+
+/** The passes on graphs of one model, which become one module. */
+export const runPassesEach = (graphs: readonly Graph[]): readonly Graph[] =>
+  passes.reduce((all, { run, runEach = (each) => each.map(run) }) => runEach(all), graphs)
 
 /** Passes whose results the quantizer does not see through: other padding than zero, and tables as products pack them, which layers share. */
 const opaque: ReadonlySet<string> = new Set(['fold-input-affine', 'packed-tables', 'tied-tables'])

@@ -1,23 +1,27 @@
 /**
  * Stores a table that is looked up in and multiplied by as the product packs it: blocks of eight of its output channels, or for a row or
  * two words of four digits, if it is of integers (`schedule/kernels/pack.ts`). The module holds equal constants once.
- * Before: tied weights are one constant (`tied-weights`). After: no table of f32 or i8 whose rows are looked up is multiplied by as well,
- * unless its rows are the terms of sums and digits.
+ * Before: tied weights are one constant (`tied-weights`). After: no table of f32, i8 or i4 whose rows are looked up is multiplied by as
+ * well, unless its rows are the terms of sums and digits or have 4 bits.
  */
 import { Builder } from '../core/builder.ts'
+import { hash } from '../core/bytes/hash.ts'
 import { channelScales, dequantizer } from '../core/analysis/dequantized.ts'
 import { constant, convert } from '../core/scalar/expr.ts'
+import type { DType } from '../core/scalar/dtype.ts'
 import * as f from '../core/scalar/formula.ts'
 import { applyPatch, nodesOf, type Graph, type Node, type NodeOf, type Value } from '../core/graph.ts'
 import { takesRows } from '../core/ops/data-movement/gather.ts'
 import { elementCount } from '../core/shape.ts'
-import { tensor, type Tensor } from '../core/tensor.ts'
+import { bytesOf, tensor, type Tensor } from '../core/tensor.ts'
 
 /** Output channels of a block. */
 const width = 8
 
 /** Rows that a product of integers as weights does by digits; −128 has none (`lower/products/quantized-weights.ts`). */
 const mostRowsByDigits = 2
+
+const integers = ['i8', 'i4'] as const
 
 interface Form {
   /** Which axis has the output channels of the product that the table is in. */
@@ -27,8 +31,8 @@ interface Form {
 
 type Tables = ReadonlyMap<Value, Form>
 
-const isTable = ({ node, type }: Value, dtype: 'f32' | 'i8'): boolean =>
-  node.op === 'constant' && type.dtype === dtype && type.shape.length === 2
+const isTable = ({ node, type }: Value, ...dtypes: readonly DType[]): boolean =>
+  node.op === 'constant' && dtypes.includes(type.dtype) && type.shape.length === 2
 
 function tablesOf(nodes: readonly Node[]): Tables {
   const dequantizedOf = dequantizer()
@@ -39,7 +43,10 @@ function tablesOf(nodes: readonly Node[]): Tables {
     const channels = node.attrs.rhsContract[0] === 0 ? 1 : 0
     const { shape } = rhs!.type
     const stored = isTable(rhs!, 'f32') ? undefined : dequantizedOf(rhs!)
-    if (stored && (stored.zero !== 0 || !isTable(stored.q, 'i8') || !channelScales(stored, channels, shape[channels]!)))
+    if (
+      stored &&
+      (stored.zero !== 0 || !isTable(stored.q, ...integers) || !channelScales(stored, channels, shape[channels]!))
+    )
       continue
     const table = stored?.q ?? rhs!
     if (tables.has(table) || !(stored || isTable(table, 'f32'))) continue
@@ -110,6 +117,51 @@ function rowsOfWords(b: Builder, table: Tensor, row: Value): Value {
   })
 }
 
+/**
+ * [blocks, steps, pairs, parts, channels] of an i4 table whose output channels are rows: bytes of two terms, both plus 8. A step has two
+ * terms of the eight channels of a block; for words of digits it has four, of which the third stands above the first, and channels of even places
+ * come before the others.
+ */
+function bytesOfTwo({ shape, data }: Tensor, digits: boolean): Tensor {
+  const [rows = 0, terms = 0] = shape
+  const parts = digits ? 2 : 1
+  const depth = 2 * parts
+  const [blocks, steps, channels] = [Math.ceil(rows / width), Math.ceil(terms / depth), width / parts]
+  const result = new Uint8Array(blocks * steps * parts * width).fill(0x88)
+  for (let row = 0; row < rows; row++) {
+    const [block, part, channel] = [Math.floor(row / width), row % parts, Math.floor((row % width) / parts)]
+    for (let term = 0; term < terms; term++) {
+      const [step, pair] = [Math.floor(term / depth), term % parts]
+      const isUpper = term % depth >= parts
+      const at = (((block * steps + step) * parts + pair) * parts + part) * channels + channel
+      result[at]! += Number(data[row * terms + term]) * (isUpper ? 16 : 1)
+    }
+  }
+  return tensor('u8', [blocks, steps, parts, parts, channels], result)
+}
+
+/** Rows of `bytesOfTwo`, whose places are `row`, i32: [row's shape…, terms] in i4. */
+function rowsOfTwo(b: Builder, table: Tensor, row: Value, digits: boolean): Value {
+  const stored = bytesOfTwo(table, digits)
+  const [, steps = 0, parts = 0] = stored.shape
+  const { shape } = row.type
+  const rank = shape.length
+  const places = b.map([b.reshape(row, [...shape, 1]), b.vector([0, 1, 2], 'i32')], (i, part) => {
+    const within = f.and(i!, width - 1)
+    const inner = f.select(f.eq(part!, 1), f.and(i!, parts - 1), f.div(within, parts))
+    return f.select(f.eq(part!, 0), f.div(i!, width), inner)
+  })
+  const bytes = b.gather(b.constant(stored), places, {
+    ...{ offsetDims: [rank, rank + 1], collapsedSliceDims: [0, 3, 4], startIndexMap: [0, 3, 4], indexVectorDim: rank },
+    ...{ operandBatchingDims: [], startIndicesBatchingDims: [], sliceSizes: [1, steps, parts, 1, 1] },
+  })
+  // Shifts have no vector code, multiplication by a power of two in floats has.
+  const lower = b.map([bytes], (e) => convert(f.sub(convert(f.and(e!, 15), 'f32'), 8), 'i4'))
+  const upper = b.map([bytes], (e) => convert(f.sub(f.mul(convert(f.and(e!, 240), 'f32'), 1 / 16), 8), 'i4'))
+  const terms = b.reshape(b.concatenate([lower, upper], rank + 1), [...shape, steps * parts * 2])
+  return b.sliceAxis(terms, rank, 0, table.shape[1]!)
+}
+
 /** The same rows, of the packed table; undefined where something else than whole rows is taken. */
 function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   const [table, indices] = node.operands
@@ -124,11 +176,12 @@ function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   const { shape } = indices!.type
   const result = node.results[0]!.type.shape
   const row = b.map([indices!], (i) => convert(f.clamp(i!, 0, rows - 1), 'i32'))
-  if (digits) {
-    const isLast = attrs.offsetDims[0] === result.length - 1
-    return channels === 0 && isLast ? rowsOfWords(b, table!.node.attrs.value, row) : undefined
+  const { value } = table!.node.attrs
+  if (digits || value.dtype === 'i4') {
+    if (channels !== 0 || attrs.offsetDims[0] !== result.length - 1) return undefined
+    return value.dtype === 'i4' ? rowsOfTwo(b, value, row, digits) : rowsOfWords(b, value, row)
   }
-  const blocks = b.constant(packed(table!.node.attrs.value, channels))
+  const blocks = b.constant(packed(value, channels))
   const across = { operandBatchingDims: [], startIndicesBatchingDims: [], indexVectorDim: shape.length }
   if (channels === 0) {
     const both = b.map([b.reshape(row, [...shape, 1]), b.vector([0, 1], 'i32')], (i, part) =>
@@ -148,13 +201,30 @@ function lookup(node: NodeOf<'gather'>, tables: Tables): Value | undefined {
   return b.sliceAxis(b.reshape(parts, [...shape, count * width]), shape.length, 0, columns)
 }
 
-export function tiedTables(graph: Graph): Graph {
-  const nodes = nodesOf(graph)
-  const tables = tablesOf(nodes)
-  const patch = new Map<Value, Value>()
-  for (const node of nodes) {
-    const replacement = node.op === 'gather' ? lookup(node, tables) : undefined
-    if (replacement) patch.set(node.results[0]!, replacement)
-  }
-  return applyPatch(graph, patch)
+/** Of graphs that become one module: where one of them has many rows, the others read what it packs, too. */
+export function tiedTablesEach(graphs: readonly Graph[]): Graph[] {
+  const forms = graphs.map((graph) => tablesOf(nodesOf(graph)))
+  const keyOf = ({ node }: Value): string => (node.op === 'constant' ? hash([bytesOf(node.attrs.value)]) : '')
+  const withDigits = forms.some((tables) => [...tables.values()].some(({ digits }) => digits))
+  const whole = new Set(
+    graphs.length > 1 && withDigits
+      ? forms.flatMap((tables) => [...tables].flatMap(([table, { digits }]) => (digits ? [] : [keyOf(table)])))
+      : [],
+  )
+  return graphs.map((graph, i) => {
+    const tables = new Map(
+      [...forms[i]!].map(([table, form]) => {
+        const digits = form.digits && !(whole.size > 0 && whole.has(keyOf(table)))
+        return [table, { ...form, digits }] as const
+      }),
+    )
+    const patch = new Map<Value, Value>()
+    for (const node of nodesOf(graph)) {
+      const replacement = node.op === 'gather' ? lookup(node, tables) : undefined
+      if (replacement) patch.set(node.results[0]!, replacement)
+    }
+    return applyPatch(graph, patch)
+  })
 }
+
+export const tiedTables = (graph: Graph): Graph => tiedTablesEach([graph])[0]!

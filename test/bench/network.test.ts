@@ -5,9 +5,14 @@ import type { Layer, Network } from '../../compiler/bench/network/network.ts'
 import { writeTflite } from '../../compiler/bench/network/tflite.ts'
 import { Unsupported } from '../../compiler/bench/network/unsupported.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
-import { importModel } from '../../compiler/index.ts'
+import { quantize } from '../../compiler/compress/index.ts'
+import { compiledExecutor } from '../../compiler/execute.ts'
+import { importModel, writeModel } from '../../compiler/index.ts'
 import { model, node, stored, type GraphText } from '../onnx/build.ts'
+import { Random } from '../support/random.ts'
+import { randomTensor } from '../support/run-graph.ts'
 import { classifier } from './classifier.ts'
+import { residual } from './residual.ts'
 
 const networkOf = (graph: GraphText): Network => lowerToNetwork(importModel(model(graph)).graph)
 const nameOf = ({ op, activation }: Layer): string => (activation === 'none' ? op : `${op}+${activation}`)
@@ -174,6 +179,43 @@ describe('a quantized model', () => {
       { dtype: 'u8', zero: 3, scales: [0.25] },
       { dtype: 'u8', zero: 3, scales: [0.5] },
     ])
+  })
+
+  it('is integers from its input to its last products where attar wrote it, which moves integers between layers', async () => {
+    const random = new Random(8)
+    const calibration = Array.from({ length: 8 }, () => ({ x: randomTensor(random, 'f32', [1, 3, 12, 12]) }))
+    const { graph } = await quantize(graphOf(residual), { mode: 'int8', calibration, executor: compiledExecutor })
+    const written = importModel(await writeModel(graph)).graph
+    expect(isQuantized(written)).toBe(true)
+    const { layers, tensors } = lowerToIntegers(written)
+    const dtypes = (tensor: number): string => tensors[tensor]!.stored?.dtype ?? 'f32'
+    const shown = layers.map((layer) => [
+      nameOf(layer),
+      [...new Set(layer.inputs.map(dtypes))].join(),
+      dtypes(layer.output),
+    ])
+    expect(shown).toEqual([
+      ['quantize', 'f32', 'i8'],
+      ['transpose', 'i8', 'i8'],
+      ['conv2d+relu', 'i8,i32', 'i8'],
+      ['pad', 'i8', 'i8'],
+      ['maxPool', 'i8', 'i8'],
+      ['depthwiseConv2d+relu6', 'i8,i32', 'i8'],
+      ['conv2d', 'i8,i32', 'i8'],
+      ['add+relu', 'i8', 'i8'],
+      ['conv2d+relu', 'i8,i32', 'i8'],
+      ['concat', 'i8', 'i8'],
+      ['conv2d+relu', 'i8,i32', 'i8'],
+      ['mean', 'i8', 'i8'],
+      ['reshape', 'i8', 'i8'],
+      ['dequantize', 'i8', 'f32'],
+      ['dense', 'f32', 'f32'],
+    ])
+    const scales = layers.flatMap(({ op, inputs }) =>
+      op.toLowerCase().includes('conv2d') ? [tensors[inputs[1]!]!.stored!.scales.length] : [],
+    )
+    expect(scales).toEqual([8, 8, 8, 8, 16])
+    expect(lowerToNetwork(written).layers.map(({ op }) => op)).not.toContain('quantize')
   })
 
   it('is in floats the model without its rounding, with weights that are constants', () => {

@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { beforeAll, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { chromium } from '../../compiler/bench/engines/chromium.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
-import { model, stored } from '../onnx/build.ts'
+import { writeNpz } from '../../compiler/data/index.ts'
+import { model, stored, type GraphText } from '../onnx/build.ts'
 import { commandLine } from '../support/command-line.ts'
+import { Random } from '../support/random.ts'
 import { classifier } from './classifier.ts'
+import { residual } from './residual.ts'
 
 const { at, out, err, attar } = commandLine()
 
@@ -76,6 +79,33 @@ it.skipIf(absent)('gives them a quantized model as integers and as floats', asyn
   expect(differences.map((d) => d === 0)).toEqual([true, false, true, false])
   for (const difference of differences) expect(difference).toBeLessThan(0.2)
   expect(found.filter(({ fastest }) => fastest)).toHaveLength(1)
+})
+
+describe.skipIf(absent)('gives LiteRT.js a model that attar quantized in integers', { timeout: 180_000 }, () => {
+  const random = new Random(8)
+  const samples = Array.from({ length: 8 * 3 * 12 * 12 }, () => 4 * random.float() - 2)
+  const compared = async (text: GraphText) => {
+    writeFileSync(at('floats.onnx'), model(text))
+    writeFileSync(at('samples.npz'), writeNpz({ x: tensorOf('f32', [8, 3, 12, 12], samples) }))
+    const quantizing = ['--quantize', 'int8', '--calib', at('samples.npz'), '--emit-onnx', at('integers.onnx')]
+    expect(await attar('compile', at('floats.onnx'), '-o', at('out'), ...quantizing), err.join()).toBe(0)
+    out.length = 0
+    const args = ['--engines', 'chromium', '--against', 'litert', '--json']
+    expect(await bench(at('integers.onnx'), ...args), err.join()).toBe(0)
+    const found = lines().filter(({ against }) => against !== undefined)
+    expect(found.map(({ against }) => against)).toEqual(['litert int8', 'litert f32'])
+    return found[0]
+  }
+
+  it('which gives the same, but for the order of sums', async () => {
+    const nodes = residual.nodes.map((text) => (text === 's = Add(c2, p)' ? 's = Identity(c2)' : text))
+    const { difference } = (await compared({ ...residual, nodes }))!
+    expect(difference).toBeLessThan(1e-4)
+  })
+
+  it('where it rounds what is added to another layer, too', async () => {
+    expect(await compared(residual)).toMatchObject({ agrees: true })
+  })
 })
 
 it('says which systems cannot run a model, and where', async () => {

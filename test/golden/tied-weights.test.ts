@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Builder } from '../../compiler/core/builder.ts'
 import { evaluate } from '../../compiler/core/evaluate.ts'
-import type { Value } from '../../compiler/core/graph.ts'
+import type { Graph, Value } from '../../compiler/core/graph.ts'
 import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { compiledExecutor } from '../../compiler/execute.ts'
@@ -13,11 +13,13 @@ const b = new Builder(undefined)
 const [rows, columns] = [203, 20]
 const random = new Random(9)
 const table = randomTensor(random, 'f32', [rows, columns])
-const turned = tensorOf(
-  'f32',
-  [columns, rows],
-  Array.from({ length: rows * columns }, (_, i) => table.data[(i % rows) * columns + Math.floor(i / rows)] as number),
-)
+const turnedOf = ({ shape: [first = 0, second = 0], data }: Tensor): Tensor =>
+  tensorOf(
+    'f32',
+    [second, first],
+    Array.from({ length: first * second }, (_, i) => data[(i % first) * second + Math.floor(i / first)] as number),
+  )
+const turned = turnedOf(table)
 const ids = inputOf('ids', 'i64', [2, 2])
 const idValues = tensorOf('i64', [2, 2], [0n, 202n, 7n, 1000n])
 
@@ -68,13 +70,27 @@ describe('A table that is multiplied by as well', () => {
   })
 })
 
-describe('A table of 8 bits that is multiplied by as well', () => {
-  const bytesOnce = 208 * 20 + 3 * 208 * 4 + 128
-  const known = b.constant(table)
-  const quantizedReport = async (x: Value, values: Tensor, weights: Value, axis: number) => {
+describe('A table of integers that is multiplied by as well', () => {
+  /** Weights of few products for a result have 8 bits; a lookup that shares them has as many. */
+  const kinds = [
+    { bits: 8, terms: 20, stored: 8 },
+    { bits: 4, terms: 41, stored: 4 },
+    { bits: 3, terms: 44, stored: 4 },
+    { bits: 3, terms: 30, stored: 8 },
+  ] as const
+  type Kind = (typeof kinds)[number]
+  /** Integers of whole steps of four, their scales for product and lookup, and what aligns them. */
+  const bytesOnce = ({ terms, stored }: Kind): number =>
+    (208 * Math.ceil(terms / 4) * 4 * stored) / 8 + 3 * 208 * 4 + 128
+  const quantizedReport = async (x: Value, values: Tensor, { bits, terms, stored }: Kind, axis: number) => {
+    const own = randomTensor(random, 'f32', [rows, terms])
+    const known = b.constant(own)
     const looked = b.take(known, x, 0)
-    const source = graphOf([x], [multiplied(looked, weights, axis), looked])
-    const { graph } = await quantize(source, { mode: 'weights', calibration: [], executor: compiledExecutor })
+    const source = graphOf([x], [multiplied(looked, axis === 0 ? b.constant(turnedOf(own)) : known, axis), looked])
+    const { graph, report } = await quantize(source, {
+      ...{ mode: 'weights', bits, calibration: [], executor: compiledExecutor },
+    })
+    expect(report.layers.map((layer) => layer.bits)).toEqual(Array(2).fill(stored === 8 ? 8 : bits))
     return (
       await reportOf(
         { ids: values },
@@ -83,15 +99,38 @@ describe('A table of 8 bits that is multiplied by as well', () => {
       )
     ).weights
   }
-  it.each([
+  const forms = [
     ['for many rows', [2, 2], [0n, 202n, 7n, 1000n]],
     ['for one row', [1], [1n]],
     ['for two rows', [1, 2], [201n, 6n]],
-  ] as const)('stands once in the module, %s', async (_, shape, values) => {
-    const x = inputOf('ids', 'i64', shape)
-    const given = tensorOf('i64', shape, values)
-    expect(await quantizedReport(x, given, known, 1)).toBeLessThan(bytesOnce)
-    expect(await quantizedReport(x, given, b.constant(turned), 0)).toBeLessThan(bytesOnce)
+  ] as const
+  it.each(kinds.flatMap((kind) => forms.map(([name, ...form]) => ({ ...kind, name, form }))))(
+    'stands once in the module, of $bits bits asked for and $stored stored, $name',
+    async ({ form: [shape, values], ...kind }) => {
+      const x = inputOf('ids', 'i64', shape)
+      const given = tensorOf('i64', shape, values)
+      expect(await quantizedReport(x, given, kind, 1)).toBeLessThan(bytesOnce(kind))
+      expect(await quantizedReport(x, given, kind, 0)).toBeLessThan(bytesOnce(kind))
+    },
+  )
+
+  it.each([
+    [4, 5],
+    [8, 9],
+    [32, 33],
+  ])('has %i bits for lookup and product in a budget of %d bits a weight', async (bits, budget) => {
+    const own = randomTensor(random, 'f32', [rows, 64])
+    const x = inputOf('ids', 'i64', [1, 2])
+    const looked = b.take(b.constant(own), x, 0)
+    const calibration = [0n, 9n, 70n].map((id) => ({ ids: tensorOf('i64', [1, 2], [id, 202n - id]) }))
+    const measure = async (graph: Graph): Promise<number> =>
+      (await compileGraph(graph, { targets: ['simd'] })).report.weights
+    const scales = 2 * 208 * 4 + 128
+    const { report } = await quantize(graphOf([x], [multiplied(looked, b.constant(own), 1)]), {
+      ...{ mode: 'weights', bits: 4, calibration, executor: compiledExecutor },
+      maxSize: { bytes: (208 * 64 * budget) / 8 + scales, measure },
+    })
+    expect(report.layers.map((layer) => layer.bits)).toEqual([bits, bits])
   })
 })
 

@@ -163,6 +163,26 @@ const greatest = model({
   nodes: [node('values, places = TopK(x, k)', { attributes: { axis: 1 } })],
 })
 
+/** Attention to a cache of earlier words. */
+const decoder = model(
+  {
+    inputs: [
+      'x f32[1,words,32]',
+      'past_key f32[1,1,room,8]',
+      'past_value f32[1,1,room,8]',
+      'ends i32[1]',
+      'total i32[]',
+    ],
+    outputs: ['y f32[1,words,16]', 'key f32[1,1,room,8]', 'value f32[1,1,room,8]'],
+    nodes: [
+      node('y, key, value = GroupQueryAttention(x, , , past_key, past_value, ends, total)', {
+        ...{ domain: 'com.microsoft', attributes: { num_heads: 2, kv_num_heads: 1 } },
+      }),
+    ],
+  },
+  { opsetImport: [{ domain: 'com.microsoft', version: 1 }] },
+)
+
 /** The model that a command is about. */
 export function modelFor(line: string): Uint8Array {
   if (line.includes('--sparse')) return zeros
@@ -172,6 +192,7 @@ export function modelFor(line: string): Uint8Array {
   if (line.includes('--detect blazeface')) return detector({ scores: [1, 14, 1], boxes: [1, 14, 4] })
   if (line.includes('--bound k')) return greatest
   if (line.includes('--vocabulary')) return words
+  if (line.includes('--state past_key')) return decoder
   if (line.includes('--state')) return recurrent
   if (line.startsWith('attar train')) return digits
   if (line.includes('--dim batch=1')) return digits

@@ -1,60 +1,14 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { compile, importModel } from '../../compiler/index.ts'
-import { tensorOf, toNumbers, type Tensor } from '../../compiler/core/tensor.ts'
-import { childInstance, findCurrentNode } from '../../compiler/verify/child-instance.ts'
-import { localInstance, openReference } from '../../compiler/verify/index.ts'
-import type { Instance } from '../../compiler/verify/instance.ts'
-import { Random } from '../support/random.ts'
+import { importModel } from '../../compiler/index.ts'
+import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
 import { model, node, stored, type GraphText } from './build.ts'
+import { RunTimeLengths, type Bounds } from './run-time-lengths.ts'
 
-const random = new Random(11)
-const floats = (...shape: number[]): Tensor =>
-  tensorOf(
-    'f32',
-    shape,
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.float()),
-  )
+const lengths = new RunTimeLengths()
+afterAll(() => lengths.close())
+const { floats } = lengths
 const ints = (...values: number[]): Tensor => tensorOf('i64', [values.length], values)
 const initial = (name: string, ...values: number[]) => stored(name, ints(...values))
-
-type Bounds = Readonly<Record<string, readonly (readonly [number, number])[]>>
-
-const node26 = findCurrentNode()
-const child = node26 && childInstance(node26)
-afterAll(() => child?.close())
-
-/** Runs the model's baseline here, and the relaxed module in the Node that has relaxed SIMD. */
-async function runs(text: GraphText, bounds: Bounds, sets: readonly Readonly<Record<string, Tensor>>[]): Promise<void> {
-  const bytes = model(text)
-  const { modules, spec } = await compile(bytes, { bounds })
-  const reference = await openReference(bytes, () => new Uint8Array(0))
-  const instances: [Instance, Uint8Array][] = [[localInstance(), modules.simd!]]
-  if (child) instances.push([child, modules['relaxed-simd']!])
-  for (const [instance, module] of instances) await instance.load(module, spec)
-  for (const inputs of sets) {
-    const expected = await reference.run(inputs)
-    for (const [instance] of instances) {
-      const found = await instance.run(inputs)
-      for (const name of text.outputs) {
-        expect(found[name]!.shape, name).toEqual(expected[name]!.shape)
-        const [own, other] = [toNumbers(found[name]!), toNumbers(expected[name]!)]
-        own.forEach((x, i) => expect(x).toBeCloseTo(other[i]!, 4))
-      }
-    }
-  }
-  await reference.close()
-}
-
-/** The message of the error that a run ends in. */
-async function refusal(text: GraphText, bounds: Bounds, inputs: Readonly<Record<string, Tensor>>): Promise<string> {
-  const { modules, spec } = await compile(model(text), { bounds, targets: ['simd'] })
-  const instance = localInstance()
-  await instance.load(modules.simd!, spec)
-  return instance.run(inputs).then(
-    () => 'ran',
-    (error: Error) => error.message,
-  )
-}
 
 const upTo = (n: number): number[] => Array.from({ length: n + 1 }, (_, i) => i)
 
@@ -86,12 +40,14 @@ describe('lengths that are known at run time', () => {
   it('of what a detector finds: the k best boxes, and the most that are kept of them', async () => {
     const sets = upTo(12).map((k) => ({ x: floats(1, 6, 20), k: ints(k), most: ints(k % 5) }))
     // onnxruntime-web 1.30 has no answer for no boxes.
-    await runs(detector, { k: [[0, 12]] }, sets.slice(1))
-    expect(await refusal(detector, { k: [[0, 12]] }, { ...sets[0]!, k: ints(13) })).toContain(
+    await lengths.runs(detector, { k: [[0, 12]] }, sets.slice(1))
+    expect(await lengths.refusal(detector, { k: [[0, 12]] }, { ...sets[0]!, k: ints(13) })).toContain(
       'element 0 of input "k" is 13; it was compiled for 0 to 12',
     )
     // Without a bound, the axis is one.
-    expect(await refusal(detector, {}, { ...sets[0]!, k: ints(21) })).toContain('is 21; it was compiled for 0 to 20')
+    expect(await lengths.refusal(detector, {}, { ...sets[0]!, k: ints(21) })).toContain(
+      'is 21; it was compiled for 0 to 20',
+    )
   })
 
   const speech: GraphText = {
@@ -142,11 +98,11 @@ describe('lengths that are known at run time', () => {
       const durations = [0, 1, 2, 3, 4].map((i) => Math.floor((total + 1 + i) / 5))
       return { text: floats(1, 5, 4), durations: ints(...durations) }
     })
-    await runs(speech, { durations: [[0, 3]] }, sets)
+    await lengths.runs(speech, { durations: [[0, 3]] }, sets)
     // The same by a bound of a tensor in between, which is checked behind the run.
     const wide = { text: floats(1, 5, 4), durations: ints(9, 0, 0, 0, 1) }
-    await runs(speech, { total: [[1, 10]] }, [wide])
-    expect(await refusal(speech, { total: [[1, 10]] }, { ...wide, durations: ints(9, 0, 0, 0, 2) })).toContain(
+    await lengths.runs(speech, { total: [[1, 10]] }, [wide])
+    expect(await lengths.refusal(speech, { total: [[1, 10]] }, { ...wide, durations: ints(9, 0, 0, 0, 2) })).toContain(
       '"total" is 11; it was compiled for 1 to 10',
     )
   })
@@ -172,7 +128,7 @@ describe('lengths that are known at run time', () => {
       [-3, -7, 100, -1],
       [2, 3, 2, 7],
     ].map(([y, x, d, r]) => ({ image: floats(1, 2, 5, 7), from: ints(y!, x!), to: ints(d!, r!) }))
-    await runs(crop, {}, [...sets, others[0]!])
+    await lengths.runs(crop, {}, [...sets, others[0]!])
     expect(
       importModel(model(crop), { bounds: { from: [[0, 4]], to: [[0, 3]] } }).graph.outputs[0]!.value.type.shape,
     ).toEqual([1, 2, 3, 3])
@@ -196,7 +152,7 @@ describe('lengths that are known at run time', () => {
     const sets = upTo(4)
       .slice(1)
       .map((n) => ({ x: floats(2, 3), n: ints(n), y: floats(1, 4) }))
-    await runs(text, { n: [[1, 5]] }, sets)
+    await lengths.runs(text, { n: [[1, 5]] }, sets)
     expect(() => importModel(model(text))).toThrow(/nothing tells how large it may become[^]*--bound NAME=N/)
   })
 

@@ -240,4 +240,24 @@ describe('weights that suit few rows and many in forms of their own', () => {
       }
     }
   })
+
+  it.each([8, 4] as const)('stand in one with the lookups in them: %i bits', async (bits) => {
+    const tied = model({
+      inputs: ['ids i64[1,n]'],
+      outputs: ['y f32[1,n,203]'],
+      nodes: ['x = Gather(t, ids)', 'h = Tanh(x)', node('w = Transpose(t)'), 'y = MatMul(h, w)'],
+      initializers: [weights('t', [203, 44])],
+    })
+    const imported = importEach(tied, { signatures })
+    const models = await quantizeEach(imported, { mode: 'weights', bits, calibration: [], executor: evaluator })
+    const several = await compile(models)
+    const singles = await Promise.all(models.map((one) => compile(one)))
+    expect(several.report.weights).toBeLessThan(singles[1]!.report.weights + 64)
+    for (const { run } of places.runners(several.modules, several.spec)) {
+      for (const [at, { graph }] of models.entries()) {
+        const inputs = inputsOf(several, at)
+        expectClose((await run(inputs))['y']!, evaluate(graph, inputs)['y']!, 1e-4)
+      }
+    }
+  })
 })

@@ -2,6 +2,7 @@
  * Quantization of activations as a function of floats, x rounded to the grid of its integers: passes take it as a map like any other,
  * and it can be left out.
  */
+import { movedInFloats } from './moved-integers.ts'
 import { Builder } from '../../core/builder.ts'
 import { dequantizer, quantizingOf, type Quantizing } from '../../core/analysis/dequantized.ts'
 import { constantOf } from '../../core/evaluate.ts'
@@ -32,11 +33,13 @@ function roundedValues(graph: Graph): Map<Value, Quantizing> {
   return found
 }
 
-const replaced = (graph: Graph, to: (made: Quantizing) => Value): Graph =>
-  applyPatch(graph, new Map([...roundedValues(graph)].map(([value, made]) => [value, to(made)])))
+const replaced = (given: Graph, to: (made: Quantizing) => Value): Graph => {
+  const graph = movedInFloats(given)
+  return applyPatch(graph, new Map([...roundedValues(graph)].map(([value, made]) => [value, to(made)])))
+}
 
 /** Whether activations of the graph are quantized. */
-export const isQuantized = (graph: Graph): boolean => roundedValues(graph).size > 0
+export const isQuantized = (graph: Graph): boolean => roundedValues(movedInFloats(graph)).size > 0
 
 /** The graph in floats: activations as they are, weights as what their integers stand for. */
 export function inFloats(graph: Graph): Graph {

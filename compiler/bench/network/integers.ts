@@ -8,7 +8,7 @@ import { unsupported } from './unsupported.ts'
 import { foldable, type Layer, type LayerOp, type Network, type NetworkTensor, type StoredIntegers } from './network.ts'
 
 /** They move elements or choose among them: the result is on the operand's grid. */
-const keepsGrid: readonly LayerOp[] = ['reshape', 'transpose', 'slice', 'maxPool', 'averagePool']
+const keepsGrid: readonly LayerOp[] = ['reshape', 'transpose', 'slice', 'pad', 'maxPool', 'max', 'averagePool']
 /** They take operands on grids of their own. */
 const rescales: readonly LayerOp[] = ['add', 'sub', 'mul', 'mean', 'relu', 'relu6', 'hardSwish']
 /** Whose grids TensorFlow Lite fixes. */
@@ -16,6 +16,15 @@ const fixedGrids: Readonly<Partial<Record<LayerOp, Grid>>> = {
   softmax: { scale: 1 / 256, zero: -128 },
   sigmoid: { scale: 1 / 256, zero: -128 },
   tanh: { scale: 1 / 128, zero: 0 },
+}
+
+/** What the least and the greatest integer of a grid stand for. */
+const rangeOf = ({ scale, zero }: Grid): readonly [number, number] => [(-128 - zero) * scale, (127 - zero) * scale]
+
+/** The grid of a range, with 0 on it. */
+function gridOver(low: number, high: number): Grid {
+  const scale = (Math.max(high, 0) - Math.min(low, 0)) / 255
+  return { scale, zero: Math.round(-128 - Math.min(low, 0) / scale) }
 }
 
 const sameGrid = (a: Grid, b: Grid): boolean => a.scale === b.scale && a.zero === b.zero
@@ -91,7 +100,7 @@ class Integers {
 
   private convert(layer: Layer): void {
     const { op, output } = layer
-    const { grid } = this.network.tensors[output]!
+    const grid = this.network.tensors[output]!.grid ?? this.gridOfAddend(layer)
     if (op === 'quantize') {
       this.integers.set(output, { tensor: this.asIntegers(layer.inputs[0]!, grid!), grid: grid! })
       return
@@ -111,9 +120,26 @@ class Integers {
     if (grid) this.integers.set(output, { tensor: this.asIntegers(output, grid), grid })
   }
 
+  /**
+   * The grid of a product that is not rounded before something on a grid is added to it: TensorFlow Lite has no product of integers that
+   * is not. What is beyond this grid gives a sum that is beyond the grid of sums.
+   */
+  private gridOfAddend({ op, output, activation }: Layer): Grid | undefined {
+    if (!foldable.includes(op) || activation !== 'none') return undefined
+    const readers = this.network.layers.filter(({ inputs }) => inputs.includes(output))
+    const [reader] = readers
+    if (readers.length !== 1 || reader!.op !== 'add' || this.network.outputs.some(({ tensor }) => tensor === output))
+      return undefined
+    const sums = this.network.tensors[reader!.output]!.grid
+    const other = reader!.inputs.flatMap((input) => (input === output ? [] : (this.integers.get(input)?.grid ?? [])))[0]
+    if (!sums || !other) return undefined
+    const [[low, high], [least, most]] = [rangeOf(sums), rangeOf(other)]
+    return gridOver(low - most, high - least)
+  }
+
   /** Operands of a layer that computes on integers, and the grid of its result; undefined for others. */
   private onIntegers(
-    { op, inputs, attributes }: Layer,
+    { op, inputs }: Layer,
     grid: Grid | undefined,
   ): { readonly inputs: readonly number[]; readonly on: Grid } | undefined {
     const operands = inputs.map((input) => this.integers.get(input))
@@ -123,11 +149,14 @@ class Integers {
       const weights = grid && this.weights(op, inputs, first.grid)
       return weights && { inputs: [first.tensor, ...weights], on: grid }
     }
-    if (keepsGrid.includes(op) || (op === 'pad' && attributes.value === 0))
-      return { inputs: [first.tensor], on: first.grid }
+    if (keepsGrid.includes(op)) return { inputs: [first.tensor], on: first.grid }
     const known = operands.flatMap((operand) => operand ?? [])
-    if (!grid || known.length < operands.length) return undefined
-    if (op === 'concat') return { inputs: inputs.map((input) => this.asIntegers(input, grid)), on: grid }
+    if (known.length < operands.length) return undefined
+    if (op === 'concat') {
+      const on = grid ?? (known.every((one) => sameGrid(one.grid, first.grid)) ? first.grid : undefined)
+      return on && { inputs: inputs.map((input) => this.asIntegers(input, on)), on }
+    }
+    if (!grid) return undefined
     const on = rescales.includes(op) ? grid : fixedGrids[op]
     return on && { inputs: known.map(({ tensor }) => tensor), on }
   }

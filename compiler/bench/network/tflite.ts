@@ -31,6 +31,13 @@ export async function writeTflite(whole: Network): Promise<Uint8Array> {
     const bytes = bytesOf(type === 'f32' ? Float32Array.from(values) : Int32Array.from(values))
     return tensors.push({ type: tensorTypes[type], shape, bytes }) - 1
   }
+  /** What fills a pad is stored as the result is. */
+  const filler = (value: number, { stored }: NetworkTensor): number => {
+    if (!stored) return constant([value], 'f32', [])
+    const [low, high] = stored.dtype === 'u8' ? [0, 255] : [-128, 127]
+    const nearest = Math.min(high!, Math.max(low!, Math.round(value / stored.scales[0]!) + stored.zero))
+    return tensors.push({ type: tensorTypes[stored.dtype], shape: [], bytes: Uint8Array.of(nearest), stored }) - 1
+  }
   const codes: number[] = []
   const operators = network.layers.map((layer) => {
     const code = codeOf(layer)
@@ -39,7 +46,7 @@ export async function writeTflite(whole: Network): Promise<Uint8Array> {
     const operands = vectors.map((values) =>
       constant(values, 'i32', layer.op === 'pad' ? [values.length / 2, 2] : [values.length]),
     )
-    if (code === builtinOperators.pad) operands.push(constant([layer.attributes.value!], 'f32', []))
+    if (code === builtinOperators.pad) operands.push(filler(layer.attributes.value!, network.tensors[layer.output]!))
     return writeOperator(b, layer, network.tensors, codes.indexOf(code), operands)
   })
   // Buffer 0 is the empty one that tensors without data name.

@@ -356,7 +356,11 @@ describe('a form that attar has not', () => {
     ['a mask of another shape', attention([x, weights, biases, i32([3], 1, 1, 1)]), 'A205'],
     ['a shared buffer of MultiHeadAttention', multiHead([query, keys, values, ...Array<none>(5), i32([1], 1)]), 'A203'],
     ['causal attention to other positions', multiHead([query, keys, keys], { unidirectional: 1 }), 'A203'],
-    ['a length that is not known', grouped([q(1), ...kv(1), ...held(4), ...ragged]), 'A206'],
+    [
+      'a length beyond the past',
+      grouped([q(1), ...kv(1), ...held(4), i32([2], 5, 5), i32([], 6)], {}, { constant: [6] }),
+      'total_sequence_length is 6 for 1 new positions and a past of 4',
+    ],
     ['a windowed cache', grouped([q(3), ...kv(3), none, none, ...prompt], { sliding_window_cache: 1 }), 'A203'],
     ['a quantized cache', grouped([q(3), ...kv(3), none, none, ...prompt], { k_quant_type: 'PER_TENSOR' }), 'A203'],
     ['another metric', nodeOf('CDist')([f32(5, 3), f32(4, 3)], { metric: 'cosine' }), 'A203'],

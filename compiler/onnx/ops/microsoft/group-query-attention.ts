@@ -3,6 +3,7 @@ import type { Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import type { OpContext, Operator } from '../../context.ts'
 import * as f from '../../../core/scalar/formula.ts'
+import { known, mostLength, numberOf, rangeOfDim, sameDim, subtract, type Dim } from '../../dims.ts'
 import { range } from '../../shared/axes.ts'
 import { attentionScores, weightedValues } from '../../shared/nn/attention.ts'
 import { turned } from '../attention/rotary-embedding.ts'
@@ -12,25 +13,51 @@ import { mergeHeads, scaleOf, splitHeads } from './attend.ts'
 interface Cache {
   /** Positions of a sequence that are new. */
   readonly added: number
-  /** Positions that present keys have room for. */
+  /** Positions that present keys have room for, and how many of them there are. */
   readonly room: number
+  readonly length: Dim
+  /** The longest sequence, with the new positions. */
+  readonly longest: Dim
   /** [batch, 1] i32: how many positions of a sequence came before; how many there are with the new ones. */
   readonly past: Value
   readonly total: Value
-  readonly isPrompt: boolean
+  /** Whether nothing came before; undefined where that is known at run time only. */
+  readonly isPrompt: boolean | undefined
 }
+
+/** bool[]: whether nothing came before. */
+const isFirst = ({ b, sized }: OpContext, longest: Dim, added: number): Value =>
+  b.map([sized.value(b, longest)], (n) => f.eq(n, added))
 
 function cacheOf(c: OpContext, added: number, batch: number): Cache {
   const { b } = c
-  const held = c.inputs[3]?.type.shape[2]
+  const held = c.inputs[3] ? c.dims(3)[2]! : known(0)
+  const old = c.inputs[3]?.type.shape[2] ?? 0
   // Without a past all positions are new.
-  const [total = 0] = held === undefined ? [added] : c.constantInts(6)
-  c.check(total >= added, `total_sequence_length is ${total} for ${added} new positions`)
-  const isPrompt = total === added
+  const given = c.inputs[3] ? c.sizes(6)[0]! : known(added)
+  const fixed = numberOf(given) ?? added
+  c.check(
+    fixed >= added && fixed <= old + added,
+    `total_sequence_length is ${fixed} for ${added} new positions and a past of ${old}`,
+  )
+  const { high } = rangeOfDim(given)
+  // What nothing bounds stays within the room of the past.
+  const most = high <= mostLength ? Math.min(high, old + added) : Math.max(old, added)
+  c.within(given, added, most, 'total_sequence_length')
+  const longest = most === added ? known(added) : given
+  const length = most <= rangeOfDim(held).low ? held : c.sized.max(b, held, longest)
+
   const lengths = b.convert(b.reshape(c.input(5), [batch, 1]), 'i32')
-  const all = b.map([lengths], (n) => f.add(n, 1))
-  const past = isPrompt ? b.full(0, 'i32', [batch, 1]) : b.map([all], (n) => f.sub(n, added))
-  return { added, room: Math.max(held ?? 0, total), past, total: all, isPrompt }
+  const total = b.map([lengths], (n) => f.add(n, 1))
+  const number = numberOf(longest)
+  const isPrompt = number === undefined ? undefined : number === added
+  const before = (n: Expr): Expr => f.sub(n, added)
+  const past = (): Value => {
+    if (isPrompt) return b.full(0, 'i32', [batch, 1])
+    if (isPrompt === false) return b.map([total], before)
+    return b.map([isFirst(c, longest, added), total], (first, n) => f.select(first, 0, before(n)))
+  }
+  return { added, room: Math.max(old, most), length, longest, past: past(), total, isPrompt }
 }
 
 /** Keys or values with the new ones where they belong, and zeros behind: [batch, heads, room, size]. */
@@ -58,13 +85,14 @@ function present(c: OpContext, held: Value | undefined, added: Value, cache: Cac
 }
 
 /** [batch, sequence]: given ones of a prompt say where it begins. */
-function positionsOf(c: OpContext, { past, added, isPrompt }: Cache, batch: number): Value {
+function positionsOf(c: OpContext, { past, added, longest, isPrompt }: Cache, batch: number): Value {
   const { b } = c
   const given = c.inputs[9]
-  if (given && !isPrompt) return given
+  if (given && isPrompt === false) return given
   const first = given ? b.convert(b.reshape(b.slice(given, [0, 0], [1, 1]), [1, 1]), 'i32') : past
-  const positions = b.map([first, b.iota('i32', [added], 0)], (p, i) => f.add(p, i))
-  return b.broadcast(positions, [batch, added])
+  const counted = b.map([first, b.iota('i32', [added], 0)], (p, i) => f.add(p, i))
+  if (!given || isPrompt) return b.broadcast(counted, [batch, added])
+  return b.map([isFirst(c, longest, added), counted, b.convert(given, 'i32')], f.select)
 }
 
 /** Rows over the last axis; e^sink joins the denominator of each. */
@@ -103,6 +131,29 @@ function refuse(c: OpContext): void {
     if (c.string(name, 'NONE') !== 'NONE') c.unsupported(`${name} "${c.string(name)}"`)
   if (c.inputs[12] ?? c.inputs[13]) c.unsupported('a quantized cache')
   if (c.inputs[14] ?? c.inputs[15]) c.unsupported('q_norm_weight or k_norm_weight')
+  c.inputs.forEach((x, i) => {
+    const isKnown =
+      x === undefined || c.dims(i).every((dim, axis) => lengths.get(i) === axis || numberOf(dim) !== undefined)
+    if (!isKnown) c.unsupported(`input ${i} of a length that is known at run time only`)
+  })
+}
+
+/** The axes whose length may be known at run time only, by input: positions of a past, and keys of an addend. */
+const lengths: ReadonlyMap<number, number> = new Map([
+  [3, 2],
+  [4, 2],
+  [10, 3],
+])
+
+/** What is added to scores, [batch, heads, queries, room]. */
+function addendOf(c: OpContext, { longest, room }: Cache): Value | undefined {
+  const bias = c.inputs[10]
+  if (!bias) return undefined
+  const keys = c.dims(10)[3]!
+  if (!sameDim(keys, longest))
+    c.within(subtract(longest, keys), 0, 0, 'total_sequence_length without the keys of attention_bias')
+  const missing = room - bias.type.shape[3]!
+  return c.b.pad(bias, c.b.scalar(0, bias.type.dtype), [0, 0, 0, 0], [0, 0, 0, missing])
 }
 
 /**
@@ -111,7 +162,9 @@ function refuse(c: OpContext): void {
  * to scores, sinks. Outputs: result, present keys and values, scores before or after the softmax (ContribOperators.md).
  */
 export const groupQueryAttention: Operator = {
-  limits: 'total_sequence_length must be known at compile time where there is a past; no quantized or windowed cache',
+  sized: true,
+  limits:
+    'a total_sequence_length known at run time is no longer than past, unless it has a bound; no quantized or windowed cache',
   lower: (c: OpContext) => {
     const { b } = c
     refuse(c)
@@ -144,16 +197,17 @@ export const groupQueryAttention: Operator = {
       const scaled = f.mul(e, scale)
       return softcap > 0 ? f.mul(f.tanh(f.div(scaled, softcap)), softcap) : scaled
     })
-    const bias = c.inputs[10]
-    const missing = bias ? cache.room - bias.type.shape[3]! : 0
-    const addend = bias && b.pad(bias, b.scalar(0, bias.type.dtype), [0, 0, 0, 0], [0, 0, 0, missing])
-    const masked = seen(c, scores, addend, cache)
+    const masked = seen(c, scores, addendOf(c, cache), cache)
     const sinks = c.inputs[11] && b.reshape(c.inputs[11], [heads, 1, 1])
     const sink = sinks ?? (c.int('smooth_softmax', 0) === 1 ? b.scalar(0, 'f32') : undefined)
     const weights = softmaxWith(c, masked, sink)
     const result = mergeHeads(c, weightedValues(b, weights, value))
-    if (c.outputCount < 4) return [result, key, value]
+    const [keys, values] = [key, value].map((x) => c.sizedTo(x, x.type.shape.map(known).with(2, cache.length)))
+    if (c.outputCount < 4) return [result, keys!, values!]
     const shown = b.map([masked], (e) => f.select(f.eq(e, -Infinity), expr.constant(0, e.dtype), e))
-    return [result, key, value, c.int('qk_output', 0) === 2 ? weights : shown]
+    const own = c.int('qk_output', 0) === 2 ? weights : shown
+    const most = Math.min(cache.room, rangeOfDim(cache.longest).high)
+    const shape = own.type.shape.map(known).with(3, cache.longest)
+    return [result, keys!, values!, c.sizedTo(b.sliceAxis(own, 3, 0, most), shape)]
   },
 }

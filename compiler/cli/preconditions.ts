@@ -260,7 +260,10 @@ export const preconditions: Readonly<Record<string, Readonly<Record<string, Cond
     plan: [training, toLatency],
     ...all(['vocabulary'], always),
     unknown: withOption('vocabulary'),
-    ...all(['accumulate', 'workers', 'prune', 'quantize', 'sparsify', 'average', 'patience', 'keep', 'resume'], training),
+    ...all(
+      ['accumulate', 'workers', 'prune', 'quantize', 'sparsify', 'average', 'patience', 'keep', 'resume'],
+      training,
+    ),
     // A configuration may name the teacher.
     ...all(['teacher'], always),
     ...all(['temperature', 'alpha', 'no-labels'], either('without --teacher', onTraining, withOption('teacher'))),

@@ -1,3 +1,4 @@
+import { fail } from '../core/diagnostics/diagnostic.ts'
 import { concatBytes, leb128, section, signedLeb128 } from './sections.ts'
 
 /** Bytes of a binary module (WebAssembly core specification, 5), read one after the other. */
@@ -48,7 +49,11 @@ const op = {
 const simd = { prefix: 0xfd, const: 12, shuffle: 13, i32x4Splat: 17, i64x2Splat: 18 }
 const v128 = 0x7b
 
-/** Moves beyond what stands behind the opcode `code`. */
+/** Whether nothing stands behind an opcode: `unreachable`, `nop`, `else`, `end`, `return`, `drop`, `select`, and all of numbers. */
+const isAlone = (code: number): boolean =>
+  [0x00, 0x01, 0x05, op.end, 0x0f, 0x1a, 0x1b].includes(code) || (code >= 0x45 && code <= 0xc4)
+
+/** Moves beyond what stands behind the opcode `code`; A601 where that is not known. */
 function skipImmediates(r: Reader, code: number): void {
   const memory = (): void => {
     r.skipLeb()
@@ -73,7 +78,10 @@ function skipImmediates(r: Reader, code: number): void {
     if (which === 9 || which === 11) return r.skipLeb()
     return
   }
-  if (code !== simd.prefix) return
+  if (code !== simd.prefix) {
+    if (!isAlone(code)) fail('A601', `instruction ${code} is none that kernels have`)
+    return
+  }
   const which = r.u32()
   if (which <= 11 || which === 92 || which === 93) return memory()
   if (which === simd.const || which === simd.shuffle) return r.skip(16)

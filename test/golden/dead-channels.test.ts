@@ -55,6 +55,21 @@ function left(inputs: readonly Value[], outputs: readonly Value[]): string[] {
 }
 
 describe('dead channels', () => {
+  it('keeps what batches multiply by weights of their own', () => {
+    const x = inputOf('x', 'f32', [2, 3])
+    const padded = b.pad(x, b.scalar(1, 'f32'), [0, 0], [0, 2])
+    const product = (weights: readonly number[]): Value =>
+      b.dotGeneral(padded, f32([2, 4, 5], weights), {
+        lhsBatch: [0],
+        rhsBatch: [0],
+        lhsContract: [1],
+        rhsContract: [2],
+      })
+    // Those of one batch are of the other sign: their sum over both is 0.
+    const opposite = counting([2, 4, 5]).map((v, i) => (i < 20 ? v : -v))
+    expect(left([x], [product(counting([2, 4, 5])), product(opposite)])).toContain('dot_general 2x4')
+  })
+
   it('takes a channel that is one number into the bias of what reads it', () => {
     const x = image()
     // Channel 0 is 0 behind its rectifier, channel 2 is 3.

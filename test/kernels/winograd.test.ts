@@ -5,7 +5,7 @@ import { elementCount } from '../../compiler/core/shape.ts'
 import { tensorOf } from '../../compiler/core/tensor.ts'
 import { compileGraph } from '../../compiler/pipeline.ts'
 import { convolutionOf, weightShape, type Form } from '../support/convolution.ts'
-import { jobOf } from '../support/engines/jobs.ts'
+import { expectSameBytes, jobOf } from '../support/engines/jobs.ts'
 import { Random } from '../support/random.ts'
 import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
 import { graphOf, inputOf } from '../support/run-graph.ts'
@@ -82,6 +82,29 @@ describe.each(sizes)('%s: %i × %i pixels, %i channels', (...size) => {
         expect(direct!.some((v) => !Number.isFinite(v) || Math.abs(v) > 1e30)).toBe(special)
         expect(direct!.filter((v) => Math.abs(v) < 1e3).length).toBeGreaterThan(direct!.length / 2)
       }
+    }
+  })
+})
+
+describe('a ragged last block of weights and biases that are known at run time only', () => {
+  it.each([
+    ['f32_winograd_2x2', 14, 18],
+    ['f32_winograd_4x4', 18, 30],
+  ])('%s: what stands beyond the last channel changes nothing', async (template, rows, columns) => {
+    const form: Form = { x: [1, rows, columns, channels], kernel: [3, 3], outputs: 13 }
+    const shapes = { x: form.x, w: weightShape(form), bias: [13] }
+    const [x, w, bias] = Object.entries(shapes).map(([name, shape]) => inputOf(name, 'f32', shape))
+    const y = b.binary('add', convolutionOf(x!, form, 0, w!), b.broadcast(bias!, [1, rows - 2, columns - 2, 13]))
+    const compiled = await compileGraph(graphOf([x!, w!, bias!], [y]))
+    expect(compiled.report.kernels.map(({ kernel }) => kernel)).toContain(template)
+    const inputs = Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => [name, tensorOf('f32', shape, floats(shape))]),
+    )
+    const runs = runOver(jobOf(compiled, 'simd', inputs))
+    expectSameBytes(runs, runs[0]!, 'simd')
+    for (const engine of engines) {
+      const relaxed = await engine.run(jobOf(compiled, 'relaxed-simd', inputs))
+      expectSameBytes(relaxed, relaxed[0]!, engine.name)
     }
   })
 })

@@ -88,6 +88,12 @@ describe('a cache whose total length is known at run time', () => {
     expect(await lengths.refusal(cached(form), {}, set(form, 10))).toContain('is 10; it was compiled for 1 to 9')
   })
 
+  it('is no shorter than what is new', async () => {
+    const form = { added: 3, held: 8 }
+    const bounded = lengths.refusal(cached(form), { total: [[1, 2]] }, set(form, 3))
+    await expect(bounded).rejects.toThrow('total_sequence_length is 1 to 2, not 3')
+  })
+
   it('is that of a prompt, and of more words behind it', async () => {
     const form = { added: 3, held: 8 }
     await lengths.runs(

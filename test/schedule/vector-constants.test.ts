@@ -73,6 +73,11 @@ describe('hoistVectorConstants', () => {
     expect(rest.split('.splat').length - 1).toBe(1)
   })
 
+  it('refuses code with instructions that it does not know', () => {
+    const tail = '(func $f (param i32)) (func (export "run") (param i32) (return_call $f (local.get 0)))'
+    expect(() => hoisted(tail)).toThrow('instruction 18 is none that kernels have')
+  })
+
   it('leaves code without them as it is', () => {
     const plain = hoisted('(func (export "run") (param i32) (drop (i32.load (local.get 0))))')
     expect(plain.after).toEqual(plain.before)

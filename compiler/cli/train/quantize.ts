@@ -77,7 +77,7 @@ export async function checkBits(
 }
 
 export function describeQuantized(report: QuantizedTrainingReport): string[] {
-  const { mode, bits, float, before, after, helped, quantization } = report
+  const { mode, bits, float, before, after, helped, kept, quantization } = report
   const { techniques, notes, floatBytes, bytes } = quantization
   return [
     `quantized: ${mode === 'int8' ? 'weights and activations of 8 bits' : `weights of ${bits} bits`}${techniques.length > 0 ? `; ${techniques.join('; ')}` : ''}`,
@@ -86,6 +86,10 @@ export function describeQuantized(report: QuantizedTrainingReport): string[] {
     `validation in floats: ${scoreText(float)}`,
     `validation of integers before they were trained: ${scoreText(before)}`,
     `validation of integers that were trained: ${scoreText(after)}`,
-    ...(helped ? [] : ['training with integers did not help: the model is written as it was before']),
+    ...(helped
+      ? []
+      : [
+          `training with integers did not help: the model is written as it was ${kept ? 'in the last epoch' : 'before'}`,
+        ]),
   ]
 }

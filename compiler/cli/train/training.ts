@@ -41,6 +41,8 @@ export async function fingerprintOf(
   const { distillation } = fitting
   return fingerprintOf(model, data.train, {
     ...fitting,
+    // Best is what is kept where nothing is said.
+    keep: fitting.keep === 'last' ? 'last' : undefined,
     ...{ optimizer: settings.train?.optimizer, frozen: [...(fitting.frozen ?? [])] },
     augment: settings.augment?.map(({ name }) => name) ?? [],
     ...(distillation && { distillation: { ...distillation, teacher: teacherHash(distillation.teacher) } }),

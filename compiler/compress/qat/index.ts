@@ -61,10 +61,12 @@ export interface QuantizedTrainingReport {
   readonly float: Score
   /** Without training: the control. */
   readonly before: Score
-  /** The best epoch of the training. */
+  /** The epoch that the training keeps. */
   readonly after: Score
-  /** Whether training made it better; if not, the model is what it was before. */
+  /** Whether training made it better. */
   readonly helped: boolean
+  /** Whether the model is what was trained; else it is what it was before. */
+  readonly kept: boolean
   /** How the model was quantized before training. */
   readonly quantization: QuantizationReport
 }
@@ -90,7 +92,8 @@ export async function predictionOf(
 const calibrationSamples = 300
 
 /**
- * Quantizes a model with `values`, trains what came of it, and gives the better of the two by validation.
+ * Quantizes a model with `values`, trains what came of it, and gives the better of the two by validation, or what was trained where the last
+ * epoch is kept.
  * @throws CompileError A504, A506 where the model or the data will not do.
  */
 export async function quantizationAware(
@@ -117,10 +120,12 @@ export async function quantizationAware(
   const fit = await context.fit(model, { epochs, learningRate, frozen })
   const after = fit.best.validation
   const helped = isBetter(after, before)
-  const best = helped ? fit.best : { epoch: -1, validation: before, values: start }
+  // The last epoch is kept whatever its validation.
+  const kept = helped || fitting.keep === 'last'
+  const best = kept ? fit.best : { epoch: -1, validation: before, values: start }
   return {
     ...{ model, fit: { ...fit, best }, graph: quantized(best.values) },
-    report: { ...{ mode, bits: bits ?? 8, float, before, after, helped }, quantization: report },
+    report: { ...{ mode, bits: bits ?? 8, float, before, after, helped, kept }, quantization: report },
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Node, NodeOf, Value } from '../../core/graph.ts'
 import type { Index, Place } from '../../core/ops/facets.ts'
-import { indicesOf, outputAxisOf, partnersOf, valueAt } from '../../core/analysis/relation.ts'
+import { followedAxis, indicesOf, outputAxisOf, partnersOf, valueAt } from '../../core/analysis/relation.ts'
 import { reader, type Tensor } from '../../core/tensor.ts'
 
 export type ProductNode = NodeOf<'convolution'> | NodeOf<'dot_general'>
@@ -27,7 +27,7 @@ export interface ProductWeights {
   readonly resultAxis: number
 }
 
-/** Undefined where no operand is a constant with output channels along one axis. */
+/** Undefined where no operand is a constant with output channels along one axis, or where batches have weights of their own. */
 export function productWeights(node: ProductNode): ProductWeights | undefined {
   const [lhs, rhs] = node.operands.map((o) => o.node.op === 'constant')
   const operand = rhs ? 1 : lhs && node.op === 'dot_general' ? 0 : undefined
@@ -35,6 +35,8 @@ export function productWeights(node: ProductNode): ProductWeights | undefined {
   if (operand === undefined || !output) return undefined
   const { value } = (node.operands[operand]!.node as NodeOf<'constant'>).attrs
   const { shape } = value
+  const isBatch = (axis: number): boolean => axis !== output.axis && followedAxis(node, operand, axis) !== undefined
+  if (shape.some((length, axis) => length > 1 && isBatch(axis))) return undefined
   const positions = shape.map((length, axis) => Array.from({ length }, (_, i) => (axis === output.axis ? i : 0)))
   return {
     ...{ operand, data: node.operands[1 - operand]!, shape, values: numbersOf(value), outputs: sumsAlong(positions) },

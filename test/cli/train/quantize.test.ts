@@ -35,12 +35,14 @@ interface Score {
 
 interface Report {
   readonly history: readonly unknown[]
+  readonly best: { readonly epoch: number }
   readonly test: Score
   readonly quantization: {
     readonly float: Score
     readonly before: Score
     readonly after: Score
     readonly helped: boolean
+    readonly kept: boolean
     readonly quantization: { readonly bytes: number; readonly floatBytes: number }
   }
 }
@@ -95,6 +97,14 @@ describe('a training with integers', () => {
     expect(out.join('\n')).toContain('training with integers did not help')
     expect(existsSync(at('still', 'checkpoint-1.npz'))).toBe(true)
     expect(existsSync(at('still', 'checkpoint-2.npz'))).toBe(false)
+    const still = JSON.parse(readFileSync(at('still', 'report.json'), 'utf8')) as Report
+    expect(still.quantization).toMatchObject({ helped: false, kept: false })
+    expect(still.best.epoch).toBe(-1)
+    expect(await attar('train', at('still.json'), '-o', at('last'), '--keep', 'last')).toBe(0)
+    expect(out.join('\n')).toContain('did not help: the model is written as it was in the last epoch')
+    const last = JSON.parse(readFileSync(at('last', 'report.json'), 'utf8')) as Report
+    expect(last.quantization).toMatchObject({ helped: false, kept: true })
+    expect(last.best.epoch).toBe(0)
   })
 
   it.each([

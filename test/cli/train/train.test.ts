@@ -72,6 +72,9 @@ describe('a training by a configuration', () => {
     expect(file('b')).toEqual(file('a'))
     expect(await attar('train', at('attar.config.ts'), '-o', at('a'), '--resume', '--seed', '2')).toBe(2)
     expect(err.join('\n')).toContain('of another training')
+    expect(await attar('train', at('attar.config.ts'), '-o', at('a'), '--resume', '--keep', 'last')).toBe(2)
+    expect(await attar('train', at('attar.config.ts'), '-o', at('a'), '--resume', '--keep', 'best')).toBe(0)
+    expect(file('a')).toEqual(file('b'))
   })
 
   it('is interrupted by Ctrl-C, and goes on to the same files', async () => {

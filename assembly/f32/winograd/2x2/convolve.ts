@@ -1,5 +1,6 @@
 import { storeLanes } from '../../store'
 import { gap, TILES } from '../../../winograd'
+import { overflows } from '../finite'
 import { most, mplane } from '../planes'
 import { ragged } from '../../../ragged'
 import { Aux, In, Out, Scratch } from '../../../roles'
@@ -127,8 +128,7 @@ export function f32_winograd_2x2(
             let y10 = f32x4.add(f32x4.add(t0, t1), f32x4.add(t2, bias))
             let y11 = f32x4.add(f32x4.sub(t1, t2), f32x4.sub(bias, t3))
             const sum = f32x4.add(f32x4.add(y00, y01), f32x4.add(y10, y11))
-            // 0 where it is finite, else NaN.
-            if (v128.any_true(f32x4.sub(sum, sum))) {
+            if (overflows(sum, left)) {
               const down = (tile + (p >> 5)) / TW
               const first = x + 2 * (down * xrow + tx * xpix)
               direct(first, wn + half, b + n, z, 2, C, xrow, xpix)

@@ -1,6 +1,7 @@
 import { madd } from '../../../madd'
 import { storeLanes } from '../../store'
 import { gap, TILES } from '../../../winograd'
+import { overflows } from '../finite'
 import { most, mplane } from '../planes'
 import { ragged } from '../../../ragged'
 import { Aux, In, Out, Scratch } from '../../../roles'
@@ -119,8 +120,7 @@ export function f32_winograd_4x4(
               let y2 = f32x4.add(bias, quadratic(s1, s2))
               let y3 = f32x4.add(f32x4.add(v128.load(z, 5 * mplane), bias), cubic(d1, d2))
               const sum = f32x4.add(f32x4.add(y0, y1), f32x4.add(y2, y3))
-              // 0 where it is finite, else NaN.
-              if (v128.any_true(f32x4.sub(sum, sum))) {
+              if (overflows(sum, left)) {
                 const down = (tile + (p >> 5)) / TW
                 direct(x + (4 * down + row) * xrow + 4 * tx * xpix, wn + half, b + n, z, 4, C, xrow, xpix)
                 y0 = v128.load(z)

@@ -42,7 +42,7 @@ function cacheOf(c: OpContext, added: number, batch: number): Cache {
   )
   const { high } = rangeOfDim(given)
   // What nothing bounds stays within the room of the past.
-  const most = high <= mostLength ? Math.min(high, old + added) : Math.max(old, added)
+  const most = high <= mostLength ? Math.max(added, Math.min(high, old + added)) : Math.max(old, added)
   c.within(given, added, most, 'total_sequence_length')
   const longest = most === added ? known(added) : given
   const length = most <= rangeOfDim(held).low ? held : c.sized.max(b, held, longest)

@@ -164,7 +164,7 @@ function typesIn(r: Reader): number[] {
 
 /**
  * A module in which constant vectors of equal lanes are splats of a scalar, those of a loop in locals that are set before it. V8's
- * Turboshaft makes a constant of 128 bits anew wherever it is used, in four instructions on x86, also where a local has it; a splat stays
+ * Turboshaft makes a constant of 128 bits anew wherever it is used, in several instructions, also where a local has it; a splat stays
  * in its register. It takes 8 bytes in place of 18. The module imports nothing.
  */
 export function hoistVectorConstants(module: Uint8Array): Uint8Array {

@@ -81,7 +81,7 @@ it.skipIf(absent)('gives them a quantized model as integers and as floats', asyn
   expect(found.filter(({ fastest }) => fastest)).toHaveLength(1)
 })
 
-describe.skipIf(absent)('gives LiteRT.js a model that attar quantized in integers', { timeout: 180_000 }, () => {
+describe.skipIf(absent)('gives LiteRT.js a model that attar quantized in integers', () => {
   const random = new Random(8)
   const samples = Array.from({ length: 8 * 3 * 12 * 12 }, () => 4 * random.float() - 2)
   const compared = async (text: GraphText) => {

@@ -141,11 +141,12 @@ function hoistIn(body: Uint8Array, params: number): Uint8Array {
     copied = r.at
   }
   const prologue = [...found.values()].flatMap(({ local, code }) => [...code, op.localSet, ...leb128(local)])
-  const added = found.size > 0 ? [[...leb128(found.size), v128], prologue] : []
+  const own = found.size > 0 ? [...leb128(found.size), v128] : []
   return concatBytes([
-    leb128(groups + added.length / 2),
+    leb128(found.size > 0 ? groups + 1 : groups),
     body.subarray(groupsStart, codeStart),
-    ...added,
+    own,
+    prologue,
     ...chunks,
     body.subarray(copied),
   ])
@@ -164,7 +165,7 @@ function typesIn(r: Reader): number[] {
 
 /**
  * A module in which constant vectors of equal lanes are splats of a scalar, those of a loop in locals that are set before it. V8's
- * Turboshaft makes a constant of 128 bits anew wherever it is used, in several instructions, also where a local has it; a splat stays
+ * Turboshaft makes a constant of 128 bits anew wherever it is used, in several instructions; a splat in a local stays
  * in its register. It takes 8 bytes in place of 18. The module imports nothing.
  */
 export function hoistVectorConstants(module: Uint8Array): Uint8Array {

@@ -38,7 +38,7 @@ declare function direct(x: usize, w: usize, b: usize, m: usize, pixels: i32, C: 
  *         bytes apart: 0 if one band is all there is, so that each may take the last one's place.
  * v       scratch, 16 planes [tiles][C]: the input transformed. A plane has room for `band` rows of TW tiles, rounded
  *         up to 4 tiles; what hangs over is multiplied, too, and not looked at.
- * m       scratch, 16 planes [4][8]: the products of four tiles and eight channels
+ * m       scratch, 16 planes [16][8], `mplane` bytes apart: the products of sixteen tiles and eight channels
  * TH, TW  tiles of two by two pixels
  */
 export function f32_winograd_2x2(

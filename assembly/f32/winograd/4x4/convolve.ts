@@ -28,7 +28,8 @@ declare function direct(x: usize, w: usize, b: usize, m: usize, side: i32, C: i3
 
 /**
  * Convolution with 3 × 3 taps and stride 1 by Winograd's F(4 × 4, 3 × 3) (Lavin & Gray 2016): 36 products instead of 144 for
- * four by four pixels. All as in `f32_winograd_2x2`, with 36 planes in place of 16.
+ * four by four pixels. All as in `f32_winograd_2x2`, with 36 planes in place of 16; what is computed anew without Winograd
+ * is a row of a tile.
  *
  * TH, TW  tiles of four by four pixels
  */

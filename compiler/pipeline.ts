@@ -262,7 +262,8 @@ const sizeOf = (graph: Graph): number =>
 function nameOf(kernel: Kernel): Pick<KernelReport, 'kernel' | 'relaxed'> {
   if (kernel.kind === 'loop' && kernel.body.length === 1) return nameOf(kernel.body[0]!)
   if (kernel.kind !== 'template') return { kernel: kernel.kind }
-  return { kernel: kernel.template, ...(kernel.dot && { relaxed: kernel.dot }) }
+  const relaxed = kernel.dot ?? kernel.fused
+  return { kernel: kernel.template, ...(relaxed && { relaxed }) }
 }
 
 /** Bytes in the module of the constants that each kernel is the first to read; what is in `seen` was read before. */

@@ -77,7 +77,8 @@ export async function benchLayers(
   const exact = peaks.dot !== undefined
   const layers = kernels.map(({ kernel: { relaxed, weights: _, live: __, ...kernel }, times }): Layer => {
     const medianMs = medianOf(times)
-    const name = relaxed !== undefined && exact ? kernelName({ ...kernel, relaxed }, target) : kernel.kernel
+    const taken = relaxed !== undefined && (kernel.dotMacs === 0 || exact)
+    const name = taken ? kernelName({ ...kernel, relaxed }, target) : kernel.kernel
     const perMs = (value: number): number | null => (kernel.macs > 0 ? value / medianMs : null)
     return {
       ...kernel,

@@ -121,7 +121,7 @@ export function emitCode(
     }
     const call = (kernel: LeafKernel, site: Site): Code | undefined => {
       if (kernel.kind === 'template') {
-        const name = linker.link(kernel.template, kernel.holes)
+        const name = linker.link(linker.templateOf(kernel), kernel.holes)
         const chosen = probes && kernel.dot ? either(linker.link(kernel.dot, kernel.holes), name) : name
         return m.call(chosen, templateArguments(kernel, site), binaryen.none)
       }

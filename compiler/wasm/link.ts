@@ -2,7 +2,7 @@ import { constant, formatExpr, parts, type Expr } from '../core/scalar/expr.ts'
 import type { Target } from '../core/artefact/artefact.ts'
 import { epilogueArguments } from '../schedule/kernels/epilogue.ts'
 import { requantizeArguments } from '../schedule/kernels/integer-epilogue.ts'
-import { innerKernels, isIntegerTemplate, type Kernel } from '../schedule/program/program.ts'
+import { innerKernels, isIntegerTemplate, type Kernel, type TemplateKernel } from '../schedule/program/program.ts'
 import { templates, type TemplateName } from '../schedule/templates.generated.ts'
 import { isStraight, type StraightBody } from './inline.ts'
 import {
@@ -51,7 +51,7 @@ const isRagged = constant(1, 'i32')
 const raggedForms = (kernels: readonly Kernel[]): string[] =>
   kernels.flatMap((kernel) =>
     kernel.kind === 'template' && kernel.holes['ragged']
-      ? [kernel.template, ...(kernel.dot ? [kernel.dot] : [])].map((template) => formOf(template, kernel.holes))
+      ? [kernel.template, kernel.dot, kernel.fused].filter((t) => t !== undefined).map((template) => formOf(template, kernel.holes))
       : raggedForms(innerKernels(kernel)),
   )
 
@@ -104,6 +104,11 @@ export class Linker {
 
   private targetOf(template: TemplateName): Target {
     return isIntegerTemplate(template) ? this.target : this.floatTarget
+  }
+
+  /** The template that a kernel calls, if not another one for the dot product. */
+  templateOf({ template, fused }: TemplateKernel): TemplateName {
+    return fused && this.floatTarget === 'relaxed-simd' ? fused : template
   }
 
   /** The name of the function that the template became. */

@@ -4,6 +4,7 @@ import type { OpName } from '../../core/ops/index.ts'
 import { elementCount } from '../../core/shape.ts'
 import type { Sparsity } from '../../core/artefact/artefact.ts'
 import { computeInPlace } from '../memory/in-place.ts'
+import { withFusedTiles } from '../kernels/fused-tiles.ts'
 import type { Program, State } from '../program/program.ts'
 import { blockRows } from '../rows/blocks.ts'
 import { observed } from '../program/observe.ts'
@@ -89,5 +90,5 @@ export function scheduleEach(
   const options = graphs.length > 1 ? { sparsity, decided } : { sparsity }
   const order = [...graphs.keys()].sort((a, b) => elements(graphs[b]!) - elements(graphs[a]!))
   const programs = new Map(order.map((i) => [i, schedule(graphs[i]!, states[i], options)]))
-  return graphs.map((_, i) => programs.get(i)!)
+  return withFusedTiles(graphs.map((_, i) => programs.get(i)!)).map(observed)
 }

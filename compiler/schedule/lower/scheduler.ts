@@ -205,7 +205,7 @@ export class Scheduler {
     const place = bordered(shape, border)
     const buffer = this.newBuffer(dtype, place.length)
     this.borders.set(buffer, border)
-    fillBorder(buffer, shape, border, place).forEach((kernel) => this.emit(kernel))
+    if (!isEmptyBorder(border)) fillBorder(buffer, shape, border, place).forEach((kernel) => this.emit(kernel))
     return { buffer, offset: place.offset, strides: place.strides }
   }
 

@@ -1,6 +1,6 @@
 import { arg, constant } from '../../core/scalar/expr.ts'
 import { byteSize, isBigInt, type Scalar } from '../../core/scalar/dtype.ts'
-import { nodesOf, type Graph, type NodeOf, type Value } from '../../core/graph.ts'
+import { nodesOf, type Graph, type Node, type NodeOf, type Value } from '../../core/graph.ts'
 import type { ConvolutionAttrs } from '../../core/ops/convolution.ts'
 import type { Shape } from '../../core/shape.ts'
 import { sameType } from '../../core/tensor.ts'
@@ -121,7 +121,32 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
     if (before.value === own.value) wanted.set(value, widest(own, before))
   }
   alignBorders(graph, wanted)
+  for (const [value, border] of pixelsApart(graph)) if (!wanted.has(value)) wanted.set(value, border)
   return wanted
+}
+
+/**
+ * What pointwise convolutions read, with a line between pixels that would stand whole KiB apart: several at a time share lines of
+ * the cache there. Only what a convolution or a map computes for convolutions and maps alone: others may want it without gaps.
+ */
+function pixelsApart(graph: Graph): Map<Value, Border> {
+  const users = new Map<Value, Node[]>()
+  const nodes = nodesOf(graph)
+  for (const node of nodes) for (const operand of node.operands) users.set(operand, [...(users.get(operand) ?? []), node])
+  const outputs = new Set(graph.outputs.map(({ value }) => value))
+  const isPlain = ({ op }: Node): boolean => op === 'convolution' || op === 'map'
+  const apart = new Map<Value, Border>()
+  for (const node of nodes) {
+    const form = node.op === 'convolution' ? channelsLastForm(node) : undefined
+    const [x] = node.operands
+    if (!form || form.groups > 1 || form.kernelHeight * form.kernelWidth > 1 || outputs.has(x!)) continue
+    const { dtype, shape } = x!.type
+    const bytes = form.channels * byteSize(dtype)
+    if (dtype !== 'f32' || shape.length !== 4 || bytes % 1024 !== 0 || form.outHeight * form.outWidth < 16) continue
+    if (!isPlain(x!.node) || !users.get(x!)!.every(isPlain)) continue
+    apart.set(x!, { ...emptyBorder(shape.length), gap: { pixel: lineBytes / byteSize(dtype), row: 0 } })
+  }
+  return apart
 }
 
 /** Whether `a` is `b` or more. */

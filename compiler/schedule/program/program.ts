@@ -144,6 +144,8 @@ export interface TemplateKernel {
   readonly template: TemplateName
   /** Takes its place where the relaxed dot product is exact; the arguments are the same. */
   readonly dot?: TemplateName
+  /** Takes its place where floats' multiply-adds are fused; the arguments are the same. */
+  readonly fused?: TemplateName
   /** By name, in the order of the template's. */
   readonly args: Readonly<Record<string, TemplateArgument>>
   /** Expressions that fill the template's holes, by hole. */

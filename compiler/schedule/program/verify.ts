@@ -79,12 +79,13 @@ function verifyNest(nest: NestKernel, loops: Loops, what: string): void {
 }
 
 function verifyTemplate(kernel: TemplateKernel, loops: Loops): void {
-  const { template, dot, args, rows } = kernel
+  const { template, dot, fused, args, rows } = kernel
   const roles: Readonly<Record<string, string>> = templates[template].params
   const missing = Object.keys(roles).find((name) => !(name in args))
   if (missing) violated(`${template} is called without ${missing}`)
-  if (dot && JSON.stringify(templates[dot].params) !== JSON.stringify(roles)) {
-    violated(`${dot} stands in for ${template}, whose arguments are others`)
+  for (const other of [dot, fused]) {
+    if (other && JSON.stringify(templates[other].params) !== JSON.stringify(roles))
+      violated(`${other} stands in for ${template}, whose arguments are others`)
   }
   for (const [name, a] of Object.entries(args)) {
     const role = roles[name] ?? violated(`${template} has no argument ${name}`)

@@ -94,15 +94,6 @@ function taps(node: Convolution, x: { row: number; pixel: number }) {
   }
 }
 
-const [four, six] = ['f32_igemm_4x8', 'f32_igemm_6x8'] as const
-
-/** Multiply-adds of a convolution of which six pixels at a time save more than their code costs. */
-const largeConvolution = 2 ** 23
-
-/** Whether `f32_igemm_6x8` is faster by enough. Six pixels whole KiB apart share the lines of the cache. */
-const suitsSix = (pixels: number, macs: number, step: number): boolean =>
-  macs >= largeConvolution && pixels >= 96 && step % 1024 !== 0
-
 function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): void {
   const { rhs } = node.attrs
   const x = input(s, node)
@@ -189,14 +180,13 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
     const grouped = form.groups > 1
     const macs =
       (form.batch / images) * form.outHeight * form.outWidth * form.outputs * elementCount(source.run.extents)
-    const template = !quantized && suitsSix(form.outHeight * form.outWidth, macs, tap.nextPixel) ? six : four
     forEachImage(s, images, nodes, (at) => {
       const args = {
         ...placed(placement, x, start(weights), at),
         groups: repeats,
         OH: form.outHeight,
         OW: form.outWidth,
-        band: quantized ? bandOf('f32_qcw_igemm_4x8', tap.nextPixel, wideBandBytes) : bandOf(template, tap.nextPixel),
+        band: quantized ? bandOf('f32_qcw_igemm_4x8', tap.nextPixel, wideBandBytes) : bandOf('f32_igemm_4x8', tap.nextPixel),
         CO: outputs,
         KH: form.kernelHeight,
         KW: joined ? 1 : form.kernelWidth,
@@ -215,8 +205,7 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         auxrow: us.row,
         auxpix: us.pixel,
       }
-      const options = { holes, ...replaces, macs, nodes }
-      return template === six ? call(six, args, options) : igemmCall(s, args, quantized, options)
+      return igemmCall(s, args, quantized, { holes, ...replaces, macs, nodes })
     })
   }
   const [result] = node.results

@@ -96,8 +96,7 @@ export const tilePixels = (template: Igemm): number => Number(/_(\d+)x\d+$/.exec
  * across the end of its band the template would lose its place.
  */
 export function bandOf(template: Igemm, stride: number, bytes = bandBytes): number {
-  // The baseline's `f32_igemm_6x8` takes four pixels.
-  const tile = template === 'f32_igemm_6x8' ? 12 : tilePixels(template)
+  const tile = tilePixels(template)
   return Math.max(1, Math.floor(bytes / Math.max(4, stride) / tile)) * tile
 }
 

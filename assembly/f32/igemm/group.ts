@@ -1,173 +1,19 @@
-import { madd } from '../madd'
-import { next } from '../pixels'
-import { ragged } from '../ragged'
-import { expand, expandedFrom } from './expand'
-import { storeLanes } from './store'
-import { Aux, In, Out, Scratch } from '../roles'
+import { madd } from '../../madd'
+import { next } from '../../pixels'
+import { ragged } from '../../ragged'
+import { expand, expandedFrom } from '../expand'
+import { storeLanes } from '../store'
 
 // @ts-ignore: decorator
 @external('hole', 'epilogue')
 declare function epilogue(acc: v128, y: usize, aux: usize, column: i32, p0: v128, p1: v128): v128
 
-/**
- * Convolution and matrix product as implicit gemm, 4 pixels × 8 output channels, without im2col.
- * All strides are in bytes. Activations are channels-last and bordered, so that no tap needs a bounds test.
- *
- * x       first tap of the first pixel; xg to the next group, sy to the next row of pixels, step to the next pixel,
- *         xrow and xcol to the next tap down and across, run floats contiguous under each tap
- * w       packed [group][CO / 8][KH][KW][run][8], the last block padded with zeros
- * b       bias [group][CO rounded up to 8]; wg, bg, yg and auxg lead to the next group (or image, or matrix)
- * y, aux  output and a second operand for the epilogue, each with strides of its own
- * `band` pixels, a multiple of 4, are done for all channels before the next.
- * Pixels are taken four at a time across the ends of rows; what hangs over repeats the last pixel.
- *
- * @rows groups: x xg, w wg, b bg, y yg, aux auxg
- * @rows OW: x step, y ypix, aux auxpix
- */
-export function f32_igemm_4x8(
-  x: In,
-  w: In,
-  b: In,
-  y: Out,
-  aux: Aux,
-  groups: i32,
-  OH: i32,
-  OW: i32,
-  band: i32,
-  CO: i32,
-  KH: i32,
-  KW: i32,
-  run: i32,
-  xg: i32,
-  sy: i32,
-  step: i32,
-  xrow: i32,
-  xcol: i32,
-  wg: i32,
-  bg: i32,
-  yg: i32,
-  yrow: i32,
-  ypix: i32,
-  auxg: i32,
-  auxrow: i32,
-  auxpix: i32,
-  f0: f32,
-  f1: f32,
-): void {
-  for (; groups > 0; groups--) {
-    group(
-      false, false, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
-      f0, f1, 0, 0,
-    )
-    x += xg
-    w += wg
-    b += bg
-    y += yg
-    aux += auxg
-  }
-}
-
-/** The same with 6 pixels at a time where multiply-adds are fused. It wants many pixels, and bands of a multiple of 12. */
-export function f32_igemm_6x8(
-  x: In,
-  w: In,
-  b: In,
-  y: Out,
-  aux: Aux,
-  groups: i32,
-  OH: i32,
-  OW: i32,
-  band: i32,
-  CO: i32,
-  KH: i32,
-  KW: i32,
-  run: i32,
-  xg: i32,
-  sy: i32,
-  step: i32,
-  xrow: i32,
-  xcol: i32,
-  wg: i32,
-  bg: i32,
-  yg: i32,
-  yrow: i32,
-  ypix: i32,
-  auxg: i32,
-  auxrow: i32,
-  auxpix: i32,
-  f0: f32,
-  f1: f32,
-): void {
-  for (; groups > 0; groups--) {
-    group(
-      false, true, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
-      f0, f1, 0, 0,
-    )
-    x += xg
-    w += wg
-    b += bg
-    y += yg
-    aux += auxg
-  }
-}
-
-/**
- * The same with weights that are integers, multiplied by `scales` [group][CO rounded up to 8]: i8 in the place of the floats, or
- * where `packed` integers of 4 bits, two rows of eight in eight bytes, the first in the lower halves, both plus 8; a block
- * ends with a whole pair. Each block is expanded to floats once for each band, in `scratch`, which has room for it.
- */
-export function f32_qcw_igemm_4x8(
-  x: In,
-  w: In,
-  b: In,
-  y: Out,
-  aux: Aux,
-  groups: i32,
-  OH: i32,
-  OW: i32,
-  band: i32,
-  CO: i32,
-  KH: i32,
-  KW: i32,
-  run: i32,
-  xg: i32,
-  sy: i32,
-  step: i32,
-  xrow: i32,
-  xcol: i32,
-  wg: i32,
-  bg: i32,
-  yg: i32,
-  yrow: i32,
-  ypix: i32,
-  auxg: i32,
-  auxrow: i32,
-  auxpix: i32,
-  f0: f32,
-  f1: f32,
-  scales: In,
-  scratch: Scratch,
-): void {
-  for (; groups > 0; groups--) {
-    group(
-      true, false, x, w, b, y, aux, OH, OW, band, CO, KH, KW, run, sy, step, xrow, xcol, yrow, ypix, auxrow, auxpix,
-      f0, f1, scales, scratch,
-    )
-    x += xg
-    w += wg
-    b += bg
-    y += yg
-    aux += auxg
-    scales += bg
-  }
-}
-
-/** One group of any of them; `quantized` and `wide` are constants. */
+/** One group of any of them, `side` pixels at a time; `quantized` and `side` are constants. */
 // @ts-ignore: decorator
 @inline
-function group(
+export function group(
   quantized: bool,
-  wide: bool,
+  side: i32,
   x: usize,
   w: usize,
   b: usize,
@@ -199,8 +45,6 @@ function group(
   const rows = KH * KW * run
   const block = quantized ? expandedFrom(rows) : KH * KW * bytes * 8
   const pixels = OH * OW
-  const six = wide && ASC_FEATURE_RELAXED_SIMD
-  const side = six ? 6 : 4
   const xskip = sy - OW * step
   const yskip = yrow - OW * ypix
   const uskip = auxrow - OW * auxpix
@@ -237,8 +81,8 @@ function group(
         let r1 = r0 + step
         let r2 = r1 + step
         let r3 = r2 + step
-        let r4 = six ? r3 + step : r3
-        let r5 = six ? r4 + step : r3
+        let r4 = side > 4 ? r3 + step : r3
+        let r5 = side > 5 ? r4 + step : r4
         if (xc + side <= OW) {
           xp = r5 + step
           xc += side
@@ -254,9 +98,11 @@ function group(
           xc = select(0, xc, xc == OW)
           r3 = xp = next(xp, left > 3, step, ++xc == OW, xskip)
           xc = select(0, xc, xc == OW)
-          if (six) {
+          if (side > 4) {
             r4 = xp = next(xp, left > 4, step, ++xc == OW, xskip)
             xc = select(0, xc, xc == OW)
+          }
+          if (side > 5) {
             r5 = xp = next(xp, left > 5, step, ++xc == OW, xskip)
             xc = select(0, xc, xc == OW)
           }
@@ -283,8 +129,8 @@ function group(
             let a1 = r1 + s
             let a2 = r2 + s
             let a3 = r3 + s
-            let a4 = six ? r4 + s : a3
-            let a5 = six ? r5 + s : a3
+            let a4 = side > 4 ? r4 + s : a3
+            let a5 = side > 5 ? r5 + s : a3
             const end = a0 + bytes
             do {
               const w0 = v128.load(p)
@@ -301,14 +147,16 @@ function group(
               const x3 = v128.load32_splat(a3)
               c30 = madd(x3, w0, c30)
               c31 = madd(x3, w1, c31)
-              if (six) {
+              if (side > 4) {
                 const x4 = v128.load32_splat(a4)
                 c40 = madd(x4, w0, c40)
                 c41 = madd(x4, w1, c41)
+                a4 += 4
+              }
+              if (side > 5) {
                 const x5 = v128.load32_splat(a5)
                 c50 = madd(x5, w0, c50)
                 c51 = madd(x5, w1, c51)
-                a4 += 4
                 a5 += 4
               }
               a0 += 4
@@ -323,10 +171,8 @@ function group(
           r1 += xrow
           r2 += xrow
           r3 += xrow
-          if (six) {
-            r4 += xrow
-            r5 += xrow
-          }
+          if (side > 4) r4 += xrow
+          if (side > 5) r5 += xrow
         }
         store(yp, up, column, c00, c01, channels, p0, p1)
         let ends = ++yc == OW
@@ -354,21 +200,19 @@ function group(
           yp += ypix + select(yskip, 0, ends)
           up += auxpix + select(uskip, 0, ends)
         }
-        if (six) {
-          if (left > 4) {
-            store(yp, up, column, c40, c41, channels, p0, p1)
-            ends = ++yc == OW
-            yc = select(0, yc, ends)
-            yp += ypix + select(yskip, 0, ends)
-            up += auxpix + select(uskip, 0, ends)
-          }
-          if (left > 5) {
-            store(yp, up, column, c50, c51, channels, p0, p1)
-            ends = ++yc == OW
-            yc = select(0, yc, ends)
-            yp += ypix + select(yskip, 0, ends)
-            up += auxpix + select(uskip, 0, ends)
-          }
+        if (side > 4 && left > 4) {
+          store(yp, up, column, c40, c41, channels, p0, p1)
+          ends = ++yc == OW
+          yc = select(0, yc, ends)
+          yp += ypix + select(yskip, 0, ends)
+          up += auxpix + select(uskip, 0, ends)
+        }
+        if (side > 5 && left > 5) {
+          store(yp, up, column, c50, c51, channels, p0, p1)
+          ends = ++yc == OW
+          yc = select(0, yc, ends)
+          yp += ypix + select(yskip, 0, ends)
+          up += auxpix + select(uskip, 0, ends)
         }
       }
       wn += block

@@ -19,6 +19,7 @@ import { emitVector, loadContiguous } from './vector.ts'
 
 /** Epilogues' arguments that `planEpilogue` never makes zero or NaN. */
 const numbers: ReadonlySet<number> = new Set([epilogueArguments.p0, epilogueArguments.p1])
+const sums: ReadonlySet<number> = new Set([epilogueArguments.acc])
 
 /** What passes make of a template once its holes are filled. */
 const passes = [
@@ -241,7 +242,7 @@ export class Linker {
     const f = new FunctionBuilder({ binaryen, m: source, link }, params)
     const { statements, value } =
       hole === 'epilogue'
-        ? emitVector(f, expr, epilogueArgument(f), { numbers })
+        ? emitVector(f, expr, epilogueArgument(f), { numbers, sums })
         : emitVector(f, expr, requantizeArgument(f, expr))
     f.finish(name, ['v128'], source.block(null, [...statements, value], binaryen.v128))
   }

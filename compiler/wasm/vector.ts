@@ -129,12 +129,18 @@ function boundOf({ op, a, b }: Extract<Expr, { kind: 'binary' }>, numbers: Reado
   )
 }
 
+/** Whether `e` is one of `sums`, or one of them and something else. */
+const isSum = (e: Expr, sums: ReadonlySet<number>): boolean =>
+  e.kind === 'arg' ? sums.has(e.index) : e.kind === 'binary' && e.op === 'add' && (isSum(e.a, sums) || isSum(e.b, sums))
+
 /** What a place of vector code has to offer. */
 export interface VectorSite {
   /** A constant in all lanes, hoisted where the place can. */
   readonly constant?: (value: Scalar, dtype: DType) => Code
   /** Arguments known to be neither NaN nor zero. */
   readonly numbers?: ReadonlySet<number>
+  /** Arguments known to be sums of products and a number that is not -0: if zero they are +0, but where a product underflows. */
+  readonly sums?: ReadonlySet<number>
   /** Code of a mathematical function, where it is not to be called. */
   readonly math?: (template: TemplateName, args: readonly Code[]) => Code | undefined
 }
@@ -165,7 +171,10 @@ export function emitVector(
         case 'binary': {
           const { op, a, b } = part
           const bound = boundOf(part, site.numbers ?? none)
-          if (bound) return clampVector(f, op as 'max' | 'min', operand(bound === a ? b : a), bound, operand(bound))
+          if (bound) {
+            const x = bound === a ? b : a
+            return clampVector(f, op as 'max' | 'min', operand(x), bound, operand(bound), isSum(x, site.sums ?? none))
+          }
           if (op === 'pow') return mathVector(f, site, 'f32x4_pow', [operand(a), operand(b)])
           return binaryVector(f, op, a.dtype, operand(a), operand(b))
         }
@@ -178,11 +187,18 @@ export function emitVector(
 
 /**
  * f32 max and min of `x` and a number as one or two instructions: what f32x4.max does for NaN and for zeros of either
- * sign takes nine on x86, and little of it can matter here.
+ * sign takes nine on x86, and little of it can matter here. `positive` says that `x` is not -0.
  */
-function clampVector(f: FunctionBuilder, op: 'max' | 'min', x: Code, bound: Bound, boundCode: Code): Code {
+function clampVector(
+  f: FunctionBuilder,
+  op: 'max' | 'min',
+  x: Code,
+  bound: Bound,
+  boundCode: Code,
+  positive: boolean,
+): Code {
   const { m } = f
-  if (bound.kind === 'arg' || bound.value !== 0)
+  if (positive || bound.kind === 'arg' || bound.value !== 0)
     return op === 'max' ? m.f32x4.pmax(x, boundCode) : m.f32x4.pmin(x, boundCode)
   // max(x, 0): no number up to zero, of either sign, stays; NaN does.
   const local = f.newLocal('v128')

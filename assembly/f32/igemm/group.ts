@@ -174,46 +174,52 @@ export function group(
           if (side > 4) r4 += xrow
           if (side > 5) r5 += xrow
         }
-        store(yp, up, column, c00, c01, channels, p0, p1)
-        let ends = ++yc == OW
-        yc = select(0, yc, ends)
-        yp += ypix + select(yskip, 0, ends)
-        up += auxpix + select(uskip, 0, ends)
-        if (left > 1) {
-          store(yp, up, column, c10, c11, channels, p0, p1)
-          ends = ++yc == OW
-          yc = select(0, yc, ends)
-          yp += ypix + select(yskip, 0, ends)
-          up += auxpix + select(uskip, 0, ends)
+        let y0 = yp
+        let y1 = y0 + ypix
+        let y2 = y1 + ypix
+        let y3 = y2 + ypix
+        let y4 = side > 4 ? y3 + ypix : y3
+        let y5 = side > 5 ? y4 + ypix : y4
+        let u0 = up
+        let u1 = u0 + auxpix
+        let u2 = u1 + auxpix
+        let u3 = u2 + auxpix
+        let u4 = side > 4 ? u3 + auxpix : u3
+        let u5 = side > 5 ? u4 + auxpix : u4
+        if (yc + side < OW) {
+          yp = y5 + ypix
+          up = u5 + auxpix
+          yc += side
+        } else {
+          y1 = yp = next(yp, true, ypix, ++yc == OW, yskip)
+          u1 = up = next(up, true, auxpix, yc == OW, uskip)
+          yc = select(0, yc, yc == OW)
+          y2 = yp = next(yp, true, ypix, ++yc == OW, yskip)
+          u2 = up = next(up, true, auxpix, yc == OW, uskip)
+          yc = select(0, yc, yc == OW)
+          y3 = yp = next(yp, true, ypix, ++yc == OW, yskip)
+          u3 = up = next(up, true, auxpix, yc == OW, uskip)
+          yc = select(0, yc, yc == OW)
+          if (side > 4) {
+            y4 = yp = next(yp, true, ypix, ++yc == OW, yskip)
+            u4 = up = next(up, true, auxpix, yc == OW, uskip)
+            yc = select(0, yc, yc == OW)
+          }
+          if (side > 5) {
+            y5 = yp = next(yp, true, ypix, ++yc == OW, yskip)
+            u5 = up = next(up, true, auxpix, yc == OW, uskip)
+            yc = select(0, yc, yc == OW)
+          }
+          yp = next(yp, true, ypix, ++yc == OW, yskip)
+          up = next(up, true, auxpix, yc == OW, uskip)
+          yc = select(0, yc, yc == OW)
         }
-        if (left > 2) {
-          store(yp, up, column, c20, c21, channels, p0, p1)
-          ends = ++yc == OW
-          yc = select(0, yc, ends)
-          yp += ypix + select(yskip, 0, ends)
-          up += auxpix + select(uskip, 0, ends)
-        }
-        if (left > 3) {
-          store(yp, up, column, c30, c31, channels, p0, p1)
-          ends = ++yc == OW
-          yc = select(0, yc, ends)
-          yp += ypix + select(yskip, 0, ends)
-          up += auxpix + select(uskip, 0, ends)
-        }
-        if (side > 4 && left > 4) {
-          store(yp, up, column, c40, c41, channels, p0, p1)
-          ends = ++yc == OW
-          yc = select(0, yc, ends)
-          yp += ypix + select(yskip, 0, ends)
-          up += auxpix + select(uskip, 0, ends)
-        }
-        if (side > 5 && left > 5) {
-          store(yp, up, column, c50, c51, channels, p0, p1)
-          ends = ++yc == OW
-          yc = select(0, yc, ends)
-          yp += ypix + select(yskip, 0, ends)
-          up += auxpix + select(uskip, 0, ends)
-        }
+        store(y0, u0, column, c00, c01, channels, p0, p1)
+        if (left > 1) store(y1, u1, column, c10, c11, channels, p0, p1)
+        if (left > 2) store(y2, u2, column, c20, c21, channels, p0, p1)
+        if (left > 3) store(y3, u3, column, c30, c31, channels, p0, p1)
+        if (side > 4 && left > 4) store(y4, u4, column, c40, c41, channels, p0, p1)
+        if (side > 5 && left > 5) store(y5, u5, column, c50, c51, channels, p0, p1)
       }
       wn += block
       yp -= column

@@ -148,7 +148,8 @@ function biasBuffer(
 ): { bias: Buffer; biasOffset: number } | undefined {
   const { channels, block, groups } = site
   const values = bias ? channelVector(bias, channels) : new Float32Array(channels)
-  if (values) return { bias: s.constantBuffer('f32', packVectors([values], groups, block)), biasOffset: 0 }
+  // Sums are never -0 (`VectorSite.sums`).
+  if (values) return { bias: s.constantBuffer('f32', packVectors([values.map((v) => v + 0)], groups, block)), biasOffset: 0 }
   // Read as it stands in memory: only where the padding between groups is empty.
   const whole = groups === 1 || (channels / groups) % block === 0
   return bias && whole ? { bias: bias.buffer, biasOffset: bias.offset } : undefined

@@ -76,7 +76,8 @@ export function group(
       yp = by + column
       up = bu + column
       yc = byc
-      for (let left = count; left > 0; left -= side) {
+      let left = count
+      do {
         let r0 = xp
         let r1 = r0 + step
         let r2 = r1 + step
@@ -122,9 +123,11 @@ export function group(
         let c41 = b1
         let c50 = b0
         let c51 = b1
-        for (let kh = 0; kh < KH; kh++) {
+        let kh = KH
+        while (true) {
           let s = 0
-          for (let kw = 0; kw < KW; kw++) {
+          let kw = KW
+          do {
             let a0 = r0 + s
             let a1 = r1 + s
             let a2 = r2 + s
@@ -166,7 +169,8 @@ export function group(
               p += 32
             } while (a0 < end)
             s += xcol
-          }
+          } while (--kw > 0)
+          if (--kh == 0) break
           r0 += xrow
           r1 += xrow
           r2 += xrow
@@ -214,13 +218,23 @@ export function group(
           up = next(up, true, auxpix, yc == OW, uskip)
           yc = select(0, yc, yc == OW)
         }
-        store(y0, u0, column, c00, c01, channels, p0, p1)
-        if (left > 1) store(y1, u1, column, c10, c11, channels, p0, p1)
-        if (left > 2) store(y2, u2, column, c20, c21, channels, p0, p1)
-        if (left > 3) store(y3, u3, column, c30, c31, channels, p0, p1)
-        if (side > 4 && left > 4) store(y4, u4, column, c40, c41, channels, p0, p1)
-        if (side > 5 && left > 5) store(y5, u5, column, c50, c51, channels, p0, p1)
-      }
+        if (ragged() && channels < 8) {
+          storePart(y0, u0, column, c00, c01, channels, p0, p1)
+          if (left > 1) storePart(y1, u1, column, c10, c11, channels, p0, p1)
+          if (left > 2) storePart(y2, u2, column, c20, c21, channels, p0, p1)
+          if (left > 3) storePart(y3, u3, column, c30, c31, channels, p0, p1)
+          if (side > 4 && left > 4) storePart(y4, u4, column, c40, c41, channels, p0, p1)
+          if (side > 5 && left > 5) storePart(y5, u5, column, c50, c51, channels, p0, p1)
+        } else {
+          store(y0, u0, column, c00, c01, p0, p1)
+          if (left > 1) store(y1, u1, column, c10, c11, p0, p1)
+          if (left > 2) store(y2, u2, column, c20, c21, p0, p1)
+          if (left > 3) store(y3, u3, column, c30, c31, p0, p1)
+          if (side > 4 && left > 4) store(y4, u4, column, c40, c41, p0, p1)
+          if (side > 5 && left > 5) store(y5, u5, column, c50, c51, p0, p1)
+        }
+        left -= side
+      } while (left > 0)
       wn += block
       yp -= column
       up -= column
@@ -235,13 +249,19 @@ export function group(
 
 // @ts-ignore: decorator
 @inline
-function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, channels: i32, p0: v128, p1: v128): void {
+function store(y: usize, aux: usize, column: i32, c0: v128, c1: v128, p0: v128, p1: v128): void {
+  v128.store(y, epilogue(c0, y, aux, column, p0, p1))
+  v128.store(y, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), 16)
+}
+
+/** Of fewer than eight channels. */
+// @ts-ignore: decorator
+@inline
+function storePart(y: usize, aux: usize, column: i32, c0: v128, c1: v128, channels: i32, p0: v128, p1: v128): void {
   c0 = epilogue(c0, y, aux, column, p0, p1)
-  if (ragged()) {
-    if (channels <= 4) {
-      storeLanes(y, c0, channels)
-      return
-    }
+  if (channels <= 4) {
+    storeLanes(y, c0, channels)
+    return
   }
   v128.store(y, c0)
   storeLanes(y + 16, epilogue(c1, y + 16, aux + 16, column + 16, p0, p1), channels - 4)

@@ -110,7 +110,8 @@ export function group(
           xp = next(xp, true, step, ++xc == OW, xskip)
           xc = select(0, xc, xc == OW)
         }
-        let p = quantized ? scratch : wn
+        const first = quantized ? scratch : wn
+        let o = 0
         let c00 = b0
         let c01 = b1
         let c10 = b0
@@ -135,6 +136,9 @@ export function group(
             let a4 = side > 4 ? r4 + s : a3
             let a5 = side > 5 ? r5 + s : a3
             const end = a0 + bytes
+            // Sums, of which V8 knows that they have 32 bits, and does not extend them again at every step.
+            let p = first + o
+            o += bytes << 3
             do {
               const w0 = v128.load(p)
               const w1 = v128.load(p, 16)

@@ -59,7 +59,8 @@ export function u8_dwconv_dot_3x3(
         let two1 = dot(wn + 48, h0, one1)
         one0 = dot(wn, l0, b0)
         one1 = dot(wn + 16, h0, b1)
-        for (let left = OW; left > 0; left--) {
+        let left = OW
+        do {
           r += xcol
           l0 = first(r, xrow, mask)
           h0 = last(r, xrow, mask)
@@ -72,11 +73,12 @@ export function u8_dwconv_dot_3x3(
           finish(q, u, element, c0, c1, cn, vectors, table, C - n)
           q += ypix
           u += auxpix
-        }
+        } while (--left > 0)
       } else {
         let l0 = first(r, xrow, mask)
         let h0 = last(r, xrow, mask)
-        for (let left = OW; left > 0; left--) {
+        let left = OW
+        do {
           let c0 = dot(wn, l0, b0)
           let c1 = dot(wn + 16, h0, b1)
           r += xcol
@@ -92,7 +94,7 @@ export function u8_dwconv_dot_3x3(
           finish(q, u, element, c0, c1, cn, vectors, table, C - n)
           q += ypix
           u += auxpix
-        }
+        } while (--left > 0)
       }
       wn += 96
       bn += 64

@@ -67,7 +67,8 @@ export function u8_igemm_dot_6x8(
   if (flip) flipBytes(flipped, bytes, flip)
   const start = (flip >>> 26) & 32
   const size = wide() ? 2 : 0
-  const block = KH * KW * ((run + 3) >> 2) * 32
+  const stride = ((run + 3) >> 2) << 5
+  const block = KH * KW * stride
   const pixels = OH * OW
   const xskip = sy - OW * step
   const yskip = yrow - OW * ypix
@@ -97,7 +98,8 @@ export function u8_igemm_dot_6x8(
         yp = by + (n << size)
         up = bu + n * element
         yc = byc
-        for (let left = count; left > 0; left -= 6) {
+        let left = count
+        do {
           let r0 = xp
           let r1 = r0 + step
           let r2 = r1 + step
@@ -125,7 +127,7 @@ export function u8_igemm_dot_6x8(
             xp = next(xp, true, step, ++xc == OW, xskip)
             xc = select(0, xc, xc == OW)
           }
-          let p = wn
+          let o = 0
           let c00 = b0
           let c01 = b1
           let c10 = b0
@@ -138,9 +140,11 @@ export function u8_igemm_dot_6x8(
           let c41 = b1
           let c50 = b0
           let c51 = b1
-          for (let kh = 0; kh < KH; kh++) {
+          let kh = KH
+          while (true) {
             let s = 0
-            for (let kw = 0; kw < KW; kw++) {
+            let kw = KW
+            do {
               let a0 = r0 + s
               let a1 = r1 + s
               let a2 = r2 + s
@@ -148,6 +152,8 @@ export function u8_igemm_dot_6x8(
               let a4 = r4 + s
               let a5 = r5 + s
               const end = a0 + run
+              let p = wn + o
+              o += stride
               do {
                 const w0 = v128.load(p)
                 const w1 = v128.load(p, 16)
@@ -178,7 +184,8 @@ export function u8_igemm_dot_6x8(
                 p += 32
               } while (a0 < end)
               s += xcol
-            }
+            } while (--kw > 0)
+            if (--kh == 0) break
             r0 += xrow
             r1 += xrow
             r2 += xrow
@@ -244,7 +251,8 @@ export function u8_igemm_dot_6x8(
               up += uskip
             }
           }
-        }
+          left -= 6
+        } while (left > 0)
         wn += block
         bn += 64
         cn += vectors << 1

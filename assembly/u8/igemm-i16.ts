@@ -95,7 +95,8 @@ export function u8_igemm_i16_4x8(
         let up = aux + down * auxrow + across * auxpix + n * element
         let yc = across
         let a = gathered
-        for (let left = count; left > 0; left -= 4) {
+        let left = count
+        do {
           const end = a + bytes
           const a1 = a + row
           const a2 = a1 + row
@@ -176,7 +177,8 @@ export function u8_igemm_i16_4x8(
               up += uskip
             }
           }
-        }
+          left -= 4
+        } while (left > 0)
         wn += block
         bn += 64
         cn += vectors << 1

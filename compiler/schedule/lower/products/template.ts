@@ -79,8 +79,9 @@ export const replacing = (
   return same && aux.buffer !== write.buffer ? { replaces: aux.buffer } : {}
 }
 
-/** What a band of pixels may read, in bytes: half of a small second-level cache. */
-const bandBytes = 1 << 16
+/** What a band of pixels may read, in bytes, so that it stays in half of a small first-level cache; no fewer pixels than `leastBand`. */
+const bandBytes = 1 << 14
+const leastBand = 24
 
 /** The same where weights are expanded for each band: all of such a cache, so that it pays. */
 export const wideBandBytes = 1 << 18
@@ -97,7 +98,7 @@ export const tilePixels = (template: Igemm): number => Number(/_(\d+)x\d+$/.exec
  */
 export function bandOf(template: Igemm, stride: number, bytes = bandBytes): number {
   const tile = tilePixels(template)
-  return Math.max(1, Math.floor(bytes / Math.max(4, stride) / tile)) * tile
+  return Math.floor(Math.max(leastBand, bytes / Math.max(4, stride)) / tile) * tile
 }
 
 /** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */

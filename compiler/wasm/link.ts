@@ -52,7 +52,9 @@ const isRagged = constant(1, 'i32')
 const raggedForms = (kernels: readonly Kernel[]): string[] =>
   kernels.flatMap((kernel) =>
     kernel.kind === 'template' && kernel.holes['ragged']
-      ? [kernel.template, kernel.dot, kernel.fused].filter((t) => t !== undefined).map((template) => formOf(template, kernel.holes))
+      ? [kernel.template, kernel.dot, kernel.fused]
+          .filter((t) => t !== undefined)
+          .map((template) => formOf(template, kernel.holes))
       : raggedForms(innerKernels(kernel)),
   )
 

@@ -101,13 +101,15 @@ function site({ rows, columns, channels, taps, run, stride }: Shape, block: numb
   return { y, expected, args, step: stride * pixel * 4 }
 }
 
-function igemm(shape: Shape): Site {
-  const { y, expected, args, step } = site(shape, 8, false)
-  const apart = { groups: 1, xg: 0, wg: 0, bg: 0, yg: 0, auxg: 0 }
-  const more = { ...apart, band: 12, CO: shape.channels, run: shape.run, step }
-  const options = { holes: holes(shape.channels, 8), nodes: [] }
-  return { y, expected, kernel: call('f32_igemm_6x8', { ...args, ...more }, options) }
-}
+const igemmOf =
+  (side: 4 | 5 | 6) =>
+  (shape: Shape): Site => {
+    const { y, expected, args, step } = site(shape, 8, false)
+    const apart = { groups: 1, xg: 0, wg: 0, bg: 0, yg: 0, auxg: 0 }
+    const more = { ...apart, band: side === 5 ? 20 : 12, CO: shape.channels, run: shape.run, step }
+    const options = { holes: holes(shape.channels, 8), nodes: [] }
+    return { y, expected, kernel: call(`f32_igemm_${side}x8`, { ...args, ...more }, options) }
+  }
 
 function depthwise(shape: Shape): Site {
   const { y, expected, args } = site(shape, 4, true)
@@ -151,7 +153,9 @@ async function jobFor(program: Program, target: Target): Promise<Job> {
 
 describe('every number of rows and columns, in memory that holds anything', () => {
   it.each([
-    ['f32_igemm_6x8', () => sitesOf([1, 13], [1, 17], igemm)],
+    ['f32_igemm_4x8', () => sitesOf([1, 13], [1, 17], igemmOf(4))],
+    ['f32_igemm_5x8', () => sitesOf([1, 13], [1, 17], igemmOf(5))],
+    ['f32_igemm_6x8', () => sitesOf([1, 13], [1, 17], igemmOf(6))],
     ['f32_dwconv_2x4', () => sitesOf([2, 13], [4, 17], depthwise)],
   ])('%s', async (_, make) => {
     const sites = make()

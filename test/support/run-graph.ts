@@ -69,7 +69,7 @@ export function expectClose(actual: Tensor, expected: Tensor, tolerance = 1e-4):
 }
 
 /** What the engine gives for the module with relaxed SIMD, whatever its memory held. */
-async function runRelaxed(
+export async function runRelaxed(
   engine: RelaxedEngine,
   compiled: Compiled,
   inputs: Readonly<Record<string, Tensor>>,

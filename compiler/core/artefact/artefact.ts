@@ -333,7 +333,7 @@ export interface RemovedChannels {
 export interface KernelReport {
   /** What the kernel is: a template's name or `nest`. */
   readonly kernel: string
-  /** Its name in the relaxed-simd module where that runs another one, on engines whose relaxed dot product is exact. */
+  /** Its name in the relaxed-simd module where that runs another one; of a dot product, on engines where that is exact. */
   readonly relaxed?: string
   /** The ONNX nodes it computes. */
   readonly nodes: readonly string[]

@@ -1,31 +1,25 @@
 /** Which tile products of floats have where multiply-adds are fused: more sums at a time hide how long one takes. */
 import { formatExpr } from '../../core/scalar/expr.ts'
-import {
-  dotKernels,
-  innerKernels,
-  macsOf,
-  type Kernel,
-  type Program,
-  type TemplateKernel,
-} from '../program/program.ts'
+import { dotKernels, innerKernels, macsOf, type Kernel, type Program, type TemplateKernel } from '../program/program.ts'
 import type { TemplateName } from '../templates.generated.ts'
 import { blocks } from './choice.ts'
 
 /**
- * Templates with the arguments of the first, the pixels (or rows) that each takes at a time, and the share of the first's time that a
- * multiply-add takes by it where it is fused. Cores begin two such instructions in a cycle and finish them four later: the eight sums of four pixels
- * are just enough where nothing else delays them. Means of a Xeon of the fifth generation (6: 0.88, 5: 0.9) and a Zen 4 (6: 0.94).
+ * Templates with the arguments of the first, the pixels (or rows) that each takes at a time, the share of the first's time that a
+ * multiply-add takes by it where it is fused, and the KB of its code. Cores begin two such instructions in a cycle and finish them four
+ * later: the eight sums of four pixels are just enough where nothing else delays them. Shares lie between those of a Xeon of the fifth
+ * generation (5: 0.9, 6: 0.88) and of a Zen 4 (6: 0.94).
  */
 const tiles = [
-  { template: 'f32_igemm_4x8', side: 4, share: 1 },
-  { template: 'f32_igemm_5x8', side: 5, share: 0.93 },
-  { template: 'f32_igemm_6x8', side: 6, share: 0.91 },
-] as const satisfies readonly { template: TemplateName; side: number; share: number }[]
+  { template: 'f32_igemm_4x8', side: 4, share: 1, code: 2.4 },
+  { template: 'f32_igemm_5x8', side: 5, share: 0.93, code: 2.9 },
+  { template: 'f32_igemm_6x8', side: 6, share: 0.91, code: 3.3 },
+] as const satisfies readonly { template: TemplateName; side: number; share: number; code: number }[]
 
 type Tile = (typeof tiles)[number]
 
-/** Multiply-adds that one more function has to save: 11 µs of a core with 24 GMAC/s for a KB of code. */
-const leastSaved = 2 ** 18
+/** Multiply-adds that a KB of code has to save: 5 µs of a core that does 24 of them in a nanosecond. */
+const leastSaved = 2 ** 17
 
 /** More pixels than four that lie apart by a multiple of this, in bytes, take longer on a Zen 4. */
 const badDistance = 1024
@@ -34,13 +28,17 @@ const [baseline] = tiles
 
 const argumentOf = ({ args }: TemplateKernel, name: string): number => args[name] as number
 
-/** Multiply-adds, those for pixels that the last tile has too many included, in time of the baseline's. */
-function costOf(kernel: TemplateKernel, macs: number, { side, share }: Tile): number {
+/** What a tile takes beside its sums, as multiply-adds of eight channels: 11 on the Zen 4, 30 on the Xeon. */
+const tileCost = 20
+
+/** The product in multiply-adds of the first template, those for pixels that the last tile has too many included. */
+function costOf({ kernel, macs }: Site, { side, share }: Tile): number {
   const [rows, columns] = [argumentOf(kernel, 'OH'), argumentOf(kernel, 'OW')]
   const distance = argumentOf(kernel, columns > 1 ? 'step' : 'sy')
   if (side > baseline.side && distance % badDistance === 0) return Infinity
+  const steps = argumentOf(kernel, 'KH') * argumentOf(kernel, 'KW') * argumentOf(kernel, 'run')
   const pixels = rows * columns
-  return (macs / pixels) * blocks(pixels, side) * side * share
+  return (macs / pixels / steps) * blocks(pixels, side) * (side * share * steps + tileCost)
 }
 
 interface Site {
@@ -54,7 +52,12 @@ const sitesOf = (kernels: readonly Kernel[]): Site[] =>
   kernels.flatMap((kernel): Site[] => {
     if (kernel.kind === 'template') return kernel.template === baseline.template ? [{ kernel, macs: kernel.macs }] : []
     const inner = sitesOf(innerKernels(kernel))
-    const once = macsOf(kernel) / Math.max(1, innerKernels(kernel).reduce((sum, k) => sum + macsOf(k), 0))
+    const once =
+      macsOf(kernel) /
+      Math.max(
+        1,
+        innerKernels(kernel).reduce((sum, k) => sum + macsOf(k), 0),
+      )
     return inner.map((site) => ({ ...site, macs: site.macs * once }))
   })
 
@@ -66,11 +69,10 @@ const cheapest = <T>(among: readonly T[], cost: (of: T) => number): T =>
 
 /** For sites that share a function by each template: the tile of each. */
 function tilesFor(sites: readonly Site[]): ReadonlyMap<TemplateKernel, Tile> {
-  const best = (among: readonly Tile[], { kernel, macs }: Site): Tile =>
-    cheapest(among, (tile) => costOf(kernel, macs, tile))
+  const best = (among: readonly Tile[], site: Site): Tile => cheapest(among, (tile) => costOf(site, tile))
   const chosen = cheapest(choices, (among) => {
-    const time = sites.reduce((sum, site) => sum + costOf(site.kernel, site.macs, best(among, site)), 0)
-    return time + among.length * leastSaved
+    const time = sites.reduce((sum, site) => sum + costOf(site, best(among, site)), 0)
+    return among.reduce((sum, { code }) => sum + code * leastSaved, time)
   })
   return new Map(sites.map((site) => [site.kernel, best(chosen, site)]))
 }

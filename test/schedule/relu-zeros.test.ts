@@ -1,0 +1,41 @@
+import { afterAll, expect, it } from 'vitest'
+import { Builder } from '../../compiler/core/builder.ts'
+import * as f from '../../compiler/core/scalar/formula.ts'
+import { elementCount } from '../../compiler/core/shape.ts'
+import { tensorOf, type Tensor } from '../../compiler/core/tensor.ts'
+import { compileGraph } from '../../compiler/pipeline.ts'
+import { convolutionOf, weightShape, type Form } from '../support/convolution.ts'
+import { relaxedEngines } from '../support/engines/relaxed-engines.ts'
+import { graphOf, inputOf, runModule, runRelaxed } from '../support/run-graph.ts'
+
+const engines = await relaxedEngines(false)
+afterAll(() => engines.forEach((engine) => engine.close()))
+
+const b = new Builder(undefined)
+const filled = (shape: readonly number[], of: (i: number) => number): Tensor =>
+  tensorOf(
+    'f32',
+    shape,
+    Array.from({ length: elementCount(shape) }, (_, i) => of(i)),
+  )
+
+// Max of a sum and zero is one instruction, which would keep -0.
+it.each([1, 8])('Relu of sums that are zero gives the zero above, and keeps NaN: %i groups', async (groups) => {
+  const form: Form = { x: [1, 5, 5, 8], kernel: [3, 3], outputs: 8, groups, pad: 1 }
+  const x = inputOf('x', 'f32', form.x)
+  const weights = b.constant(filled(weightShape(form), (i) => (i % 2 === 0 ? 1 : -1)))
+  const bias = b.broadcastInDim(b.constant(filled([8], () => -0)), [1, 5, 5, 8], [3])
+  const y = b.map([convolutionOf(x, form, 0, weights), bias], (sum, more) => f.max(f.add(sum, more), 0))
+  const compiled = await compileGraph(graphOf([x], [y]))
+  const name = compiled.spec.outputs[0]!.name
+  const run = async (values: Tensor): Promise<number[][]> => {
+    const all = [runModule(compiled.modules.simd!, compiled.spec, { x: values })]
+    for (const engine of engines) all.push(...(await runRelaxed(engine, compiled, { x: values })))
+    return all.map((outputs) => [...(outputs[name]!.data as Float32Array)])
+  }
+  for (const value of [0, -0]) {
+    const outputs = await run(filled(form.x, () => value))
+    expect(outputs.flat().every((v) => Object.is(v, 0))).toBe(true)
+  }
+  for (const output of await run(filled(form.x, () => NaN))) expect(output.every(Number.isNaN)).toBe(true)
+})

@@ -22,6 +22,7 @@ import { sparseWeights, spmmCall, spmvCall } from './sparse.ts'
 import { dequantizePacked, expandWeights, prefersGemv, packQuantized, quantizedWeights } from './quantized-weights.ts'
 import {
   bandOf,
+  floatBandOf,
   largestWeights,
   pendingTemplate,
   placed,
@@ -186,7 +187,9 @@ function implicitGemm(s: Scheduler, node: Convolution, form: ConvolutionForm): v
         groups: repeats,
         OH: form.outHeight,
         OW: form.outWidth,
-        band: quantized ? bandOf('f32_qcw_igemm_4x8', tap.nextPixel, wideBandBytes) : bandOf('f32_igemm_4x8', tap.nextPixel),
+        band: quantized
+          ? bandOf('f32_qcw_igemm_4x8', tap.nextPixel, wideBandBytes)
+          : floatBandOf(tap.nextPixel, outputs * elementCount(source.run.extents)),
         CO: outputs,
         KH: form.kernelHeight,
         KW: joined ? 1 : form.kernelWidth,

@@ -18,6 +18,7 @@ import { prefersGemv, packQuantized, quantizedWeights, type QuantizedWeights } f
 import {
   address,
   bandOf,
+  floatBandOf,
   largestWeights,
   pendingTemplate,
   placed,
@@ -230,7 +231,7 @@ function gemmTemplate(s: Scheduler, node: Dot, g: Gemm, stored: QuantizedWeights
         OW: g.M,
         band: quantized
           ? bandOf('f32_qcw_igemm_4x8', g.lhs.row * 4, wideBandBytes)
-          : bandOf('f32_igemm_4x8', g.lhs.row * 4),
+          : floatBandOf(g.lhs.row * 4, g.N * g.K),
         CO: g.N,
         KH: 1,
         KW: 1,

@@ -79,8 +79,13 @@ export const replacing = (
   return same && aux.buffer !== write.buffer ? { replaces: aux.buffer } : {}
 }
 
-/** What a band of pixels may read, in bytes, so that it stays in half of a small first-level cache; no fewer pixels than `leastBand`. */
-const bandBytes = 1 << 14
+/** What a band of pixels may read, in bytes: half of a small second-level cache. */
+const bandBytes = 1 << 16
+
+/** The same by bands in the first-level cache: each reads all weights again, which are to be no more than these bytes. */
+const smallBand = { bytes: 1 << 14, weights: 1 << 18 }
+
+/** Pixels that a band has at least. */
 const leastBand = 24
 
 /** The same where weights are expanded for each band: all of such a cache, so that it pays. */
@@ -100,6 +105,10 @@ export function bandOf(template: Igemm, stride: number, bytes = bandBytes): numb
   const tile = tilePixels(template)
   return Math.floor(Math.max(leastBand, bytes / Math.max(4, stride)) / tile) * tile
 }
+
+/** The same for floats, by the size of the weights. */
+export const floatBandOf = (stride: number, weights: number): number =>
+  bandOf('f32_igemm_4x8', stride, weights * 4 > smallBand.weights ? bandBytes : smallBand.bytes)
 
 /** Whether so many mathematical functions are asked for that a loop of their own, with their code inside, is faster. */
 const isLongMath = (expr: Expr, { shape }: TensorType): boolean =>
@@ -150,7 +159,8 @@ function biasBuffer(
   const { channels, block, groups } = site
   const values = bias ? channelVector(bias, channels) : new Float32Array(channels)
   // Sums are never -0 (`VectorSite.sums`).
-  if (values) return { bias: s.constantBuffer('f32', packVectors([values.map((v) => v + 0)], groups, block)), biasOffset: 0 }
+  if (values)
+    return { bias: s.constantBuffer('f32', packVectors([values.map((v) => v + 0)], groups, block)), biasOffset: 0 }
   // Read as it stands in memory: only where the padding between groups is empty.
   const whole = groups === 1 || (channels / groups) % block === 0
   return bias && whole ? { bias: bias.buffer, biasOffset: bias.offset } : undefined

@@ -63,7 +63,7 @@ describe('tiles where multiply-adds are fused', () => {
     const [first, second] = products(programOf(pointwise(10, [256, 256, 256])))
     // The module's input stands without gaps, what a layer leaves for the next has a line behind each pixel.
     expect([first!.args['step'], first!.fused]).toEqual([1024, undefined])
-    expect([second!.args['step'], second!.fused]).toEqual([1024 + 64, 'f32_igemm_5x8'])
+    expect([second!.args['step'], second!.fused]).toEqual([1024 + 64, 'f32_igemm_6x8'])
   })
 
   it('stand in bands that are whole tiles of both templates', () => {

@@ -132,7 +132,8 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
 function pixelsApart(graph: Graph): Map<Value, Border> {
   const users = new Map<Value, Node[]>()
   const nodes = nodesOf(graph)
-  for (const node of nodes) for (const operand of node.operands) users.set(operand, [...(users.get(operand) ?? []), node])
+  for (const node of nodes)
+    for (const operand of node.operands) users.set(operand, [...(users.get(operand) ?? []), node])
   const outputs = new Set(graph.outputs.map(({ value }) => value))
   const isPlain = ({ op }: Node): boolean => op === 'convolution' || op === 'map'
   const apart = new Map<Value, Border>()

@@ -1,12 +1,13 @@
-import { arg, constant, mathOps, parts, type Expr } from '../../../core/scalar/expr.ts'
+import { arg, binary, constant, mathOps, parts, substitute, type Expr } from '../../../core/scalar/expr.ts'
 import type { Value } from '../../../core/graph.ts'
 import { largest, weightSums } from '../../../core/analysis/reassociation.ts'
 import { elementCount } from '../../../core/shape.ts'
 import type { TensorType } from '../../../core/tensor.ts'
 import { channelVector, packVectors } from '../../kernels/channel-vectors.ts'
-import { planEpilogue, type Epilogue, type EpilogueConstants } from '../../kernels/epilogue.ts'
+import { epilogueArguments, planEpilogue, type Epilogue, type EpilogueConstants } from '../../kernels/epilogue.ts'
 import type { Pending } from '../lazy.ts'
 import {
+  constantBytes,
   type Access,
   type Buffer,
   type Post,
@@ -134,7 +135,8 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
         writable(write) && !isLongMath(post.expr, type) ? planEpilogue(post, channels, site.weights) : undefined
       const bias = epilogue && biasBuffer(s, site, epilogue)
       if (epilogue && bias) {
-        const { hole, aux, constants } = epilogue
+        const { aux, constants } = epilogue
+        const hole = constantBytes(bias.bias) ? epilogue.hole : withPositiveSums(epilogue.hole)
         const holes = { epilogue: hole, ragged: flag((channels / groups) % block !== 0) }
         site.emit({ write, aux, ...bias, holes, constants }, nodes)
         return
@@ -150,6 +152,18 @@ export function pendingTemplate(s: Scheduler, site: TemplateSite): Pending {
   }
 }
 
+/** Whether the expression is max(x, 0). */
+const isRelu = (e: Expr): boolean =>
+  e.kind === 'binary' && e.op === 'max' && [e.a, e.b].some((x) => x.kind === 'const' && x.value === 0)
+
+/** The hole for sums that begin with what may be -0, if that matters to it: `VectorSite.sums` are never -0, nor is one plus zero. */
+const withPositiveSums = (hole: Expr): Expr =>
+  parts(hole).some(isRelu)
+    ? substitute(hole, (index, dtype) =>
+        index === epilogueArguments.acc ? binary('add', arg(index, dtype), constant(0, dtype)) : arg(index, dtype),
+      )
+    : hole
+
 /** The bias as the template reads it: whole blocks of each group, zeros where there is none. */
 function biasBuffer(
   s: Scheduler,
@@ -158,7 +172,7 @@ function biasBuffer(
 ): { bias: Buffer; biasOffset: number } | undefined {
   const { channels, block, groups } = site
   const values = bias ? channelVector(bias, channels) : new Float32Array(channels)
-  // Sums are never -0 (`VectorSite.sums`).
+  // No sum is -0 (`VectorSite.sums`).
   if (values)
     return { bias: s.constantBuffer('f32', packVectors([values.map((v) => v + 0)], groups, block)), biasOffset: 0 }
   // Read as it stands in memory: only where the padding between groups is empty.

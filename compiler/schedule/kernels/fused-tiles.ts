@@ -103,7 +103,9 @@ export function withFusedTiles(programs: readonly Program[]): Program[] {
   const forms = new Map<string, Site[]>()
   for (const site of programs.flatMap(({ kernels }) => sitesOf(kernels))) {
     const form = formatExpr(site.kernel.holes['epilogue']!, (i, dtype) => `a${i}:${dtype}`)
-    forms.set(form, [...(forms.get(form) ?? []), site])
+    const alike = forms.get(form)
+    if (alike) alike.push(site)
+    else forms.set(form, [site])
   }
   const tileOf = new Map([...forms.values()].flatMap((sites) => [...tilesFor(sites)]))
   return programs.map((program) => ({ ...program, kernels: program.kernels.map((k) => withTiles(k, tileOf)) }))

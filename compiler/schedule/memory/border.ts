@@ -130,21 +130,19 @@ export function borderRequirements(graph: Graph): Map<Value, Border> {
  * the cache there. Only what a convolution or a map computes for convolutions and maps alone: others may want it without gaps.
  */
 function pixelsApart(graph: Graph): Map<Value, Border> {
-  const users = new Map<Value, Node[]>()
   const nodes = nodesOf(graph)
-  for (const node of nodes)
-    for (const operand of node.operands) users.set(operand, [...(users.get(operand) ?? []), node])
-  const outputs = new Set(graph.outputs.map(({ value }) => value))
   const isPlain = ({ op }: Node): boolean => op === 'convolution' || op === 'map'
+  const readElsewhere = new Set(nodes.filter((node) => !isPlain(node)).flatMap(({ operands }) => operands))
+  for (const { value } of graph.outputs) readElsewhere.add(value)
   const apart = new Map<Value, Border>()
   for (const node of nodes) {
     const form = node.op === 'convolution' ? channelsLastForm(node) : undefined
     const [x] = node.operands
-    if (!form || form.groups > 1 || form.kernelHeight * form.kernelWidth > 1 || outputs.has(x!)) continue
+    if (!form || form.groups > 1 || form.kernelHeight * form.kernelWidth > 1) continue
     const { dtype, shape } = x!.type
     const bytes = form.channels * byteSize(dtype)
     if (dtype !== 'f32' || shape.length !== 4 || bytes % 1024 !== 0 || form.outHeight * form.outWidth < 16) continue
-    if (!isPlain(x!.node) || !users.get(x!)!.every(isPlain)) continue
+    if (!isPlain(x!.node) || readElsewhere.has(x!)) continue
     apart.set(x!, { ...emptyBorder(shape.length), gap: { pixel: lineBytes / byteSize(dtype), row: 0 } })
   }
   return apart

@@ -1,6 +1,7 @@
 /** Which tile products of floats have where multiply-adds are fused: more sums at a time hide how long one takes. */
+import { unboundedTrips } from '../../core/ops/control-flow/while.ts'
 import { formatExpr } from '../../core/scalar/expr.ts'
-import { dotKernels, innerKernels, macsOf, type Kernel, type Program, type TemplateKernel } from '../program/program.ts'
+import { dotKernels, innerKernels, type Kernel, type Program, type TemplateKernel } from '../program/program.ts'
 import type { TemplateName } from '../templates.generated.ts'
 import { blocks } from './choice.ts'
 
@@ -22,7 +23,7 @@ type Tile = (typeof tiles)[number]
 const leastSaved = 2 ** 17
 
 /** More pixels than four that lie apart by a multiple of this, in bytes, take longer on a Zen 4. */
-const badDistance = 1024
+export const badDistance = 1024
 
 const [baseline] = tiles
 
@@ -51,14 +52,8 @@ interface Site {
 const sitesOf = (kernels: readonly Kernel[]): Site[] =>
   kernels.flatMap((kernel): Site[] => {
     if (kernel.kind === 'template') return kernel.template === baseline.template ? [{ kernel, macs: kernel.macs }] : []
-    const inner = sitesOf(innerKernels(kernel))
-    const once =
-      macsOf(kernel) /
-      Math.max(
-        1,
-        innerKernels(kernel).reduce((sum, k) => sum + macsOf(k), 0),
-      )
-    return inner.map((site) => ({ ...site, macs: site.macs * once }))
+    const times = kernel.kind === 'loop' && kernel.trips < unboundedTrips ? kernel.trips : 1
+    return sitesOf(innerKernels(kernel)).map((site) => ({ ...site, macs: site.macs * times }))
   })
 
 /** All sets of tiles but the empty one. */

@@ -6,6 +6,7 @@ import type { Shape } from '../../core/shape.ts'
 import { sameType } from '../../core/tensor.ts'
 import { call } from '../program/call.ts'
 import { channelsLastForm } from '../kernels/convolution-form.ts'
+import { badDistance } from '../kernels/fused-tiles.ts'
 import { weightGradientForm } from '../kernels/weight-gradient-form.ts'
 import { phasesOf, type Phase } from '../kernels/phases.ts'
 import type { Access, Buffer, Kernel } from '../program/program.ts'
@@ -141,7 +142,8 @@ function pixelsApart(graph: Graph): Map<Value, Border> {
     if (!form || form.groups > 1 || form.kernelHeight * form.kernelWidth > 1) continue
     const { dtype, shape } = x!.type
     const bytes = form.channels * byteSize(dtype)
-    if (dtype !== 'f32' || shape.length !== 4 || bytes % 1024 !== 0 || form.outHeight * form.outWidth < 16) continue
+    if (dtype !== 'f32' || shape.length !== 4 || bytes % badDistance !== 0 || form.outHeight * form.outWidth < 16)
+      continue
     if (!isPlain(x!.node) || readElsewhere.has(x!)) continue
     apart.set(x!, { ...emptyBorder(shape.length), gap: { pixel: lineBytes / byteSize(dtype), row: 0 } })
   }
